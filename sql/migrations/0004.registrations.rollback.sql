@@ -1,0 +1,6 @@
+DROP TABLE ticketing.ticket_changes;
+DROP TABLE ticketing.payments;
+DROP TABLE ticketing.tickets;
+DROP TABLE ticketing.attendees;
+DROP TABLE ticketing.registration_index;
+DROP TABLE ticketing.registrations;
