@@ -1,0 +1,405 @@
+"""Hold one PostgreSQL server for the process that started this script, and never outlive it.
+
+`ticketing_client.embedded` runs this file with a `Request` as its only argument, in a session of
+its own (a Ctrl-C in the terminal does not reach it), and keeps its standard input open. The answer
+is one line of JSON on standard output: `{"folder": ...}` once the server accepts connections, or
+`{"error": ...}`. The server is stopped, and a throw-away folder deleted, when standard input
+closes, a byte arrives there, or the parent is gone, however it went.
+
+Only the standard library is used, and all of it is imported before root's rights are given up: the
+interpreter may live in a folder that the server's user cannot read.
+"""
+
+import ctypes
+import errno
+import fcntl
+import json
+import locale
+import os
+import pwd
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PORT = 5432  # names the socket only: every server has a folder of its own
+_SOCKET = f".s.PGSQL.{PORT}"
+_SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
+_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes a folder of our own in it
+_LOG = "server.log"
+_UNFINISHED = ".initdb"
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+_GIB = 1 << 30
+_MIB = 1 << 20
+_BUILTIN_LOCALES_SINCE = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to start.
+
+    Attributes:
+        parent: Process id of the caller; when that process is gone, so is the server.
+        bin_dir: Folder of `postgres` and `initdb`.
+        version: Their major version.
+        folder: Absolute path of the data folder to keep; None for a throw-away one.
+        settings: Server settings by name.
+        user: User and group id to run as, for a caller who is root; None to stay who we are.
+    """
+
+    parent: int
+    bin_dir: str
+    version: int
+    folder: str | None
+    settings: dict[str, str]
+    user: tuple[int, int] | None
+
+
+class StartError(Exception):
+    """The server cannot be started. The message is one sentence for the caller."""
+
+
+def main() -> None:
+    """Start the server that the first argument asks for, answer, wait and stop it."""
+    request = Request(**json.loads(sys.argv[1]))
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _leave)
+    with ExitStack() as stack:
+        try:
+            folder = _start(request, stack)
+        except StartError as error:
+            _answer(error=str(error))
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            place = request.folder or "the temporary folder"
+            _answer(error=_full_disk(request, place) if full else f"Using {place} failed: {error}.")
+        else:
+            _answer(folder=str(folder))
+            while os.getppid() == request.parent and not select.select([0], [], [], 1)[0]:
+                pass
+
+
+def _start(request: Request, stack: ExitStack) -> Path:
+    """Prepare the data folder and start a server in it.
+
+    Args:
+        request: What to start.
+        stack: Receives everything to undo at the end.
+
+    Returns:
+        The data folder, which also holds the socket.
+
+    Raises:
+        StartError: The server cannot be started.
+    """
+    folder = Path(request.folder) if request.folder else None
+    if folder:
+        _check_socket_path(folder, "choose a folder with a shorter path")
+    if request.user:
+        _give_up_root(*request.user, folder)
+    os.umask(0o077)
+    if folder:
+        _make_or_check_folder(folder)
+    else:
+        folder = _scratch_folder()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        _check_socket_path(folder, "set TMPDIR to a folder with a shorter path")
+    stack.callback(os.close, _lock(folder))
+    _initialise(request, folder)
+    server = _launch(request, folder)
+    stack.callback(_stop, server)
+    _await_ready(request, folder, server)
+    return folder
+
+
+def _give_up_root(user: int, group: int, folder: Path | None) -> None:
+    """Become the server's user, after making for it the data folder that only root can make."""
+    if folder:
+        os.umask(0o022)  # the server's user has to get through the parents
+        with suppress(FileExistsError, NotADirectoryError):
+            folder.mkdir(parents=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if folder.lstat().st_uid == 0 and not any(folder.iterdir()):
+                os.chown(folder, user, group, follow_symlinks=False)
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+
+
+def _scratch_folder() -> Path:
+    """Return a new folder, in memory where there is room (ten times faster to fill)."""
+    with suppress(OSError):  # no /dev/shm, or none for us
+        if shutil.disk_usage(_MEMORY).free > _GIB:
+            return Path(tempfile.mkdtemp(prefix="ticketing-sql-", dir=_MEMORY))
+    return Path(tempfile.mkdtemp(prefix="ticketing-sql-")).resolve()
+
+
+def _check_socket_path(folder: Path, remedy: str) -> None:
+    length = len(os.fsencode(folder / _SOCKET))
+    if length > _SOCKET_BYTES:
+        message = (
+            f"The server's socket {folder / _SOCKET} would have a path of {length} bytes, "
+            f"the system allows {_SOCKET_BYTES}: {remedy}."
+        )
+        raise StartError(message)
+
+
+def _make_or_check_folder(folder: Path) -> None:
+    me = _user_name(os.geteuid())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+    except (FileExistsError, NotADirectoryError):
+        message = f"{folder} is not a folder: choose another place for the data."
+        raise StartError(message) from None
+    except PermissionError:
+        message = (
+            f"User {me}, who runs the server, may not create or enter {folder}: "
+            f"choose a folder that {me} can reach."
+        )
+        raise StartError(message) from None
+    if owner != os.geteuid():
+        message = (
+            f"{folder} belongs to user {_user_name(owner)}, but the server runs as {me}: "
+            "choose another folder."
+        )
+        raise StartError(message)
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _lock(folder: Path) -> int:
+    """Lock the folder for this process.
+
+    A server that is just being stopped, because its caller was killed, is waited for.
+
+    Args:
+        folder: The data folder.
+
+    Returns:
+        The file descriptor that holds the lock.
+
+    Raises:
+        StartError: Another process keeps the folder in use.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _has_server(folder):
+                return descriptor
+        _pause()
+    message = (
+        f"{folder} is in use by another server process: stop the program that started it, "
+        "or choose another folder."
+    )
+    raise StartError(message)
+
+
+def _has_server(folder: Path) -> bool:
+    """Tell whether a server without a supervisor runs in the folder, and clear up after a dead one.
+
+    PostgreSQL takes the process id in its lock files for a server's even when, after a crash, the
+    number belongs to another program or a zombie. A server's working directory is its data folder.
+    """
+    lock_file = folder / "postmaster.pid"
+    try:
+        working_directory = f"/proc/{int(lock_file.read_text().splitlines()[0])}/cwd"
+    except (FileNotFoundError, ValueError, IndexError):
+        return False
+    if not Path("/proc/self/cwd").exists():
+        return False  # no way to tell on this system: PostgreSQL decides when it starts
+    try:
+        if Path(working_directory).readlink() == folder:
+            return True
+    except PermissionError:
+        return False
+    except FileNotFoundError:
+        pass
+    lock_file.unlink()
+    (folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
+    return False
+
+
+def _initialise(request: Request, folder: Path) -> None:
+    """Make sure that the folder holds a database cluster of our version.
+
+    A new cluster is made in a sub-folder and moved up, `PG_VERSION` last, so that a run that was
+    killed half-way is recognised and done again.
+    """
+    version_file = folder / "PG_VERSION"
+    unfinished = folder / _UNFINISHED
+    if version_file.exists():
+        version = version_file.read_text().strip()
+        if version != str(request.version):
+            message = (
+                f"{folder} was made by PostgreSQL {version}, but {request.bin_dir} has "
+                f"PostgreSQL {request.version}: delete the folder or choose another one, or set "
+                f"PG_BIN to the programs of PostgreSQL {version}."
+            )
+            raise StartError(message)
+        return
+    contents = list(folder.iterdir())
+    if contents and unfinished not in contents:
+        message = (
+            f"{folder} is neither empty nor a PostgreSQL data folder: "
+            "choose another one, or empty it."
+        )
+        raise StartError(message)
+    for path in contents:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    folder.chmod(0o700)
+    _initdb(request, folder, unfinished)
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == version_file.name):
+        path.rename(folder / path.name)
+    unfinished.rmdir()
+
+
+def _initdb(request: Request, folder: Path, new: Path) -> None:
+    # Byte order, and Unicode's upper and lower case: the same on every version and machine.
+    collation = ["--locale=C"]
+    if request.version >= _BUILTIN_LOCALES_SINCE:
+        collation += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    else:
+        with suppress(locale.Error):
+            locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+            collation += ["--lc-ctype=C.UTF-8"]
+    run = subprocess.run(  # noqa: S603
+        [
+            f"{request.bin_dir}/initdb",
+            f"--pgdata={new}",
+            "--username=postgres",
+            "--auth-local=trust",  # the folder of the socket is private
+            "--auth-host=reject",
+            "--encoding=UTF8",
+            *collation,
+            "--no-instructions",
+            *(["--no-sync"] if request.folder is None else []),
+        ],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if run.returncode:
+        raise StartError(_failure(request, folder, run.stdout))
+
+
+def _launch(request: Request, folder: Path) -> subprocess.Popen[bytes]:
+    quoted = str(folder).replace('"', '""')
+    settings = request.settings | {
+        "listen_addresses": "",
+        "port": str(PORT),
+        "unix_socket_directories": f'"{quoted}"',
+        "unix_socket_permissions": "0700",
+    }
+    command = [f"{request.bin_dir}/postgres", "-D", str(folder)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    with (folder / _LOG).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has a single thread
+        )
+
+
+def _die_with_parent() -> None:
+    """Have Linux shut the server down when this very process is killed."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what would change the server or translate its messages."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return ours | {"LC_ALL": "C"}
+
+
+def _await_ready(request: Request, folder: Path, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while server.poll() is None:
+        with suppress(FileNotFoundError):
+            lines = (folder / "postmaster.pid").read_text().splitlines()
+            if lines[:1] == [str(server.pid)] and [line.strip() for line in lines[7:]] == ["ready"]:
+                return
+        if time.monotonic() > deadline:
+            message = (
+                f"The server on {folder} was not ready within a minute: "
+                f"look at {folder / _LOG}, or start again when the machine is less busy."
+            )
+            raise StartError(message)
+        _pause()
+    raise StartError(_failure(request, folder, (folder / _LOG).read_text(errors="replace")))
+
+
+def _failure(request: Request, folder: Path, output: str) -> str:
+    """Return the sentence for a program that failed: a full disk, or its own last complaint."""
+    full = "No space left on device" in output or "Disk quota exceeded" in output
+    if full or shutil.disk_usage(folder).free < _MIB:  # even the log may have found no room
+        return _full_disk(request, folder)
+    complaints = re.findall(r"\b(?:error|ERROR|FATAL|PANIC): .*", output) or output.splitlines()
+    last = complaints[-1].strip() if complaints else "it said nothing"
+    more = f" (more in {folder / _LOG})" if request.folder and (folder / _LOG).exists() else ""
+    return f"PostgreSQL {request.version} cannot start on {folder}: {last}{more}"
+
+
+def _full_disk(request: Request, place: Path | str) -> str:
+    remedy = "choose another folder" if request.folder else "set TMPDIR to a folder on another disk"
+    return f"The disk that holds {place} is full: free some space, or {remedy}."
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server: a fast shutdown, past a deadline an immediate one, at last by force."""
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    for number, patience in ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, None)):
+        server.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(patience)
+            return
+
+
+def _pause() -> None:
+    """Wait a moment, or leave when the caller is gone."""
+    if select.select([0], [], [], 0.02)[0]:
+        sys.exit(1)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
+
+
+def _answer(**answer: str) -> None:
+    with suppress(BrokenPipeError):  # the caller is gone
+        os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
