@@ -1,0 +1,156 @@
+"""The databases that tests run on: a real server, migrated once per worker, cheap per test.
+
+| fixture | what a test gets | cost |
+|---|---|---|
+| `db` | a connection whose transaction is rolled back at the end; the default | 0.3 ms |
+| `database_url`, `connect` | a migrated database of its own, to commit, race or go async | 50 ms |
+| `empty_database_url` | an empty database of its own, to migrate | 50 ms |
+
+Roles belong to a whole server, so every pytest-xdist worker runs one of its own. `PG_BIN` chooses
+another PostgreSQL. All connections are the superuser's: a test of rights has to `SET ROLE`.
+"""
+
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+from hypothesis import settings as hypothesis_settings
+from psycopg.rows import TupleRow
+from pytest_postgresql import factories
+from pytest_postgresql.executors import NoopExecutor
+from pytest_postgresql.janitor import DatabaseJanitor
+
+from ticketing_client.embedded import Server, run_server
+from ticketing_client.migrate import migrate
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+Document: TypeAlias = dict[str, Any]
+
+# No deadlines, because machines differ, and no files in a folder that may not be ours.
+hypothesis_settings.register_profile("ticketing", deadline=None, database=None)
+hypothesis_settings.load_profile("ticketing")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A throw-away server, without the safeguards against a power cut that make it slow."""
+    careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with run_server(settings=careless) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pg_server(server: Server) -> SimpleNamespace:
+    """The same server, as pytest-postgresql wants to hear of it."""
+    return SimpleNamespace(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=None,
+        options="",
+        maintenance_dbname="postgres",
+        template_dbname=None,
+    )
+
+
+def _migrate(*, host: str, port: int, user: str, dbname: str, **_: object) -> None:
+    migrate(f"postgresql://{user}@/{dbname}?host={host}&port={port}")
+
+
+migrated = factories.postgresql_noproc(depends_on="pg_server", dbname="tests", load=[_migrate])
+
+
+@contextmanager
+def _database(server: Server, name: str, template: str | None = None) -> Generator[str]:
+    """Create a database, yield its URL and drop it, whoever is still connected."""
+    with DatabaseJanitor(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        dbname=name,
+        template_dbname=template,
+    ):
+        yield server.url(name)
+
+
+@pytest.fixture(scope="session")
+def _shared_connection(
+    server: Server, migrated: NoopExecutor
+) -> Iterator[Callable[[], Connection]]:
+    """A function that returns this worker's one connection, reopened when a test closed it."""
+    with _database(server, "shared", migrated.template_dbname) as url:
+        connection = psycopg.connect(url)
+
+        def connected() -> Connection:
+            nonlocal connection
+            if connection.closed:
+                connection = psycopg.connect(url)
+            return connection
+
+        yield connected
+        connection.close()
+
+
+@pytest.fixture
+def db(_shared_connection: Callable[[], Connection]) -> Iterator[Connection]:
+    """A connection inside a transaction that is always rolled back.
+
+    `with db.transaction():` makes savepoints in it. psycopg refuses `db.commit()` and
+    `db.rollback()`: a test that needs them takes `connect`.
+    """
+    connection = _shared_connection()
+    with connection.transaction(force_rollback=True):
+        yield connection
+
+
+@pytest.fixture
+def database_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses."""
+    with _database(server, "test", migrated.template_dbname) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server: Server) -> Iterator[str]:
+    """The URL of an empty database that only this test uses."""
+    with _database(server, "empty") as url:
+        yield url
+
+
+@pytest.fixture
+def connect(database_url: str) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+    """A function that opens one more connection to this test's own database."""
+    connections: list[psycopg.Connection[Any]] = []
+
+    def open_connection(**options: Any) -> psycopg.Connection[Any]:  # noqa: ANN401
+        connection = psycopg.connect(database_url, **options)
+        connections.append(connection)
+        return connection
+
+    yield open_connection
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def catalogue() -> Document:
+    """The example event's catalogue, for this test to change at will."""
+    return _example("catalogue")
+
+
+@pytest.fixture
+def wizard_state() -> Document:
+    """A recorded state of the registration wizard, for this test to change at will."""
+    return _example("wizard_state")
+
+
+def _example(name: str) -> Document:
+    document: Document = json.loads(
+        files("ticketing_client").joinpath(f"example/{name}.json").read_text(encoding="utf-8")
+    )
+    return document
