@@ -22,10 +22,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Any, Final, Literal, LiteralString, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL
 from yoyo import read_migrations
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
@@ -175,6 +176,9 @@ def rollback(
 ) -> tuple[str, ...]:
     """Roll migrations back, newest first. Whatever their tables hold is lost.
 
+    All functions are dropped first: they are made for the newest tables. After going back to an
+    older version of the package, its `migrate` installs its own.
+
     Args:
         database_url: As for `migrate`.
         to: The migration to go back to, which stays applied: its name or its number, such as
@@ -205,6 +209,7 @@ def rollback(
             raise MigrationError(message)
         migrations = _load(files, doomed)
         with _keeping_yoyo_out(backend):
+            _drop_functions(backend.connection, files)
             for migration in migrations:
                 _roll_back(backend, migration)
     return doomed
@@ -401,11 +406,10 @@ def _existing_functions(connection: _Connection, paths: Iterable[str]) -> frozen
     """Find out which of these files' functions the database has."""
     rows = connection.execute(
         """
-        SELECT DISTINCT f.path
-        FROM unnest(%s::text[]) AS f (path)
-        JOIN pg_namespace AS n ON n.nspname = split_part(f.path, '/', 1)
-        JOIN pg_proc AS p
-            ON p.pronamespace = n.oid AND f.path = n.nspname || '/' || p.proname || '.sql'
+        SELECT DISTINCT n.nspname || '/' || p.proname || '.sql'
+        FROM pg_proc AS p
+        JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE n.nspname || '/' || p.proname || '.sql' = ANY (%s)
         """,
         [list(paths)],
     )
@@ -483,7 +487,7 @@ def _apply(backend: PostgresqlPsycopgBackend, migration: Migration, content_hash
     """
     with _explaining(f"migrations/{migration.id}.sql"), backend.transaction():
         backend.mark_one(migration, log=False)
-        backend.log_migration(migration, "apply")
+        _log(backend, migration, "apply")
         _record_migrations(backend.connection, {migration.id: content_hash})
         migration.process_steps(backend, "apply")
 
@@ -492,8 +496,16 @@ def _roll_back(backend: PostgresqlPsycopgBackend, migration: Migration) -> None:
     """Roll one migration back and forget it, in one transaction."""
     with _explaining(f"migrations/{migration.id}.rollback.sql"), backend.transaction():
         backend.unmark_one(migration, log=False)
-        backend.log_migration(migration, "rollback")
+        _log(backend, migration, "rollback")
         migration.process_steps(backend, "rollback")
+
+
+def _log(
+    backend: PostgresqlPsycopgBackend, migration: Migration, operation: Literal["apply", "rollback"]
+) -> None:
+    """Add to yoyo's log, unless this is a container's user without a name: yoyo stops at that."""
+    with suppress(KeyError, OSError):
+        backend.log_migration(migration, operation)
 
 
 def _record_migrations(connection: _Connection, hashes: Mapping[str, str]) -> None:
@@ -548,6 +560,27 @@ def _install_functions(connection: _Connection, files: _Files) -> tuple[str, ...
     return due
 
 
+def _drop_functions(connection: _Connection, files: _Files) -> None:
+    """Drop the functions that came from files; their signatures hold tables and types in place.
+
+    One that a policy or the like depends on was made by a migration, which also rolls it back.
+    """
+    paths = {*files.functions, *_read_records(connection).functions}
+    signatures = connection.execute(
+        """
+        SELECT p.oid::regprocedure::text
+        FROM pg_proc AS p
+        JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE n.nspname || '/' || p.proname || '.sql' = ANY (%s)
+        """,
+        [list(paths)],
+    ).fetchall()
+    with _explaining("functions"), connection.transaction():
+        for (signature,) in signatures:
+            with suppress(psycopg.errors.DependentObjectsStillExist), connection.transaction():
+                connection.execute(SQL("DROP ROUTINE {}").format(SQL(signature)))
+
+
 # --- The connection -------------------------------------------------------------------------
 
 
@@ -574,6 +607,8 @@ def _exclusive(
     with _explaining(), PostgresqlPsycopgBackend(uri, "_yoyo_migration") as backend:
         _configure(backend.connection, lock_timeout_seconds)
         _wait_for_turn(backend.connection, wait_seconds)
+        if _exists(backend.connection, "yoyo_lock"):
+            backend.break_lock()  # nobody is at work but us, so it was left by a kill
         yield backend
 
 
@@ -650,7 +685,7 @@ def _rival(connection: _Connection) -> str | None:
         )
         return f"another runner (server process {holder})" if holder else "another runner"
     if _exists(connection, "yoyo_lock"):
-        # yoyo.ini makes yoyo call itself this. Without such a session its lock is a left-over.
+        # yoyo.ini makes yoyo call itself so.
         holder = _value(
             connection,
             """
@@ -666,16 +701,11 @@ def _rival(connection: _Connection) -> str | None:
 
 @contextmanager
 def _keeping_yoyo_out(backend: PostgresqlPsycopgBackend) -> Generator[None]:
-    """Create what is missing of the schema for the records, and hold yoyo's own lock.
-
-    Needs our lock, under which a lock of yoyo's that is still there was left by a kill.
-    """
+    """Create what is missing of the schema for the records, and hold yoyo's own lock."""
     connection = backend.connection
     if _value(connection, "SELECT to_regnamespace('ticketing_install')") is None:
         connection.execute("CREATE SCHEMA ticketing_install")
-    if _exists(connection, "yoyo_lock"):
-        backend.break_lock()
-    else:
+    if not _exists(connection, "yoyo_lock"):
         backend.execute(backend.format_sql(backend.create_lock_table_sql))
     with backend.lock(timeout=1):
         backend.ensure_internal_schema_updated()
@@ -697,14 +727,16 @@ def _explaining(place: str = "", text: str = "") -> Generator[None]:
         )
         raise MigrationError(message) from error
     except psycopg.Error as error:
-        # A rollback on a broken connection fails too; what broke it came first.
-        cause: BaseException = error
-        while isinstance(cause.__context__, psycopg.Error):
+        # Cleaning up on a broken connection fails too; what broke it came first.
+        cause: psycopg.Error | MigrationError = error
+        while isinstance(cause, psycopg.Error) and isinstance(
+            cause.__context__, psycopg.Error | MigrationError
+        ):
             cause = cause.__context__
         raise MigrationError(_sentence(cause, place, text)) from error
 
 
-def _sentence(error: BaseException, place: str, text: str) -> str:
+def _sentence(error: psycopg.Error | MigrationError, place: str, text: str) -> str:
     """Say what the server said, and where."""
     words = " ".join(str(error).split())
     if isinstance(error, psycopg.Error) and error.diag.message_primary:

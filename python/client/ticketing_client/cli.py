@@ -1,0 +1,218 @@
+"""The command line: `ticketing`.
+
+Exit codes: 0 done; 1 `ticketing status` found a difference, or the user said no; 2 wrong usage, or
+the command was refused or failed, with one sentence on the standard error output.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Annotated, NoReturn
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from ticketing_client.migrate import MigrationError, Status
+    from ticketing_client.migrate import migrate as migrate_database
+    from ticketing_client.migrate import rollback as roll_back_database
+    from ticketing_client.migrate import status as compare_database
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("ticketing_client"):
+        raise
+    sys.exit(f"{error.name} is not installed. Run: pip install 'ticketing-sql[cli]'")
+
+__all__ = ["app", "main"]
+
+_DEMO_DATABASE = "ticketing_demo"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        help="`postgresql://` URL or `host=... dbname=...`. What it leaves out comes from the "
+        "PG* environment variables.",
+        show_default=False,
+    ),
+]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner to finish.", min=0)]
+LockTimeout = Annotated[
+    float,
+    typer.Option(help="Seconds a statement may wait for a lock that an application holds.", min=0),
+]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except MigrationError as error:
+        _fail(error)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            number = metadata.version("ticketing-sql")
+        except metadata.PackageNotFoundError:
+            number = "from a source tree that is not installed"
+        typer.echo(f"ticketing-sql {number}")
+        raise typer.Exit
+
+
+@app.callback(help="The ticket selection of an event registration, kept right by PostgreSQL.")
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+@app.command()
+def migrate(
+    *, database_url: DatabaseUrl = "", wait: Wait = 60, lock_timeout: LockTimeout = 5
+) -> None:
+    """Install or upgrade: apply pending migrations, then install changed functions.
+
+    Does nothing when there is nothing to do, and may be run by several machines at once.
+    """
+    report = migrate_database(database_url, wait_seconds=wait, lock_timeout_seconds=lock_timeout)
+    for name in report.applied:
+        typer.echo(f"applied {name}")
+    if report.functions:
+        typer.echo(f"installed {_counted(len(report.functions), 'function')}")
+    if not (report.applied or report.functions):
+        typer.echo("nothing to do: the database is up to date")
+
+
+@app.command()
+def status(*, database_url: DatabaseUrl = "") -> None:
+    """Show what is applied and what is not. Exits with 1 unless all is up to date."""
+    state = compare_database(database_url)
+    Console().print(_status_table(state))
+    if not state.up_to_date:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Migration that stays the last one: its number or name.", metavar="NAME"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Roll everything back: nothing of it remains.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    database_url: DatabaseUrl = "",
+    wait: Wait = 60,
+    lock_timeout: LockTimeout = 5,
+) -> None:
+    """Roll migrations back, newest first. What their tables hold is lost."""
+    if everything == (to is not None):
+        message = "give either --to NAME or --all"
+        raise typer.BadParameter(message)
+    if not yes:
+        what = "everything" if to is None else f"all migrations after {to}"
+        where = compare_database(database_url).database
+        typer.confirm(f"Roll back {what} in {where} and lose what it holds?", abort=True)
+    names = roll_back_database(
+        database_url, to=to, wait_seconds=wait, lock_timeout_seconds=lock_timeout
+    )
+    for name in names:
+        typer.echo(f"rolled back {name}")
+    if not names:
+        typer.echo("nothing to do: nothing of that is applied")
+
+
+@app.command()
+def demo() -> None:
+    """Run the flow of a registration wizard on a private PostgreSQL server."""
+    from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs more than the rest
+
+    with _needing_server():
+        run_demo()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Look at the demo's database. All arguments go to psql."""
+    from ticketing_client.embedded import (  # noqa: PLC0415 - not for every platform
+        default_data_dir,
+        run_server,
+    )
+
+    data_dir = default_data_dir()
+    if not (data_dir / "PG_VERSION").exists():
+        _fail("There is no demo database yet. Run: ticketing demo")
+    with _needing_server(), run_server(data_dir) as server:
+        program = server.bin_dir / "psql"
+        if not program.exists():
+            _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
+        # Ctrl-C is for psql, which cancels the query; we stay to stop the server afterwards.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
+        raise typer.Exit(subprocess.run(arguments, check=False).returncode)  # noqa: S603
+
+
+@contextmanager
+def _needing_server() -> Generator[None]:
+    """Turn trouble with the private server into a sentence."""
+    from ticketing_client.embedded import EmbeddedServerError  # noqa: PLC0415 - see psql
+
+    try:
+        yield
+    except EmbeddedServerError as error:
+        _fail(error)
+
+
+def _status_table(state: Status) -> Table:
+    """Draw the comparison: every migration, and what there is to say about the functions."""
+    name_column = Column("migration or function", overflow="fold")
+    table = Table(name_column, "state", title=state.database, title_justify="left")
+    for name in sorted({*state.applied, *state.pending}):
+        if name in state.edited:
+            table.add_row(name, "[red]applied, then its file was edited[/]")
+        elif name in state.unknown:
+            table.add_row(name, "[red]applied, but not of this version[/]")
+        elif name in state.pending:
+            table.add_row(name, "[yellow]pending[/]")
+        else:
+            table.add_row(name, "[green]applied[/]")
+    table.add_section()
+    for path in state.functions_pending:
+        table.add_row(path, "[yellow]pending[/]")
+    for path in state.functions_orphaned:
+        table.add_row(path, "[red]orphaned: drop it in a migration[/]")
+    installed = len(state.functions) - len(state.functions_pending)
+    table.add_row(_counted(installed, "function"), "[green]installed[/]")
+    return table
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _fail(reason: object) -> NoReturn:
+    """End with a sentence on the standard error output."""
+    typer.echo(f"ticketing: {reason}", err=True)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

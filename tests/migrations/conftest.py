@@ -1,0 +1,51 @@
+"""What the tests of the migration runner share."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from .small_product import SqlDir
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> SqlDir:
+    return SqlDir(tmp_path / "sql")
+
+
+@pytest.fixture
+def query(empty_database_url: str) -> Callable[..., list[Any]]:
+    """A function that runs one statement on a connection of its own and returns its rows."""
+
+    def run(statement: str, *parameters: object) -> list[Any]:
+        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def eventually(query: Callable[..., list[Any]]) -> Callable[[str], None]:
+    """A function that waits until a query returns a row."""
+
+    def wait(statement: str) -> None:
+        deadline = time.monotonic() + 30
+        while not query(statement):
+            assert time.monotonic() < deadline, f"never happened: {statement}"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def pg_environment(empty_database_url: str) -> dict[str, str]:
+    """The environment with PG* variables that lead to the empty database."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
+    parameters = conninfo_to_dict(empty_database_url)
+    return os.environ | {names[key]: str(parameters[key]) for key in names}

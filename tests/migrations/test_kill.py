@@ -1,0 +1,198 @@
+"""Killed at any moment, by SIGKILL, and several at once."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from ticketing_client.migrate import MigrationReport, migrate, status
+
+from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
+
+Query = Callable[..., list[Any]]
+Eventually = Callable[[str], None]
+
+GATE = "SELECT pg_advisory_lock(1)"
+
+# A migration that cannot go on while a test keeps its gate closed.
+GATED = """
+SET LOCAL ROLE ticketing_owner;
+CREATE TABLE shop.notes (note text);
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(1); END $$;
+INSERT INTO shop.notes VALUES ('once');
+"""
+AT_THE_GATE = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'
+"""
+
+NOBODY_AT_THE_GATE = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'ticketing'
+HAVING count(*) = 0
+"""
+
+FOUR_WITH_ONE_AT_THE_GATE = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'ticketing'
+HAVING count(*) = 4 AND count(*) FILTER (WHERE wait_event = 'advisory') = 1
+"""
+
+RUNNER = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from ticketing_client.migrate import migrate
+
+report = migrate(sys.argv[1], sql_dir=Path(sys.argv[2]), lock_timeout_seconds=60)
+print(json.dumps(asdict(report)))
+"""
+
+# Kills a process at the first moment that matters, another at the second and so on, until one gets
+# through; after each kill the next process must finish the work. Forks, because starting a fresh
+# Python each time would take minutes.
+KILLER = """
+import itertools, json, os, signal, sys
+from pathlib import Path
+
+import psycopg
+from ticketing_client.migrate import migrate, rollback, status
+
+url, sql_dir, direction = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+execute = psycopg.Cursor.execute
+
+def work():
+    if direction == "up":
+        migrate(url, sql_dir=sql_dir)
+    else:
+        rollback(url, to=None, sql_dir=sql_dir)
+
+def survives(moment):
+    child = os.fork()
+    if child == 0:
+        moments = itertools.count()
+        def execute_or_die(cursor, query, *arguments, **options):
+            # A kill inside a transaction is the same anywhere before its COMMIT; only function
+            # files are bytes, and the COMMIT after them is not seen here.
+            idle = cursor.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+            if (idle or query == "COMMIT" or isinstance(query, bytes)) and next(moments) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return execute(cursor, query, *arguments, **options)
+        psycopg.Cursor.execute = execute_or_die
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+for moment in itertools.count():
+    if direction == "down":
+        migrate(url, sql_dir=sql_dir)
+    survived = survives(moment)
+    state = status(url, sql_dir=sql_dir)
+    work()
+    with psycopg.connect(url, autocommit=True) as connection:
+        def value(query):
+            return connection.execute(query).fetchone()[0]
+        outcome = [
+            value("SELECT count(*) FROM ticketing_install._yoyo_migration"),
+            value("SELECT count(*) FROM ticketing_install.migration_files"),
+            value("SELECT count(*) FROM ticketing_install.yoyo_lock"),
+            value("SELECT count(*) FROM pg_namespace WHERE nspname = 'shop'"),
+        ]
+        if direction == "up":
+            outcome.append(value("SELECT shop.amount_due(1)"))
+            connection.execute("DROP SCHEMA shop, ticketing_install CASCADE")
+    print(json.dumps([state.applied, outcome]))
+    if survived:
+        break
+"""
+
+
+@contextmanager
+def _closed_gate(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Keep the gate closed; the connection opens it when it closes."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(GATE)
+        yield connection
+
+
+def _start(stack: ExitStack, script: str, *arguments: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    assert process.stdout
+    stack.callback(process.stdout.close)
+    return process
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: str) -> None:
+    with ExitStack() as stack:
+        killer = _start(stack, KILLER, empty_database_url, str(sql.path), direction)
+        outcomes = [json.loads(line) for line in killer.communicate(timeout=120)[0].splitlines()]
+        assert killer.returncode == 0
+    assert {tuple(left_behind) for left_behind, _ in outcomes} == {(), MIGRATIONS[:1], MIGRATIONS}
+    assert len(outcomes) > 20
+    done = [2, 2, 0, 1, 100] if direction == "up" else [0, 0, 0, 0]
+    assert [outcome for _, outcome in outcomes] == [done] * len(outcomes)
+
+
+def test_killed_in_the_middle_of_a_statement(
+    empty_database_url: str, sql: SqlDir, query: Query, eventually: Eventually
+) -> None:
+    sql.write("migrations/0003.notes.sql", GATED)
+    with _closed_gate(empty_database_url), ExitStack() as stack:
+        runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
+        eventually(AT_THE_GATE)
+        assert query("SELECT 1 FROM ticketing_install.yoyo_lock")
+        runner.kill()
+        assert runner.wait() == -signal.SIGKILL
+        # The server notices, although the statement would wait for ever.
+        eventually(NOBODY_AT_THE_GATE)
+    assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
+    assert query("SELECT to_regclass('shop.notes')") == [(None,)]
+    report = migrate(empty_database_url, sql_dir=sql.path)
+    assert report == MigrationReport(("0003.notes",), FUNCTIONS)
+    assert query("SELECT * FROM shop.notes") == [("once",)]
+    assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
+
+
+def test_four_at_once(empty_database_url: str, sql: SqlDir, eventually: Eventually) -> None:
+    sql.write("migrations/0003.notes.sql", GATED)
+    with ExitStack() as stack:
+        with _closed_gate(empty_database_url):
+            runners = [_start(stack, RUNNER, empty_database_url, str(sql.path)) for _ in range(4)]
+            eventually(FOUR_WITH_ONE_AT_THE_GATE)
+        reports = [json.loads(runner.communicate(timeout=60)[0]) for runner in runners]
+        assert [runner.returncode for runner in runners] == [0] * 4
+    everything = {"applied": [*MIGRATIONS, "0003.notes"], "functions": list(FUNCTIONS)}
+    nothing: dict[str, list[str]] = {"applied": [], "functions": []}
+    reports.sort(key=lambda report: len(report["applied"]))
+    assert reports == [nothing, nothing, nothing, everything]
+
+
+def test_waiting_runner_does_not_hold_back_a_concurrent_index(
+    empty_database_url: str, sql: SqlDir, eventually: Eventually
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    with (
+        ExitStack() as stack,
+        psycopg.connect(empty_database_url, autocommit=True) as rival,
+    ):
+        rival.execute("SELECT pg_advisory_lock(127995988370804)")
+        runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
+        eventually("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ticketing'")
+        rival.execute("SET lock_timeout = '20s'")
+        rival.execute("CREATE INDEX CONCURRENTLY ON shop.orders (amount)")
+        rival.execute("SELECT pg_advisory_unlock_all()")
+        assert runner.wait(timeout=60) == 0

@@ -1,0 +1,391 @@
+"""`migrate` and `status`: what they do, what they refuse, what they leave alone."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
+
+from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
+
+Query = Callable[..., list[Any]]
+
+NOTHING = MigrationReport((), ())
+LOCK_KEY = 127995988370804  # as docs/operations.md says
+
+
+def test_empty_database_then_nothing_to_do(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport(MIGRATIONS, FUNCTIONS)
+    assert query("SELECT shop.amount_due(1)") == [(100,)]
+    before = query("SELECT * FROM ticketing_install._yoyo_log")
+    assert migrate(empty_database_url, sql_dir=sql.path) == NOTHING
+    assert query("SELECT * FROM ticketing_install._yoyo_log") == before
+    assert status(empty_database_url, sql_dir=sql.path).up_to_date
+
+
+def test_only_what_is_new_is_applied(empty_database_url: str, sql: SqlDir) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    assert status(empty_database_url, sql_dir=sql.path).pending == ("0003.notes",)
+    report = migrate(empty_database_url, sql_dir=sql.path)
+    assert report == MigrationReport(("0003.notes",), ())
+
+
+def test_records_are_kept_out_of_every_other_schema(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    tables = query(
+        """
+        SELECT relnamespace::regnamespace::text, relname::text FROM pg_class
+        WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+        ORDER BY 1, 2
+        """
+    )
+    assert tables == [
+        ("shop", "orders"),
+        ("ticketing_install", "_yoyo_log"),
+        ("ticketing_install", "_yoyo_migration"),
+        ("ticketing_install", "_yoyo_version"),
+        ("ticketing_install", "function_files"),
+        ("ticketing_install", "migration_files"),
+        ("ticketing_install", "yoyo_lock"),
+    ]
+
+
+def test_edited_files_are_all_named_and_nothing_is_done(
+    empty_database_url: str, sql: SqlDir
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    before = status(empty_database_url, sql_dir=sql.path)
+    sql.replace("migrations/0001.begin.sql", "$$;", "$$; -- harmless")
+    sql.replace("migrations/0002.orders.sql", "100", "200")
+    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    sql.replace("functions/shop/amount_of.sql", "p_order.amount", "p_order.amount + 1")
+    with pytest.raises(MigrationError, match=r"^Edited .*0001\.begin, 0002\.orders; restore"):
+        migrate(empty_database_url, sql_dir=sql.path)
+    assert status(empty_database_url, sql_dir=sql.path) == replace(
+        before,
+        edited=MIGRATIONS,
+        pending=("0003.notes",),
+        functions_pending=("shop/amount_of.sql",),
+    )
+
+
+def test_other_line_ends_are_no_edit(empty_database_url: str, sql: SqlDir) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    for path in sql.path.rglob("*.sql"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert migrate(empty_database_url, sql_dir=sql.path) == NOTHING
+
+
+def test_database_newer_than_the_files(empty_database_url: str, sql: SqlDir) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.remove("migrations/0002.orders.sql")
+    sql.remove("migrations/0002.orders.rollback.sql")
+    assert status(empty_database_url, sql_dir=sql.path).unknown == ("0002.orders",)
+    with pytest.raises(MigrationError, match=r"unknown to this version: 0002\.orders; use the"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_hole_in_the_sequence(empty_database_url: str, sql: SqlDir) -> None:
+    sql.write("migrations/0004.later.sql", "SELECT;")
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.write("migrations/0003.earlier.sql", "SELECT;")
+    with pytest.raises(MigrationError, match=r"the later 0004\.later is: 0003\.earlier; roll back"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_failing_migration_has_no_effect_and_those_before_it_stay(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    sql.write(
+        "migrations/0003.wrong.sql",
+        "ALTER TABLE shop.orders ADD COLUMN note text; INSERT INTO shop.orders VALUES (1, 5);",
+    )
+    place = r"^migrations/0003\.wrong\.sql: duplicate key .*\(order_id\)=\(1\) already exists"
+    with pytest.raises(MigrationError, match=place):
+        migrate(empty_database_url, sql_dir=sql.path)
+    state = status(empty_database_url, sql_dir=sql.path)
+    assert (state.applied, state.pending) == (MIGRATIONS, ("0003.wrong",))
+    assert not query("SELECT 1 FROM pg_attribute WHERE attname = 'note'")
+    sql.write("migrations/0003.wrong.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0003.wrong",)
+
+
+def test_connection_lost_in_a_migration_is_what_is_reported(
+    empty_database_url: str, sql: SqlDir
+) -> None:
+    sql.write(
+        "migrations/0003.crash.sql",
+        "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$;",
+    )
+    with pytest.raises(MigrationError, match=r"^migrations/0003.*terminating connection due to"):
+        migrate(empty_database_url, sql_dir=sql.path)
+    sql.remove("migrations/0003.crash.sql")
+    assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
+
+
+def test_applications_lock_makes_it_give_up(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    with psycopg.connect(empty_database_url) as application:
+        application.execute("SELECT FROM shop.orders")
+        with pytest.raises(MigrationError, match=r"^migrations/0003.*lock timeout; another sess"):
+            migrate(empty_database_url, sql_dir=sql.path, lock_timeout_seconds=0.05)
+    assert not query("SELECT 1 FROM pg_attribute WHERE attname = 'note'")
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0003.notes",)
+
+
+def test_limits_meant_for_applications_are_lifted(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    name = conninfo_to_dict(empty_database_url)["dbname"]
+    query(f"ALTER DATABASE {name} SET statement_timeout = '100ms'")
+    query(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '100ms'")
+    sql.write("migrations/0003.slow.sql", "DO $$ BEGIN PERFORM pg_sleep(0.3); END $$;")
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == (*MIGRATIONS, "0003.slow")
+
+
+def test_waits_no_longer_than_told(empty_database_url: str, sql: SqlDir) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as rival:
+        rival.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        who = rf"another runner \(server process {rival.info.backend_pid}\) is still migrating"
+        with pytest.raises(MigrationError, match=rf"^Gave up after 0\.2 s: {who}"):
+            migrate(empty_database_url, sql_dir=sql.path, wait_seconds=0.2)
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
+
+
+def test_user_without_a_name(
+    empty_database_url: str, sql: SqlDir, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError(os.getuid())
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
+    assert query("SELECT 1 FROM ticketing_install._yoyo_log") == []
+    assert rollback(empty_database_url, to=None, sql_dir=sql.path) == MIGRATIONS[::-1]
+
+
+# --- Functions ------------------------------------------------------------------------------
+
+
+def test_only_changed_functions_are_installed(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.replace("functions/shop/amount_of.sql", "p_order.amount", "p_order.amount + 1")
+    assert status(empty_database_url, sql_dir=sql.path).functions_pending == ("shop/amount_of.sql",)
+    report = migrate(empty_database_url, sql_dir=sql.path)
+    assert report == MigrationReport((), ("shop/amount_of.sql",))
+    assert query("SELECT shop.amount_due(1)") == [(101,)]
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        ("$$ BEGIN RETURN 1 +; END $$", r", line 4: syntax error at end of input"),
+        ("$$ BEGIN RETURN 1; END $$; SELECT 1 / 0", r": division by zero"),
+    ],
+)
+def test_failing_function_file_leaves_the_old_functions(
+    empty_database_url: str, sql: SqlDir, query: Query, new: str, reason: str
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.replace("functions/shop/amount_due.sql", "SELECT shop", "SELECT 1000 + shop")
+    sql.replace("functions/shop/amount_of.sql", "$$ BEGIN RETURN p_order.amount; END $$", new)
+    with pytest.raises(MigrationError, match=r"^functions/shop/amount_of\.sql" + reason):
+        migrate(empty_database_url, sql_dir=sql.path)
+    assert query("SELECT shop.amount_due(1)") == [(100,)]
+    assert status(empty_database_url, sql_dir=sql.path).functions_pending == FUNCTIONS
+
+
+def test_body_that_names_a_missing_function_is_refused(
+    empty_database_url: str, sql: SqlDir
+) -> None:
+    sql.replace("functions/shop/amount_due.sql", "shop.amount_of(o)", "shop.amount_off(o)")
+    with pytest.raises(MigrationError, match=r"amount_due\.sql, line 4: .*amount_off.*not exist"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_unqualified_name_in_a_function_file_is_refused(
+    empty_database_url: str, sql: SqlDir
+) -> None:
+    sql.replace("functions/shop/amount_due.sql", "FUNCTION shop.amount_due", "FUNCTION amount_due")
+    with pytest.raises(MigrationError, match=r"^functions/shop/amount_due\.sql: permission denied"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_file_named_after_another_function(empty_database_url: str, sql: SqlDir) -> None:
+    sql.replace("functions/shop/amount_of.sql", "shop.amount_of(", "shop.amount(")
+    sql.replace("functions/shop/amount_due.sql", "shop.amount_of(", "shop.amount(")
+    with pytest.raises(MigrationError, match=r"shop/amount_of\.sql does not create the function"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_function_that_disappeared_is_installed_again(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    query("DROP FUNCTION shop.amount_of")
+    report = migrate(empty_database_url, sql_dir=sql.path)
+    assert report == MigrationReport((), ("shop/amount_of.sql",))
+    assert query("SELECT shop.amount_due(1)") == [(100,)]
+
+
+def test_orphaned_function_is_reported_until_a_migration_drops_it(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.remove("functions/shop/amount_due.sql")
+    assert migrate(empty_database_url, sql_dir=sql.path) == NOTHING
+    state = status(empty_database_url, sql_dir=sql.path)
+    assert state.functions_orphaned == ("shop/amount_due.sql",)
+    assert not state.up_to_date
+    sql.write("migrations/0003.tidy.sql", "DROP FUNCTION shop.amount_due;")
+    migrate(empty_database_url, sql_dir=sql.path)
+    assert status(empty_database_url, sql_dir=sql.path).up_to_date
+    assert query("SELECT path FROM ticketing_install.function_files") == [("shop/amount_of.sql",)]
+
+
+# --- Status ---------------------------------------------------------------------------------
+
+
+def test_status_of_an_empty_database_writes_nothing(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    before = query("SELECT oid FROM pg_class UNION ALL SELECT oid FROM pg_namespace ORDER BY 1")
+    state = status(empty_database_url, sql_dir=sql.path)
+    assert (state.applied, state.pending, state.functions_pending) == ((), MIGRATIONS, FUNCTIONS)
+    assert not state.up_to_date
+    after = query("SELECT oid FROM pg_class UNION ALL SELECT oid FROM pg_namespace ORDER BY 1")
+    assert after == before
+
+
+# --- Files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "migrations/0003.script.py",
+            "/migrations/0003.script.py is not a migration: name it NNNN",
+        ),
+        ("migrations/3.notes.sql", "/migrations/3.notes.sql is not a migration: name it NNNN"),
+        (
+            "migrations/0003.Notes.sql",
+            "/migrations/0003.Notes.sql is not a migration: name it NNNN",
+        ),
+        (
+            "migrations/0003.notes.rollbak.sql",
+            "/migrations/0003.notes.rollbak.sql is not a migration: name it NNNN",
+        ),
+        (
+            "migrations/post-apply.sql",
+            "/migrations/post-apply.sql is not a migration: name it NNNN",
+        ),
+        ("migrations/0002.others.sql", "0002.orders and 0002.others have the same number"),
+        ("migrations/0003.notes.rollback.sql", "0003.notes.rollback.sql in"),
+        (
+            "functions/loose.sql",
+            "/functions/loose.sql is not a function file: it must be <schema>/",
+        ),
+        (
+            "functions/shop/deep/er.sql",
+            "/functions/shop/deep/er.sql is not a function file: it must be <schema>/",
+        ),
+        (
+            "functions/shop/notes.txt",
+            "/functions/shop/notes.txt is not a function file: it must be <schema>/",
+        ),
+    ],
+)
+def test_misnamed_file_is_refused_before_connecting(sql: SqlDir, name: str, reason: str) -> None:
+    sql.write(name, "SELECT;")
+    for call in (migrate, status):
+        with pytest.raises(MigrationError) as refused:
+            call("host=/nowhere", sql_dir=sql.path)
+        assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"-- transactional: false\nSELECT;", "0003.notes.sql has a `transactional` directive"),
+        (b"SELECT '\xff';", "0003.notes.sql cannot be read as UTF-8"),
+    ],
+)
+def test_unsuitable_migration_is_refused(sql: SqlDir, content: bytes, reason: str) -> None:
+    (sql.path / "migrations/0003.notes.sql").write_bytes(content)
+    with pytest.raises(MigrationError) as refused:
+        status("host=/nowhere", sql_dir=sql.path)
+    assert reason in str(refused.value)
+
+
+def test_unknown_dependency_is_refused_before_anything_is_applied(
+    empty_database_url: str, sql: SqlDir
+) -> None:
+    sql.write("migrations/0003.notes.sql", "-- depends: 0009.nowhere\nSELECT;")
+    with pytest.raises(MigrationError, match=r"^migrations/0003\.notes\.sql: Could not resolve"):
+        migrate(empty_database_url, sql_dir=sql.path)
+    assert status(empty_database_url, sql_dir=sql.path).applied == ()
+
+
+def test_folder_without_migrations(tmp_path: Path) -> None:
+    with pytest.raises(MigrationError, match="has no folder named migrations"):
+        migrate("host=/nowhere", sql_dir=tmp_path)
+
+
+def test_folder_names_and_files_that_mean_something_to_others(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    sql = SqlDir(tmp_path / "a [1] *")
+    sql.write("migrations/.DS_Store", "")
+    assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport(MIGRATIONS, FUNCTIONS)
+
+
+# --- Connections ----------------------------------------------------------------------------
+
+
+def test_keywords_or_the_environment_instead_of_a_url(
+    empty_database_url: str,
+    sql: SqlDir,
+    pg_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parameters = conninfo_to_dict(empty_database_url, options="-c work_mem=8MB")
+    keywords = " ".join(f"{name}='{value}'" for name, value in parameters.items())
+    assert migrate(keywords, sql_dir=sql.path).applied == MIGRATIONS
+    for name, value in pg_environment.items():
+        monkeypatch.setenv(name, value)
+    assert migrate("", sql_dir=sql.path) == NOTHING
+    assert status("", sql_dir=sql.path).up_to_date
+
+
+def test_no_sentence_repeats_the_password(sql: SqlDir) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        for url in (
+            f"postgresql://someone:s3cret%40@127.0.0.1:{port}/shop",
+            f"postgresql+psycopg://someone:s3cret%40@127.0.0.1:{port}/shop",
+            f"host=127.0.0.1 port={port} dbname=shop user=someone password=s3cret@ nonsense",
+        ):
+            for call in (migrate, status):
+                with pytest.raises(MigrationError) as refused:
+                    call(url, sql_dir=sql.path)
+                assert "s3cret" not in str(refused.value)
+                assert "\n" not in str(refused.value)
