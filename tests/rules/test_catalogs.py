@@ -1,0 +1,673 @@
+"""The migrated database keeps the house rules, as PostgreSQL's own catalogs tell.
+
+Every rule is a query for what breaks it. It is asked of the database as it is, and then of one
+with a specimen of everything we may create: of the specimen as it should be, which no rule
+minds, and of the specimen with one fault, which its rule finds.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import LiteralString, TypeAlias
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from .test_function_checks import tool
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+
+SQL = Path(__file__).resolve().parents[2] / "sql"
+
+RULES: dict[str, LiteralString] = {
+    # -- functions
+    "search_path is pinned": """
+        SELECT oid::regprocedure FROM functions
+        WHERE 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'))
+    """,
+    "functions are commented": """
+        SELECT oid::regprocedure FROM functions
+        WHERE coalesce(obj_description(oid, 'pg_proc'), '') = ''
+    """,
+    "functions have one signature": """
+        SELECT pronamespace::regnamespace || '.' || proname FROM functions
+        GROUP BY pronamespace, proname HAVING count(*) > 1
+    """,
+    "only RPCs have the rights of their owner": """
+        SELECT oid::regprocedure FROM functions
+        WHERE prosecdef AND pronamespace <> 'ticketing'::regnamespace
+    """,
+    "RPCs that read are STABLE": """
+        SELECT oid::regprocedure FROM functions
+        WHERE pronamespace = 'ticketing'::regnamespace
+            AND proname ~ '^(get|quote|check)_' AND provolatile <> 's'
+    """,
+    # -- comments
+    "tables and views are commented": """
+        SELECT oid::regclass FROM relations
+        WHERE relkind <> 'S' AND coalesce(obj_description(oid, 'pg_class'), '') = ''
+    """,
+    "columns are commented": """
+        SELECT attrelid::regclass || '.' || attname FROM columns
+        WHERE coalesce(col_description(attrelid, attnum), '') = ''
+    """,
+    "types are commented": """
+        SELECT oid::regtype FROM types WHERE coalesce(obj_description(oid, 'pg_type'), '') = ''
+    """,
+    "schemas are commented": """
+        SELECT oid::regnamespace FROM schemas
+        WHERE coalesce(obj_description(oid, 'pg_namespace'), '') = ''
+    """,
+    # -- keys, checks and indexes
+    "tables have a primary key": """
+        SELECT oid::regclass FROM tables
+        WHERE NOT EXISTS (SELECT FROM constraints WHERE conrelid = tables.oid AND contype = 'p')
+    """,
+    "constraints are named <table>_<what>": """
+        SELECT owner || ' ' || conname
+        FROM (
+            SELECT *, coalesce(relname, typname) AS owner
+            FROM constraints
+            LEFT JOIN tables ON tables.oid = conrelid
+            LEFT JOIN types ON types.oid = contypid
+        ) AS named
+        WHERE contype <> 'n' -- PostgreSQL 18 has these of its own, by names of its own
+            AND conname !~ ('^' || owner || CASE contype
+                WHEN 'p' THEN '_pkey$'
+                WHEN 'u' THEN '_[a-z_]+_key$'
+                WHEN 'f' THEN '_[a-z_]+_fkey$'
+                WHEN 'c' THEN '_(?!check$)[a-z_]+$'
+                ELSE '_[a-z_]+_excl$'
+            END)
+    """,
+    "indexes are named <table>_..._idx": """
+        SELECT indexrelid::regclass FROM indexes
+        INNER JOIN pg_class ON pg_class.oid = indexrelid
+        INNER JOIN tables ON tables.oid = indrelid
+        WHERE NOT EXISTS (SELECT FROM constraints WHERE conindid = indexrelid)
+            AND pg_class.relname !~ ('^' || tables.relname || '_[a-z_]+_idx$')
+    """,
+    "foreign keys have an index": """
+        SELECT conrelid::regclass || ' ' || conname FROM constraints
+        WHERE contype = 'f' AND NOT EXISTS (
+            SELECT FROM indexes
+            WHERE indrelid = conrelid
+                -- these columns in whatever order, before any other
+                AND keys[:cardinality(conkey)] @> conkey
+                -- an index without the rows that refer to nothing will do
+                AND (predicate IS NULL OR predicate IN (
+                    SELECT format('(%I IS NOT NULL)', attname)
+                    FROM columns WHERE attrelid = conrelid AND attnum = ANY (conkey)
+                ))
+        )
+    """,
+    "no index begins another": """
+        SELECT spare.indexrelid::regclass
+        FROM indexes AS spare
+        INNER JOIN indexes AS longer
+            ON longer.indrelid = spare.indrelid
+            AND longer.indexrelid <> spare.indexrelid
+            AND longer.definition[:cardinality(spare.keys)] = spare.definition
+            AND longer.predicate IS NOT DISTINCT FROM spare.predicate
+        WHERE NOT spare.indisunique
+            -- of two that are the same, the one made later is too many
+            AND (cardinality(longer.keys) > cardinality(spare.keys)
+                OR longer.indisunique OR longer.indexrelid < spare.indexrelid)
+    """,
+    "primary and unique keys start with function_id": """
+        SELECT indexrelid::regclass FROM indexes
+        INNER JOIN columns ON attrelid = indrelid AND attname = 'function_id'
+        WHERE indisunique AND keys[1] <> attnum
+            -- a function has a slug among all, and registrations are looked up by their id alone
+            AND indrelid NOT IN (
+                'ticketing.functions'::regclass, 'ticketing.registration_index'::regclass
+            )
+    """,
+    "foreign keys start with function_id on both sides": """
+        SELECT conrelid::regclass || ' ' || conname FROM constraints
+        INNER JOIN columns AS here ON here.attrelid = conrelid AND here.attname = 'function_id'
+        LEFT JOIN columns AS there ON there.attrelid = confrelid AND there.attname = 'function_id'
+        WHERE contype = 'f' AND conrelid <> 'ticketing.functions'::regclass
+            AND (conkey[1] <> here.attnum OR confkey[1] <> there.attnum)
+    """,
+    "numeric columns refuse NaN": """
+        SELECT attrelid::regclass || '.' || attname FROM columns
+        INNER JOIN tables ON tables.oid = attrelid
+        WHERE atttypid = 'numeric'::regtype AND NOT EXISTS (
+            SELECT FROM constraints
+            WHERE conrelid = attrelid AND contype = 'c'
+                AND pg_get_constraintdef(oid) LIKE format('%%(%I <> ''NaN''::numeric)%%', attname)
+                AND pg_get_constraintdef(oid) NOT LIKE '% OR %'
+        )
+    """,
+    "nothing is set to null or default when its parent goes": """
+        SELECT conrelid::regclass || ' ' || conname FROM constraints
+        WHERE confdeltype IN ('n', 'd') OR confupdtype IN ('n', 'd')
+    """,
+    # -- rights
+    "everything belongs to ticketing_owner": """
+        SELECT * FROM (
+            SELECT oid::regnamespace::text, nspowner FROM schemas
+            UNION ALL SELECT oid::regclass::text, relowner FROM relations
+            UNION ALL SELECT oid::regtype::text, typowner FROM types
+            UNION ALL SELECT oid::regprocedure::text, proowner FROM functions
+        ) AS owned (name, owner)
+        WHERE owner <> 'ticketing_owner'::regrole
+    """,
+    "nothing is granted to PUBLIC": """
+        SELECT name || ' ' || privilege_type FROM (
+            SELECT oid::regnamespace::text, nspacl FROM schemas
+            UNION ALL SELECT oid::regclass::text, relacl FROM relations
+            UNION ALL SELECT attrelid::regclass || '.' || attname, attacl FROM columns
+            UNION ALL SELECT oid::regtype::text, typacl FROM types
+            -- what says nothing about a function lets PUBLIC execute it
+            UNION ALL SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner))
+            FROM functions
+        ) AS object (name, acl)
+        CROSS JOIN aclexplode(acl) WHERE grantee = 0
+    """,
+    "nobody but its owner sees inside": """
+        SELECT nspname || ' ' || role FROM pg_namespace CROSS JOIN callers
+        WHERE nspname IN ('ticketing_internal', 'ticketing_install')
+            AND has_schema_privilege(role, oid, 'USAGE, CREATE')
+        UNION ALL
+        SELECT oid::regprocedure || ' ' || role FROM functions CROSS JOIN callers
+        WHERE pronamespace = 'ticketing_internal'::regnamespace
+            AND has_function_privilege(role, oid, 'EXECUTE')
+    """,
+    "tables are written through RPCs": """
+        SELECT oid::regclass || ' ' || role FROM relations CROSS JOIN callers
+        WHERE relkind <> 'S' AND (
+            has_table_privilege(role, oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            OR has_any_column_privilege(role, oid, 'INSERT, UPDATE, REFERENCES')
+        )
+        -- but the service manages who is who
+        AND (role, relname) NOT IN (
+            ('service_role', 'organisations'), ('service_role', 'organisation_members')
+        )
+    """,
+    "sequences are not granted": """
+        SELECT oid::regclass || ' ' || role FROM relations CROSS JOIN callers
+        WHERE relkind = 'S' AND has_sequence_privilege(role, oid, 'USAGE, SELECT, UPDATE')
+    """,
+    "row security is enabled": """
+        SELECT oid::regclass FROM tables WHERE NOT relrowsecurity
+    """,
+    "policies name their roles": """
+        SELECT polrelid::regclass || ' ' || polname FROM pg_policy
+        INNER JOIN tables ON tables.oid = polrelid WHERE 0 = ANY (polroles)
+    """,
+    "views have the rights of their reader": """
+        SELECT oid::regclass FROM relations
+        WHERE relkind = 'm'
+            OR relkind = 'v' AND 'security_invoker=true' <> ALL (coalesce(reloptions, '{}'))
+    """,
+    # -- triggers
+    "nothing below a function has a trigger": """
+        SELECT tgrelid::regclass || ' ' || tgname FROM pg_trigger
+        INNER JOIN columns ON attrelid = tgrelid AND attname = 'function_id'
+        WHERE NOT tgisinternal AND tgrelid <> 'ticketing.functions'::regclass
+    """,
+}
+
+# What the rules look at: only what is ours.
+OURS: LiteralString = """
+    WITH schemas AS (
+        SELECT * FROM pg_namespace WHERE nspname IN ('ticketing', 'ticketing_internal')
+    ),
+    functions AS (
+        SELECT * FROM pg_proc WHERE pronamespace IN (SELECT oid FROM schemas)
+    ),
+    relations AS ( -- tables, views and sequences
+        SELECT * FROM pg_class
+        WHERE relnamespace IN (SELECT oid FROM schemas)
+            AND relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+    ),
+    tables AS (
+        SELECT * FROM relations WHERE relkind IN ('r', 'p', 'f')
+    ),
+    columns AS (
+        SELECT * FROM pg_attribute
+        WHERE attrelid IN (SELECT oid FROM relations WHERE relkind <> 'S')
+            AND attnum > 0 AND NOT attisdropped
+    ),
+    types AS (
+        SELECT * FROM pg_type
+        WHERE typnamespace IN (SELECT oid FROM schemas)
+            AND typtype IN ('c', 'd', 'e', 'r')
+            AND (typrelid = 0 OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c'))
+    ),
+    constraints AS (
+        SELECT * FROM pg_constraint WHERE connamespace IN (SELECT oid FROM schemas)
+    ),
+    indexes AS (
+        SELECT
+            *,
+            (indkey::smallint [])[:indnkeyatts - 1] AS keys,
+            pg_get_expr(indpred, indrelid) AS predicate,
+            ARRAY(
+                SELECT concat_ws(
+                    ' ', pg_get_indexdef(indexrelid, place, FALSE),
+                    indclass[place - 1], indcollation[place - 1], indoption[place - 1]
+                )
+                FROM generate_series(1, indnkeyatts) AS place
+            ) AS definition
+        FROM pg_index WHERE indrelid IN (SELECT oid FROM tables)
+    ),
+    callers (role) AS (
+        VALUES ('anon'), ('authenticated'), ('service_role'), ('ticketing_reader')
+    )
+"""
+
+
+def breaches(db: Connection, rule: str) -> set[str]:
+    """What breaks a rule."""
+    return {str(row[0]) for row in db.execute(OURS + RULES[rule])}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule(db: Connection, rule: str) -> None:
+    assert breaches(db, rule) == set()
+
+
+# -- the rules, tried on a specimen ----------------------------------------------------------------
+
+SPECIMEN: LiteralString = """
+    SET LOCAL ROLE ticketing_owner;
+
+    CREATE DOMAIN ticketing.specimen_word AS text
+    CONSTRAINT specimen_word_length_check CHECK (length(value) < 9);
+    COMMENT ON DOMAIN ticketing.specimen_word IS 'A domain.';
+
+    CREATE TYPE ticketing_internal.specimen_row AS (id uuid, price numeric);
+    COMMENT ON TYPE ticketing_internal.specimen_row IS 'A composite type.';
+
+    CREATE TABLE ticketing.specimens (
+        function_id uuid NOT NULL,
+        specimen_id uuid NOT NULL,
+        event_id uuid NOT NULL,
+        place bigint GENERATED ALWAYS AS IDENTITY,
+        price numeric(12, 2),
+        CONSTRAINT specimens_pkey PRIMARY KEY (function_id, specimen_id),
+        CONSTRAINT specimens_place_key UNIQUE (function_id, place),
+        CONSTRAINT specimens_event_fkey FOREIGN KEY (function_id, event_id)
+        REFERENCES ticketing.events (function_id, event_id),
+        CONSTRAINT specimens_price_check CHECK (price > 0 AND price <> 'NaN')
+    );
+    CREATE INDEX specimens_event_idx ON ticketing.specimens (event_id, function_id)
+    WHERE event_id IS NOT NULL;
+    CREATE INDEX specimens_price_idx ON ticketing.specimens (price) INCLUDE (place);
+    COMMENT ON TABLE ticketing.specimens IS 'A table.';
+    COMMENT ON COLUMN ticketing.specimens.function_id IS 'The function.';
+    COMMENT ON COLUMN ticketing.specimens.specimen_id IS 'Its id.';
+    COMMENT ON COLUMN ticketing.specimens.event_id IS 'The event.';
+    COMMENT ON COLUMN ticketing.specimens.place IS 'Its place.';
+    COMMENT ON COLUMN ticketing.specimens.price IS 'Its price.';
+    ALTER TABLE ticketing.specimens ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY specimens_select ON ticketing.specimens FOR SELECT TO anon USING (TRUE);
+    GRANT SELECT ON ticketing.specimens TO anon;
+
+    CREATE VIEW ticketing.specimen_prices WITH (security_invoker = TRUE) AS
+    SELECT price FROM ticketing.specimens;
+    COMMENT ON VIEW ticketing.specimen_prices IS 'A view.';
+    COMMENT ON COLUMN ticketing.specimen_prices.price IS 'Its price.';
+
+    CREATE FUNCTION ticketing.get_specimen(p_id uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    AS $$ BEGIN RETURN ticketing_internal.name_specimen(p_id); END $$;
+    COMMENT ON FUNCTION ticketing.get_specimen(uuid) IS 'An RPC.';
+    REVOKE ALL ON FUNCTION ticketing.get_specimen(uuid) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION ticketing.get_specimen(uuid) TO anon;
+
+    CREATE FUNCTION ticketing_internal.name_specimen(p_id uuid) RETURNS uuid
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT p_id $$;
+    COMMENT ON FUNCTION ticketing_internal.name_specimen(uuid) IS 'A helper.';
+    REVOKE ALL ON FUNCTION ticketing_internal.name_specimen(uuid) FROM PUBLIC;
+
+    RESET ROLE;
+"""
+
+FAULTS: list[tuple[str, LiteralString, str]] = [
+    (
+        "search_path is pinned",
+        "ALTER FUNCTION ticketing.get_specimen RESET search_path",
+        "ticketing.get_specimen(uuid)",
+    ),
+    (
+        "search_path is pinned",
+        "ALTER FUNCTION ticketing.get_specimen SET search_path = pg_catalog, public, pg_temp",
+        "ticketing.get_specimen(uuid)",
+    ),
+    (
+        "search_path is pinned",
+        "ALTER FUNCTION ticketing_internal.name_specimen RESET ALL",
+        "ticketing_internal.name_specimen(uuid)",
+    ),
+    (
+        "functions are commented",
+        "COMMENT ON FUNCTION ticketing_internal.name_specimen IS NULL",
+        "ticketing_internal.name_specimen(uuid)",
+    ),
+    (
+        "functions have one signature",
+        "CREATE FUNCTION ticketing.get_specimen() RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'",
+        "ticketing.get_specimen",
+    ),
+    (
+        "only RPCs have the rights of their owner",
+        "ALTER FUNCTION ticketing_internal.name_specimen SECURITY DEFINER",
+        "ticketing_internal.name_specimen(uuid)",
+    ),
+    (
+        "RPCs that read are STABLE",
+        "ALTER FUNCTION ticketing.get_specimen VOLATILE",
+        "ticketing.get_specimen(uuid)",
+    ),
+    (
+        "tables and views are commented",
+        "COMMENT ON TABLE ticketing.specimens IS NULL",
+        "ticketing.specimens",
+    ),
+    (
+        "tables and views are commented",
+        "COMMENT ON VIEW ticketing.specimen_prices IS NULL",
+        "ticketing.specimen_prices",
+    ),
+    (
+        "columns are commented",
+        "ALTER TABLE ticketing.specimens ADD COLUMN name text",
+        "ticketing.specimens.name",
+    ),
+    (
+        "columns are commented",
+        "COMMENT ON COLUMN ticketing.specimen_prices.price IS NULL",
+        "ticketing.specimen_prices.price",
+    ),
+    (
+        "types are commented",
+        "COMMENT ON TYPE ticketing_internal.specimen_row IS NULL",
+        "ticketing_internal.specimen_row",
+    ),
+    (
+        "types are commented",
+        "CREATE TYPE ticketing.specimen_kind AS ENUM ('good', 'bad')",
+        "ticketing.specimen_kind",
+    ),
+    ("schemas are commented", "COMMENT ON SCHEMA ticketing_internal IS NULL", "ticketing_internal"),
+    (
+        "tables have a primary key",
+        "ALTER TABLE ticketing.specimens DROP CONSTRAINT specimens_pkey",
+        "ticketing.specimens",
+    ),
+    (
+        "constraints are named <table>_<what>",
+        "ALTER TABLE ticketing.specimens ADD CHECK (price > 1)",
+        "specimens specimens_price_check1",
+    ),
+    (
+        "constraints are named <table>_<what>",
+        "ALTER TABLE ticketing.specimens ADD CHECK (price > place)",
+        "specimens specimens_check",
+    ),
+    (
+        "constraints are named <table>_<what>",
+        "ALTER TABLE ticketing.specimens RENAME CONSTRAINT specimens_event_fkey TO event_fkey",
+        "specimens event_fkey",
+    ),
+    (
+        "constraints are named <table>_<what>",
+        "ALTER TABLE ticketing.specimens RENAME CONSTRAINT specimens_place_key TO specimens_place",
+        "specimens specimens_place",
+    ),
+    (
+        "constraints are named <table>_<what>",
+        "ALTER DOMAIN ticketing.specimen_word ADD CHECK (value <> '')",
+        "specimen_word specimen_word_check",
+    ),
+    (
+        "indexes are named <table>_..._idx",
+        "CREATE INDEX ON ticketing.specimens (price, place);" * 2,
+        "ticketing.specimens_price_place_idx1",
+    ),
+    (
+        "foreign keys have an index",
+        "DROP INDEX ticketing.specimens_event_idx",
+        "ticketing.specimens specimens_event_fkey",
+    ),
+    (
+        "foreign keys have an index",
+        (
+            "DROP INDEX ticketing.specimens_event_idx;"
+            "CREATE INDEX specimens_event_idx ON ticketing.specimens (function_id, price, event_id)"
+        ),
+        "ticketing.specimens specimens_event_fkey",
+    ),
+    (
+        "foreign keys have an index",
+        (
+            "DROP INDEX ticketing.specimens_event_idx;"
+            "CREATE INDEX specimens_event_idx ON ticketing.specimens (function_id)"
+            " INCLUDE (event_id)"
+        ),
+        "ticketing.specimens specimens_event_fkey",
+    ),
+    (
+        "foreign keys have an index",
+        (
+            "DROP INDEX ticketing.specimens_event_idx;"
+            "CREATE INDEX specimens_event_idx ON ticketing.specimens (function_id, event_id)"
+            " WHERE price > 0"
+        ),
+        "ticketing.specimens specimens_event_fkey",
+    ),
+    (
+        "no index begins another",
+        "CREATE INDEX specimens_function_idx ON ticketing.specimens (function_id)",
+        "ticketing.specimens_function_idx",
+    ),
+    (
+        "no index begins another",
+        (
+            "CREATE INDEX specimens_second_idx ON ticketing.specimens (event_id, function_id)"
+            " WHERE event_id IS NOT NULL"
+        ),
+        "ticketing.specimens_second_idx",
+    ),
+    (
+        "primary and unique keys start with function_id",
+        "ALTER TABLE ticketing.specimens ADD CONSTRAINT specimens_id_key UNIQUE (specimen_id)",
+        "ticketing.specimens_id_key",
+    ),
+    (
+        "primary and unique keys start with function_id",
+        "CREATE UNIQUE INDEX specimens_price_key ON ticketing.specimens (price, function_id)",
+        "ticketing.specimens_price_key",
+    ),
+    (
+        "foreign keys start with function_id on both sides",
+        (
+            "ALTER TABLE ticketing.specimens ADD CONSTRAINT specimens_other_event_fkey"
+            " FOREIGN KEY (event_id, function_id)"
+            " REFERENCES ticketing.events (event_id, function_id)"
+        ),
+        "ticketing.specimens specimens_other_event_fkey",
+    ),
+    (
+        "foreign keys start with function_id on both sides",
+        (
+            "ALTER TABLE ticketing.specimens ADD CONSTRAINT specimens_slug_fkey"
+            " FOREIGN KEY (specimen_id) REFERENCES ticketing.registration_index (registration_id)"
+        ),
+        "ticketing.specimens specimens_slug_fkey",
+    ),
+    (
+        "numeric columns refuse NaN",
+        "ALTER TABLE ticketing.specimens ADD COLUMN fee numeric CHECK (fee >= 0)",
+        "ticketing.specimens.fee",
+    ),
+    (
+        "numeric columns refuse NaN",
+        "ALTER TABLE ticketing.specimens ADD COLUMN fee numeric CHECK (fee >= 0 OR fee <> 'NaN')",
+        "ticketing.specimens.fee",
+    ),
+    (
+        "nothing is set to null or default when its parent goes",
+        (
+            "ALTER TABLE ticketing.specimens ADD CONSTRAINT specimens_other_event_fkey"
+            " FOREIGN KEY (function_id, event_id) REFERENCES ticketing.events ON DELETE SET NULL"
+        ),
+        "ticketing.specimens specimens_other_event_fkey",
+    ),
+    (
+        "everything belongs to ticketing_owner",
+        "ALTER VIEW ticketing.specimen_prices OWNER TO CURRENT_USER",
+        "ticketing.specimen_prices",
+    ),
+    (
+        "everything belongs to ticketing_owner",
+        "ALTER FUNCTION ticketing.get_specimen OWNER TO CURRENT_USER",
+        "ticketing.get_specimen(uuid)",
+    ),
+    (
+        "everything belongs to ticketing_owner",
+        "ALTER DOMAIN ticketing.specimen_word OWNER TO CURRENT_USER",
+        "ticketing.specimen_word",
+    ),
+    (
+        "nothing is granted to PUBLIC",
+        "GRANT EXECUTE ON FUNCTION ticketing_internal.name_specimen TO PUBLIC",
+        "ticketing_internal.name_specimen(uuid) EXECUTE",
+    ),
+    (
+        "nothing is granted to PUBLIC",
+        "CREATE FUNCTION ticketing.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "ticketing.f() EXECUTE",
+    ),
+    (
+        "nothing is granted to PUBLIC",
+        "GRANT SELECT ON ticketing.specimen_prices TO PUBLIC",
+        "ticketing.specimen_prices SELECT",
+    ),
+    (
+        "nothing is granted to PUBLIC",
+        "GRANT SELECT (price) ON ticketing.specimens TO PUBLIC",
+        "ticketing.specimens.price SELECT",
+    ),
+    (
+        "nothing is granted to PUBLIC",
+        "GRANT USAGE ON SCHEMA ticketing TO PUBLIC",
+        "ticketing USAGE",
+    ),
+    (
+        "nobody but its owner sees inside",
+        "GRANT USAGE ON SCHEMA ticketing_internal TO authenticated",
+        "ticketing_internal authenticated",
+    ),
+    (
+        "nobody but its owner sees inside",
+        "GRANT EXECUTE ON FUNCTION ticketing_internal.name_specimen TO service_role",
+        "ticketing_internal.name_specimen(uuid) service_role",
+    ),
+    (
+        "tables are written through RPCs",
+        "GRANT UPDATE ON ticketing.specimens TO authenticated",
+        "ticketing.specimens authenticated",
+    ),
+    (
+        "tables are written through RPCs",
+        "GRANT INSERT (price) ON ticketing.specimens TO anon",
+        "ticketing.specimens anon",
+    ),
+    (
+        "tables are written through RPCs",
+        "GRANT TRUNCATE ON ticketing.specimens TO service_role",
+        "ticketing.specimens service_role",
+    ),
+    (
+        "sequences are not granted",
+        "GRANT USAGE ON SEQUENCE ticketing.specimens_place_seq TO service_role",
+        "ticketing.specimens_place_seq service_role",
+    ),
+    (
+        "row security is enabled",
+        "ALTER TABLE ticketing.specimens DISABLE ROW LEVEL SECURITY",
+        "ticketing.specimens",
+    ),
+    (
+        "policies name their roles",
+        "CREATE POLICY specimens_all ON ticketing.specimens USING (TRUE)",
+        "ticketing.specimens specimens_all",
+    ),
+    (
+        "views have the rights of their reader",
+        "ALTER VIEW ticketing.specimen_prices RESET (security_invoker)",
+        "ticketing.specimen_prices",
+    ),
+    (
+        "nothing below a function has a trigger",
+        (
+            "CREATE TRIGGER specimens_same BEFORE UPDATE ON ticketing.specimens FOR EACH ROW"
+            " EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
+        ),
+        "ticketing.specimens specimens_same",
+    ),
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_accepts_the_specimen(db: Connection, rule: str) -> None:
+    before = breaches(db, rule)
+    db.execute(SPECIMEN)
+    assert breaches(db, rule) == before
+
+
+@pytest.mark.parametrize(("rule", "fault", "breach"), FAULTS)
+def test_rule_finds_the_fault(db: Connection, rule: str, fault: LiteralString, breach: str) -> None:
+    db.execute(SPECIMEN)
+    before = breaches(db, rule)
+    db.execute(fault)
+    assert breaches(db, rule) - before == {breach}
+
+
+def test_every_rule_has_a_fault() -> None:
+    assert {rule for rule, _, _ in FAULTS} == set(RULES)
+
+
+# -- what takes more than a query ------------------------------------------------------------------
+
+FUNCTION_NAMES: LiteralString = """
+    SELECT pronamespace::regnamespace || '.' || proname FROM functions
+"""
+
+
+def unlike_the_files(db: Connection) -> set[str]:
+    """Functions of the database that have not exactly one file, and files without a function."""
+    stored = Counter(str(row[0]) for row in db.execute(OURS + FUNCTION_NAMES))
+    files = Counter(f"{path.parent.name}.{path.stem}" for path in SQL.rglob("functions/**/*.sql"))
+    return {name for name in stored | files if (stored[name], files[name]) != (1, 1)}
+
+
+def test_functions_are_those_of_the_files(db: Connection) -> None:
+    assert unlike_the_files(db) == set()
+    db.execute(SPECIMEN)
+    assert unlike_the_files(db) == {"ticketing.get_specimen", "ticketing_internal.name_specimen"}
+
+
+def test_a_file_without_its_function_is_found(db: Connection) -> None:
+    db.execute("ALTER FUNCTION ticketing_internal.is_uuid RENAME TO is_a_uuid")
+    names = {"ticketing_internal.is_uuid", "ticketing_internal.is_a_uuid"}
+    assert unlike_the_files(db) == names
+
+
+def no_built_ins(db: Connection, names: set[str]) -> set[str]:
+    """Those of the names that are no functions of PostgreSQL."""
+    query = "SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+    return names - {str(row[0]) for row in db.execute(query)}
+
+
+def test_bare_names_are_built_ins(db: Connection) -> None:
+    names = tool.read_project(SQL).unqualified_calls()
+    assert no_built_ins(db, {"count", "no_such"}) == {"no_such"}
+    assert len(names) > 10
+    assert no_built_ins(db, names) == set()
