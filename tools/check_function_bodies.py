@@ -551,12 +551,14 @@ def check_sql_tables(function: Function, _: Project) -> Iterator[Hit]:
 
 
 def check_variables(function: Function, project: Project) -> Iterator[Hit]:
-    """Require names that no column has: p_ arguments, v_ variables, c_ constants."""
+    """Require names that no column has: p_ arguments, r_ results, v_ variables, c_ constants."""
     query = function.file.query
     for parameter in function.statement.node.parameters or ():
+        is_result = parameter.mode == enums.FunctionParameterMode.FUNC_PARAM_OUT
         is_column = parameter.mode == enums.FunctionParameterMode.FUNC_PARAM_TABLE
-        if not is_column and not (parameter.name or "").startswith("p_"):
-            yield Hit(query.at(parameter), f"name the argument p_{parameter.name or '...'}")
+        prefix = "r_" if is_result else "p_"
+        if not is_column and not (parameter.name or "").startswith(prefix):
+            yield Hit(query.at(parameter), f"name the argument {prefix}{parameter.name or '...'}")
     for variable in function.body.variables:
         declaration = re.compile(rf"\b{variable.name}\s+(constant\s+)?([\w.]+)", re.IGNORECASE)
         declared = declaration.search(function.file.text, variable.offset)
