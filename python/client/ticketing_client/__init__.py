@@ -1,1 +1,62 @@
 """A typed client for ticketing-sql, the ticket selection engine that lives in PostgreSQL."""
+
+from ticketing_client.client import AsyncClient, Client
+from ticketing_client.errors import (
+    FunctionNotFound,
+    InvalidPayload,
+    PaymentConflict,
+    PermissionDenied,
+    RegistrationNotEditable,
+    RegistrationNotFound,
+    RevisionConflict,
+    SelectionInvalid,
+    SoldOut,
+    TicketingError,
+    TransientError,
+)
+from ticketing_client.models import (
+    AttendeeIds,
+    AttendeeWithoutTickets,
+    CreateResult,
+    ExpandedTicket,
+    ImportResult,
+    Issue,
+    PersistedTicket,
+    PersistResult,
+    Quote,
+    QuotedTicket,
+    Registration,
+    Ticket,
+    UnexpectedAnswerError,
+)
+from ticketing_client.selections import TicketSelections
+
+__all__ = [
+    "AsyncClient",
+    "AttendeeIds",
+    "AttendeeWithoutTickets",
+    "Client",
+    "CreateResult",
+    "ExpandedTicket",
+    "FunctionNotFound",
+    "ImportResult",
+    "InvalidPayload",
+    "Issue",
+    "PaymentConflict",
+    "PermissionDenied",
+    "PersistResult",
+    "PersistedTicket",
+    "Quote",
+    "QuotedTicket",
+    "Registration",
+    "RegistrationNotEditable",
+    "RegistrationNotFound",
+    "RevisionConflict",
+    "SelectionInvalid",
+    "SoldOut",
+    "Ticket",
+    "TicketSelections",
+    "TicketingError",
+    "TransientError",
+    "UnexpectedAnswerError",
+]

@@ -1,0 +1,441 @@
+"""The calls: what is sent for each RPC and what its answer is.
+
+All here is pure: a call is a value, and executors (see client.py) only carry it to the database and
+its answer back. A new RPC is one function here and one line in each executor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+from ticketing_client.models import (
+    CreateResult,
+    ImportResult,
+    Json,
+    PersistResult,
+    Quote,
+    QuotedTicket,
+    Registration,
+    decoder,
+)
+from ticketing_client.selections import TicketSelections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import LiteralString
+
+T = TypeVar("T")
+
+Selections: TypeAlias = TicketSelections | Mapping[str, Any] | Mapping[UUID, Any]
+"""The wizard's ticketSelections by attendee id, or a builder of it."""
+
+__all__ = [
+    "create_individual_registration_jsonb",
+    "create_individual_registration_with_tickets",
+    "get_registration",
+    "import_catalogue",
+    "persist_attendee_tickets",
+    "persist_ticket_selections",
+    "quote_ticket_selections",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A named argument of an RPC, encoded.
+
+    Attributes:
+        name: Its name in SQL.
+        type: Its type in SQL.
+        value: What is sent.
+    """
+
+    name: LiteralString
+    type: LiteralString
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A call of an RPC, ready to be executed.
+
+    Attributes:
+        function: Name of the RPC in schema ticketing.
+        arguments: Those given; the others keep the default that they have in SQL.
+        answer: What its answer is decoded to: a dataclass of ticketing_client.models.
+    """
+
+    function: LiteralString
+    arguments: tuple[Argument, ...]
+    answer: type[T]
+
+    @property
+    def sql(self) -> LiteralString:
+        """The statement: one row of one column, the answer as text.
+
+        As text, so that the answer is read the same way whatever JSON loader the connection has.
+        """
+        given = ", ".join(f"{a.name} => %({a.name})s::{a.type}" for a in self.arguments)
+        return f"SELECT ticketing.{self.function}({given})::text"
+
+    @property
+    def params(self) -> dict[str, str | int]:
+        """The parameters of the statement, by name."""
+        return {argument.name: argument.value for argument in self.arguments}
+
+    def decode(self, text: str) -> T:
+        """Decode the answer.
+
+        Args:
+            text: The JSON that the statement gave.
+
+        Returns:
+            The answer.
+
+        Raises:
+            UnexpectedAnswerError: When the database speaks another version of the contract.
+        """
+        return cast("T", decoder(self.answer)(json.loads(text, parse_float=Decimal)))
+
+
+def persist_attendee_tickets(
+    registration_id: UUID | str,
+    tickets: Iterable[Json | QuotedTicket],
+    attendee_updates: Iterable[Json] | None = None,
+    expected_revision: int | None = None,
+) -> Call[PersistResult]:
+    """Make the tickets of every attendee named exactly those given.
+
+    Args:
+        registration_id: The registration.
+        tickets: Mappings as in the contract, or the tickets of a quote.
+        attendee_updates: `{"attendee_id", "selected_tickets"}` of each attendee.
+        expected_revision: Refuse when somebody else has saved since this revision.
+
+    Returns:
+        What changed.
+
+    Raises:
+        InvalidPayload: When an argument does not have the documented shape.
+        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotEditable: When it is completed or cancelled.
+        SelectionInvalid: When a rule is broken; its issues say which and where.
+        SoldOut: When only places are missing.
+        RevisionConflict: When somebody else saved first.
+    """
+    return Call(
+        "persist_attendee_tickets",
+        (
+            _uuid("p_registration_id", registration_id),
+            _jsonb("p_tickets", tickets),
+            *_given(_jsonb, "p_attendee_updates", attendee_updates),
+            *_given(_integer, "p_expected_revision", expected_revision),
+        ),
+        PersistResult,
+    )
+
+
+def persist_ticket_selections(
+    registration_id: UUID | str,
+    selections: Selections,
+    expected_revision: int | None = None,
+) -> Call[PersistResult]:
+    """Make the tickets of every attendee named what the wizard's own object says.
+
+    Args:
+        registration_id: The registration.
+        selections: The wizard's ticketSelections, or a builder of it.
+        expected_revision: Refuse when somebody else has saved since this revision.
+
+    Returns:
+        What changed.
+
+    Raises:
+        InvalidPayload: When an argument does not have the documented shape.
+        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotEditable: When it is completed or cancelled.
+        SelectionInvalid: When a rule is broken; its issues say which and where.
+        SoldOut: When only places are missing.
+        RevisionConflict: When somebody else saved first.
+    """
+    return Call(
+        "persist_ticket_selections",
+        (
+            _uuid("p_registration_id", registration_id),
+            _jsonb("p_selections", _by_attendee(selections)),
+            *_given(_integer, "p_expected_revision", expected_revision),
+        ),
+        PersistResult,
+    )
+
+
+def quote_ticket_selections(
+    function_id: UUID | str,
+    selections: Selections,
+    attendees: Iterable[Json] | None = None,
+    registration_type: str | None = None,
+    registration_id: UUID | str | None = None,
+) -> Call[Quote]:
+    """Check and price a selection with nothing written.
+
+    Args:
+        function_id: The function.
+        selections: The wizard's ticketSelections, or a builder of it.
+        attendees: The wizard's attendee objects; those of the registration are known.
+        registration_type: individuals (the default), lodges or delegations.
+        registration_id: The registration it is for: its own places count as free.
+
+    Returns:
+        The quote; a broken rule is among its issues, not raised.
+
+    Raises:
+        InvalidPayload: When an argument does not have the documented shape.
+        FunctionNotFound: When it does not exist or is not published to the caller.
+        RegistrationNotFound: When it does not exist or is not the caller's.
+    """
+    return Call(
+        "quote_ticket_selections",
+        (
+            _uuid("p_function_id", function_id),
+            _jsonb("p_selections", _by_attendee(selections)),
+            *_given(_jsonb, "p_attendees", attendees),
+            *_given(_text, "p_registration_type", registration_type),
+            *_given(_uuid, "p_registration_id", registration_id),
+        ),
+        Quote,
+    )
+
+
+def create_individual_registration_jsonb(registration_data: Json) -> Call[CreateResult]:
+    """Create or update a registration with its attendees, without tickets.
+
+    Args:
+        registration_data: The wizard's registration object.
+
+    Returns:
+        The registration's and the attendees' ids, and what changed.
+
+    Raises:
+        InvalidPayload: When the object does not have the documented shape.
+        FunctionNotFound: When the function does not exist or is not published to the caller.
+        RegistrationNotFound: When the id is that of somebody else's registration.
+        RegistrationNotEditable: When it is completed or cancelled.
+    """
+    return Call(
+        "create_individual_registration_jsonb",
+        (_jsonb("p_registration_data", registration_data),),
+        CreateResult,
+    )
+
+
+def create_individual_registration_with_tickets(
+    registration_data: Json,
+    tickets: Iterable[Json | QuotedTicket] | None = None,
+    attendee_updates: Iterable[Json] | None = None,
+    expected_revision: int | None = None,
+) -> Call[CreateResult]:
+    """Create or update a registration with its attendees and their tickets, all or nothing.
+
+    Args:
+        registration_data: The wizard's registration object. With a registrationId made by the
+            client, the same call again updates instead of duplicating.
+        tickets: Mappings as in the contract, or the tickets of a quote.
+        attendee_updates: `{"attendee_id", "selected_tickets"}` of each attendee.
+        expected_revision: Refuse when somebody else has saved since this revision.
+
+    Returns:
+        The registration's and the attendees' ids, and what changed.
+
+    Raises:
+        InvalidPayload: When an argument does not have the documented shape.
+        FunctionNotFound: When the function does not exist or is not published to the caller.
+        RegistrationNotFound: When the id is that of somebody else's registration.
+        RegistrationNotEditable: When it is completed or cancelled.
+        SelectionInvalid: When a rule is broken; its issues say which and where.
+        SoldOut: When only places are missing.
+        RevisionConflict: When somebody else saved first.
+    """
+    return Call(
+        "create_individual_registration_with_tickets",
+        (
+            _jsonb("p_registration_data", registration_data),
+            *_given(_jsonb, "p_tickets", tickets),
+            *_given(_jsonb, "p_attendee_updates", attendee_updates),
+            *_given(_integer, "p_expected_revision", expected_revision),
+        ),
+        CreateResult,
+    )
+
+
+def get_registration(registration_id: UUID | str) -> Call[Registration]:
+    """Read everything that a wizard needs to resume anywhere.
+
+    Args:
+        registration_id: The registration.
+
+    Returns:
+        The registration.
+
+    Raises:
+        RegistrationNotFound: When it does not exist or is not the caller's.
+    """
+    return Call("get_registration", (_uuid("p_registration_id", registration_id),), Registration)
+
+
+def import_catalogue(catalogue: Json) -> Call[ImportResult]:
+    """Create or update a function with its events, ticket types, packages and pools.
+
+    Args:
+        catalogue: The document, as in the contract.
+
+    Returns:
+        What was imported.
+
+    Raises:
+        InvalidPayload: When the document does not have the documented shape.
+        SelectionInvalid: When it contradicts what has been sold.
+        PermissionDenied: When the caller is neither the service nor an admin of the organisation.
+    """
+    return Call("import_catalogue", (_jsonb("p_catalogue", catalogue),), ImportResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """For whom a call is made, as PostgREST would say it.
+
+    Attributes:
+        role: The database role.
+        claims: The claims of the user's token as JSON text; empty for none.
+    """
+
+    role: str
+    claims: str
+
+    @classmethod
+    def of(cls, user: Mapping[str, Any] | UUID | str, role: str) -> Identity:
+        """Make the identity of a user.
+
+        Args:
+            user: The claims of the token, or the id of the user.
+            role: The database role.
+
+        Returns:
+            The identity.
+
+        Raises:
+            ValueError: When the id is not a UUID.
+        """
+        claims = user if isinstance(user, Mapping) else {"sub": _uuid_text("user", user)}
+        return cls(role, _encode(claims))
+
+
+def transact(
+    call: Call[Any], identity: Identity | None, *, joined: bool
+) -> Generator[tuple[LiteralString, Mapping[str, str | int]], Any, str]:
+    """Go through the statements of one call, to be run in a transaction or savepoint of their own.
+
+    The identity is set for the transaction only, so that it cannot outlive it. Settings made in a
+    savepoint do outlive the savepoint: when the transaction is somebody else's, they are put back.
+    (After an error the savepoint is rolled back, and its settings with it.)
+
+    Args:
+        call: The call.
+        identity: For whom; None for whoever the connection is.
+        joined: Whether the transaction was running before.
+
+    Yields:
+        A statement and its parameters; the executor sends back its only row.
+
+    Returns:
+        The answer, for Call.decode.
+    """
+    previous = None
+    if identity:
+        if joined:
+            previous = Identity(*(yield _WHO, {}))
+        yield _BECOME, {"role": identity.role, "claims": identity.claims}
+    (answer,) = yield call.sql, call.params
+    if previous:
+        yield _BECOME, {"role": previous.role, "claims": previous.claims}
+    return cast("str", answer)
+
+
+_WHO: LiteralString = (
+    "SELECT pg_catalog.current_setting('role'),"
+    " coalesce(pg_catalog.current_setting('request.jwt.claims', true), '')"
+)
+_BECOME: LiteralString = (
+    "SELECT pg_catalog.set_config('role', %(role)s, true),"
+    " pg_catalog.set_config('request.jwt.claims', %(claims)s, true)"
+)
+
+
+def _uuid(name: LiteralString, value: UUID | str) -> Argument:
+    return Argument(name, "uuid", _uuid_text(name.removeprefix("p_"), value))
+
+
+def _uuid_text(name: str, value: UUID | str) -> str:
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        message = f"{name} must be a UUID, not {value!r}"
+        raise ValueError(message) from None
+
+
+def _integer(name: LiteralString, value: int) -> Argument:
+    return Argument(name, "integer", value)
+
+
+def _text(name: LiteralString, value: str) -> Argument:
+    return Argument(name, "text", value)
+
+
+def _given(
+    encode: Callable[[LiteralString, Any], Argument], name: LiteralString, value: object
+) -> tuple[Argument, ...]:
+    """Encode an optional argument; None is not sent, so that the default in SQL applies."""
+    return () if value is None else (encode(name, value),)
+
+
+def _jsonb(name: LiteralString, value: object) -> Argument:
+    return Argument(name, "jsonb", _encode(value))
+
+
+def _by_attendee(selections: object) -> object:
+    if isinstance(selections, TicketSelections):
+        return selections.to_json()
+    if isinstance(selections, Mapping):
+        # its keys are ids, and in JSON only strings can be keys
+        items = cast("Mapping[object, object]", selections).items()
+        return {str(attendee): selection for attendee, selection in items}
+    return selections  # whatever it is: the database says what it should be
+
+
+def _encode(value: object) -> str:
+    return json.dumps(value, default=_encodable, allow_nan=False)
+
+
+def _encodable(value: object) -> object:
+    """Make JSON of what callers have at hand: ids, amounts, times, quoted tickets, collections."""
+    match value:
+        case UUID():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case datetime() if value.tzinfo:
+            return value.isoformat()
+        case QuotedTicket():
+            return {f.name: getattr(value, f.name) for f in fields(value)}
+        case Mapping():
+            return dict(cast("Mapping[str, Any]", value))
+        case Iterable():
+            return list(cast("Any", value))
+        case _:
+            message = f"{value!r} cannot be sent as JSON"
+            raise TypeError(message)

@@ -1,0 +1,307 @@
+"""The executors: they carry the calls of calls.py to the database and the answers back.
+
+A call runs in a transaction of its own or, when one is running already on the connection, in a
+savepoint of it. Nothing that the caller began is ever committed or rolled back here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
+from copy import copy
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from ticketing_client import calls
+from ticketing_client.calls import Call, Identity, transact
+from ticketing_client.errors import TransientError, pause_before_retry, translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+    from types import TracebackType
+    from uuid import UUID
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Pool(Protocol):
+    """What Client needs of a pool: psycopg_pool.ConnectionPool has it."""
+
+    def connection(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """Lend an idle connection."""
+        ...
+
+
+class AsyncPool(Protocol):
+    """What AsyncClient needs of a pool: psycopg_pool.AsyncConnectionPool has it."""
+
+    def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
+        """Lend an idle connection."""
+        ...
+
+
+def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    """Make the method that executes a call; parameters and documentation are those of the call."""
+
+    @wraps(build)
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.execute(build(*args, **kwargs))
+
+    return method
+
+
+def _async_method(
+    build: Callable[P, Call[T]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+    """Make the method that executes a call; parameters and documentation are those of the call."""
+
+    @wraps(build)
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.execute(build(*args, **kwargs))
+
+    return method
+
+
+class _Executor:
+    """What both clients share: for whom they call."""
+
+    _identity: Identity | None = None
+    _owned: psycopg.Connection[Any] | None = None
+
+    def as_user(self, user: Mapping[str, Any] | UUID | str, *, role: str = "authenticated") -> Self:
+        """Make a client that calls for a user, as PostgREST would: it may do what he may.
+
+        The identity is set for the transaction or savepoint of each call alone: neither other
+        statements of the caller's transaction nor the next borrower of a pooled connection has it.
+
+        Args:
+            user: The claims of the user's verified token, or his id. For visitors: `{}` with the
+                role "anon".
+            role: The database role to call as; the connection's own role must be a member of it.
+
+        Returns:
+            A client over the same connection or pool. It needs no closing.
+
+        Raises:
+            ValueError: When the id is not a UUID.
+        """
+        other = copy(self)
+        other._identity = Identity.of(user, role)  # noqa: SLF001 - it is one of us
+        other._owned = None  # noqa: SLF001
+        return other
+
+
+class Client(_Executor):
+    """Calls the RPCs of ticketing-sql.
+
+    Each method has the parameters and the documentation of the function of the same name in
+    ticketing_client.calls. Threads that share a client over a connection or a URL take turns; over
+    a pool they call side by side.
+    """
+
+    def __init__(self, source: psycopg.Connection[Any] | Pool | str) -> None:
+        """Call over a connection, a pool or a URL.
+
+        Args:
+            source: A psycopg connection, whose running transaction is joined; a
+                psycopg_pool.ConnectionPool, of which each call borrows a connection; or a URL or
+                conninfo string for a connection of the client's own, which close() or the end of a
+                `with` block closes.
+
+        Raises:
+            TypeError: When the source is none of these.
+            psycopg.OperationalError: When the URL leads to no database.
+        """
+        if isinstance(source, str):
+            source = self._owned = psycopg.connect(source, autocommit=True)
+        if isinstance(source, psycopg.Connection):
+            self._borrow = _turns(source)
+        elif callable(getattr(source, "connection", None)):
+            self._borrow = source.connection
+        else:
+            message = (
+                "Client needs a psycopg.Connection, a psycopg_pool.ConnectionPool or a URL, "
+                f"not a {type(source).__name__}"
+            )
+            raise TypeError(message)
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection that was opened for a URL; one that was given stays open."""
+        if self._owned:
+            self._owned.close()
+
+    def execute(self, call: Call[T]) -> T:
+        """Execute a call of ticketing_client.calls.
+
+        Args:
+            call: The call.
+
+        Returns:
+            Its answer.
+
+        Raises:
+            TicketingError: When the database refuses it; the subclass says why.
+            UnexpectedAnswerError: When the database speaks another version of the contract.
+            psycopg.Error: When anything else goes wrong in the database or on the way to it.
+        """
+        attempt = 0
+        while True:
+            with self._borrow() as connection:
+                joined = connection.info.transaction_status != TransactionStatus.IDLE
+                try:
+                    with translated(), connection.transaction():
+                        answer = _run(connection, call, self._identity, joined=joined)
+                    return call.decode(answer)
+                except TransientError as error:
+                    pause = None if joined else pause_before_retry(error, attempt)
+                    if pause is None:
+                        raise
+            time.sleep(pause)
+            attempt += 1
+
+    create_individual_registration_jsonb = _method(calls.create_individual_registration_jsonb)
+    create_individual_registration_with_tickets = _method(
+        calls.create_individual_registration_with_tickets
+    )
+    get_registration = _method(calls.get_registration)
+    import_catalogue = _method(calls.import_catalogue)
+    persist_attendee_tickets = _method(calls.persist_attendee_tickets)
+    persist_ticket_selections = _method(calls.persist_ticket_selections)
+    quote_ticket_selections = _method(calls.quote_ticket_selections)
+
+
+class AsyncClient(_Executor):
+    """Client for asyncio: the same calls, awaited.
+
+    Tasks that share a client over one connection take turns; over a pool they call side by side.
+    """
+
+    def __init__(self, source: psycopg.AsyncConnection[Any] | AsyncPool) -> None:
+        """Call over a connection or a pool.
+
+        Args:
+            source: A psycopg connection, whose running transaction is joined, or a
+                psycopg_pool.AsyncConnectionPool, of which each call borrows a connection.
+        """
+        self._borrow = (
+            _async_turns(source)
+            if isinstance(source, psycopg.AsyncConnection)
+            else source.connection
+        )
+
+    async def execute(self, call: Call[T]) -> T:
+        """Execute a call of ticketing_client.calls; see Client.execute."""
+        attempt = 0
+        while True:
+            async with self._borrow() as connection:
+                joined = connection.info.transaction_status != TransactionStatus.IDLE
+                try:
+                    with translated():
+                        async with connection.transaction():
+                            answer = await _run_async(
+                                connection, call, self._identity, joined=joined
+                            )
+                    return call.decode(answer)
+                except TransientError as error:
+                    pause = None if joined else pause_before_retry(error, attempt)
+                    if pause is None:
+                        raise
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    create_individual_registration_jsonb = _async_method(calls.create_individual_registration_jsonb)
+    create_individual_registration_with_tickets = _async_method(
+        calls.create_individual_registration_with_tickets
+    )
+    get_registration = _async_method(calls.get_registration)
+    import_catalogue = _async_method(calls.import_catalogue)
+    persist_attendee_tickets = _async_method(calls.persist_attendee_tickets)
+    persist_ticket_selections = _async_method(calls.persist_ticket_selections)
+    quote_ticket_selections = _async_method(calls.quote_ticket_selections)
+
+
+def _run(
+    connection: psycopg.Connection[Any], call: Call[Any], identity: Identity | None, *, joined: bool
+) -> str:
+    statements = transact(call, identity, joined=joined)
+    # not connection.cursor(), whose kind and rows are whatever the caller has chosen for himself
+    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+        try:
+            statement = next(statements)
+            while True:
+                statement = statements.send(cursor.execute(*statement).fetchone())
+        except StopIteration as end:
+            answer: str = end.value
+            return answer
+
+
+async def _run_async(
+    connection: psycopg.AsyncConnection[Any],
+    call: Call[Any],
+    identity: Identity | None,
+    *,
+    joined: bool,
+) -> str:
+    statements = transact(call, identity, joined=joined)
+    async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
+        try:
+            statement = next(statements)
+            while True:
+                await cursor.execute(*statement)
+                statement = statements.send(await cursor.fetchone())
+        except StopIteration as end:
+            answer: str = end.value
+            return answer
+
+
+def _turns(
+    connection: psycopg.Connection[Any],
+) -> Callable[[], AbstractContextManager[psycopg.Connection[Any]]]:
+    """Lend a connection to one call at a time: two at once could be made as each other's user."""
+    lock = threading.Lock()
+
+    @contextmanager
+    def borrow() -> Generator[psycopg.Connection[Any]]:
+        with lock:
+            yield connection
+
+    return borrow
+
+
+def _async_turns(
+    connection: psycopg.AsyncConnection[Any],
+) -> Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]:
+    """Lend a connection to one call at a time: two at once could be made as each other's user."""
+    lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def borrow() -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+        async with lock:
+            yield connection
+
+    return borrow

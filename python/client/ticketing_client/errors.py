@@ -1,0 +1,181 @@
+"""What an RPC refuses, as exceptions: one class per SQLSTATE, mapped here and nowhere else."""
+# ruff: noqa: N818 - the classes carry the names of the outcomes in the contract
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from ticketing_client.models import Issue, decode_issue
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+RETRIES = 5
+"""How often a transaction of the client's own is repeated."""
+
+
+class TicketingError(Exception):
+    """A call that the database refused. Nothing of it was written.
+
+    Attributes:
+        message: What is wrong, for people.
+        sqlstate: The class of the refusal; callers branch on it or on the class of the exception.
+        hint: What to do about it, or None.
+        issues: Every problem found, up to 100; empty when the refusal has no details.
+        issues_total: How many problems there are, those not listed included.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        sqlstate: str,
+        hint: str | None = None,
+        issues: tuple[Issue, ...] = (),
+        issues_total: int = 0,
+    ) -> None:
+        """Keep what the database said.
+
+        Args:
+            message: What is wrong, for people.
+            sqlstate: Five characters, such as "TK004".
+            hint: What to do about it.
+            issues: The problems.
+            issues_total: How many problems there are, those not listed included.
+        """
+        super().__init__(message, sqlstate, hint, issues, issues_total)
+        self.message = message
+        self.sqlstate = sqlstate
+        self.hint = hint
+        self.issues = issues
+        self.issues_total = issues_total
+
+    def __str__(self) -> str:
+        """Return the message, every issue with its path, and the hint, a line each."""
+        lines = [self.message]
+        if len(self.issues) == 1:
+            lines.append(f"  at {self.issues[0].path}")  # the message already says what
+        else:
+            lines += [f"  at {issue.path}: {issue.message}" for issue in self.issues]
+        if self.issues_total > len(self.issues):
+            lines.append(f"  and {self.issues_total - len(self.issues)} more")
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class InvalidPayload(TicketingError):
+    """TK001: an argument does not have the documented shape."""
+
+
+class RegistrationNotFound(TicketingError):
+    """TK002: there is no such registration, or it is not the caller's."""
+
+
+class RegistrationNotEditable(TicketingError):
+    """TK003: the registration is completed or cancelled."""
+
+
+class SelectionInvalid(TicketingError):
+    """TK004: the selection breaks at least one rule."""
+
+
+class SoldOut(TicketingError):
+    """TK005: places are the only thing in the way."""
+
+
+class RevisionConflict(TicketingError):
+    """TK006: somebody else saved first."""
+
+    @property
+    def current_revision(self) -> int | None:
+        """The revision that is stored now; None when the database did not say."""
+        return next((issue.actual for issue in self.issues if isinstance(issue.actual, int)), None)
+
+
+class PaymentConflict(TicketingError):
+    """TK007: amount, currency or reference of a payment disagrees."""
+
+
+class FunctionNotFound(TicketingError):
+    """TK008: there is no such function, or it is not published to this caller."""
+
+
+class PermissionDenied(TicketingError):
+    """42501: this caller may never do this."""
+
+
+class TransientError(TicketingError):
+    """40001, 40P01, 55P03 or 57014: the call may be right; repeat the whole transaction."""
+
+
+_CLASSES: dict[str, type[TicketingError]] = {
+    "TK001": InvalidPayload,
+    "TK002": RegistrationNotFound,
+    "TK003": RegistrationNotEditable,
+    "TK004": SelectionInvalid,
+    "TK005": SoldOut,
+    "TK006": RevisionConflict,
+    "TK007": PaymentConflict,
+    "TK008": FunctionNotFound,
+    "42501": PermissionDenied,
+    "40001": TransientError,
+    "40P01": TransientError,
+    "55P03": TransientError,
+    "57014": TransientError,
+}
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn the database's refusals inside the block into exceptions of this module.
+
+    Raises:
+        TicketingError: The subclass that stands for the SQLSTATE, with the original as its cause.
+        psycopg.Error: Unchanged, when its SQLSTATE is none of the contract.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        sqlstate = error.sqlstate
+        if sqlstate is None or sqlstate not in _CLASSES:
+            raise
+        issues, total = _details(error.diag.message_detail)
+        message = error.diag.message_primary or str(error)
+        raise _CLASSES[sqlstate](
+            message, sqlstate, error.diag.message_hint, issues, total
+        ) from error
+
+
+def pause_before_retry(error: TransientError, attempt: int) -> float | None:
+    """Decide whether to repeat a transaction that was the client's own.
+
+    After a serialization failure or a deadlock the database has rolled it back, and repeating is
+    what to do. 55P03 and 57014 are the caller's own timeouts: he has decided how long to wait.
+
+    Args:
+        error: What came of it.
+        attempt: How often it has been repeated already.
+
+    Returns:
+        How many seconds to wait first, at random so that rivals do not meet again; None to give up.
+    """
+    if error.sqlstate not in {"40001", "40P01"} or attempt >= RETRIES:
+        return None
+    return random.uniform(0, 0.01 * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
+
+
+def _details(detail: str | None) -> tuple[tuple[Issue, ...], int]:
+    """Read the issues from a DETAIL; one that is not ours (a deadlock's is prose) has none."""
+    try:
+        document: Any = json.loads(detail or "", parse_float=Decimal)
+        issues = tuple(decode_issue(issue) for issue in document["issues"])
+    except (ValueError, KeyError, TypeError):
+        return (), 0
+    total = document.get("issues_total")
+    return issues, total if isinstance(total, int) else len(issues)

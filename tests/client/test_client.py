@@ -1,0 +1,564 @@
+"""The executors: transactions, identities, refusals and retries, on small functions made for it."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from ticketing_client import (
+    AsyncClient,
+    Client,
+    FunctionNotFound,
+    InvalidPayload,
+    PaymentConflict,
+    PermissionDenied,
+    RegistrationNotEditable,
+    RegistrationNotFound,
+    RevisionConflict,
+    SelectionInvalid,
+    SoldOut,
+    TicketingError,
+    TransientError,
+)
+from ticketing_client.calls import Argument, Call
+from ticketing_client.errors import RETRIES
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Connect: TypeAlias = Callable[..., Connection]
+
+WALTER, INES = UUID(int=1), UUID(int=2)
+
+# Functions in the place of RPCs that do one thing each. The sequence counts calls, undone ones too.
+PROBES = """
+CREATE TABLE ticketing.probe (id integer PRIMARY KEY, n integer NOT NULL);
+INSERT INTO ticketing.probe VALUES (1, 0), (2, 0);
+CREATE SEQUENCE ticketing.probe_attempts;
+
+CREATE FUNCTION ticketing.probe_identity() RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('role', current_setting('role'),
+        'claims', coalesce(current_setting('request.jwt.claims', true), ''))
+$$;
+
+CREATE FUNCTION ticketing.probe_add(p_id integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('ticketing.probe_attempts');
+    UPDATE ticketing.probe SET n = n + 1 WHERE id = p_id;
+    RETURN jsonb_build_object('n', (SELECT n FROM ticketing.probe WHERE id = p_id));
+END
+$$;
+
+-- takes row 1, then waits at a gate (an advisory lock), then takes row 2
+CREATE FUNCTION ticketing.probe_cross() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('ticketing.probe_attempts');
+    UPDATE ticketing.probe SET n = n + 1 WHERE id = 1;
+    PERFORM pg_advisory_xact_lock(1);
+    UPDATE ticketing.probe SET n = n + 1 WHERE id = 2;
+    RETURN jsonb_build_object('n', (SELECT n FROM ticketing.probe WHERE id = 2));
+END
+$$;
+
+CREATE FUNCTION ticketing.probe_refusal(p_sqlstate text, p_detail text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('ticketing.probe_attempts');
+    UPDATE ticketing.probe SET n = -1;
+    RAISE 'Refused' USING ERRCODE = p_sqlstate, DETAIL = p_detail, HINT = 'Do better.';
+END
+$$;
+
+CREATE FUNCTION ticketing.probe_sleep() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('ticketing.probe_attempts');
+    PERFORM pg_sleep(600);
+    RETURN '{}';
+END
+$$;
+
+GRANT SELECT, UPDATE ON ticketing.probe TO authenticated;
+GRANT USAGE ON ticketing.probe_attempts TO authenticated;
+"""
+
+
+@dataclass(frozen=True)
+class Who:
+    role: str
+    claims: str
+
+
+@dataclass(frozen=True)
+class Count:
+    n: int
+
+
+WHO = Call("probe_identity", (), Who)
+NOBODY = Who("none", "")
+ADD = Call("probe_add", (Argument("p_id", "integer", 1),), Count)
+CROSS = Call("probe_cross", (), Count)
+SLEEP = Call("probe_sleep", (), Count)
+
+
+def user(user_id: UUID) -> Who:
+    return Who("authenticated", json.dumps({"sub": str(user_id)}))
+
+
+def refusal(sqlstate: str, detail: str = "") -> Call[Count]:
+    return Call(
+        "probe_refusal",
+        (Argument("p_sqlstate", "text", sqlstate), Argument("p_detail", "text", detail)),
+        Count,
+    )
+
+
+def identity(connection: Connection) -> Who:
+    row = connection.execute(
+        "SELECT current_setting('role'), coalesce(current_setting('request.jwt.claims', true), '')"
+    ).fetchone()
+    assert row is not None
+    return Who(*row)
+
+
+def count(connection: Connection, query: Any = "SELECT n FROM ticketing.probe WHERE id = 1") -> int:  # noqa: ANN401
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    number: int = row[0]
+    return number
+
+
+def attempts(connection: Connection) -> int:
+    return count(
+        connection,
+        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ticketing.probe_attempts",
+    )
+
+
+def wait_until_blocked(observer: Connection, number: int = 1) -> None:
+    """Return once so many sessions of the database wait for a lock."""
+    deadline = time.monotonic() + 30
+    query = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+    """
+    while count(observer, query) < number:
+        assert time.monotonic() < deadline, "nobody was blocked"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def probed(db: Connection) -> Connection:
+    """A connection in a transaction that is rolled back, with the probes."""
+    db.execute(PROBES)
+    return db
+
+
+@pytest.fixture
+def probed_url(database_url: str) -> str:
+    """The URL of a database of this test's own, with the probes."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(PROBES)
+    return database_url
+
+
+@pytest.fixture
+def observer(probed_url: str, connect: Connect) -> Connection:
+    """A connection to the same database that sees what is committed."""
+    assert probed_url
+    return connect(autocommit=True)
+
+
+@pytest.fixture
+def pool(probed_url: str) -> Iterator[ConnectionPool]:
+    """A pool of one connection, so that every borrower gets the same one."""
+    with ConnectionPool(probed_url, min_size=1, max_size=1, open=True) as opened:
+        yield opened
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "expected"),
+    [
+        ("TK001", InvalidPayload),
+        ("TK002", RegistrationNotFound),
+        ("TK003", RegistrationNotEditable),
+        ("TK004", SelectionInvalid),
+        ("TK005", SoldOut),
+        ("TK006", RevisionConflict),
+        ("TK007", PaymentConflict),
+        ("TK008", FunctionNotFound),
+        ("42501", PermissionDenied),
+        ("40001", TransientError),
+        ("40P01", TransientError),
+        ("55P03", TransientError),
+        ("57014", TransientError),
+    ],
+)
+def test_each_sqlstate_is_an_exception(
+    probed: Connection, sqlstate: str, expected: type[TicketingError]
+) -> None:
+    issues = [
+        {"code": "c", "path": "p_tickets[0]", "message": "Wrong.", "attendee_id": str(WALTER)},
+        {"code": "d", "path": "p_tickets[1]", "message": "Wrong too."},
+    ]
+    detail = json.dumps({"issues": issues, "issues_total": 7})
+    with pytest.raises(expected) as raised:
+        Client(probed).execute(refusal(sqlstate, detail))
+    error = raised.value
+    assert type(error) is expected
+    assert (error.message, error.sqlstate, error.hint) == ("Refused", sqlstate, "Do better.")
+    assert [issue.code for issue in error.issues] == ["c", "d"]
+    assert error.issues[0].attendee_id == WALTER
+    assert error.issues_total == 7
+    assert isinstance(error.__cause__, psycopg.Error)
+
+
+@pytest.mark.parametrize("detail", ["", "prose", "[]", '{"issues": 1}', '{"issues": [1]}', "null"])
+def test_a_refusal_without_our_details_has_no_issues(probed: Connection, detail: str) -> None:
+    with pytest.raises(PermissionDenied) as raised:
+        Client(probed).execute(refusal("42501", detail))
+    assert (raised.value.issues, raised.value.issues_total) == ((), 0)
+
+
+def test_a_revision_conflict_knows_the_stored_revision(probed: Connection) -> None:
+    issue = {"code": "revision_conflict", "path": "p", "message": "m", "expected": 3, "actual": 4}
+    with pytest.raises(RevisionConflict) as raised:
+        Client(probed).execute(refusal("TK006", json.dumps({"issues": [issue]})))
+    assert raised.value.current_revision == 4
+    with pytest.raises(RevisionConflict) as raised:
+        Client(probed).execute(refusal("TK006"))
+    assert raised.value.current_revision is None
+
+
+def test_an_error_of_no_contract_passes_unchanged(probed: Connection) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        Client(probed).execute(refusal("22012"))
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        Client(probed).execute(Call("no_such_function", (), Count))
+
+
+def test_a_refused_call_is_undone_and_the_callers_transaction_goes_on(probed: Connection) -> None:
+    client = Client(probed)
+    client.execute(ADD)
+    with pytest.raises(SoldOut):
+        client.execute(refusal("TK005"))
+    assert client.execute(ADD) == Count(2)
+
+
+# Whose transaction it is
+
+
+def test_a_running_transaction_is_joined(
+    probed_url: str, connect: Connect, observer: Connection
+) -> None:
+    assert probed_url
+    connection = connect()
+    for commits in (True, False):
+        before = count(observer)
+        connection.execute("SELECT 1")  # psycopg has begun a transaction
+        Client(connection).execute(ADD)
+        assert count(observer) == before
+        if commits:
+            connection.commit()
+        else:
+            connection.rollback()
+        assert count(observer) == before + commits
+
+
+def test_a_call_in_a_transaction_block_is_joined(observer: Connection, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    with connection.transaction(force_rollback=True):
+        assert Client(connection).execute(ADD) == Count(1)
+    assert count(observer) == 0
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_on_an_idle_connection_a_call_is_a_transaction(
+    observer: Connection, connect: Connect, autocommit: bool
+) -> None:
+    connection = connect(autocommit=autocommit)
+    client = Client(connection)
+    client.execute(ADD)
+    assert count(observer) == 1
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    with pytest.raises(SoldOut):
+        client.execute(refusal("TK005"))
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert count(observer) == 1
+
+
+def test_a_connection_that_was_given_stays_open(probed: Connection) -> None:
+    with Client(probed) as client:
+        client.execute(WHO)
+    assert not probed.closed
+
+
+def test_a_pool_lends_a_connection_per_call(pool: ConnectionPool, observer: Connection) -> None:
+    with Client(pool) as client:
+        client.execute(ADD)
+        client.execute(ADD)
+        with pytest.raises(SoldOut):
+            client.execute(refusal("TK005"))
+    assert count(observer) == 2
+    assert not pool.closed
+    with pool.connection(timeout=1) as connection:
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_url_is_a_connection_of_the_clients_own(probed_url: str, observer: Connection) -> None:
+    with Client(probed_url) as client:
+        client.execute(ADD)
+        with client.as_user(WALTER) as derived:
+            derived.execute(ADD)
+        client.execute(ADD)  # closing the derived one has closed nothing
+        assert count(observer) == 3
+    with pytest.raises(psycopg.OperationalError, match="closed"):
+        client.execute(ADD)
+
+
+def test_a_source_of_another_kind_is_refused() -> None:
+    wrong: Any = object()
+    with pytest.raises(TypeError, match=r"needs a psycopg\.Connection, .* not a object"):
+        Client(wrong)
+
+
+def test_the_callers_settings_of_a_connection_do_not_matter(
+    probed_url: str, connect: Connect
+) -> None:
+    assert probed_url
+    connection = connect(row_factory=dict_row, cursor_factory=psycopg.RawCursor)
+    set_json_loads(str, connection)
+    assert Client(connection).as_user(WALTER).execute(ADD) == Count(1)
+
+
+# For whom
+
+
+def test_a_call_as_a_user_carries_role_and_claims(probed: Connection) -> None:
+    client = Client(probed)
+    assert client.as_user(WALTER).execute(WHO) == user(WALTER)
+    assert client.as_user(str(WALTER)).execute(WHO) == user(WALTER)
+    claims = {"sub": str(INES), "role": "authenticated", "email": "ines.ashby@example.org"}
+    assert client.as_user(claims).execute(WHO) == Who("authenticated", json.dumps(claims))
+    assert client.as_user({}, role="anon").execute(WHO) == Who("anon", "{}")
+    assert client.as_user(WALTER).as_user(INES).execute(WHO) == user(INES)
+    assert client.execute(WHO) == NOBODY
+
+
+def test_a_role_that_one_may_not_take_is_refused(probed_url: str, connect: Connect) -> None:
+    assert probed_url
+    connection = connect()
+    connection.execute("SET ROLE anon")
+    connection.execute("SET SESSION AUTHORIZATION anon")
+    connection.commit()
+    with pytest.raises(PermissionDenied, match="service_role"):
+        Client(connection).as_user(WALTER, role="service_role").execute(WHO)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "SELECT 1",
+        'SET LOCAL ROLE anon; SET LOCAL request.jwt.claims = \'{"sub": "x"}\'',
+        'SET ROLE anon; SET request.jwt.claims = \'{"sub": "y"}\'',
+    ],
+)
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_joined_transaction_gets_its_identity_back(
+    observer: Connection, connect: Connect, before: str, refused: bool
+) -> None:
+    assert observer
+    connection = connect()
+    for statement in before.split("; "):
+        connection.execute(statement.encode())
+    mine = identity(connection)
+    client = Client(connection).as_user(WALTER)
+    if refused:
+        with pytest.raises(SoldOut):
+            client.execute(refusal("TK005"))
+    else:
+        assert client.execute(WHO) == user(WALTER)
+    assert identity(connection) == mine
+    connection.commit()
+    assert identity(connection) == (mine if "LOCAL" not in before else NOBODY)
+
+
+def test_a_session_keeps_the_identity_it_had(observer: Connection, connect: Connect) -> None:
+    assert observer
+    connection = connect(autocommit=True)
+    connection.execute("SET ROLE anon")
+    assert Client(connection).as_user(WALTER).execute(WHO) == user(WALTER)
+    assert identity(connection) == Who("anon", "")
+
+
+def test_the_next_borrower_of_a_connection_is_nobody(pool: ConnectionPool) -> None:
+    client = Client(pool)
+    walter = client.as_user(WALTER)
+    for _ in range(7):  # the same statements are prepared after five
+        assert walter.execute(WHO) == user(WALTER)
+        assert client.execute(WHO) == NOBODY
+        with pytest.raises(SoldOut):
+            walter.execute(refusal("TK005"))
+        assert client.execute(WHO) == NOBODY
+    with pool.connection() as connection:
+        assert identity(connection) == NOBODY
+
+
+def test_a_cancelled_call_leaves_no_identity(pool: ConnectionPool, observer: Connection) -> None:
+    with ThreadPoolExecutor() as executor:
+        sleeping = executor.submit(Client(pool).as_user(WALTER).execute, SLEEP)
+        deadline = time.monotonic() + 30
+        while not count(
+            observer,
+            """
+            SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event = 'PgSleep'
+            """,
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        with pytest.raises(TransientError) as raised:
+            sleeping.result()
+    assert raised.value.sqlstate == "57014"
+    assert attempts(observer) == 1
+    assert Client(pool).execute(WHO) == NOBODY
+
+
+def test_threads_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
+    with closing(Client(probed_url)) as client, ThreadPoolExecutor(8) as executor:
+        start = threading.Barrier(8)
+
+        def ask(number: int) -> bool:
+            start.wait()
+            someone = UUID(int=number)
+            mine = client.as_user(someone)
+            return all(mine.execute(WHO) == user(someone) for _ in range(20))
+
+        assert all(executor.map(ask, range(8)))
+
+
+# Repeating
+
+
+def test_a_serialization_failure_of_our_own_is_repeated(
+    observer: Connection, connect: Connect, pool: ConnectionPool
+) -> None:
+    rival = connect()
+    rival.execute("UPDATE ticketing.probe SET n = n + 1 WHERE id = 1")
+    with pool.connection() as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with ThreadPoolExecutor() as executor:
+        call = executor.submit(Client(pool).execute, ADD)
+        wait_until_blocked(observer)
+        rival.commit()  # the snapshot of the call is older than this
+        assert call.result() == Count(2)
+    assert attempts(observer) == 2
+
+
+def test_a_deadlock_is_repeated(observer: Connection, connect: Connect) -> None:
+    # only the client looks for deadlocks, so it is always the one that loses
+    patient, quick = "-c deadlock_timeout=60s", "-c deadlock_timeout=10ms"
+    gatekeeper, rival = connect(), connect(options=patient)
+    gatekeeper.execute("SELECT pg_advisory_xact_lock(1)")
+    rival.execute("UPDATE ticketing.probe SET n = n + 1 WHERE id = 2")
+    client = Client(connect(options=quick))
+    with ThreadPoolExecutor() as executor:
+        call = executor.submit(client.execute, CROSS)
+        wait_until_blocked(observer)  # the client, at the gate
+        move = executor.submit(rival.execute, "UPDATE ticketing.probe SET n = n + 1 WHERE id = 1")
+        wait_until_blocked(observer, 2)  # the rival too, behind the client
+        gatekeeper.commit()
+        move.result()
+        rival.commit()
+        assert call.result() == Count(2)
+    assert attempts(observer) == 2
+
+
+def test_giving_up_after_a_few_times(observer: Connection, connect: Connect) -> None:
+    with pytest.raises(TransientError) as raised:
+        Client(connect()).execute(refusal("40001"))
+    assert raised.value.sqlstate == "40001"
+    assert attempts(observer) == 1 + RETRIES
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "57014", "TK005"])
+def test_other_refusals_are_not_repeated(
+    observer: Connection, connect: Connect, sqlstate: str
+) -> None:
+    with pytest.raises(TicketingError):
+        Client(connect()).execute(refusal(sqlstate))
+    assert attempts(observer) == 1
+
+
+def test_a_joined_transaction_is_not_repeated(observer: Connection, connect: Connect) -> None:
+    connection = connect()
+    connection.execute("SELECT 1")
+    with pytest.raises(TransientError):
+        Client(connection).execute(refusal("40001"))
+    assert attempts(observer) == 1
+
+
+# asyncio
+
+
+def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -> None:
+    async def main() -> None:
+        async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
+            client = AsyncClient(pool)
+            assert await client.as_user(WALTER).execute(WHO) == user(WALTER)
+            assert await client.execute(WHO) == NOBODY
+            with pytest.raises(SoldOut):
+                await client.as_user(WALTER).execute(refusal("TK005"))
+            assert await client.execute(WHO) == NOBODY
+            with pytest.raises(TransientError):
+                await client.execute(refusal("40001"))
+            async with pool.connection() as connection:
+                assert await AsyncClient(connection).execute(ADD) == Count(1)
+                await connection.execute("SELECT 1")
+                with pytest.raises(TransientError):
+                    await AsyncClient(connection).execute(refusal("40001"))
+                assert await AsyncClient(connection).as_user(WALTER).execute(ADD) == Count(2)
+                assert await AsyncClient(connection).execute(WHO) == NOBODY
+                await connection.rollback()
+
+    asyncio.run(main())
+    assert count(observer) == 1
+    assert attempts(observer) == 1 + (1 + RETRIES) + 1 + 1 + 1
+
+
+def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
+    async def main() -> list[Who]:
+        async with await psycopg.AsyncConnection.connect(probed_url) as connection:
+            client = AsyncClient(connection)
+            someone = [client.as_user(UUID(int=number)) for number in range(8)]
+            return await asyncio.gather(*(one.execute(WHO) for one in someone))
+
+    assert asyncio.run(main()) == [user(UUID(int=number)) for number in range(8)]
+
+
+def test_a_cancelled_task_leaves_no_identity(probed_url: str, observer: Connection) -> None:
+    async def main() -> Who:
+        async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
+            client = AsyncClient(pool)
+            task = asyncio.create_task(client.as_user(WALTER).execute(SLEEP))
+            async with asyncio.timeout(30):
+                while not attempts(observer):  # noqa: ASYNC110 - only the database knows
+                    await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return await client.execute(WHO)
+
+    assert asyncio.run(main()) == NOBODY

@@ -1,0 +1,387 @@
+"""The pure part of the client: what is sent, how answers and refusals are read."""
+
+import json
+import pickle
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticketing_client import (
+    AttendeeWithoutTickets,
+    PersistedTicket,
+    QuotedTicket,
+    SelectionInvalid,
+    TicketSelections,
+    TransientError,
+    UnexpectedAnswerError,
+    calls,
+)
+from ticketing_client.errors import RETRIES, pause_before_retry
+from ticketing_client.models import Json, decode_issue, decoder
+
+A, B, C = (UUID(int=number) for number in (10, 11, 12))
+WHEN = datetime(2025, 9, 20, 13, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    registration: Json
+
+
+def sent(call: calls.Call[Any], name: str) -> Any:  # noqa: ANN401 - any JSON
+    value = call.params[name]
+    assert isinstance(value, str)
+    return json.loads(value)
+
+
+# What is sent
+
+
+def test_an_argument_is_sent_by_name_with_its_type() -> None:
+    call = calls.persist_ticket_selections(A, {}, expected_revision=7)
+    assert call.sql == (
+        "SELECT ticketing.persist_ticket_selections("
+        "p_registration_id => %(p_registration_id)s::uuid, "
+        "p_selections => %(p_selections)s::jsonb, "
+        "p_expected_revision => %(p_expected_revision)s::integer)::text"
+    )
+    assert call.params == {
+        "p_registration_id": str(A),
+        "p_selections": "{}",
+        "p_expected_revision": 7,
+    }
+
+
+def test_an_optional_argument_that_is_not_given_is_not_sent() -> None:
+    assert list(calls.quote_ticket_selections(A, {}).params) == ["p_function_id", "p_selections"]
+    assert list(calls.create_individual_registration_with_tickets({}).params) == [
+        "p_registration_data"
+    ]
+
+
+def test_an_empty_array_is_given() -> None:
+    assert calls.persist_attendee_tickets(A, [], []).params == {
+        "p_registration_id": str(A),
+        "p_tickets": "[]",
+        "p_attendee_updates": "[]",
+    }
+
+
+@pytest.mark.parametrize("value", [A, str(A), str(A).upper(), A.hex])
+def test_an_id_is_a_uuid_or_its_text(value: UUID | str) -> None:
+    assert calls.get_registration(value).params == {"p_registration_id": str(A)}
+
+
+@pytest.mark.parametrize("value", ["abc", "", None, 7])
+def test_what_is_no_id_is_refused_by_name(value: Any) -> None:  # noqa: ANN401 - not only the right
+    with pytest.raises(ValueError, match=f"registration_id must be a UUID, not {value!r}"):
+        calls.get_registration(value)
+
+
+def test_ids_amounts_times_and_collections_become_json() -> None:
+    document = {
+        "id": A,
+        "price": Decimal("115.00"),
+        "large": Decimal("1E+3"),
+        "at": WHEN,
+        "read_only": MappingProxyType({"items": (1, 2)}),
+        "any_order": {3},
+    }
+    assert sent(calls.import_catalogue(document), "p_catalogue") == {
+        "id": str(A),
+        "price": "115.00",
+        "large": "1000",
+        "at": "2025-09-20T13:00:00+00:00",
+        "read_only": {"items": [1, 2]},
+        "any_order": [3],
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        datetime(2025, 9, 20, 13, 0),  # noqa: DTZ001 - the point of it
+        3j,
+    ],
+)
+def test_what_has_no_meaning_in_json_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="cannot be sent as JSON"):
+        calls.import_catalogue({"key": value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_float_that_json_does_not_know_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        calls.import_catalogue({"key": value})
+
+
+def test_selections_are_keyed_by_ids() -> None:
+    nothing: dict[str, Any] = {"packages": [], "individualTickets": []}
+    for call in (
+        calls.persist_ticket_selections(B, {A: nothing}),
+        calls.persist_ticket_selections(B, {str(A): nothing}),
+        calls.persist_ticket_selections(B, TicketSelections().nothing(A)),
+    ):
+        assert sent(call, "p_selections") == {str(A): nothing}
+
+
+def test_the_wrong_kind_of_json_is_left_to_the_database() -> None:
+    wrong: Any = [{"attendee_id": str(A)}]
+    assert sent(calls.persist_ticket_selections(B, wrong), "p_selections") == wrong
+    wrong = {"attendee_id": str(A)}
+    assert sent(calls.persist_attendee_tickets(B, wrong), "p_tickets") == wrong
+
+
+def test_tickets_may_come_from_a_generator() -> None:
+    call = calls.persist_attendee_tickets(A, ({"attendee_id": i} for i in (B, C)))
+    assert sent(call, "p_tickets") == [{"attendee_id": str(B)}, {"attendee_id": str(C)}]
+
+
+def test_the_user_is_claims_or_an_id() -> None:
+    assert calls.Identity.of(A, "authenticated").claims == json.dumps({"sub": str(A)})
+    assert json.loads(calls.Identity.of({"sub": A, "role": "x"}, "x").claims) == {
+        "sub": str(A),
+        "role": "x",
+    }
+    assert calls.Identity.of({}, "anon") == calls.Identity("anon", "{}")
+    with pytest.raises(ValueError, match="user must be a UUID, not 'walter'"):
+        calls.Identity.of("walter", "authenticated")
+
+
+# How answers are read
+
+
+def test_an_answer_becomes_a_dataclass() -> None:
+    answer = {
+        "ticket_id": str(A),
+        "attendee_id": str(B),
+        "ticket_type_id": str(C),
+        "package_id": None,
+        "price_paid": Decimal("115.00"),
+    }
+    ticket = decoder(PersistedTicket)(answer)
+    assert ticket == PersistedTicket(
+        ticket_id=A, attendee_id=B, ticket_type_id=C, package_id=None, price_paid=Decimal(115)
+    )
+    with pytest.raises(AttributeError):
+        ticket.price_paid = Decimal(0)
+
+
+def test_amounts_are_exact() -> None:
+    money = calls.Call("f", (), Decimal)
+    wizard = calls.Call("f", (), Resumed)
+    assert str(money.decode("115.10")) == "115.10"
+    assert money.decode("0.07") == Decimal("0.07")
+    assert money.decode("115") == Decimal(115)
+    # the wizard's own numbers are the doubles of JavaScript, and json.dumps takes them
+    found = wizard.decode('{"registration": {"a": [735.00, {"b": 2}]}}').registration
+    assert json.dumps(found) == '{"a": [735.0, {"b": 2}]}'
+
+
+def test_times_keep_their_zone() -> None:
+    found = decoder(datetime)("2025-09-20T23:00:00.123456+10:00")
+    assert found == WHEN.replace(microsecond=123456)
+
+
+def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
+    answer = {"attendee_id": str(A), "client_attendee_id": str(B), "name": "Walter", "age": 70}
+    assert decoder(AttendeeWithoutTickets)(answer) == AttendeeWithoutTickets(
+        attendee_id=A, client_attendee_id=B, name="Walter"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {"attendee_id": str(A), "client_attendee_id": str(B)},
+        {"attendee_id": str(A), "client_attendee_id": str(B), "name": None},
+        {"attendee_id": str(A), "client_attendee_id": str(B), "name": True},
+        {"attendee_id": "?", "client_attendee_id": str(B), "name": "Walter"},
+        {"attendee_id": 1, "client_attendee_id": str(B), "name": "Walter"},
+    ],
+)
+def test_an_answer_that_does_not_fit_says_so(answer: object) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="AttendeeWithoutTickets can hold"):
+        decoder(AttendeeWithoutTickets)(answer)
+
+
+@pytest.mark.parametrize("hint", [bytes, list[int], tuple[int, str], int | str])
+def test_a_type_without_decoder_is_refused(hint: object) -> None:
+    with pytest.raises(TypeError, match="no decoder"):
+        decoder(hint)
+
+
+TEXT = st.text(max_size=5)
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(TEXT, JSON_VALUES, max_size=3))
+def test_the_wizards_objects_come_back_as_they_were(document: dict[str, Any]) -> None:
+    text = json.dumps({"registration": document})
+    found = calls.Call("f", (), Resumed).decode(text).registration
+    assert json.dumps({"registration": found}) == text
+    assert sent(calls.import_catalogue(document), "p_catalogue") == document
+
+
+# How issues and refusals are read
+
+
+def test_an_issue_carries_what_a_screen_needs() -> None:
+    issue = decode_issue(
+        {
+            "code": "sold_out",
+            "path": "p_tickets[3]",
+            "message": "Only 1 place is left.",
+            "ticket_type_id": str(A),
+            "requested": 2,
+            "available": 1,
+            "attendee_ids": [str(B), str(C)],
+            "expected": Decimal("1.50"),
+            "colour": "red",
+        }
+    )
+    assert (issue.code, issue.path) == ("sold_out", "p_tickets[3]")
+    assert issue.ticket_type_id == A
+    assert issue.attendee_ids == (B, C)
+    assert (issue.requested, issue.available) == (2, 1)
+    assert issue.expected == Decimal("1.50")
+    assert issue.attendee_id is None
+    assert issue.extra == {"colour": "red"}
+
+
+def test_an_odd_issue_is_still_an_issue() -> None:
+    issue = decode_issue({"code": "x", "attendee_id": "no id", "requested": "2", "extra": 1})
+    assert issue.attendee_id is None
+    assert issue.requested is None
+    assert issue.extra == {"attendee_id": "no id", "requested": "2", "extra": 1}
+    assert issue.message == ""
+
+
+def refusal(number: int, total: int) -> SelectionInvalid:
+    issues = tuple(
+        decode_issue({"code": "c", "path": f"p_tickets[{i}]", "message": f"Wrong {i}."})
+        for i in range(number)
+    )
+    return SelectionInvalid("The request breaks a rule", "TK004", "Correct it.", issues, total)
+
+
+def test_a_refusal_prints_every_issue_and_what_to_do() -> None:
+    assert str(refusal(2, 5)).splitlines() == [
+        "The request breaks a rule",
+        "  at p_tickets[0]: Wrong 0.",
+        "  at p_tickets[1]: Wrong 1.",
+        "  and 3 more",
+        "Correct it.",
+    ]
+    assert str(refusal(1, 1)).splitlines()[1] == "  at p_tickets[0]"
+    assert str(refusal(0, 0)).splitlines() == ["The request breaks a rule", "Correct it."]
+
+
+def test_a_refusal_survives_pickling() -> None:
+    error = refusal(2, 5)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(copy) is SelectionInvalid
+    assert (copy.args, str(copy), copy.issues) == (error.args, str(error), error.issues)
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_a_lost_race_is_repeated_a_few_times(sqlstate: str) -> None:
+    error = TransientError("Lost", sqlstate)
+    for attempt in range(RETRIES):
+        pause = pause_before_retry(error, attempt)
+        assert pause is not None
+        assert 0 <= pause <= 0.01 * 2**attempt
+    assert pause_before_retry(error, RETRIES) is None
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "57014"])
+def test_the_callers_own_timeout_is_not_repeated(sqlstate: str) -> None:
+    assert pause_before_retry(TransientError("Late", sqlstate), 0) is None
+
+
+# The builder
+
+
+def test_selections_are_built_choice_by_choice() -> None:
+    selections = TicketSelections().package(A, B).package(A, B, 2).ticket(C, B, 3).nothing(B)
+    assert selections.to_json() == {
+        str(A): {
+            "packages": [
+                {"packageId": str(B), "quantity": 1},
+                {"packageId": str(B), "quantity": 2},
+            ],
+            "individualTickets": [],
+        },
+        str(C): {"packages": [], "individualTickets": [{"ticketId": str(B), "quantity": 3}]},
+        str(B): {"packages": [], "individualTickets": []},
+    }
+
+
+def test_nothing_clears_what_was_chosen_before() -> None:
+    selections = TicketSelections().package(A, B).nothing(A).ticket(str(A), str(C))
+    assert selections.to_json() == {
+        str(A): {"packages": [], "individualTickets": [{"ticketId": str(C), "quantity": 1}]}
+    }
+
+
+def test_selections_are_copied_in_and_out(wizard_state: dict[str, Any]) -> None:
+    original = wizard_state["ticketSelections"]
+    before = json.dumps(original)
+    attendee = next(iter(original))
+    selections = TicketSelections.from_json(original).ticket(attendee, A)
+    selections.to_json()[attendee]["packages"].clear()
+    assert json.dumps(original) == before
+    changed = selections.to_json()
+    assert changed[attendee]["packages"] == original[attendee]["packages"]
+    assert changed[attendee]["individualTickets"] == [{"ticketId": str(A), "quantity": 1}]
+
+
+def test_null_and_absent_choices_can_be_added_to() -> None:
+    for found in (None, {}, {"individualTickets": None}):
+        selections = TicketSelections.from_json({str(A): found}).ticket(A, B)
+        assert selections.to_json()[str(A)]["individualTickets"] == [
+            {"ticketId": str(B), "quantity": 1}
+        ]
+
+
+@given(st.dictionaries(TEXT, JSON_VALUES, max_size=3))
+def test_selections_of_any_form_come_back_as_they_were(document: dict[str, Any]) -> None:
+    assert TicketSelections.from_json(document).to_json() == document
+
+
+def test_a_quoted_ticket_is_sent_with_its_own_keys() -> None:
+    ticket = QuotedTicket(
+        attendee_id=A,
+        client_attendee_id=B,
+        event_id=C,
+        ticket_type_id=C,
+        package_id=None,
+        price_paid=Decimal("1.10"),
+        original_price=Decimal("2.20"),
+        currency="AUD",
+        status="Active",
+        payment_status="Unpaid",
+        is_partner_ticket=False,
+    )
+    (row,) = sent(calls.persist_attendee_tickets(A, [ticket]), "p_tickets")
+    assert row["attendee_id"] == str(A)
+    assert row["price_paid"] == "1.10"
+    assert row["package_id"] is None
