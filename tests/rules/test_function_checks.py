@@ -475,7 +475,10 @@ FAULTY_FILES = [
         {**GOOD, TWICE: SQL_FUNCTION.replace("2 * p_number;", "2 FROM ticketing.functions;")},
     ),
     ("variables", edit(RPC, "p_function_id uuid", "function_id uuid")),
-    ("variables", edit(RPC, "p_function_id uuid", "p_function_id uuid, OUT p_count integer")),
+    (
+        "variables",
+        {**GOOD, TWICE: SQL_FUNCTION.replace("r integer)", "r integer, OUT twice integer)")},
+    ),
     ("qualified-tables", edit(SCHEMA, "CREATE TABLE ticketing.tickets", "CREATE TABLE tickets")),
     ("qualified-tables", edit(SCHEMA, "REFERENCES ticketing.functions", "REFERENCES functions")),
     ("qualified-functions", edit(SCHEMA, "ticketing.get_count", "get_count")),
