@@ -165,9 +165,13 @@ def psql(context: typer.Context) -> None:
         if not program.exists():
             _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
         # Ctrl-C is for psql, which cancels the query; we stay to stop the server afterwards.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
-        raise typer.Exit(subprocess.run(arguments, check=False).returncode)  # noqa: S603
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
+            code = subprocess.run(arguments, check=False).returncode  # noqa: S603
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        raise typer.Exit(code)
 
 
 @contextmanager

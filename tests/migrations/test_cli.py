@@ -1,0 +1,193 @@
+"""The command line: what it prints where, and its exit codes."""
+
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ticketing_client import embedded
+from ticketing_client import migrate as runner
+from ticketing_client.cli import main
+from ticketing_client.embedded import run_server
+
+from .small_product import SqlDir
+
+Query = Callable[..., list[Any]]
+Ticketing = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ticketing(
+    sql: SqlDir,
+    pg_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Ticketing:
+    """A function that runs the command on the small product: its exit code, stdout and stderr."""
+    monkeypatch.setattr(runner, "_packaged_sql", lambda: sql.path)
+    for name, value in {**pg_environment, "COLUMNS": "80", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ticketing", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return (exit_.value.code or 0, *capfd.readouterr())  # type: ignore[return-value]
+
+    return run
+
+
+def test_migrate(ticketing: Ticketing) -> None:
+    expected = "applied 0001.begin\napplied 0002.orders\ninstalled 2 functions\n"
+    assert ticketing("migrate") == (0, expected, "")
+    assert ticketing("migrate") == (0, "nothing to do: the database is up to date\n", "")
+
+
+def test_refusal_is_one_sentence_on_stderr(ticketing: Ticketing, sql: SqlDir) -> None:
+    ticketing("migrate")
+    sql.replace("migrations/0002.orders.sql", "100", "200")
+    code, out, err = ticketing("migrate")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("ticketing: Edited after they were applied: 0002.orders; restore")
+
+
+def test_status_names_every_state_and_says_by_its_exit_code_whether_all_is_well(
+    ticketing: Ticketing, sql: SqlDir
+) -> None:
+    code, out, _ = ticketing("status")
+    assert code == 1
+    assert _states(out) == {
+        "0001.begin": "pending",
+        "0002.orders": "pending",
+        "shop/amount_due.sql": "pending",
+        "shop/amount_of.sql": "pending",
+        "0 functions": "installed",
+    }
+    sql.write("migrations/0003.more.sql", "")
+    ticketing("migrate")
+    code, out, _ = ticketing("status")
+    assert code == 0
+    assert _states(out) == {
+        "0001.begin": "applied",
+        "0002.orders": "applied",
+        "0003.more": "applied",
+        "2 functions": "installed",
+    }
+    sql.replace("migrations/0002.orders.sql", "100", "200")
+    sql.remove("migrations/0003.more.sql")
+    sql.remove("functions/shop/amount_due.sql")
+    code, out, _ = ticketing("status")
+    assert code == 1
+    assert _states(out) == {
+        "0001.begin": "applied",
+        "0002.orders": "applied, then its file was edited",
+        "0003.more": "applied, but not of this version",
+        "shop/amount_due.sql": "orphaned: drop it in a migration",
+        "1 function": "installed",
+    }
+
+
+def _states(table: str) -> dict[str, str]:
+    rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
+    return {row[1]: row[2] for row in rows if len(row) == 4}
+
+
+def test_rollback_asks_first(
+    ticketing: Ticketing, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticketing("migrate")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\ny\n"))
+    code, out, _ = ticketing("rollback", "--to", "0001")
+    assert code == 1
+    assert out.startswith("Roll back all migrations after 0001 in empty on ")
+    assert query("SELECT amount FROM shop.orders") == [(100,)]
+    code, out, _ = ticketing("rollback", "--to", "0001")
+    assert code == 0
+    assert out.endswith("rolled back 0002.orders\n")
+    assert query("SELECT to_regclass('shop.orders')") == [(None,)]
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    code, out, _ = ticketing("rollback", "--all")
+    assert code == 1
+    assert out.startswith("Roll back everything in empty on ")
+    assert query("SELECT to_regnamespace('shop')") == [("shop",)]
+
+
+def test_rollback_of_everything(ticketing: Ticketing) -> None:
+    ticketing("migrate")
+    expected = "rolled back 0002.orders\nrolled back 0001.begin\n"
+    assert ticketing("rollback", "--all", "--yes") == (0, expected, "")
+    assert ticketing("rollback", "--all", "--yes")[1] == (
+        "nothing to do: nothing of that is applied\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--to", "0001", "--all"]])
+def test_rollback_wants_to_know_how_far(ticketing: Ticketing, arguments: list[str]) -> None:
+    code, out, err = ticketing("rollback", "--yes", *arguments)
+    assert (code, out) == (2, "")
+    assert "give either --to NAME or --all" in err
+
+
+def test_unreachable_server(ticketing: Ticketing) -> None:
+    for command in (["status"], ["migrate"], ["rollback", "--all"]):
+        code, out, err = ticketing(*command, "--database-url", "host=/nowhere")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("ticketing: ")
+        assert "/nowhere" in err
+
+
+def test_version(ticketing: Ticketing) -> None:
+    code, out, _ = ticketing("--version")
+    assert (code, out.split()[0]) == (0, "ticketing-sql")
+
+
+def test_psql_without_a_demo(
+    ticketing: Ticketing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "default_data_dir", lambda: tmp_path / "demo")
+    reason = "ticketing: There is no demo database yet. Run: ticketing demo\n"
+    assert ticketing("psql") == (2, "", reason)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_psql_passes_everything_on(ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # root's server runs as somebody else
+        monkeypatch.setattr(embedded, "default_data_dir", lambda: folder / "demo")
+        with (
+            run_server(folder / "demo") as server,
+            psycopg.connect(server.url(), autocommit=True) as connection,
+        ):
+            connection.execute("CREATE DATABASE ticketing_demo")
+        select = "SELECT current_database(), 42"
+        assert ticketing("psql", "-X", "-At", "-c", select) == (0, "ticketing_demo|42\n", "")
+        code, out, err = ticketing("psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1 / 0")
+        assert (code, out) == (1, "")
+        assert "division by zero" in err
+        (folder / "demo/PG_VERSION").write_text("9\n")
+        code, _, err = ticketing("psql")
+        assert code == 2
+        assert err.startswith("ticketing: ")
+        assert "was made by PostgreSQL 9" in err
+
+
+def test_package_does_without_the_command_lines_libraries() -> None:
+    without = "import sys; sys.modules |= dict.fromkeys(['typer', 'rich', 'yoyo', 'sqlparse']);"
+    used = _python(f"{without} import ticketing_client")
+    assert (used.returncode, used.stderr) == (0, "")
+    run = _python(f"{without} from ticketing_client.cli import main; main()")
+    assert run.returncode == 1
+    assert run.stderr == "typer is not installed. Run: pip install 'ticketing-sql[cli]'\n"
+
+
+def _python(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
