@@ -1,0 +1,171 @@
+"""The product's own migrations and functions, and every command of docs/operations.md."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ticketing_client.embedded import Server, run_server
+from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
+
+Query = Callable[..., list[Any]]
+Shell = Callable[..., str]
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTED_COMMANDS = re.findall(
+    r"^```sh\n(.*?)^```",
+    (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"),
+    re.DOTALL | re.MULTILINE,
+)
+(INSTALL_BY_HAND,) = (commands for commands in DOCUMENTED_COMMANDS if "--single-tr" in commands)
+
+
+@pytest.fixture(scope="module")
+def programs(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH with psql, yoyo and ticketing, as they are here."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, module in {"ticketing": "ticketing_client.cli", "yoyo": "yoyo"}.items():
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
+        program.chmod(0o755)
+    return os.pathsep.join([str(folder), str(server.bin_dir), os.environ["PATH"]])
+
+
+def _run(commands: str, programs: str, server: Server, database: str) -> None:
+    result = subprocess.run(
+        ["sh", "-eu", "-c", commands],
+        cwd=REPOSITORY,
+        env=os.environ
+        | {
+            "PATH": programs,
+            "PGHOST": server.host,
+            "PGPORT": str(server.port),
+            "PGUSER": server.user,
+            "PGDATABASE": database,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _dump(server: Server, url: str, *options: str) -> str:
+    """Dump all definitions of a database, privileges, owners and comments included."""
+    dump = subprocess.run(
+        [server.bin_dir / "pg_dump", "--schema-only", *options, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return re.sub(r"^\\(un)?restrict .*\n", "", dump, flags=re.MULTILINE)  # a random word
+
+
+@pytest.mark.parametrize("commands", DOCUMENTED_COMMANDS)
+def test_documented_commands_work(
+    server: Server, database_url: str, programs: str, commands: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        database = connection.info.dbname
+    _run(commands, programs, server, database)
+
+
+def test_rolled_back_to_nothing_and_up_again(server: Server, empty_database_url: str) -> None:
+    empty = _dump(server, empty_database_url)
+    first = migrate(empty_database_url)
+    installed = _dump(server, empty_database_url)
+    assert rollback(empty_database_url, to=None) == first.applied[::-1]
+    assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == empty
+    assert migrate(empty_database_url) == first
+    assert _dump(server, empty_database_url) == installed
+    assert "CREATE TABLE ticketing.tickets" in installed
+    assert "CREATE FUNCTION ticketing.persist_attendee_tickets" in installed
+
+
+def test_every_rollback_leads_to_the_state_before(
+    server: Server, empty_database_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    names: list[str | None] = [None]
+    dumps: list[str] = []
+    for path in sorted((REPOSITORY / "sql/migrations").glob("*.sql")):
+        if path.name.endswith(".rollback.sql"):
+            continue
+        name = path.stem
+        for file in (path, path.with_name(f"{name}.rollback.sql")):
+            shutil.copy(file, folder)
+        assert migrate(empty_database_url, sql_dir=tmp_path) == MigrationReport((name,), ())
+        names.append(name)
+        dumps.append(_dump(server, empty_database_url))
+    while dumps:
+        assert _dump(server, empty_database_url) == dumps.pop()
+        last = names.pop()
+        assert rollback(empty_database_url, to=names[-1], sql_dir=tmp_path) == (last,)
+
+
+def test_installed_by_hand_is_the_same(
+    server: Server, empty_database_url: str, programs: str
+) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        database = connection.info.dbname
+    migrate(empty_database_url)
+    ours = _dump(server, empty_database_url, "--exclude-schema=ticketing_install")
+    rollback(empty_database_url, to=None)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("DROP SCHEMA ticketing_install CASCADE")
+    _run(INSTALL_BY_HAND, programs, server, database)
+    assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
+    functions = status(empty_database_url).functions
+    assert migrate(empty_database_url) == MigrationReport((), functions)
+    assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server of the test's own, on which the package's roles do not exist yet."""
+    with run_server() as server, psycopg.connect(server.url(), autocommit=True) as connection:
+        for name in ("installer", "other"):
+            connection.execute(f"CREATE ROLE {name} LOGIN CREATEROLE".encode())
+            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"GRANT CREATE ON DATABASE {name} TO {name}".encode())
+        yield server
+
+
+def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_path: Path) -> None:
+    url = make_conninfo(own_server.url("installer"), user="installer")
+    first = migrate(url)
+    assert status(url).up_to_date
+    assert rollback(url, to=None) == first.applied[::-1]
+    assert migrate(url) == first
+
+    # Another database of the same server, installed by somebody else.
+    other = make_conninfo(own_server.url("other"), user="other")
+    with psycopg.connect(own_server.url(), autocommit=True) as superuser:
+        if own_server.version >= 16:
+            with pytest.raises(MigrationError, match=r"^migrations/0001.*permission denied"):
+                migrate(other)
+            assert status(other).applied == ()
+            superuser.execute("GRANT ticketing_owner TO other")
+        assert migrate(other) == first
+
+        # Once it is installed, being a member of the owner is enough.
+        superuser.execute("ALTER ROLE installer NOCREATEROLE")
+        superuser.execute("REVOKE CREATE ON DATABASE installer FROM installer")
+    shutil.copytree(REPOSITORY / "sql", tmp_path / "sql")
+    function = tmp_path / "sql/functions/ticketing/answer.sql"
+    function.write_text("CREATE OR REPLACE FUNCTION ticketing.answer() RETURNS integer RETURN 42;")
+    (tmp_path / "sql/migrations/9999.more.sql").write_text(
+        "SET LOCAL ROLE ticketing_owner; CREATE TABLE ticketing.more (id integer);"
+    )
+    report = migrate(url, sql_dir=tmp_path / "sql")
+    assert report == MigrationReport(("9999.more",), ("ticketing/answer.sql",))
