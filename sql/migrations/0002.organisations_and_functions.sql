@@ -63,6 +63,8 @@ CREATE TABLE ticketing.functions (
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT functions_pkey PRIMARY KEY (function_id),
     CONSTRAINT functions_slug_key UNIQUE (slug),
+    -- what registrations refer to, so that their currency is that of the function and it cannot change under them
+    CONSTRAINT functions_currency_key UNIQUE (function_id, currency),
     CONSTRAINT functions_organisation_fkey FOREIGN KEY (organisation_id)
     REFERENCES ticketing.organisations (organisation_id),
     CONSTRAINT functions_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),

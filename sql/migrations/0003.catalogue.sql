@@ -5,13 +5,16 @@
 SET LOCAL ROLE ticketing_owner;
 
 CREATE DOMAIN ticketing.eligibility AS jsonb
+-- squawk-ignore ban-create-domain-with-constraint
 CONSTRAINT eligibility_shape CHECK (
     CASE
+        -- whether a column may be null is for the column to say
+        WHEN value IS NULL THEN TRUE
         WHEN jsonb_typeof(value) <> 'object' THEN FALSE
         WHEN value - '{operator,rules}'::text [] <> '{}'::jsonb THEN FALSE
         WHEN value ? 'operator' AND value -> 'operator' NOT IN ('"AND"'::jsonb, '"OR"'::jsonb) THEN FALSE
         WHEN coalesce(jsonb_typeof(value -> 'rules'), 'missing') <> 'array' THEN FALSE
-        WHEN jsonb_path_exists(value, '$.rules[*] ? (@.type() != "object")') THEN FALSE
+        WHEN jsonb_path_exists(value, 'strict $.rules[*] ? (@.type() != "object")') THEN FALSE
         WHEN jsonb_path_exists(value, '$.rules[*].keyvalue() ? (!(@.key like_regex "^(type|operator|value)$"))')
             THEN FALSE
         ELSE NOT jsonb_path_exists(
@@ -130,7 +133,8 @@ CREATE TABLE ticketing.packages (
     CONSTRAINT packages_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT packages_price_check CHECK (price >= 0 AND price <> 'NaN'),
     CONSTRAINT packages_registration_types_check CHECK (
-        cardinality(registration_types) BETWEEN 1 AND 3
+        array_ndims(registration_types) = 1
+        AND cardinality(registration_types) BETWEEN 1 AND 3
         AND registration_types <@ '{individuals,lodges,delegations}'::text []
     ),
     CONSTRAINT packages_sale_window_check CHECK (sale_ends_at > sale_starts_at),

@@ -26,7 +26,8 @@ CREATE TABLE ticketing.registrations (
     -- what attendees and payments refer to, so that they can only have the owner of their registration
     CONSTRAINT registrations_owner_key UNIQUE (function_id, registration_id, owner_id),
     CONSTRAINT registrations_confirmation_number_key UNIQUE (function_id, confirmation_number),
-    CONSTRAINT registrations_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (function_id),
+    CONSTRAINT registrations_function_fkey FOREIGN KEY (function_id, currency)
+    REFERENCES ticketing.functions (function_id, currency),
     CONSTRAINT registrations_registration_type_check
     CHECK (registration_type IN ('individuals', 'lodges', 'delegations')),
     CONSTRAINT registrations_status_check
@@ -36,11 +37,12 @@ CREATE TABLE ticketing.registrations (
     CONSTRAINT registrations_completed_check CHECK (
         CASE status
             WHEN 'completed' THEN payment_status = 'Paid' AND confirmation_number IS NOT NULL
-            WHEN 'cancelled' THEN TRUE
-            ELSE payment_status = 'Unpaid'
+            WHEN 'cancelled' THEN (payment_status = 'Unpaid') = (confirmation_number IS NULL)
+            ELSE payment_status = 'Unpaid' AND confirmation_number IS NULL
         END
     ),
     CONSTRAINT registrations_hold_check CHECK (hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')),
+    CONSTRAINT registrations_hold_expires_at_check CHECK (isfinite(hold_expires_at)),
     CONSTRAINT registrations_booking_contact_check CHECK (jsonb_typeof(booking_contact) = 'object'),
     CONSTRAINT registrations_registration_data_check CHECK (jsonb_typeof(registration_data) = 'object'),
     CONSTRAINT registrations_subtotal_check CHECK (subtotal >= 0 AND subtotal <> 'NaN'),
@@ -97,6 +99,7 @@ CREATE TABLE ticketing.attendees (
     registration_id uuid NOT NULL,
     owner_id uuid NOT NULL,
     client_attendee_id uuid NOT NULL,
+    position integer NOT NULL DEFAULT 0,
     attendee_type text NOT NULL,
     is_primary boolean NOT NULL DEFAULT FALSE,
     is_partner boolean NOT NULL DEFAULT FALSE,
@@ -118,6 +121,7 @@ CREATE TABLE ticketing.attendees (
     CONSTRAINT attendees_related_attendee_fkey
     FOREIGN KEY (function_id, registration_id, owner_id, related_attendee_id)
     REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
+    CONSTRAINT attendees_position_check CHECK (position >= 0),
     CONSTRAINT attendees_related_attendee_check CHECK (related_attendee_id <> attendee_id),
     CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$'),
     CONSTRAINT attendees_attendee_data_check CHECK (jsonb_typeof(attendee_data) = 'object')
@@ -135,6 +139,7 @@ COMMENT ON COLUMN ticketing.attendees.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing.attendees.owner_id IS 'Owner of the registration.';
 COMMENT ON COLUMN ticketing.attendees.client_attendee_id IS
 'The id that the wizard uses for the attendee, unique in the registration; the RPCs accept either id.';
+COMMENT ON COLUMN ticketing.attendees.position IS 'Its place in the list of the wizard, from 0: the primary attendee.';
 COMMENT ON COLUMN ticketing.attendees.attendee_type IS 'What kind of attendee: mason, guest, contact and so on.';
 COMMENT ON COLUMN ticketing.attendees.is_primary IS 'Whether it is the primary attendee of the registration.';
 COMMENT ON COLUMN ticketing.attendees.is_partner IS 'Whether it attends as the partner of another attendee.';
@@ -178,9 +183,11 @@ CREATE TABLE ticketing.tickets (
     CONSTRAINT tickets_package_item_fkey FOREIGN KEY (function_id, package_id, ticket_type_id)
     REFERENCES ticketing.package_items (function_id, package_id, ticket_type_id),
     CONSTRAINT tickets_package_number_check CHECK ((package_id IS NULL) = (package_number IS NULL)),
-    CONSTRAINT tickets_package_number_range_check CHECK (package_number BETWEEN 1 AND 1000),
+    CONSTRAINT tickets_package_number_range_check CHECK (package_number >= 1),
     CONSTRAINT tickets_price_paid_check CHECK (price_paid >= 0 AND price_paid <> 'NaN'),
     CONSTRAINT tickets_original_price_check CHECK (original_price >= 0 AND original_price <> 'NaN'),
+    -- only a package sells for less or more than the list prices
+    CONSTRAINT tickets_individual_price_check CHECK (package_id IS NOT NULL OR price_paid = original_price),
     CONSTRAINT tickets_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT tickets_status_check CHECK (status IN ('Active', 'Cancelled')),
     CONSTRAINT tickets_payment_status_check CHECK (payment_status IN ('Unpaid', 'Paid', 'Refunded')),
@@ -277,8 +284,12 @@ CREATE TABLE ticketing.ticket_changes (
     CONSTRAINT ticket_changes_change_check
     CHECK (change IN ('added', 'removed', 'paid', 'cancelled', 'refunded')),
     CONSTRAINT ticket_changes_epoch_check CHECK (epoch >= 1),
+    CONSTRAINT ticket_changes_revision_check CHECK (revision >= 0),
     CONSTRAINT ticket_changes_price_paid_check CHECK (price_paid >= 0 AND price_paid <> 'NaN')
 );
+
+-- also for the functions of the package, which run as its owner
+REVOKE UPDATE, DELETE, TRUNCATE ON ticketing.ticket_changes FROM ticketing_owner;
 
 COMMENT ON TABLE ticketing.ticket_changes IS
 'Every ticket added, removed, paid, cancelled or refunded, with who and when; append-only.';

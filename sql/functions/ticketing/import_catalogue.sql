@@ -1,0 +1,78 @@
+-- Guarantees: afterwards the function is as the document says, or nothing has changed and every problem is listed. What is
+-- reserved or sold stays; what the document no longer names becomes inactive.
+-- Lock order: imports of the function one after the other; its catalogue, only when pools or packages change; its rows; its
+-- capacity pools in id order.
+-- Errors: 42501, TK001, TK004.
+
+CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now timestamptz;
+    v_issues jsonb := ticketing_internal.payload_issues('p_catalogue', p_catalogue);
+    v_function_id uuid;
+    v_deactivated integer;
+    v_pools integer;
+BEGIN
+    IF NOT ticketing_internal.may_import_catalogue(p_catalogue) THEN
+        PERFORM ticketing_internal.refuse('42501', jsonb_build_array(ticketing_internal.issue(
+            'not_allowed', 'p_catalogue.organisation.organisation_id',
+            'Only the service and admins of the organisation can import its catalogue.'
+        )));
+    END IF;
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse('TK001', v_issues);
+    END IF;
+
+    v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
+    PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import ' || v_function_id, 0));
+    IF ticketing_internal.catalogue_restructures(p_catalogue) THEN
+        PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
+    END IF;
+    v_now := clock_timestamp();
+
+    v_issues := ticketing_internal.catalogue_issues(p_catalogue);
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse('TK004', v_issues);
+    END IF;
+    v_deactivated := ticketing_internal.save_catalogue(p_catalogue, v_now);
+    v_pools := ticketing_internal.save_pools(p_catalogue);
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'function_id', v_function_id,
+        'events', jsonb_array_length(p_catalogue -> 'events'),
+        'ticket_types', jsonb_array_length(p_catalogue -> 'ticket_types'),
+        'packages', jsonb_array_length(p_catalogue -> 'packages'),
+        'capacity_pools', v_pools,
+        'deactivated', v_deactivated,
+        'server_time', v_now
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.import_catalogue(jsonb) IS
+'Creates a function with its events, ticket types, packages and pools of places from one document, or updates it in place:
+what is reserved or sold stays, and what the document no longer names becomes inactive.
+
+Parameters:
+- p_catalogue: {organisation: {organisation_id, slug, name}, function: {function_id, slug, name, currency, timezone?, status?,
+  starts_at?, ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
+  max_hold_minutes?}, events: [{event_id, slug, title, starts_at?, ends_at?, is_active?, capacity?}], ticket_types:
+  [{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
+  max_per_attendee?, max_per_registration?, eligibility?, capacity?}], packages: [{package_id, name, price, items:
+  [{ticket_type_id, quantity}], registration_types?, and as ticket types}], pools: [{capacity_pool_id, name, capacity,
+  ticket_type_ids?, package_ids?}]?}. A capacity that is absent is unlimited.
+
+Returns {success, function_id, events, ticket_types, packages, capacity_pools (how many there are now), deactivated (how many
+rows have become inactive), server_time}.
+
+Raises 42501 insufficient_privilege (not the service, nor owner or admin of the organisation), TK001 invalid_payload, TK004
+selection_invalid (references, windows, limits; a capacity below what is in use; contents of a package with tickets, the
+event of a ticket type, or the currency of a function with registrations changed).';
+
+REVOKE ALL ON FUNCTION ticketing.import_catalogue(jsonb) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb) TO authenticated, service_role;

@@ -1,0 +1,62 @@
+-- Guarantees: afterwards the tickets of every attendee named are exactly what he has selected; or nothing has changed and
+-- every problem is listed.
+-- Lock order: the registration, then its capacity pools in id order.
+-- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
+
+CREATE OR REPLACE FUNCTION ticketing.persist_ticket_selections(
+    p_registration_id uuid,
+    p_selections jsonb,
+    p_expected_revision integer DEFAULT NULL
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_selections ticketing_internal.selection [];
+    v_lines ticketing_internal.selection_line [];
+    v_registration ticketing.registrations;
+    v_function ticketing.functions;
+BEGIN
+    BEGIN
+        v_selections := ticketing_internal.read_selections(p_selections);
+        v_lines := ticketing_internal.read_selection_lines(v_selections);
+    EXCEPTION
+        WHEN data_exception THEN
+            PERFORM ticketing_internal.refuse_payload(jsonb_build_object('p_selections', p_selections));
+    END;
+
+    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+
+    SELECT function.*
+    INTO v_function
+    FROM ticketing.functions AS function
+    WHERE function.function_id = v_function_id;
+
+    RETURN ticketing_internal.persist_selections(
+        v_function, v_registration, v_selections, v_lines, NULL, p_expected_revision, clock_timestamp()
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) IS
+'Makes the tickets of every attendee named exactly what the wizard''s ticketSelections say: expands packages, prices them,
+and writes the difference. Attendees named nowhere are untouched.
+
+Parameters:
+- p_registration_id: the registration, yours or of your organisation.
+- p_selections: {attendee id of either kind: {packages: [{packageId, quantity, tickets: [{ticketId, quantity}]?}],
+  individualTickets: [{ticketId, quantity}]}}, at most 500 attendees and 2,000 tickets; inside a package ticketId may also
+  be {event_ticket_id, quantity}. An attendee with nothing selected is cleared.
+- p_expected_revision: the revision that the caller has seen; another one stored is refused.
+
+Returns what persist_attendee_tickets returns.
+
+Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid,
+TK005 sold_out, TK006 revision_conflict.';
+
+REVOKE ALL ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) TO authenticated, service_role;

@@ -1,0 +1,147 @@
+-- Guarantees: the very evaluation that a write makes, with nothing written and nothing locked.
+-- Errors: TK008, TK002, TK001; what a write would refuse with TK004 or TK005 is answered as issues.
+
+CREATE OR REPLACE FUNCTION ticketing.quote_ticket_selections(
+    p_function_id uuid,
+    p_selections jsonb,
+    p_attendees jsonb DEFAULT '[]',
+    p_registration_type text DEFAULT 'individuals',
+    p_registration_id uuid DEFAULT NULL
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_function ticketing.functions;
+    v_registration ticketing.registrations;
+    v_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
+    v_registration_type text := coalesce(p_registration_type, 'individuals');
+    v_issues jsonb := '[]';
+    v_selections ticketing_internal.selection [];
+    v_lines ticketing_internal.selection_line [];
+    v_people ticketing_internal.person [] := '{}';
+    v_evaluation ticketing_internal.evaluation;
+    v_named uuid [];
+    v_expanded jsonb;
+    v_subtotal numeric;
+BEGIN
+    IF p_registration_id IS NOT NULL
+        AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
+    THEN
+        PERFORM ticketing_internal.refuse_registration();
+    END IF;
+    v_function := ticketing_internal.find_function(p_function_id, 'p_function_id');
+
+    BEGIN
+        v_selections := ticketing_internal.read_selections(p_selections);
+        v_lines := ticketing_internal.read_selection_lines(v_selections);
+    EXCEPTION
+        WHEN data_exception THEN
+            v_issues := ticketing_internal.payload_issues('p_selections', p_selections);
+    END;
+    v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_attendees)
+        || ticketing_internal.schema_issues(
+            to_jsonb(v_registration_type),
+            ticketing_internal.payload_schema('p_registration_data') -> 'properties' -> 'registrationType',
+            'p_registration_type'
+        );
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse('TK001', v_issues);
+    END IF;
+
+    IF p_registration_id IS NULL THEN
+        v_registration.registration_type := rtrim(v_registration_type, 's') || 's';
+    ELSE
+        SELECT registration.*
+        INTO v_registration
+        FROM ticketing.registrations AS registration
+        WHERE registration.function_id = p_function_id
+            AND registration.registration_id = p_registration_id;
+        v_people := ticketing_internal.find_people(p_function_id, p_registration_id);
+    END IF;
+    v_people := ticketing_internal.quoted_people(v_people, v_attendees);
+
+    v_evaluation := ticketing_internal.evaluate_selections(
+        v_function, v_registration, v_people, v_selections, v_lines, NULL, statement_timestamp()
+    );
+
+    SELECT array_agg(selection.attendee_ref)
+    INTO v_named
+    FROM unnest(v_evaluation.selections) AS selection;
+
+    -- price is that of one ticket by the list; what is paid for the tickets of a package stands in tickets
+    SELECT jsonb_agg(
+        jsonb_build_object(
+            'attendeeId', line.attendee_id,
+            'eventId', line.event_id,
+            'ticketTypeId', line.ticket_type_id,
+            'packageId', line.package_id,
+            'price', line.original_price,
+            'isFromPackage', line.package_id IS NOT NULL,
+            'quantity', line.quantity
+        ) ORDER BY line.position
+    )
+    INTO v_expanded
+    FROM (
+        SELECT
+            person.client_attendee_id AS attendee_id,
+            ticket.event_id,
+            ticket.ticket_type_id,
+            ticket.package_id,
+            max(ticket.original_price) AS original_price,
+            count(*) AS quantity,
+            min(ticket.position) AS position
+        FROM unnest(v_evaluation.tickets) WITH ORDINALITY AS ticket (
+            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
+            original_price, is_partner_ticket, position
+        )
+        INNER JOIN unnest(v_people) AS person ON person.attendee_id = ticket.attendee_id
+        WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named)
+        GROUP BY person.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
+    ) AS line;
+
+    SELECT coalesce(sum(ticket.price_paid), 0.00)
+    INTO v_subtotal
+    FROM unnest(v_evaluation.tickets) AS ticket
+    WHERE ticket.change <> 'removed';
+
+    RETURN jsonb_build_object(
+        'valid', v_evaluation.issues = '[]',
+        'issues', v_evaluation.issues,
+        'expanded_tickets', coalesce(v_expanded, '[]'),
+        'tickets', ticketing_internal.describe_tickets(v_evaluation.tickets, v_people, v_function.currency, v_named),
+        'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(
+            v_people, v_evaluation.tickets
+        ),
+        'subtotal', v_subtotal,
+        'currency', v_function.currency
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid) IS
+'Checks and prices a selection exactly as a persist of it would, and writes nothing.
+
+Parameters:
+- p_function_id: a published function.
+- p_selections: the wizard''s ticketSelections, as in persist_ticket_selections.
+- p_attendees: the wizard''s attendee objects (attendeeId and attendeeType required; their other keys are the facts that
+  eligibility rules look at), at most 500.
+- p_registration_type: individuals, lodges or delegations.
+- p_registration_id: a registration, yours or of your organisation, whose attendees are then known, whose type counts, and
+  whose own places count as free; p_attendees adds to what is known of them.
+
+Returns {valid, issues, expanded_tickets, tickets, attendees_without_tickets, subtotal, currency}: issues as an error would
+list them; expanded_tickets {attendeeId, eventId, ticketTypeId, packageId, price (of one ticket by the list), isFromPackage,
+quantity}; tickets of the attendees named, which can be passed to persist_attendee_tickets as they are; subtotal of all
+tickets the registration would have.
+
+Raises TK001 invalid_payload, TK002 registration_not_found, TK008 function_not_found.';
+
+REVOKE ALL ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid)
+TO anon, authenticated, service_role;

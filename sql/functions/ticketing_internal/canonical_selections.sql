@@ -1,0 +1,94 @@
+-- The stored form of what attendees have chosen: each package and ticket type once, in the order in which it was chosen;
+-- inside a package the quantities of the catalogue, in the order that the caller gave or else that of the events.
+--
+-- Called by evaluate_selections alone, with its settings.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.canonical_selections(
+    p_named uuid [],
+    p_lines ticketing_internal.selection_line [],
+    p_items ticketing.package_items [],
+    p_offers ticketing_internal.offer []
+)
+RETURNS ticketing_internal.selection []
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_selections ticketing_internal.selection [];
+BEGIN
+    WITH given AS (
+        SELECT line.*
+        FROM unnest(p_lines) WITH ORDINALITY AS line (
+            attendee_id, package_id, ticket_type_id, quantity, contents, path, position
+        )
+    ),
+    total AS (
+        SELECT
+            given.attendee_id,
+            given.package_id,
+            given.ticket_type_id,
+            sum(given.quantity) AS quantity,
+            min(given.position) AS position
+        FROM given
+        GROUP BY given.attendee_id, given.package_id, given.ticket_type_id
+        HAVING sum(given.quantity) > 0
+    ),
+    line AS (
+        SELECT total.*, given.contents
+        FROM total
+        INNER JOIN given ON given.position = total.position
+    ),
+    content AS (
+        SELECT
+            line.attendee_id,
+            line.package_id,
+            jsonb_agg(
+                jsonb_build_object('ticketId', item.ticket_type_id, 'quantity', item.quantity)
+                ORDER BY
+                    array_position(line.contents, item.ticket_type_id), offer.event_starts_at, item.ticket_type_id
+            ) AS tickets
+        FROM line
+        INNER JOIN unnest(p_items) AS item ON item.package_id = line.package_id
+        INNER JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = item.ticket_type_id
+        GROUP BY line.attendee_id, line.package_id
+    ),
+    selected AS (
+        SELECT
+            line.attendee_id,
+            jsonb_agg(
+                jsonb_build_object(
+                    'packageId', line.package_id, 'quantity', line.quantity, 'tickets', content.tickets
+                ) ORDER BY line.position
+            ) FILTER (WHERE line.package_id IS NOT NULL) AS packages,
+            jsonb_agg(
+                jsonb_build_object('ticketId', line.ticket_type_id, 'quantity', line.quantity) ORDER BY line.position
+            ) FILTER (WHERE line.package_id IS NULL) AS individual_tickets
+        FROM line
+        LEFT JOIN content ON content.attendee_id = line.attendee_id AND content.package_id = line.package_id
+        GROUP BY line.attendee_id
+    )
+    SELECT array_agg(ROW(
+        named.attendee_id,
+        jsonb_build_object(
+            'packages', coalesce(selected.packages, '[]'),
+            'individualTickets', coalesce(selected.individual_tickets, '[]')
+        ),
+        NULL
+    )::ticketing_internal.selection)
+    INTO v_selections
+    FROM unnest(p_named) AS named (attendee_id)
+    LEFT JOIN selected ON selected.attendee_id = named.attendee_id;
+
+    RETURN coalesce(v_selections, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.canonical_selections(
+    uuid [], ticketing_internal.selection_line [], ticketing.package_items [], ticketing_internal.offer []
+) IS
+'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.canonical_selections(
+    uuid [], ticketing_internal.selection_line [], ticketing.package_items [], ticketing_internal.offer []
+) FROM public;

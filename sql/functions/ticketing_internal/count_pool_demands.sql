@@ -1,0 +1,91 @@
+-- What a plan takes from each pool: every ticket one place of all the pools of its type, every package, besides, one of
+-- all the pools of its own.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.count_pool_demands(
+    p_function_id uuid,
+    p_plan ticketing_internal.planned_ticket [],
+    p_is_counted boolean
+)
+RETURNS ticketing_internal.pool_demand []
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_ticket_type_ids uuid [];
+    v_package_ids uuid [];
+    v_demands ticketing_internal.pool_demand [];
+BEGIN
+    SELECT array_agg(DISTINCT ticket.ticket_type_id), array_agg(DISTINCT ticket.package_id)
+    INTO v_ticket_type_ids, v_package_ids
+    FROM unnest(p_plan) AS ticket
+    WHERE NOT p_is_counted OR ticket.change <> 'kept';
+
+    IF v_ticket_type_ids IS NULL THEN
+        RETURN '{}';
+    END IF;
+
+    WITH ticket AS (
+        SELECT
+            ticket.change,
+            ticket.attendee_id,
+            ticket.ticket_type_id,
+            ticket.package_id,
+            ticket.package_number,
+            -- there afterwards, less there before
+            (ticket.change <> 'removed')::integer - (p_is_counted AND ticket.change <> 'added')::integer AS places
+        FROM unnest(p_plan) AS ticket
+    ),
+    demand AS (
+        SELECT pool.capacity_pool_id, typed.places
+        FROM (
+            SELECT ticket.ticket_type_id, sum(ticket.places) AS places
+            FROM ticket
+            GROUP BY ticket.ticket_type_id
+        ) AS typed
+        INNER JOIN ticketing.ticket_type_pools AS pool
+            ON pool.function_id = p_function_id
+            AND pool.ticket_type_id = ANY(v_ticket_type_ids)
+            AND pool.ticket_type_id = typed.ticket_type_id
+        UNION ALL
+        SELECT pool.capacity_pool_id, packaged.places
+        FROM (
+            SELECT copy.package_id, sum(copy.places) AS places
+            FROM (
+                SELECT
+                    ticket.package_id,
+                    bool_or(ticket.change <> 'removed')::integer
+                    - (p_is_counted AND bool_or(ticket.change <> 'added'))::integer AS places
+                FROM ticket
+                WHERE ticket.package_id IS NOT NULL
+                GROUP BY ticket.attendee_id, ticket.package_id, ticket.package_number
+            ) AS copy
+            GROUP BY copy.package_id
+        ) AS packaged
+        INNER JOIN ticketing.package_pools AS pool
+            ON pool.function_id = p_function_id
+            AND pool.package_id = ANY(v_package_ids)
+            AND pool.package_id = packaged.package_id
+    )
+    SELECT array_agg(
+        ROW(pool.capacity_pool_id, pool.places)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
+    )
+    INTO v_demands
+    FROM (
+        SELECT demand.capacity_pool_id, sum(demand.places)::integer AS places
+        FROM demand
+        GROUP BY demand.capacity_pool_id
+        HAVING sum(demand.places) <> 0
+    ) AS pool;
+
+    RETURN coalesce(v_demands, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.count_pool_demands(uuid, ticketing_internal.planned_ticket [], boolean) IS
+'The pools whose counters a plan changes, in id order, and by how much. p_is_counted: whether the tickets stored are in the
+counters now; when not (an expired registration), those kept take their places again.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.count_pool_demands(
+    uuid, ticketing_internal.planned_ticket [], boolean
+) FROM public;

@@ -1,0 +1,32 @@
+-- The attendees of a registration, as the evaluator sees them, in its order.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.find_people(p_function_id uuid, p_registration_id uuid)
+RETURNS ticketing_internal.person []
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_people ticketing_internal.person [];
+BEGIN
+    SELECT array_agg(ROW(
+        attendee.attendee_id,
+        attendee.client_attendee_id,
+        ticketing_internal.person_name(attendee.first_name, attendee.last_name, attendee.attendee_type),
+        attendee.attendee_type,
+        attendee.is_partner,
+        attendee.attendee_data
+    )::ticketing_internal.person ORDER BY attendee.position, attendee.attendee_id)
+    INTO v_people
+    FROM ticketing.attendees AS attendee
+    WHERE attendee.function_id = p_function_id
+        AND attendee.registration_id = p_registration_id;
+
+    RETURN coalesce(v_people, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.find_people(uuid, uuid) IS
+'Every attendee of a registration with the facts that rules look at, in the order of the wizard.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.find_people(uuid, uuid) FROM public;

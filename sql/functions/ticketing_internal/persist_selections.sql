@@ -1,0 +1,276 @@
+-- Make the stored tickets exactly what was chosen: the one writer behind every RPC that persists a selection.
+--
+-- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids and prices; attendees named
+-- nowhere are untouched; sending the same again writes nothing but the renewed hold; a refusal writes nothing at all.
+-- Lock order: the caller has locked the registration; the capacity pools come last (see take_places).
+-- Errors: TK003, TK006, TK004, TK005, in this order.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
+    p_function ticketing.functions,
+    p_registration ticketing.registrations,
+    p_selections ticketing_internal.selection [],
+    p_lines ticketing_internal.selection_line [],
+    p_tickets ticketing_internal.given_ticket [],
+    p_expected_revision integer,
+    p_now timestamptz,
+    p_is_changed boolean DEFAULT FALSE,
+    p_leaving uuid [] DEFAULT '{}',
+    p_claimed_subtotal numeric DEFAULT NULL
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_function_id CONSTANT uuid := p_function.function_id;
+    v_registration_id CONSTANT uuid := p_registration.registration_id;
+    v_people ticketing_internal.person [] := ticketing_internal.find_people(v_function_id, v_registration_id);
+    v_selections ticketing_internal.selection [] := p_selections;
+    v_evaluation ticketing_internal.evaluation;
+    v_plan ticketing_internal.planned_ticket [];
+    v_issues jsonb;
+    v_updates ticketing_internal.selection [];
+    v_named uuid [];
+    v_removed uuid [];
+    v_created integer;
+    v_unchanged integer;
+    v_subtotal numeric;
+    v_has_tickets boolean;
+    v_is_changed boolean;
+    v_actor_id uuid;
+    v_actor_role text;
+    v_status text := p_registration.status;
+    v_revision integer := p_registration.revision;
+    v_hold_expires_at timestamptz;
+    v_answer jsonb;
+BEGIN
+    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
+
+    -- Evaluate. An attendee who leaves is one who chooses nothing.
+    IF cardinality(p_leaving) > 0 THEN
+        SELECT v_selections || array_agg(ROW(
+            leaving, '{}'::jsonb, 'p_registration_data.additionalAttendees'
+        )::ticketing_internal.selection)
+        INTO v_selections
+        FROM unnest(p_leaving) AS leaving;
+    END IF;
+    v_evaluation := ticketing_internal.evaluate_selections(
+        p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
+    );
+    v_plan := v_evaluation.tickets;
+    v_issues := v_evaluation.issues;
+
+    -- What would change.
+    SELECT
+        array_agg(selection) FILTER (
+            WHERE person.attendee_data -> 'selected_tickets' IS DISTINCT FROM selection.selected_tickets
+        ),
+        array_agg(selection.attendee_ref)
+    INTO v_updates, v_named
+    FROM unnest(v_evaluation.selections) AS selection
+    INNER JOIN unnest(v_people) AS person ON person.attendee_id = selection.attendee_ref;
+
+    SELECT
+        count(*) FILTER (WHERE ticket.change = 'added'),
+        count(*) FILTER (WHERE ticket.change IN ('kept', 'retaken') AND ticket.attendee_id = ANY(v_named)),
+        array_agg(ticket.ticket_id) FILTER (WHERE ticket.change = 'removed'),
+        coalesce(sum(ticket.price_paid) FILTER (WHERE ticket.change <> 'removed'), 0),
+        coalesce(bool_or(ticket.change <> 'removed'), FALSE)
+    INTO v_created, v_unchanged, v_removed, v_subtotal, v_has_tickets
+    FROM unnest(v_plan) AS ticket;
+
+    v_is_changed := p_is_changed OR v_created > 0 OR v_removed IS NOT NULL OR v_updates IS NOT NULL
+        OR (p_registration.status = 'expired' AND v_has_tickets);
+
+    -- Another tab has saved meanwhile. A retry whose first reply was lost finds its own state stored, and succeeds.
+    IF p_expected_revision <> p_registration.revision AND (v_is_changed OR v_issues <> '[]') THEN
+        PERFORM ticketing_internal.refuse('TK006', jsonb_build_array(ticketing_internal.issue(
+            'revision_conflict', 'p_expected_revision',
+            format('The registration is at revision %s, not %s.', p_registration.revision, p_expected_revision),
+            p_expected => to_jsonb(p_expected_revision), p_actual => to_jsonb(p_registration.revision)
+        )));
+    END IF;
+
+    IF v_has_tickets AND p_claimed_subtotal NOT IN (0, v_subtotal) AND v_issues = '[]' THEN
+        v_issues := jsonb_build_array(ticketing_internal.issue(
+            'subtotal_mismatch', 'p_registration_data.subtotal',
+            format('The tickets come to %s, not %s.', v_subtotal, p_claimed_subtotal),
+            p_expected => to_jsonb(v_subtotal), p_actual => to_jsonb(p_claimed_subtotal)
+        ));
+    END IF;
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse(
+            CASE WHEN jsonb_path_exists(v_issues, '$[*] ? (@.code != "sold_out")') THEN 'TK004' ELSE 'TK005' END,
+            v_issues
+        );
+    END IF;
+
+    -- A living hold is renewed, up to its limit and never shortened; a new one starts when there is none.
+    IF v_has_tickets THEN
+        v_hold_expires_at := p_now + make_interval(mins => p_function.hold_minutes);
+        IF p_registration.status <> 'expired' AND p_registration.hold_expires_at > p_now THEN
+            v_hold_expires_at := greatest(p_registration.hold_expires_at, least(
+                v_hold_expires_at,
+                p_registration.created_at + make_interval(mins => p_function.max_hold_minutes)
+            ));
+        END IF;
+    END IF;
+
+    -- Write the difference.
+    IF v_is_changed THEN
+        v_status := 'draft';
+        v_revision := p_registration.revision + 1;
+
+        IF v_removed IS NOT NULL THEN
+            DELETE FROM ticketing.tickets AS ticket
+            WHERE ticket.function_id = v_function_id
+                AND ticket.registration_id = v_registration_id
+                AND ticket.ticket_id = ANY(v_removed);
+        END IF;
+
+        IF v_created > 0 THEN
+            SELECT array_agg(ROW(
+                ticket.change, coalesce(ticket.ticket_id, gen_random_uuid()), ticket.attendee_id, ticket.event_id,
+                ticket.ticket_type_id, ticket.package_id, ticket.package_number, ticket.price_paid,
+                ticket.original_price, ticket.is_partner_ticket
+            )::ticketing_internal.planned_ticket)
+            INTO v_plan
+            FROM unnest(v_plan) AS ticket;
+
+            INSERT INTO ticketing.tickets (
+                function_id, ticket_id, registration_id, owner_id, attendee_id, event_id, ticket_type_id, package_id,
+                package_number, price_paid, original_price, currency, is_partner_ticket, created_at, updated_at
+            )
+            SELECT
+                v_function_id, ticket.ticket_id, v_registration_id, p_registration.owner_id, ticket.attendee_id,
+                ticket.event_id, ticket.ticket_type_id, ticket.package_id, ticket.package_number, ticket.price_paid,
+                ticket.original_price, p_function.currency, ticket.is_partner_ticket, p_now, p_now
+            FROM unnest(v_plan) AS ticket
+            WHERE ticket.change = 'added';
+        END IF;
+
+        IF v_removed IS NOT NULL OR v_created > 0 THEN
+            v_actor_id := ticketing_internal.caller_id();
+            v_actor_role := ticketing_internal.caller_role();
+            INSERT INTO ticketing.ticket_changes (
+                function_id, change, registration_id, revision, ticket_id, attendee_id, event_id, ticket_type_id,
+                package_id, price_paid, actor_id, actor_role, changed_at
+            )
+            SELECT
+                v_function_id, ticket.change, v_registration_id, v_revision, ticket.ticket_id, ticket.attendee_id,
+                ticket.event_id, ticket.ticket_type_id, ticket.package_id, ticket.price_paid, v_actor_id, v_actor_role,
+                p_now
+            FROM unnest(v_plan) AS ticket
+            WHERE ticket.change IN ('added', 'removed');
+        END IF;
+
+        IF v_updates IS NOT NULL THEN
+            UPDATE ticketing.attendees AS attendee
+            SET
+                attendee_data = attendee.attendee_data
+                || jsonb_build_object('selected_tickets', selection.selected_tickets),
+                updated_at = p_now
+            FROM unnest(v_updates) AS selection
+            WHERE attendee.function_id = v_function_id
+                AND attendee.registration_id = v_registration_id
+                AND attendee.attendee_id = selection.attendee_ref;
+        END IF;
+
+        IF cardinality(p_leaving) > 0 THEN
+            DELETE FROM ticketing.attendees AS attendee
+            WHERE attendee.function_id = v_function_id
+                AND attendee.registration_id = v_registration_id
+                AND attendee.attendee_id = ANY(p_leaving);
+        END IF;
+
+        UPDATE ticketing.registrations AS registration
+        SET
+            status = v_status,
+            revision = v_revision,
+            subtotal = v_subtotal,
+            total = v_subtotal,
+            hold_expires_at = v_hold_expires_at,
+            updated_at = p_now
+        WHERE registration.function_id = v_function_id
+            AND registration.registration_id = v_registration_id;
+
+        IF NOT ticketing_internal.take_places(v_function_id, v_evaluation.demands) THEN
+            -- somebody else was quicker since the evaluation; raising takes everything above back
+            v_issues := ticketing_internal.find_place_issues(
+                v_function_id, v_plan, v_evaluation.demands, v_evaluation.lines
+            );
+            IF v_issues = '[]' THEN
+                RAISE serialization_failure USING
+                    MESSAGE = 'A pool of places has just been removed from the catalogue',
+                    HINT = 'Repeat the whole call.';
+            END IF;
+            PERFORM ticketing_internal.refuse('TK005', v_issues);
+        END IF;
+    ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
+        UPDATE ticketing.registrations AS registration
+        SET hold_expires_at = v_hold_expires_at
+        WHERE registration.function_id = v_function_id
+            AND registration.registration_id = v_registration_id;
+    END IF;
+
+    SELECT jsonb_agg(
+        jsonb_build_object(
+            'ticket_id', ticket.ticket_id,
+            'attendee_id', ticket.attendee_id,
+            'ticket_type_id', ticket.ticket_type_id,
+            'package_id', ticket.package_id,
+            'price_paid', ticket.price_paid
+        )
+    )
+    INTO v_answer
+    FROM unnest(v_plan) AS ticket
+    WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named);
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'registration_id', v_registration_id,
+        'revision', v_revision,
+        'status', v_status,
+        'tickets_created', v_created,
+        'tickets_removed', coalesce(cardinality(v_removed), 0),
+        'tickets_unchanged', v_unchanged,
+        'attendees_updated', coalesce(cardinality(v_updates), 0),
+        'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(v_people, v_plan, p_leaving),
+        'subtotal', v_subtotal,
+        'total', v_subtotal,
+        'currency', p_function.currency,
+        'hold_expires_at', v_hold_expires_at,
+        'server_time', p_now,
+        'tickets', coalesce(v_answer, '[]')
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.persist_selections(
+    ticketing.functions,
+    ticketing.registrations,
+    ticketing_internal.selection [],
+    ticketing_internal.selection_line [],
+    ticketing_internal.given_ticket [],
+    integer,
+    timestamptz,
+    boolean,
+    uuid [],
+    numeric
+) IS
+'Persists selections of a locked registration and answers what a persist answers. p_tickets: the rows the caller gave, null
+for none to compare. p_is_changed: whether the same transaction has changed the registration or its attendees already.
+p_leaving: attendees to be deleted with their tickets. p_claimed_subtotal: what the client thinks the tickets cost.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
+    ticketing.functions,
+    ticketing.registrations,
+    ticketing_internal.selection [],
+    ticketing_internal.selection_line [],
+    ticketing_internal.given_ticket [],
+    integer,
+    timestamptz,
+    boolean,
+    uuid [],
+    numeric
+) FROM public;

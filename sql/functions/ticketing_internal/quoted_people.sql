@@ -1,0 +1,65 @@
+-- The people a quote is about: those of its registration, if it has one, with what the caller says about them now, and those
+-- whom only the caller knows.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.quoted_people(
+    p_known ticketing_internal.person [],
+    p_attendees jsonb
+)
+RETURNS ticketing_internal.person []
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_people ticketing_internal.person [];
+BEGIN
+    WITH given AS (
+        SELECT
+            (attendee.value ->> 'attendeeId')::uuid AS ref,
+            attendee.value AS data,
+            attendee.ordinality AS position
+        FROM jsonb_array_elements(p_attendees) WITH ORDINALITY AS attendee
+    ),
+    known AS (
+        SELECT person.*
+        FROM unnest(p_known) WITH ORDINALITY AS person (
+            attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
+        )
+    ),
+    matched AS (
+        SELECT known.*, given.data
+        FROM known
+        LEFT JOIN given ON given.ref IN (known.attendee_id, known.client_attendee_id)
+        UNION ALL
+        SELECT given.ref, given.ref, NULL, NULL, FALSE, '{}', cardinality(p_known) + given.position, given.data
+        FROM given
+        WHERE NOT EXISTS (SELECT FROM known WHERE given.ref IN (known.attendee_id, known.client_attendee_id))
+    )
+    SELECT array_agg(ROW(
+        person.attendee_id,
+        person.client_attendee_id,
+        CASE
+            WHEN person.data IS NULL THEN person.name
+            ELSE ticketing_internal.person_name(
+                person.data ->> 'firstName', person.data ->> 'lastName', person.data ->> 'attendeeType'
+            )
+        END,
+        coalesce(person.data ->> 'attendeeType', person.attendee_type),
+        CASE
+            WHEN person.data IS NULL THEN person.is_partner
+            ELSE ticketing_internal.is_partner(person.data)
+        END,
+        person.attendee_data || coalesce(person.data, '{}')
+    )::ticketing_internal.person ORDER BY person.position)
+    INTO v_people
+    FROM matched AS person;
+
+    RETURN coalesce(v_people, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person [], jsonb) IS
+'p_known with the facts that p_attendees, wizard''s attendee objects, give them now, and after them those in p_attendees who
+are not known; these have their client id as both ids.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person [], jsonb) FROM public;

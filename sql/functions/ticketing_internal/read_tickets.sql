@@ -1,0 +1,54 @@
+-- p_tickets as rows, all casts in one pass. Anything odd raises a data exception, for which the caller asks
+-- payload_issues: naming the culprit costs only those who sent one.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.read_tickets(p_tickets jsonb)
+RETURNS ticketing_internal.given_ticket []
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_tickets ticketing_internal.given_ticket [];
+    v_is_sound boolean;
+BEGIN
+    IF p_tickets IS NULL THEN
+        RAISE data_exception;
+    END IF;
+
+    SELECT
+        array_agg(ROW(
+            'p_tickets[' || element.ordinality - 1 || ']', ticket.ticket_id, ticket.registration_id,
+            ticket.attendee_id, ticket.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
+            ticket.price_paid, ticket.original_price, ticket.currency
+        )::ticketing_internal.given_ticket),
+        bool_and(
+            ticket.attendee_id IS NOT NULL AND ticket.event_id IS NOT NULL AND ticket.ticket_type_id IS NOT NULL
+            AND coalesce(ticket.status = 'Active', TRUE)
+            AND coalesce(ticket.payment_status = 'Unpaid', TRUE)
+            -- NaN counts as greater than every number
+            AND coalesce(ticket.price_paid BETWEEN 0 AND 9999999999.99, TRUE)
+            AND coalesce(ticket.original_price BETWEEN 0 AND 9999999999.99, TRUE)
+            AND coalesce(jsonb_typeof(ticket.is_partner_ticket) IN ('boolean', 'null'), TRUE)
+            AND element.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
+                package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket}'::text[] = '{}'
+        )
+    INTO v_tickets, v_is_sound
+    FROM jsonb_array_elements(p_tickets) WITH ORDINALITY AS element
+    CROSS JOIN LATERAL jsonb_to_record(element.value) AS ticket (
+        ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
+        ticket_type_id uuid, package_id uuid, price_paid numeric, original_price numeric, currency text, status text,
+        payment_status text, is_partner_ticket jsonb
+    );
+
+    IF NOT coalesce(v_is_sound, TRUE) OR cardinality(v_tickets) > 2000 OR pg_column_size(p_tickets) > 1048576 THEN
+        RAISE data_exception;
+    END IF;
+    RETURN coalesce(v_tickets, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.read_tickets(jsonb) IS
+'The elements of p_tickets in their order; raises a data exception (SQLSTATE class 22) when they are not of the documented
+shape.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.read_tickets(jsonb) FROM public;
