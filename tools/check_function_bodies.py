@@ -652,14 +652,10 @@ def check_clock(function: Function, query: Query, _: Project) -> Iterator[Hit]:
 
 
 def check_locks(_: Function, query: Query, __: Project) -> Iterator[Hit]:
-    """Require FOR NO KEY UPDATE: FOR UPDATE also stops inserts that refer to the row."""
-    allowed = (
-        enums.LockClauseStrength.LCS_FORNOKEYUPDATE,
-        enums.LockClauseStrength.LCS_FORKEYSHARE,
-    )
+    """Refuse FOR UPDATE: it also stops inserts that refer to the row."""
     for locking in query.of(ast.LockingClause):
-        if locking.strength not in allowed:
-            yield Hit(query.at(locking), "lock FOR NO KEY UPDATE (or FOR KEY SHARE)")
+        if locking.strength == enums.LockClauseStrength.LCS_FORUPDATE:
+            yield Hit(query.at(locking), "lock FOR NO KEY UPDATE")
 
 
 def check_returning(_: Function, query: Query, __: Project) -> Iterator[Hit]:

@@ -1,7 +1,8 @@
 -- Roles that own and call the package, and its two schemas.
 --
 -- Roles belong to the whole server: they are created only when missing (Supabase brings its own
--- anon, authenticated and service_role) and the rollback leaves them, since other databases may use them.
+-- anon, authenticated and service_role) and the rollback leaves them, since other databases may use
+-- them.
 
 DO $$
 DECLARE
@@ -12,15 +13,17 @@ BEGIN
         BEGIN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
         EXCEPTION
-            -- unique_violation: another database of this server is being installed at this very moment
+            -- unique_violation: another database of this server is being installed at this very
+            -- moment
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;
     END LOOP;
 END
 $$;
 
--- The installer acts as the owner in every later migration. A superuser needs no membership; a role with
--- CREATEROLE may grant itself one (on 16 and later because it administers the roles it has created).
+-- The installer acts as the owner in every later migration. A superuser needs no membership; a role
+-- with CREATEROLE may grant itself one (on 16 and later because it administers the roles it has
+-- created).
 DO $$
 BEGIN
     IF NOT pg_catalog.pg_has_role(current_user, 'ticketing_owner', 'USAGE') THEN
@@ -41,5 +44,6 @@ COMMENT ON SCHEMA ticketing_internal IS
 
 GRANT USAGE ON SCHEMA ticketing TO anon, authenticated, service_role, ticketing_reader;
 
--- A function is executable by PUBLIC unless its owner says otherwise; here nothing is, also what comes later.
+-- A function is executable by PUBLIC unless its owner says otherwise; here nothing is, also what
+-- comes later.
 ALTER DEFAULT PRIVILEGES FOR ROLE ticketing_owner REVOKE EXECUTE ON FUNCTIONS FROM public;

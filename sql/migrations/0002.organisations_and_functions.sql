@@ -12,7 +12,9 @@ CREATE TABLE ticketing.organisations (
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT organisations_pkey PRIMARY KEY (organisation_id),
     CONSTRAINT organisations_slug_key UNIQUE (slug),
-    CONSTRAINT organisations_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
+    CONSTRAINT organisations_slug_check CHECK (
+        slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100
+    ),
     CONSTRAINT organisations_name_check CHECK (length(name) BETWEEN 1 AND 200)
 );
 
@@ -63,21 +65,28 @@ CREATE TABLE ticketing.functions (
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT functions_pkey PRIMARY KEY (function_id),
     CONSTRAINT functions_slug_key UNIQUE (slug),
-    -- what registrations refer to, so that their currency is that of the function and it cannot change under them
+    -- what registrations refer to, so that their currency is that of the function and it cannot
+    -- change under them
     CONSTRAINT functions_currency_key UNIQUE (function_id, currency),
     CONSTRAINT functions_organisation_fkey FOREIGN KEY (organisation_id)
     REFERENCES ticketing.organisations (organisation_id),
-    CONSTRAINT functions_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
+    CONSTRAINT functions_slug_check CHECK (
+        slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100
+    ),
     CONSTRAINT functions_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT functions_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT functions_timezone_check CHECK (length(timezone) BETWEEN 1 AND 64),
     CONSTRAINT functions_status_check CHECK (status IN ('draft', 'published', 'closed')),
     CONSTRAINT functions_occasion_check CHECK (ends_at > starts_at),
-    CONSTRAINT functions_registration_window_check CHECK (registration_closes_at > registration_opens_at),
+    CONSTRAINT functions_registration_window_check CHECK (
+        registration_closes_at > registration_opens_at
+    ),
     CONSTRAINT functions_selection_mode_check CHECK (selection_mode IN ('exclusive', 'mixed')),
     CONSTRAINT functions_hold_minutes_check CHECK (hold_minutes BETWEEN 1 AND 10080),
     CONSTRAINT functions_payment_minutes_check CHECK (payment_minutes BETWEEN 1 AND 10080),
-    CONSTRAINT functions_max_hold_minutes_check CHECK (max_hold_minutes BETWEEN hold_minutes AND 525600)
+    CONSTRAINT functions_max_hold_minutes_check CHECK (
+        max_hold_minutes BETWEEN hold_minutes AND 525600
+    )
 );
 
 CREATE INDEX functions_organisation_idx ON ticketing.functions (organisation_id);

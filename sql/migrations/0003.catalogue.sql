@@ -11,11 +11,16 @@ CONSTRAINT eligibility_shape CHECK (
         -- whether a column may be null is for the column to say
         WHEN value IS NULL THEN TRUE
         WHEN jsonb_typeof(value) <> 'object' THEN FALSE
-        WHEN value - '{operator,rules}'::text [] <> '{}'::jsonb THEN FALSE
-        WHEN value ? 'operator' AND value -> 'operator' NOT IN ('"AND"'::jsonb, '"OR"'::jsonb) THEN FALSE
+        WHEN value - '{operator,rules}'::text[] <> '{}'::jsonb THEN FALSE
+        WHEN
+            value ? 'operator' AND value -> 'operator' NOT IN ('"AND"'::jsonb, '"OR"'::jsonb)
+            THEN FALSE
         WHEN coalesce(jsonb_typeof(value -> 'rules'), 'missing') <> 'array' THEN FALSE
         WHEN jsonb_path_exists(value, 'strict $.rules[*] ? (@.type() != "object")') THEN FALSE
-        WHEN jsonb_path_exists(value, '$.rules[*].keyvalue() ? (!(@.key like_regex "^(type|operator|value)$"))')
+        WHEN
+            jsonb_path_exists(
+                value, '$.rules[*].keyvalue() ? (!(@.key like_regex "^(type|operator|value)$"))'
+            )
             THEN FALSE
         ELSE NOT jsonb_path_exists(
             value,
@@ -44,7 +49,9 @@ CREATE TABLE ticketing.events (
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT events_pkey PRIMARY KEY (function_id, event_id),
     CONSTRAINT events_slug_key UNIQUE (function_id, slug),
-    CONSTRAINT events_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (function_id),
+    CONSTRAINT events_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (
+        function_id
+    ),
     CONSTRAINT events_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT events_title_check CHECK (length(title) BETWEEN 1 AND 200),
     CONSTRAINT events_occasion_check CHECK (ends_at > starts_at)
@@ -119,7 +126,7 @@ CREATE TABLE ticketing.packages (
     description text,
     price numeric(12, 2) NOT NULL,
     is_active boolean NOT NULL DEFAULT TRUE,
-    registration_types text [] NOT NULL DEFAULT '{individuals,lodges,delegations}',
+    registration_types text[] NOT NULL DEFAULT '{individuals,lodges,delegations}',
     sale_starts_at timestamptz,
     sale_ends_at timestamptz,
     min_per_attendee integer NOT NULL DEFAULT 0,
@@ -129,13 +136,15 @@ CREATE TABLE ticketing.packages (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT packages_pkey PRIMARY KEY (function_id, package_id),
-    CONSTRAINT packages_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (function_id),
+    CONSTRAINT packages_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (
+        function_id
+    ),
     CONSTRAINT packages_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT packages_price_check CHECK (price >= 0 AND price <> 'NaN'),
     CONSTRAINT packages_registration_types_check CHECK (
         array_ndims(registration_types) = 1
         AND cardinality(registration_types) BETWEEN 1 AND 3
-        AND registration_types <@ '{individuals,lodges,delegations}'::text []
+        AND registration_types <@ '{individuals,lodges,delegations}'::text[]
     ),
     CONSTRAINT packages_sale_window_check CHECK (sale_ends_at > sale_starts_at),
     CONSTRAINT packages_min_per_attendee_check CHECK (min_per_attendee BETWEEN 0 AND 1000),
@@ -185,8 +194,8 @@ COMMENT ON COLUMN ticketing.package_items.package_id IS 'The package.';
 COMMENT ON COLUMN ticketing.package_items.ticket_type_id IS 'A ticket type inside it.';
 COMMENT ON COLUMN ticketing.package_items.quantity IS 'Tickets of that type in one package.';
 
--- Counters live apart from the catalogue, so that selling never touches a catalogue row. The free space keeps
--- the many updates of a popular pool on its own page (HOT).
+-- Counters live apart from the catalogue, so that selling never touches a catalogue row. The free
+-- space keeps the many updates of a popular pool on its own page (HOT).
 CREATE TABLE ticketing.capacity_pools (
     function_id uuid NOT NULL,
     capacity_pool_id uuid NOT NULL,
@@ -195,7 +204,9 @@ CREATE TABLE ticketing.capacity_pools (
     reserved integer NOT NULL DEFAULT 0,
     sold integer NOT NULL DEFAULT 0,
     CONSTRAINT capacity_pools_pkey PRIMARY KEY (function_id, capacity_pool_id),
-    CONSTRAINT capacity_pools_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (function_id),
+    CONSTRAINT capacity_pools_function_fkey FOREIGN KEY (
+        function_id
+    ) REFERENCES ticketing.functions (function_id),
     CONSTRAINT capacity_pools_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT capacity_pools_capacity_check CHECK (capacity BETWEEN 0 AND 10000000),
     CONSTRAINT capacity_pools_reserved_check CHECK (reserved >= 0),
@@ -226,7 +237,9 @@ CREATE TABLE ticketing.ticket_type_pools (
     REFERENCES ticketing.capacity_pools (function_id, capacity_pool_id)
 );
 
-CREATE INDEX ticket_type_pools_capacity_pool_idx ON ticketing.ticket_type_pools (function_id, capacity_pool_id);
+CREATE INDEX ticket_type_pools_capacity_pool_idx ON ticketing.ticket_type_pools (
+    function_id, capacity_pool_id
+);
 
 COMMENT ON TABLE ticketing.ticket_type_pools IS
 'The pools in which each ticket of a type takes a place: its own, that of its event, any shared one.';
@@ -245,7 +258,9 @@ CREATE TABLE ticketing.package_pools (
     REFERENCES ticketing.capacity_pools (function_id, capacity_pool_id)
 );
 
-CREATE INDEX package_pools_capacity_pool_idx ON ticketing.package_pools (function_id, capacity_pool_id);
+CREATE INDEX package_pools_capacity_pool_idx ON ticketing.package_pools (
+    function_id, capacity_pool_id
+);
 
 COMMENT ON TABLE ticketing.package_pools IS 'The pools in which each package, as a whole, takes a place.';
 COMMENT ON COLUMN ticketing.package_pools.function_id IS 'The function.';

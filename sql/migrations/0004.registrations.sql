@@ -1,7 +1,8 @@
 -- Bookings: registrations, their attendees, the tickets these hold, and the money for them.
 --
--- owner_id stands on registrations, attendees and tickets alike and is kept equal by the composite foreign keys:
--- "my rows" is then an index lookup, and row security compares a column instead of joining.
+-- owner_id stands on registrations, attendees and tickets alike and is kept equal by the composite
+-- foreign keys: "my rows" is then an index lookup, and row security compares a column instead of
+-- joining.
 
 SET LOCAL ROLE ticketing_owner;
 
@@ -23,7 +24,8 @@ CREATE TABLE ticketing.registrations (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT registrations_pkey PRIMARY KEY (function_id, registration_id),
-    -- what attendees and payments refer to, so that they can only have the owner of their registration
+    -- what attendees and payments refer to, so that they can only have the owner of their
+    -- registration
     CONSTRAINT registrations_owner_key UNIQUE (function_id, registration_id, owner_id),
     CONSTRAINT registrations_confirmation_number_key UNIQUE (function_id, confirmation_number),
     CONSTRAINT registrations_function_fkey FOREIGN KEY (function_id, currency)
@@ -32,7 +34,9 @@ CREATE TABLE ticketing.registrations (
     CHECK (registration_type IN ('individuals', 'lodges', 'delegations')),
     CONSTRAINT registrations_status_check
     CHECK (status IN ('draft', 'pending', 'completed', 'cancelled', 'expired')),
-    CONSTRAINT registrations_payment_status_check CHECK (payment_status IN ('Unpaid', 'Paid', 'Refunded')),
+    CONSTRAINT registrations_payment_status_check CHECK (
+        payment_status IN ('Unpaid', 'Paid', 'Refunded')
+    ),
     -- paid is what completed means; only what was paid and then cancelled can be refunded
     CONSTRAINT registrations_completed_check CHECK (
         CASE status
@@ -41,20 +45,26 @@ CREATE TABLE ticketing.registrations (
             ELSE payment_status = 'Unpaid' AND confirmation_number IS NULL
         END
     ),
-    CONSTRAINT registrations_hold_check CHECK (hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')),
+    CONSTRAINT registrations_hold_check CHECK (
+        hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')
+    ),
     CONSTRAINT registrations_hold_expires_at_check CHECK (isfinite(hold_expires_at)),
     CONSTRAINT registrations_booking_contact_check CHECK (jsonb_typeof(booking_contact) = 'object'),
-    CONSTRAINT registrations_registration_data_check CHECK (jsonb_typeof(registration_data) = 'object'),
+    CONSTRAINT registrations_registration_data_check CHECK (
+        jsonb_typeof(registration_data) = 'object'
+    ),
     CONSTRAINT registrations_subtotal_check CHECK (subtotal >= 0 AND subtotal <> 'NaN'),
     CONSTRAINT registrations_total_check CHECK (total >= 0 AND total <> 'NaN'),
     CONSTRAINT registrations_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
-    CONSTRAINT registrations_confirmation_number_check CHECK (length(confirmation_number) BETWEEN 1 AND 50),
+    CONSTRAINT registrations_confirmation_number_check CHECK (
+        length(confirmation_number) BETWEEN 1 AND 50
+    ),
     CONSTRAINT registrations_revision_check CHECK (revision >= 0)
 ) WITH (fillfactor = 80);
 
 CREATE INDEX registrations_owner_idx ON ticketing.registrations (owner_id);
--- Who might hold places unpaid. hold_expires_at is not in it: every persist renews it, and an update of an
--- indexed column costs an entry in every index of the table.
+-- Who might hold places unpaid. hold_expires_at is not in it: every persist renews it, and an
+-- update of an indexed column costs an entry in every index of the table.
 CREATE INDEX registrations_unpaid_idx ON ticketing.registrations (function_id, registration_id)
 WHERE status IN ('draft', 'pending');
 
@@ -80,8 +90,9 @@ COMMENT ON COLUMN ticketing.registrations.revision IS 'Goes up by one with every
 COMMENT ON COLUMN ticketing.registrations.created_at IS 'When it was made.';
 COMMENT ON COLUMN ticketing.registrations.updated_at IS 'When it was last changed.';
 
--- Keyed by the registration alone, as nothing else here: callers know only that id. It refers to nothing, since its
--- row and that of the registration are written by one statement after the other in one transaction.
+-- Keyed by the registration alone, as nothing else here: callers know only that id. It refers to
+-- nothing, since its row and that of the registration are written by one statement after the other
+-- in one transaction.
 CREATE TABLE ticketing.registration_index (
     registration_id uuid NOT NULL,
     function_id uuid NOT NULL,
@@ -113,9 +124,14 @@ CREATE TABLE ticketing.attendees (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT attendees_pkey PRIMARY KEY (function_id, attendee_id),
-    -- what tickets refer to, so that they can only be of an attendee of the same registration and owner
-    CONSTRAINT attendees_registration_key UNIQUE (function_id, registration_id, owner_id, attendee_id),
-    CONSTRAINT attendees_client_attendee_key UNIQUE (function_id, registration_id, client_attendee_id),
+    -- what tickets refer to, so that they can only be of an attendee of the same registration and
+    -- owner
+    CONSTRAINT attendees_registration_key UNIQUE (
+        function_id, registration_id, owner_id, attendee_id
+    ),
+    CONSTRAINT attendees_client_attendee_key UNIQUE (
+        function_id, registration_id, client_attendee_id
+    ),
     CONSTRAINT attendees_registration_fkey FOREIGN KEY (function_id, registration_id, owner_id)
     REFERENCES ticketing.registrations (function_id, registration_id, owner_id),
     CONSTRAINT attendees_related_attendee_fkey
@@ -176,7 +192,9 @@ CREATE TABLE ticketing.tickets (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT tickets_pkey PRIMARY KEY (function_id, ticket_id),
-    CONSTRAINT tickets_attendee_fkey FOREIGN KEY (function_id, registration_id, owner_id, attendee_id)
+    CONSTRAINT tickets_attendee_fkey FOREIGN KEY (
+        function_id, registration_id, owner_id, attendee_id
+    )
     REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
     CONSTRAINT tickets_ticket_type_fkey FOREIGN KEY (function_id, event_id, ticket_type_id)
     REFERENCES ticketing.ticket_types (function_id, event_id, ticket_type_id),
@@ -187,14 +205,20 @@ CREATE TABLE ticketing.tickets (
     CONSTRAINT tickets_price_paid_check CHECK (price_paid >= 0 AND price_paid <> 'NaN'),
     CONSTRAINT tickets_original_price_check CHECK (original_price >= 0 AND original_price <> 'NaN'),
     -- only a package sells for less or more than the list prices
-    CONSTRAINT tickets_individual_price_check CHECK (package_id IS NOT NULL OR price_paid = original_price),
+    CONSTRAINT tickets_individual_price_check CHECK (
+        package_id IS NOT NULL OR price_paid = original_price
+    ),
     CONSTRAINT tickets_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT tickets_status_check CHECK (status IN ('Active', 'Cancelled')),
-    CONSTRAINT tickets_payment_status_check CHECK (payment_status IN ('Unpaid', 'Paid', 'Refunded')),
+    CONSTRAINT tickets_payment_status_check CHECK (
+        payment_status IN ('Unpaid', 'Paid', 'Refunded')
+    ),
     CONSTRAINT tickets_refunded_check CHECK (payment_status <> 'Refunded' OR status = 'Cancelled')
 );
 
-CREATE INDEX tickets_attendee_idx ON ticketing.tickets (function_id, registration_id, owner_id, attendee_id);
+CREATE INDEX tickets_attendee_idx ON ticketing.tickets (
+    function_id, registration_id, owner_id, attendee_id
+);
 CREATE INDEX tickets_ticket_type_idx ON ticketing.tickets (function_id, event_id, ticket_type_id);
 CREATE INDEX tickets_package_item_idx ON ticketing.tickets (function_id, package_id, ticket_type_id)
 WHERE package_id IS NOT NULL;
@@ -243,7 +267,9 @@ CREATE TABLE ticketing.payments (
     CONSTRAINT payments_reference_check CHECK (length(reference) BETWEEN 1 AND 200),
     CONSTRAINT payments_kind_check CHECK (kind IN ('payment', 'refund')),
     CONSTRAINT payments_amount_check CHECK (amount >= 0 AND amount <> 'NaN'),
-    CONSTRAINT payments_fee_amount_check CHECK (fee_amount BETWEEN 0 AND amount AND fee_amount <> 'NaN'),
+    CONSTRAINT payments_fee_amount_check CHECK (
+        fee_amount BETWEEN 0 AND amount AND fee_amount <> 'NaN'
+    ),
     CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$')
 );
 
@@ -261,8 +287,8 @@ COMMENT ON COLUMN ticketing.payments.fee_amount IS 'The part of it that is the p
 COMMENT ON COLUMN ticketing.payments.currency IS 'ISO 4217 code of both amounts.';
 COMMENT ON COLUMN ticketing.payments.created_at IS 'When it was recorded.';
 
--- Append-only, and one index: the key is the order in which the feed reads. It refers to nothing, because tickets
--- that are taken back are deleted and their history is here.
+-- Append-only, and one index: the key is the order in which the feed reads. It refers to nothing,
+-- because tickets that are taken back are deleted and their history is here.
 CREATE TABLE ticketing.ticket_changes (
     function_id uuid NOT NULL,
     epoch integer NOT NULL DEFAULT 1,

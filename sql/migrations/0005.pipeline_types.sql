@@ -1,5 +1,5 @@
--- What the steps of the selection pipeline hand to each other: arrays of these, never jsonb (an element costs a fifth
--- of a microsecond that way, and the types say what each step knows).
+-- What the steps of the selection pipeline hand to each other: arrays of these, never jsonb (an
+-- element costs a fifth of a microsecond that way, and the types say what each step knows).
 
 SET LOCAL ROLE ticketing_owner;
 

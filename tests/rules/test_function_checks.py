@@ -309,7 +309,6 @@ FAULTY_STATEMENTS = [
     ("clock", "v_row := ROW(CURRENT_DATE, CURRENT_USER); -- !"),
     ("clock", "v_row := ROW(LOCALTIMESTAMP(0)); -- !"),
     ("locks", "PERFORM FROM ticketing.functions FOR UPDATE; -- !"),
-    ("locks", "PERFORM FROM ticketing.functions FOR SHARE; -- !"),
     (
         "returning",
         "INSERT INTO ticketing.functions (slug) VALUES ('x') RETURNING * INTO v_row; -- !",

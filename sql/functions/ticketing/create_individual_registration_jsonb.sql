@@ -1,5 +1,6 @@
 -- The flow that existed before tickets were part of it: a registration with its attendees.
--- Guarantees and errors: those of create_individual_registration_with_tickets, which does the work.
+-- Guarantees and errors: those of create_individual_registration_with_tickets, which does the
+-- work.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_jsonb(p_registration_data jsonb)
 RETURNS jsonb
@@ -21,4 +22,5 @@ Parameters:
 Returns and raises what create_individual_registration_with_tickets does.';
 
 REVOKE ALL ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb)
+TO authenticated, service_role;

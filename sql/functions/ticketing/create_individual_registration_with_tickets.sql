@@ -1,6 +1,7 @@
--- Guarantees: registration, attendees and tickets are stored together or not at all; the same registrationId again from the
--- same owner updates what it made instead of making another.
--- Lock order: the entry in registration_index (only while it is new), the registration, then its capacity pools in id order.
+-- Guarantees: registration, attendees and tickets are stored together or not at all; the same
+-- registrationId again from the same owner updates what it made instead of making another.
+-- Lock order: the entry in registration_index (only while it is new), the registration, then its
+-- capacity pools in id order.
 -- Errors: 42501, TK008, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_with_tickets(
@@ -45,7 +46,8 @@ BEGIN
         )));
     END IF;
 
-    -- Shape. Whether function and registration are there and open to the caller is said before what is wrong with the rest.
+    -- Shape. Whether function and registration are there and open to the caller is said before what
+    -- is wrong with the rest.
     v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
     IF jsonb_typeof(v_data -> 'functionId') = 'string' AND ticketing_internal.is_uuid(v_data ->> 'functionId') THEN
         v_function := ticketing_internal.find_function(
@@ -77,7 +79,8 @@ BEGIN
         PERFORM ticketing_internal.refuse('TK001', v_issues);
     END IF;
 
-    -- The registration: made, or locked when it is there already. Of two that make the same one, the second waits here.
+    -- The registration: made, or locked when it is there already. Of two that make the same one,
+    -- the second waits here.
     v_registration_id := coalesce(v_registration_id, gen_random_uuid());
     v_registration_type := rtrim(coalesce(v_data ->> 'registrationType', 'individuals'), 's') || 's';
     v_booking_contact := nullif(v_data -> 'billingDetails', 'null');
@@ -180,6 +183,10 @@ confirmationNumber.
 Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable,
 TK004 selection_invalid, TK005 sold_out, TK006 revision_conflict, TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.create_individual_registration_with_tickets(jsonb, jsonb, jsonb, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets(jsonb, jsonb, jsonb, integer)
+REVOKE ALL ON FUNCTION ticketing.create_individual_registration_with_tickets(
+    jsonb, jsonb, jsonb, integer
+) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets(
+    jsonb, jsonb, jsonb, integer
+)
 TO authenticated, service_role;

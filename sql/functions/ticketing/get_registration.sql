@@ -1,5 +1,6 @@
--- Guarantees: one consistent picture of a registration, from which a wizard goes on anywhere; registration and
--- ticket_selections sent back unchanged change nothing. Reads only, locks nothing.
+-- Guarantees: one consistent picture of a registration, from which a wizard goes on anywhere;
+-- registration and ticket_selections sent back unchanged change nothing. Reads only, locks
+-- nothing.
 -- Errors: TK002.
 
 CREATE OR REPLACE FUNCTION ticketing.get_registration(p_registration_id uuid)
@@ -151,4 +152,5 @@ client_attendee_id, name}. status is that of now: expired once the hold has run 
 Raises TK002 registration_not_found.';
 
 REVOKE ALL ON FUNCTION ticketing.get_registration(uuid) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.get_registration(uuid) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.get_registration(uuid)
+TO authenticated, service_role;

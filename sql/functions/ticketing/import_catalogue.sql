@@ -1,7 +1,8 @@
--- Guarantees: afterwards the function is as the document says, or nothing has changed and every problem is listed. What is
--- reserved or sold stays; what the document no longer names becomes inactive.
--- Lock order: imports of the function one after the other; its catalogue, only when pools or packages change; its rows; its
--- capacity pools in id order.
+-- Guarantees: afterwards the function is as the document says, or nothing has changed and every
+-- problem is listed. What is reserved or sold stays; what the document no longer names becomes
+-- inactive.
+-- Lock order: imports of the function one after the other; its catalogue, only when pools or
+-- packages change; its rows; its capacity pools in id order.
 -- Errors: 42501, TK001, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
@@ -75,4 +76,5 @@ selection_invalid (references, windows, limits; a capacity below what is in use;
 event of a ticket type, or the currency of a function with registrations changed).';
 
 REVOKE ALL ON FUNCTION ticketing.import_catalogue(jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb)
+TO authenticated, service_role;

@@ -1,5 +1,6 @@
--- Guarantees: afterwards the tickets of every attendee named are exactly those given, and each selected_tickets in
--- attendee_data says the same; or nothing has changed and every problem is listed.
+-- Guarantees: afterwards the tickets of every attendee named are exactly those given, and each
+-- selected_tickets in attendee_data says the same; or nothing has changed and every problem is
+-- listed.
 -- Lock order: the registration, then its capacity pools in id order.
 -- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
 

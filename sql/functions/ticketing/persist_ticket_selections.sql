@@ -1,5 +1,5 @@
--- Guarantees: afterwards the tickets of every attendee named are exactly what he has selected; or nothing has changed and
--- every problem is listed.
+-- Guarantees: afterwards the tickets of every attendee named are exactly what he has selected;
+-- or nothing has changed and every problem is listed.
 -- Lock order: the registration, then its capacity pools in id order.
 -- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
 
@@ -59,4 +59,7 @@ Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_n
 TK005 sold_out, TK006 revision_conflict.';
 
 REVOKE ALL ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections(
+    uuid, jsonb, integer
+)
+TO authenticated, service_role;

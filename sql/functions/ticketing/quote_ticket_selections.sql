@@ -1,5 +1,6 @@
 -- Guarantees: the very evaluation that a write makes, with nothing written and nothing locked.
--- Errors: TK008, TK002, TK001; what a write would refuse with TK004 or TK005 is answered as issues.
+-- Errors: TK008, TK002, TK001; what a write would refuse with TK004 or TK005 is answered as
+-- issues.
 
 CREATE OR REPLACE FUNCTION ticketing.quote_ticket_selections(
     p_function_id uuid,
@@ -73,7 +74,8 @@ BEGIN
     INTO v_named
     FROM unnest(v_evaluation.selections) AS selection;
 
-    -- price is that of one ticket by the list; what is paid for the tickets of a package stands in tickets
+    -- price is that of one ticket by the list; what is paid for the tickets of a package stands in
+    -- tickets
     SELECT jsonb_agg(
         jsonb_build_object(
             'attendeeId', line.attendee_id,
@@ -142,6 +144,8 @@ tickets the registration would have.
 
 Raises TK001 invalid_payload, TK002 registration_not_found, TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid) FROM public;
+REVOKE ALL ON FUNCTION ticketing.quote_ticket_selections(
+    uuid, jsonb, jsonb, text, uuid
+) FROM public;
 GRANT EXECUTE ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid)
 TO anon, authenticated, service_role;

@@ -1,17 +1,18 @@
--- How the price of a package is split over the tickets inside it: in proportion to their list prices, to the cent, so
--- that the parts always add up to the whole.
+-- How the price of a package is split over the tickets inside it: in proportion to their list
+-- prices, to the cent, so that the parts always add up to the whole.
 --
--- Largest remainder method (Hamilton's apportionment; see M. Balinski and H. P. Young, Fair Representation, 1982): every
--- ticket first gets its exact share rounded down, and the cents left over go one each to those that lost most by it, ties
--- by ticket type and unit. A list of prices that are all zero splits evenly. All arithmetic is on whole numbers (quotients
--- and remainders of numeric), so nothing is ever rounded.
+-- Largest remainder method (Hamilton's apportionment; see M. Balinski and H. P. Young, Fair
+-- Representation, 1982): every ticket first gets its exact share rounded down, and the cents
+-- left over go one each to those that lost most by it, ties by ticket type and unit. A list of
+-- prices that are all zero splits evenly. All arithmetic is on whole numbers (quotients and
+-- remainders of numeric), so nothing is ever rounded.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.allocate_package_prices(
-    p_packages ticketing.packages [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer []
+    p_packages ticketing.packages[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[]
 )
-RETURNS ticketing_internal.package_unit []
+RETURNS ticketing_internal.package_unit[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -67,10 +68,10 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.allocate_package_prices(
-    ticketing.packages [], ticketing.package_items [], ticketing_internal.offer []
+    ticketing.packages[], ticketing.package_items[], ticketing_internal.offer[]
 ) IS
 'Every ticket of one copy of each package with its share of the price of the package, by the largest remainder method.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.allocate_package_prices(
-    ticketing.packages [], ticketing.package_items [], ticketing_internal.offer []
+    ticketing.packages[], ticketing.package_items[], ticketing_internal.offer[]
 ) FROM public;

@@ -1,5 +1,5 @@
--- May the caller see and change this registration? Answered before anything of it is read, locked or said, and alike
--- for one that does not exist and one that is not his.
+-- May the caller see and change this registration? Answered before anything of it is read,
+-- locked or said, and alike for one that does not exist and one that is not his.
 --
 -- Errors: TK002.
 

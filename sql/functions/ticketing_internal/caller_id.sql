@@ -1,5 +1,6 @@
--- The user on whose behalf the call is made. Claims that say nothing usable (absent, empty, no JSON, no UUID) make a
--- caller nobody; they never fail, so that nobody learns from an error how claims are read.
+-- The user on whose behalf the call is made. Claims that say nothing usable (absent, empty, no
+-- JSON, no UUID) make a caller nobody; they never fail, so that nobody learns from an error how
+-- claims are read.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_id()
 RETURNS uuid

@@ -1,4 +1,5 @@
--- Whether the caller acts as the service: a back end, or a DBA in psql. Decided by the role alone.
+-- Whether the caller acts as the service: a back end, or a DBA in psql. Decided by the role
+-- alone.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_is_service()
 RETURNS boolean

@@ -1,5 +1,5 @@
--- The database role of the caller, which decides who is the service. Not current_user: inside a definer function that
--- is the owner of the package. Not a claim: any session can set claims.
+-- The database role of the caller, which decides who is the service. Not current_user: inside a
+-- definer function that is the owner of the package. Not a claim: any session can set claims.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_role()
 RETURNS text

@@ -1,15 +1,16 @@
--- The stored form of what attendees have chosen: each package and ticket type once, in the order in which it was chosen;
--- inside a package the quantities of the catalogue, in the order that the caller gave or else that of the events.
+-- The stored form of what attendees have chosen: each package and ticket type once, in the order
+-- in which it was chosen; inside a package the quantities of the catalogue, in the order that
+-- the caller gave or else that of the events.
 --
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.canonical_selections(
-    p_named uuid [],
-    p_lines ticketing_internal.selection_line [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer []
+    p_named uuid[],
+    p_lines ticketing_internal.selection_line[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[]
 )
-RETURNS ticketing_internal.selection []
+RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -85,10 +86,13 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.canonical_selections(
-    uuid [], ticketing_internal.selection_line [], ticketing.package_items [], ticketing_internal.offer []
+    uuid[], ticketing_internal.selection_line[], ticketing.package_items[], ticketing_internal.offer[]
 ) IS
 'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.canonical_selections(
-    uuid [], ticketing_internal.selection_line [], ticketing.package_items [], ticketing_internal.offer []
+    uuid[],
+    ticketing_internal.selection_line[],
+    ticketing.package_items[],
+    ticketing_internal.offer[]
 ) FROM public;

@@ -1,5 +1,6 @@
--- What is wrong with a catalogue document of the right shape: references, windows, limits, and what may not change any more
--- once tickets exist. Capacities are compared with what is in use by save_pools, under its locks.
+-- What is wrong with a catalogue document of the right shape: references, windows, limits, and
+-- what may not change any more once tickets exist. Capacities are compared with what is in use
+-- by save_pools, under its locks.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_issues(p_catalogue jsonb)
 RETURNS jsonb
@@ -216,7 +217,7 @@ BEGIN
                 'invalid_value', 'p_catalogue.function.timezone', 'The time zone is not one of the IANA names.',
                 p_actual => v_function -> 'timezone'
             )
-        WHERE v_function ->> 'timezone' NOT IN (SELECT zone.name FROM pg_timezone_names AS zone)
+        WHERE v_function ->> 'timezone' NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone)
 
         UNION ALL
         SELECT

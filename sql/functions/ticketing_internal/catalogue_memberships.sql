@@ -1,8 +1,11 @@
--- Who takes places in which pool, by a catalogue document and by what is stored: the two are compared to see what an import
--- changes. Ticket types and packages that the document does not name keep their own pools and those of their event.
+-- Who takes places in which pool, by a catalogue document and by what is stored: the two are
+-- compared to see what an import changes. Ticket types and packages that the document does not
+-- name keep their own pools and those of their event.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_memberships(p_catalogue jsonb)
-RETURNS TABLE (member_id uuid, is_package boolean, capacity_pool_id uuid, is_wanted boolean, is_stored boolean)
+RETURNS TABLE (
+    member_id uuid, is_package boolean, capacity_pool_id uuid, is_wanted boolean, is_stored boolean
+)
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- The pools that a catalogue document describes, and who takes places in them. An event's capacity is shared by its ticket
--- types, a type's or a package's is its own, and pools add shared ones.
+-- The pools that a catalogue document describes, and who takes places in them. An event's
+-- capacity is shared by its ticket types, a type's or a package's is its own, and pools add
+-- shared ones.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_pools(p_catalogue jsonb)
 RETURNS TABLE (
@@ -7,8 +8,8 @@ RETURNS TABLE (
     name text,
     capacity integer,
     path text,
-    ticket_type_ids uuid [],
-    package_ids uuid []
+    ticket_type_ids uuid[],
+    package_ids uuid[]
 )
 LANGUAGE sql
 IMMUTABLE

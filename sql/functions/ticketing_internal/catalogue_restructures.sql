@@ -1,5 +1,5 @@
--- Does a catalogue document move anything into or out of a pool, or change what is in a package? Only then must sales stand
--- still while it is imported.
+-- Does a catalogue document move anything into or out of a pool, or change what is in a package?
+-- Only then must sales stand still while it is imported.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_restructures(p_catalogue jsonb)
 RETURNS boolean

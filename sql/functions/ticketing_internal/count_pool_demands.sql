@@ -1,12 +1,12 @@
--- What a plan takes from each pool: every ticket one place of all the pools of its type, every package, besides, one of
--- all the pools of its own.
+-- What a plan takes from each pool: every ticket one place of all the pools of its type, every
+-- package, besides, one of all the pools of its own.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.count_pool_demands(
     p_function_id uuid,
-    p_plan ticketing_internal.planned_ticket [],
+    p_plan ticketing_internal.planned_ticket[],
     p_is_counted boolean
 )
-RETURNS ticketing_internal.pool_demand []
+RETURNS ticketing_internal.pool_demand[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -82,10 +82,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.count_pool_demands(uuid, ticketing_internal.planned_ticket [], boolean) IS
+COMMENT ON FUNCTION ticketing_internal.count_pool_demands(uuid, ticketing_internal.planned_ticket[], boolean) IS
 'The pools whose counters a plan changes, in id order, and by how much. p_is_counted: whether the tickets stored are in the
 counters now; when not (an expired registration), those kept take their places again.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.count_pool_demands(
-    uuid, ticketing_internal.planned_ticket [], boolean
+    uuid, ticketing_internal.planned_ticket[], boolean
 ) FROM public;

@@ -1,10 +1,11 @@
--- Planned tickets as callers see them, in full. What a quote answers can be sent to persist_attendee_tickets as it is.
+-- Planned tickets as callers see them, in full. What a quote answers can be sent to
+-- persist_attendee_tickets as it is.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.describe_tickets(
-    p_tickets ticketing_internal.planned_ticket [],
-    p_people ticketing_internal.person [],
+    p_tickets ticketing_internal.planned_ticket[],
+    p_people ticketing_internal.person[],
     p_currency text,
-    p_named uuid []
+    p_named uuid[]
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -40,10 +41,10 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.describe_tickets(
-    ticketing_internal.planned_ticket [], ticketing_internal.person [], text, uuid []
+    ticketing_internal.planned_ticket[], ticketing_internal.person[], text, uuid[]
 ) IS
 'The tickets that a plan leaves the attendees in p_named with, as full ticket objects without ticket_id.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.describe_tickets(
-    ticketing_internal.planned_ticket [], ticketing_internal.person [], text, uuid []
+    ticketing_internal.planned_ticket[], ticketing_internal.person[], text, uuid[]
 ) FROM public;

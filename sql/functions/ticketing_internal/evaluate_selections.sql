@@ -1,34 +1,38 @@
--- The evaluator: what a request would make of a registration, and everything that is wrong with it. A quote and every
--- write go through here, so no rule is written twice.
+-- The evaluator: what a request would make of a registration, and everything that is wrong with
+-- it. A quote and every write go through here, so no rule is written twice.
 --
--- It expands the declared selections through the catalogue into the tickets that should exist, compares these with the
--- tickets stored (the plan: kept, added, removed) and with the rows that the caller gave, and applies the rules: those
--- about who may hold what to everything the attendees named would hold, those about prices, windows and places to what is
--- added. A ticket already held keeps its price while its hold lives; once that is over, what was held counts as added.
+-- It expands the declared selections through the catalogue into the tickets that should exist,
+-- compares these with the tickets stored (the plan: kept, added, removed) and with the rows that
+-- the caller gave, and applies the rules: those about who may hold what to everything the
+-- attendees named would hold, those about prices, windows and places to what is added. A ticket
+-- already held keeps its price while its hold lives; once that is over, what was held counts as
+-- added.
 --
 -- Reads only, locks nothing, raises only for a request beyond the limits (TK001).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.evaluate_selections(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
-    p_people ticketing_internal.person [],
-    p_selections ticketing_internal.selection [],
-    p_lines ticketing_internal.selection_line [],
-    p_tickets ticketing_internal.given_ticket [],
+    p_people ticketing_internal.person[],
+    p_selections ticketing_internal.selection[],
+    p_lines ticketing_internal.selection_line[],
+    p_tickets ticketing_internal.given_ticket[],
     p_now timestamptz
 )
 RETURNS ticketing_internal.evaluation
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
--- every step joins arrays, whose sizes the planner cannot know: a nested loop is right for ten rows and ruin for 2,000
+-- every step joins arrays, whose sizes the planner cannot know: a nested loop is right for ten rows
+-- and ruin for 2,000
 SET enable_nestloop = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     c_most_tickets CONSTANT integer := 2000;
     v_function_id CONSTANT uuid := p_function.function_id;
-    -- whether the stored tickets are counted in their pools, and whether nobody can take their places away any more
+    -- whether the stored tickets are counted in their pools, and whether nobody can take their
+    -- places away any more
     v_is_counted CONSTANT boolean := coalesce(p_registration.status IN ('draft', 'pending'), FALSE);
     v_is_held CONSTANT boolean := v_is_counted AND coalesce(p_registration.hold_expires_at > p_now, FALSE);
     v_stored ticketing_internal.planned_ticket [];
@@ -43,7 +47,8 @@ DECLARE
     v_demands ticketing_internal.pool_demand [];
     v_issues jsonb;
 BEGIN
-    -- What is stored: the whole registration, since limits per registration and totals need all of it.
+    -- What is stored: the whole registration, since limits per registration and totals need all of
+    -- it.
     IF p_registration.registration_id IS NOT NULL THEN
         SELECT array_agg(ROW(
             'kept', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
@@ -100,8 +105,9 @@ BEGIN
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = v_function_id AND ticket_type.ticket_type_id = ANY(v_offer_ids);
 
-    -- Whom the request names, and the lines of each by attendee id. An attendee named only by given tickets declares
-    -- what these amount to; when the hold is over, everybody else declares again what is stored.
+    -- Whom the request names, and the lines of each by attendee id. An attendee named only by given
+    -- tickets declares what these amount to; when the hold is over, everybody else declares again
+    -- what is stored.
     WITH reference AS (
         SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
         UNION
@@ -162,7 +168,8 @@ BEGIN
             counted.attendee_id,
             counted.package_id,
             NULL,
-            -- as many packages as explain every ticket: too few tickets then show as an incomplete package
+            -- as many packages as explain every ticket: too few tickets then show as an incomplete
+            -- package
             max((counted.quantity + item.quantity - 1) / item.quantity),
             NULL,
             (array_agg(counted.path ORDER BY counted.position))[1],
@@ -184,8 +191,9 @@ BEGIN
         ) AS named)
     INTO v_lines, v_named;
 
-    -- The plan. Packages come and go as a whole: copy by copy, each with all its tickets. Of individual tickets the
-    -- oldest are kept. A ticket held too long is kept only if it still costs the same.
+    -- The plan. Packages come and go as a whole: copy by copy, each with all its tickets. Of
+    -- individual tickets the oldest are kept. A ticket held too long is kept only if it still costs
+    -- the same.
     v_plan := ticketing_internal.plan_tickets(
         p_people, v_named, v_lines, v_stored, v_packages, v_items, v_offers, v_is_held, c_most_tickets
     );
@@ -222,10 +230,10 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.evaluate_selections(
     ticketing.functions,
     ticketing.registrations,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
     timestamptz
 ) IS
 'What a request makes of a registration: p_function and p_registration (of a quote without one, a row with no
@@ -235,9 +243,9 @@ none are compared), p_now (the time to judge by).';
 REVOKE ALL ON FUNCTION ticketing_internal.evaluate_selections(
     ticketing.functions,
     ticketing.registrations,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
     timestamptz
 ) FROM public;

@@ -1,4 +1,5 @@
--- A function that the caller may see: published and closed ones everybody, drafts only staff and the service.
+-- A function that the caller may see: published and closed ones everybody, drafts only staff and
+-- the service.
 --
 -- Errors: TK008, alike for a function that does not exist and a draft of somebody else.
 

@@ -1,7 +1,9 @@
 -- The attendees of a registration, as the evaluator sees them, in its order.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.find_people(p_function_id uuid, p_registration_id uuid)
-RETURNS ticketing_internal.person []
+CREATE OR REPLACE FUNCTION ticketing_internal.find_people(
+    p_function_id uuid, p_registration_id uuid
+)
+RETURNS ticketing_internal.person[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,10 +1,11 @@
--- Are there places for what a plan takes? Looked up without locks, so this advises; the guard of take_places decides.
+-- Are there places for what a plan takes? Looked up without locks, so this advises; the guard of
+-- take_places decides.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_place_issues(
     p_function_id uuid,
-    p_plan ticketing_internal.planned_ticket [],
-    p_demands ticketing_internal.pool_demand [],
-    p_lines ticketing_internal.selection_line []
+    p_plan ticketing_internal.planned_ticket[],
+    p_demands ticketing_internal.pool_demand[],
+    p_lines ticketing_internal.selection_line[]
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -67,7 +68,8 @@ BEGIN
             AND package.package_id = membership.package_id
         WHERE membership.function_id = p_function_id
     ),
-    -- every added thing with a pool that is too small; of several such pools the one with the fewest places left
+    -- every added thing with a pool that is too small; of several such pools the one with the
+    -- fewest places left
     short AS (
         SELECT DISTINCT ON (subject.kind, subject.subject_id)
             subject.kind,
@@ -132,16 +134,16 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_place_issues(
     uuid,
-    ticketing_internal.planned_ticket [],
-    ticketing_internal.pool_demand [],
-    ticketing_internal.selection_line []
+    ticketing_internal.planned_ticket[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.selection_line[]
 ) IS
 'One sold_out issue for each ticket type and package that is added and has a pool with too few places: requested (places
 that the whole request takes from that pool), available (places left in it) and attendee_ids; [] when there are none.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.find_place_issues(
     uuid,
-    ticketing_internal.planned_ticket [],
-    ticketing_internal.pool_demand [],
-    ticketing_internal.selection_line []
+    ticketing_internal.planned_ticket[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.selection_line[]
 ) FROM public;

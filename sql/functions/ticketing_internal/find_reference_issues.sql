@@ -1,18 +1,19 @@
--- Does everything that a request names exist, and do the given rows agree with the catalogue about what belongs to what?
+-- Does everything that a request names exist, and do the given rows agree with the catalogue
+-- about what belongs to what?
 --
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_reference_issues(
     p_registration_id uuid,
     p_currency text,
-    p_people ticketing_internal.person [],
-    p_selections ticketing_internal.selection [],
-    p_lines ticketing_internal.selection_line [],
-    p_tickets ticketing_internal.given_ticket [],
-    p_plan ticketing_internal.planned_ticket [],
-    p_packages ticketing.packages [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer []
+    p_people ticketing_internal.person[],
+    p_selections ticketing_internal.selection[],
+    p_lines ticketing_internal.selection_line[],
+    p_tickets ticketing_internal.given_ticket[],
+    p_plan ticketing_internal.planned_ticket[],
+    p_packages ticketing.packages[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[]
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -205,26 +206,26 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.find_reference_issues(
     uuid,
     text,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer []
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[]
 ) IS
 'Issues of a request that names what does not exist or does not belong together; [] when there are none.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.find_reference_issues(
     uuid,
     text,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer []
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[]
 ) FROM public;

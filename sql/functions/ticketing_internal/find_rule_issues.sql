@@ -1,18 +1,18 @@
--- The rules of what may be chosen. Eligibility, limits and exclusivity look at everything that the attendees named would
--- hold; activity, windows and the function look at what is added.
+-- The rules of what may be chosen. Eligibility, limits and exclusivity look at everything that
+-- the attendees named would hold; activity, windows and the function look at what is added.
 --
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_rule_issues(
     p_function ticketing.functions,
     p_registration_type text,
-    p_people ticketing_internal.person [],
-    p_selections ticketing_internal.selection [],
-    p_lines ticketing_internal.selection_line [],
-    p_plan ticketing_internal.planned_ticket [],
-    p_packages ticketing.packages [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer [],
+    p_people ticketing_internal.person[],
+    p_selections ticketing_internal.selection[],
+    p_lines ticketing_internal.selection_line[],
+    p_plan ticketing_internal.planned_ticket[],
+    p_packages ticketing.packages[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[],
     p_now timestamptz
 )
 RETURNS jsonb
@@ -34,8 +34,9 @@ BEGIN
         INNER JOIN unnest(p_people) AS person ON person.attendee_id = line.attendee_id
         WHERE line.quantity > 0
     ),
-    -- Every package and every ticket type that a line amounts to: what can be forbidden, off sale, or too many.
-    -- (position, subject_id) is its key; package_key is the package it comes in, c_none for an individual ticket.
+    -- Every package and every ticket type that a line amounts to: what can be forbidden, off sale,
+    -- or too many. (position, subject_id) is its key; package_key is the package it comes in,
+    -- c_none for an individual ticket.
     chosen AS (
         SELECT
             line.position,
@@ -157,7 +158,8 @@ BEGIN
         FROM tested_rule
         GROUP BY tested_rule.position, tested_rule.subject_id
     ),
-    -- With AND one unmet rule refuses for good, and with OR only all of them do; otherwise a missing fact may still help.
+    -- With AND one unmet rule refuses for good, and with OR only all of them do; otherwise a
+    -- missing fact may still help.
     refused AS (
         SELECT
             chosen.*,
@@ -363,13 +365,13 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.find_rule_issues(
     ticketing.functions,
     text,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer [],
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[],
     timestamptz
 ) IS
 'Issues of a request that chooses what its attendees may not have, too many or too few of it, or what is not on sale at
@@ -378,12 +380,12 @@ p_now; [] when there are none.';
 REVOKE ALL ON FUNCTION ticketing_internal.find_rule_issues(
     ticketing.functions,
     text,
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer [],
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[],
     timestamptz
 ) FROM public;

@@ -1,17 +1,17 @@
--- Do the rows that the caller gave equal the tickets that his selection amounts to, in number and in price? Compared as
--- multisets: a ticket listed twice is two tickets.
+-- Do the rows that the caller gave equal the tickets that his selection amounts to, in number
+-- and in price? Compared as multisets: a ticket listed twice is two tickets.
 --
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_ticket_issues(
-    p_people ticketing_internal.person [],
-    p_selections ticketing_internal.selection [],
-    p_lines ticketing_internal.selection_line [],
-    p_tickets ticketing_internal.given_ticket [],
-    p_plan ticketing_internal.planned_ticket [],
-    p_packages ticketing.packages [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer []
+    p_people ticketing_internal.person[],
+    p_selections ticketing_internal.selection[],
+    p_lines ticketing_internal.selection_line[],
+    p_tickets ticketing_internal.given_ticket[],
+    p_plan ticketing_internal.planned_ticket[],
+    p_packages ticketing.packages[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[]
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -54,7 +54,8 @@ BEGIN
         INNER JOIN reference ON reference.ref = selection.attendee_ref
         GROUP BY reference.attendee_id
     ),
-    -- whoever names something that does not exist has that issue already; comparing on would only repeat it
+    -- whoever names something that does not exist has that issue already; comparing on would only
+    -- repeat it
     compared AS (
         SELECT named.attendee_id
         FROM (
@@ -103,7 +104,8 @@ BEGIN
             AND given.package_key = expected.package_key
             AND given.ticket_type_id = expected.ticket_type_id
     ),
-    -- of each package with a difference: how many whole packages the given rows amount to, null when they do not
+    -- of each package with a difference: how many whole packages the given rows amount to, null
+    -- when they do not
     given_package AS (
         SELECT
             counted.attendee_id,
@@ -294,25 +296,25 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_ticket_issues(
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer []
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[]
 ) IS
 'Issues of given rows that differ from the plan: wrong prices, packages with tickets missing, tickets that the selection of
 their attendee does not have or that it has and that were not given; [] when there are none.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.find_ticket_issues(
-    ticketing_internal.person [],
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer []
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[]
 ) FROM public;

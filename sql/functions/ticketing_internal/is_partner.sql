@@ -1,5 +1,5 @@
--- Does a wizard's attendee attend as somebody's partner? It says so by partnerOf, or by isPartner, which recorded states
--- carry as the other's id or as a boolean.
+-- Does a wizard's attendee attend as somebody's partner? It says so by partnerOf, or by
+-- isPartner, which recorded states carry as the other's id or as a boolean.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_partner(p_attendee jsonb)
 RETURNS boolean

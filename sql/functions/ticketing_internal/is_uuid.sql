@@ -1,4 +1,5 @@
--- Does a text read as a UUID? Asked of the server, so that the answer cannot differ from the cast.
+-- Does a text read as a UUID? Asked of the server, so that the answer cannot differ from the
+-- cast.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_uuid(p_text text)
 RETURNS boolean

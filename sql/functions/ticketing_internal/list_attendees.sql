@@ -1,5 +1,5 @@
--- The attendees in the wizard's registration object, the primary one first. A lodge or delegation without one books
--- through its contact, who then holds the tickets.
+-- The attendees in the wizard's registration object, the primary one first. A lodge or
+-- delegation without one books through its contact, who then holds the tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.list_attendees(p_data jsonb, p_registration_id uuid)
 RETURNS jsonb

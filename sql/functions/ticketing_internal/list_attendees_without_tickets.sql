@@ -1,9 +1,9 @@
 -- The wizard's "everyone needs a ticket".
 
 CREATE OR REPLACE FUNCTION ticketing_internal.list_attendees_without_tickets(
-    p_people ticketing_internal.person [],
-    p_tickets ticketing_internal.planned_ticket [],
-    p_leaving uuid [] DEFAULT '{}'
+    p_people ticketing_internal.person[],
+    p_tickets ticketing_internal.planned_ticket[],
+    p_leaving uuid[] DEFAULT '{}'
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -35,10 +35,10 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.list_attendees_without_tickets(
-    ticketing_internal.person [], ticketing_internal.planned_ticket [], uuid []
+    ticketing_internal.person[], ticketing_internal.planned_ticket[], uuid[]
 ) IS
 '[{attendee_id, client_attendee_id, name}] of those in p_people, without p_leaving, who hold none of p_tickets.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.list_attendees_without_tickets(
-    ticketing_internal.person [], ticketing_internal.planned_ticket [], uuid []
+    ticketing_internal.person[], ticketing_internal.planned_ticket[], uuid[]
 ) FROM public;

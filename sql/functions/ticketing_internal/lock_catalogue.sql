@@ -1,14 +1,18 @@
--- Keep the pools of a function's ticket types and packages as they are while tickets change, and tickets as they are while
--- these pools change: otherwise a ticket could take its place in one set of pools and be counted in another.
+-- Keep the pools of a function's ticket types and packages as they are while tickets change, and
+-- tickets as they are while these pools change: otherwise a ticket could take its place in one
+-- set of pools and be counted in another.
 --
--- An advisory lock, because every sale takes it: it writes nothing, and those who share it never wait for each other. Only
--- an import that moves something into or out of a pool, and a recount, take it alone, for milliseconds.
--- In a transaction whose snapshot is older than the lock, having it is not enough: the row lock then fails with 40001 if the
--- catalogue has changed since.
+-- An advisory lock, because every sale takes it: it writes nothing, and those who share it never
+-- wait for each other. Only an import that moves something into or out of a pool, and a recount,
+-- take it alone, for milliseconds. In a transaction whose snapshot is older than the lock,
+-- having it is not enough: the row lock then fails with 40001 if the catalogue has changed
+-- since.
 --
 -- Lock order: before any row of the function.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.lock_catalogue(p_function_id uuid, p_is_exclusive boolean)
+CREATE OR REPLACE FUNCTION ticketing_internal.lock_catalogue(
+    p_function_id uuid, p_is_exclusive boolean
+)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -1,9 +1,12 @@
--- Take the locks that every change of a registration starts with: its function's catalogue, shared, and its row. FOR NO KEY UPDATE: foreign keys of others, which only
--- need the key to stay, do not wait for it.
+-- Take the locks that every change of a registration starts with: its function's catalogue,
+-- shared, and its row. FOR NO KEY UPDATE: foreign keys of others, which only need the key to
+-- stay, do not wait for it.
 --
 -- Errors: TK002 (deleted since it was authorised).
 
-CREATE OR REPLACE FUNCTION ticketing_internal.lock_registration(p_function_id uuid, p_registration_id uuid)
+CREATE OR REPLACE FUNCTION ticketing_internal.lock_registration(
+    p_function_id uuid, p_registration_id uuid
+)
 RETURNS ticketing.registrations
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

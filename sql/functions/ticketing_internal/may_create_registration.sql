@@ -1,6 +1,8 @@
 -- May this owner create the registration with this id, or, when there is one, create it again?
 
-CREATE OR REPLACE FUNCTION ticketing_internal.may_create_registration(p_registration_id uuid, p_owner_id uuid)
+CREATE OR REPLACE FUNCTION ticketing_internal.may_create_registration(
+    p_registration_id uuid, p_owner_id uuid
+)
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE

@@ -1,5 +1,5 @@
--- May the caller import this catalogue? The service may; a user must be owner or admin of the organisation in the document,
--- and of that of the function when there is one already.
+-- May the caller import this catalogue? The service may; a user must be owner or admin of the
+-- organisation in the document, and of that of the function when there is one already.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.may_import_catalogue(p_catalogue jsonb)
 RETURNS boolean

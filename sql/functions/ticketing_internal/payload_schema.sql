@@ -1,5 +1,6 @@
--- The documented shape of every JSON argument, as JSON Schema (https://json-schema.org/draft/2020-12): the keywords that
--- schema_issues knows. A key that is not required may also be null, which means absent.
+-- The documented shape of every JSON argument, as JSON Schema
+-- (https://json-schema.org/draft/2020-12): the keywords that schema_issues knows. A key that is
+-- not required may also be null, which means absent.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.payload_schema(p_argument text)
 RETURNS jsonb

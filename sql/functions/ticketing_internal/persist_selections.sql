@@ -1,20 +1,23 @@
--- Make the stored tickets exactly what was chosen: the one writer behind every RPC that persists a selection.
+-- Make the stored tickets exactly what was chosen: the one writer behind every RPC that persists
+-- a selection.
 --
--- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids and prices; attendees named
--- nowhere are untouched; sending the same again writes nothing but the renewed hold; a refusal writes nothing at all.
--- Lock order: the caller has locked the registration; the capacity pools come last (see take_places).
+-- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids
+-- and prices; attendees named nowhere are untouched; sending the same again writes nothing but
+-- the renewed hold; a refusal writes nothing at all.
+-- Lock order: the caller has locked the registration; the capacity pools come last (see
+-- take_places).
 -- Errors: TK003, TK006, TK004, TK005, in this order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
-    p_selections ticketing_internal.selection [],
-    p_lines ticketing_internal.selection_line [],
-    p_tickets ticketing_internal.given_ticket [],
+    p_selections ticketing_internal.selection[],
+    p_lines ticketing_internal.selection_line[],
+    p_tickets ticketing_internal.given_ticket[],
     p_expected_revision integer,
     p_now timestamptz,
     p_is_changed boolean DEFAULT FALSE,
-    p_leaving uuid [] DEFAULT '{}',
+    p_leaving uuid[] DEFAULT '{}',
     p_claimed_subtotal numeric DEFAULT NULL
 )
 RETURNS jsonb
@@ -82,7 +85,8 @@ BEGIN
     v_is_changed := p_is_changed OR v_created > 0 OR v_removed IS NOT NULL OR v_updates IS NOT NULL
         OR (p_registration.status = 'expired' AND v_has_tickets);
 
-    -- Another tab has saved meanwhile. A retry whose first reply was lost finds its own state stored, and succeeds.
+    -- Another tab has saved meanwhile. A retry whose first reply was lost finds its own state
+    -- stored, and succeeds.
     IF p_expected_revision <> p_registration.revision AND (v_is_changed OR v_issues <> '[]') THEN
         PERFORM ticketing_internal.refuse('TK006', jsonb_build_array(ticketing_internal.issue(
             'revision_conflict', 'p_expected_revision',
@@ -105,7 +109,8 @@ BEGIN
         );
     END IF;
 
-    -- A living hold is renewed, up to its limit and never shortened; a new one starts when there is none.
+    -- A living hold is renewed, up to its limit and never shortened; a new one starts when there is
+    -- none.
     IF v_has_tickets THEN
         v_hold_expires_at := p_now + make_interval(mins => p_function.hold_minutes);
         IF p_registration.status <> 'expired' AND p_registration.hold_expires_at > p_now THEN
@@ -249,13 +254,13 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.persist_selections(
     ticketing.functions,
     ticketing.registrations,
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
     integer,
     timestamptz,
     boolean,
-    uuid [],
+    uuid[],
     numeric
 ) IS
 'Persists selections of a locked registration and answers what a persist answers. p_tickets: the rows the caller gave, null
@@ -265,12 +270,12 @@ p_leaving: attendees to be deleted with their tickets. p_claimed_subtotal: what 
 REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
     ticketing.functions,
     ticketing.registrations,
-    ticketing_internal.selection [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.given_ticket [],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.given_ticket[],
     integer,
     timestamptz,
     boolean,
-    uuid [],
+    uuid[],
     numeric
 ) FROM public;

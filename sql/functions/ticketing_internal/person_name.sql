@@ -1,6 +1,8 @@
 -- What people call an attendee in messages and lists.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.person_name(p_first_name text, p_last_name text, p_attendee_type text)
+CREATE OR REPLACE FUNCTION ticketing_internal.person_name(
+    p_first_name text, p_last_name text, p_attendee_type text
+)
 RETURNS text
 LANGUAGE plpgsql
 IMMUTABLE

@@ -3,17 +3,17 @@
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.plan_tickets(
-    p_people ticketing_internal.person [],
-    p_named uuid [],
-    p_lines ticketing_internal.selection_line [],
-    p_stored ticketing_internal.planned_ticket [],
-    p_packages ticketing.packages [],
-    p_items ticketing.package_items [],
-    p_offers ticketing_internal.offer [],
+    p_people ticketing_internal.person[],
+    p_named uuid[],
+    p_lines ticketing_internal.selection_line[],
+    p_stored ticketing_internal.planned_ticket[],
+    p_packages ticketing.packages[],
+    p_items ticketing.package_items[],
+    p_offers ticketing_internal.offer[],
     p_is_held boolean,
     p_most_tickets integer
 )
-RETURNS ticketing_internal.planned_ticket []
+RETURNS ticketing_internal.planned_ticket[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -166,13 +166,13 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.plan_tickets(
-    ticketing_internal.person [],
-    uuid [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer [],
+    ticketing_internal.person[],
+    uuid[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[],
     boolean,
     integer
 ) IS
@@ -181,13 +181,13 @@ Tickets of attendees who are not named are kept. Unless p_is_held, a stored tick
 called retaken. Null when the lines amount to more than p_most_tickets.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.plan_tickets(
-    ticketing_internal.person [],
-    uuid [],
-    ticketing_internal.selection_line [],
-    ticketing_internal.planned_ticket [],
-    ticketing.packages [],
-    ticketing.package_items [],
-    ticketing_internal.offer [],
+    ticketing_internal.person[],
+    uuid[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing.package_items[],
+    ticketing_internal.offer[],
     boolean,
     integer
 ) FROM public;

@@ -1,11 +1,11 @@
--- The people a quote is about: those of its registration, if it has one, with what the caller says about them now, and those
--- whom only the caller knows.
+-- The people a quote is about: those of its registration, if it has one, with what the caller
+-- says about them now, and those whom only the caller knows.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.quoted_people(
-    p_known ticketing_internal.person [],
+    p_known ticketing_internal.person[],
     p_attendees jsonb
 )
-RETURNS ticketing_internal.person []
+RETURNS ticketing_internal.person[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -58,8 +58,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person [], jsonb) IS
+COMMENT ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person[], jsonb) IS
 'p_known with the facts that p_attendees, wizard''s attendee objects, give them now, and after them those in p_attendees who
 are not known; these have their client id as both ids.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person [], jsonb) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.quoted_people(
+    ticketing_internal.person[], jsonb
+) FROM public;

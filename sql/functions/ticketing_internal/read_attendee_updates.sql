@@ -1,7 +1,8 @@
--- p_attendee_updates as one selection per attendee named. Anything odd raises a data exception, as in read_tickets.
+-- p_attendee_updates as one selection per attendee named. Anything odd raises a data exception,
+-- as in read_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_attendee_updates(p_attendee_updates jsonb)
-RETURNS ticketing_internal.selection []
+RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

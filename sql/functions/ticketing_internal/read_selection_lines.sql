@@ -1,10 +1,13 @@
--- What selections contain, line by line: the only reader of the wizard's {"packages", "individualTickets"}. Anything odd
--- raises a data exception, as in read_tickets.
+-- What selections contain, line by line: the only reader of the wizard's {"packages",
+-- "individualTickets"}. Anything odd raises a data exception, as in read_tickets.
 --
--- Quantities of the tickets inside a package are the catalogue's: here they only have to be quantities.
+-- Quantities of the tickets inside a package are the catalogue's: here they only have to be
+-- quantities.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.read_selection_lines(p_selections ticketing_internal.selection [])
-RETURNS ticketing_internal.selection_line []
+CREATE OR REPLACE FUNCTION ticketing_internal.read_selection_lines(
+    p_selections ticketing_internal.selection[]
+)
+RETURNS ticketing_internal.selection_line[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -93,8 +96,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.read_selection_lines(ticketing_internal.selection []) IS
+COMMENT ON FUNCTION ticketing_internal.read_selection_lines(ticketing_internal.selection[]) IS
 'The lines of selections in their order, packages first; raises a data exception (SQLSTATE class 22) when a selection is
 not {"packages": [{"packageId", "quantity", "tickets"?}], "individualTickets": [{"ticketId", "quantity"}]}.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.read_selection_lines(ticketing_internal.selection []) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.read_selection_lines(
+    ticketing_internal.selection[]
+) FROM public;

@@ -1,8 +1,8 @@
--- p_selections, the ticketSelections object of the wizard's store, as one selection per attendee named. Anything odd
--- raises a data exception, as in read_tickets.
+-- p_selections, the ticketSelections object of the wizard's store, as one selection per attendee
+-- named. Anything odd raises a data exception, as in read_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_selections(p_selections jsonb)
-RETURNS ticketing_internal.selection []
+RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

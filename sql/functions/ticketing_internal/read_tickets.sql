@@ -1,8 +1,8 @@
--- p_tickets as rows, all casts in one pass. Anything odd raises a data exception, for which the caller asks
--- payload_issues: naming the culprit costs only those who sent one.
+-- p_tickets as rows, all casts in one pass. Anything odd raises a data exception, for which the
+-- caller asks payload_issues: naming the culprit costs only those who sent one.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_tickets(p_tickets jsonb)
-RETURNS ticketing_internal.given_ticket []
+RETURNS ticketing_internal.given_ticket[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

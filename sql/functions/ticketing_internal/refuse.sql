@@ -1,5 +1,5 @@
--- The one place where the package raises: the SQLSTATE for programs to branch on, a MESSAGE and a HINT for people, and
--- DETAIL as JSON with every issue.
+-- The one place where the package raises: the SQLSTATE for programs to branch on, a MESSAGE and
+-- a HINT for people, and DETAIL as JSON with every issue.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse(p_sqlstate text, p_issues jsonb)
 RETURNS void
@@ -8,7 +8,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- a reader can use no more than this many, and a payload of thousands of rows can be wrong in every one
+    -- a reader can use no more than this many, and a payload of thousands of rows can be wrong in
+    -- every one
     c_most_issues CONSTANT integer := 100;
     v_total integer := jsonb_array_length(p_issues);
     v_message text;

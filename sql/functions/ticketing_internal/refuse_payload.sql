@@ -1,4 +1,5 @@
--- Name everything that is wrong with the JSON arguments of a call, of which some reader has refused one.
+-- Name everything that is wrong with the JSON arguments of a call, of which some reader has
+-- refused one.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse_payload(p_arguments jsonb)
 RETURNS void
@@ -17,7 +18,8 @@ BEGIN
     END LOOP;
 
     IF v_issues = '[]' THEN
-        -- the readers are at most as lenient as the schema; should they ever be stricter, the call is still refused
+        -- the readers are at most as lenient as the schema; should they ever be stricter, the call
+        -- is still refused
         SELECT jsonb_agg(ticketing_internal.issue(
             'invalid_value', argument, format('%s is not of the documented shape.', argument)
         ))

@@ -1,6 +1,8 @@
 -- The one answer for a registration that does not exist and for one that is somebody else's.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.refuse_registration(p_path text DEFAULT 'p_registration_id')
+CREATE OR REPLACE FUNCTION ticketing_internal.refuse_registration(
+    p_path text DEFAULT 'p_registration_id'
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE

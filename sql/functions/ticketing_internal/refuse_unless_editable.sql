@@ -1,6 +1,8 @@
 -- What is paid for or given up stays as it is.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.refuse_unless_editable(p_registration ticketing.registrations)
+CREATE OR REPLACE FUNCTION ticketing_internal.refuse_unless_editable(
+    p_registration ticketing.registrations
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
@@ -19,4 +21,6 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.refuse_unless_editable(ticketing.registrations) IS
 'Raises TK003 for a registration that is completed or cancelled.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.refuse_unless_editable(ticketing.registrations) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.refuse_unless_editable(
+    ticketing.registrations
+) FROM public;

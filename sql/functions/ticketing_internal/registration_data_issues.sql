@@ -1,6 +1,9 @@
--- What is wrong with the shape of p_registration_data: its schema, and what depends on other keys and on the caller.
+-- What is wrong with the shape of p_registration_data: its schema, and what depends on other
+-- keys and on the caller.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.registration_data_issues(p_data jsonb, p_is_service boolean)
+CREATE OR REPLACE FUNCTION ticketing_internal.registration_data_issues(
+    p_data jsonb, p_is_service boolean
+)
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE

@@ -1,7 +1,9 @@
--- Make the attendees of a locked registration exactly those of the wizard's registration object, except that those who are
--- no longer in it stay until their tickets have been taken back (persist_selections deletes them).
+-- Make the attendees of a locked registration exactly those of the wizard's registration object,
+-- except that those who are no longer in it stay until their tickets have been taken back
+-- (persist_selections deletes them).
 --
--- An attendee is known again by either of his ids. What he has selected stays: the wizard's attendee objects do not say it.
+-- An attendee is known again by either of his ids. What he has selected stays: the wizard's
+-- attendee objects do not say it.
 -- Errors: TK004 (an attendee listed twice).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.save_attendees(
@@ -9,7 +11,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.save_attendees(
     p_attendees jsonb,
     p_now timestamptz,
     OUT r_is_changed boolean,
-    OUT r_leaving uuid []
+    OUT r_leaving uuid[]
 )
 RETURNS record
 LANGUAGE plpgsql
@@ -84,7 +86,8 @@ BEGIN
             row_number() OVER (PARTITION BY matched.client_attendee_id ORDER BY matched.position) AS occurrence
         FROM matched
     ) AS attendee
-    -- a link to somebody who is not in the registration (any more) is kept in attendee_data and leads nowhere
+    -- a link to somebody who is not in the registration (any more) is kept in attendee_data and
+    -- leads nowhere
     LEFT JOIN LATERAL (
         SELECT other.attendee_id
         FROM matched AS other
@@ -172,4 +175,6 @@ COMMENT ON FUNCTION ticketing_internal.save_attendees(ticketing.registrations, j
 'Inserts and updates the attendees of a locked registration from p_attendees, the wizard''s attendee objects, the primary one
 first. r_is_changed: whether anything is different now; r_leaving: ids of those stored who are not among them.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.save_attendees(ticketing.registrations, jsonb, timestamptz) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.save_attendees(
+    ticketing.registrations, jsonb, timestamptz
+) FROM public;

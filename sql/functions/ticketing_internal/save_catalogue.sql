@@ -1,5 +1,5 @@
--- Write a checked catalogue document: organisation, function, events, ticket types, packages and their contents. Rows are
--- updated in place; what the document no longer names becomes inactive.
+-- Write a checked catalogue document: organisation, function, events, ticket types, packages and
+-- their contents. Rows are updated in place; what the document no longer names becomes inactive.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.save_catalogue(p_catalogue jsonb, p_now timestamptz)
 RETURNS integer

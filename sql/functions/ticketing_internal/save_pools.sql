@@ -1,7 +1,8 @@
--- Write the pools of a catalogue document. Counters stay; those of pools that something has entered or left are counted
--- anew, which lock_catalogue makes exact.
+-- Write the pools of a catalogue document. Counters stay; those of pools that something has
+-- entered or left are counted anew, which lock_catalogue makes exact.
 --
--- Lock order: the catalogue (by the caller, when memberships change), then all pools of the function in id order.
+-- Lock order: the catalogue (by the caller, when memberships change), then all pools of the
+-- function in id order.
 -- Errors: TK004 (a capacity below what is in use).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.save_pools(p_catalogue jsonb)

@@ -1,7 +1,9 @@
--- What is wrong with the shape of a value. Runs only when the fast readers have refused a payload, or where a call is
--- rare; so it is written to name every fault, not to be quick.
+-- What is wrong with the shape of a value. Runs only when the fast readers have refused a
+-- payload, or where a call is rare; so it is written to name every fault, not to be quick.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(p_value jsonb, p_schema jsonb, p_path text)
+CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(
+    p_value jsonb, p_schema jsonb, p_path text
+)
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE
@@ -30,7 +32,8 @@ DECLARE
     v_index bigint;
 BEGIN
     IF p_schema ? 'anyOf' THEN
-        -- the branch of the right type that comes nearest says what is wrong; with none, the type is
+        -- the branch of the right type that comes nearest says what is wrong; with none, the type
+        -- is
         FOR v_branch IN SELECT branch FROM jsonb_array_elements(p_schema -> 'anyOf') AS branch
         LOOP
             v_branch_issues := ticketing_internal.schema_issues(

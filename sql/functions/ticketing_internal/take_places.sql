@@ -1,15 +1,17 @@
--- Take places from pools, and give them back: the only writer of the counters when tickets change.
+-- Take places from pools, and give them back: the only writer of the counters when tickets
+-- change.
 --
--- Lock order: every caller holds the lock of its registration; pools are locked here, in id order, as the last thing that
--- a transaction of ours locks, for they are what buyers of different registrations share. Whoever holds some pools can
--- only be waiting for pools with a higher id, and never for a registration, so no circle of waiting can close.
+-- Lock order: every caller holds the lock of its registration; pools are locked here, in id
+-- order, as the last thing that a transaction of ours locks, for they are what buyers of
+-- different registrations share. Whoever holds some pools can only be waiting for pools with a
+-- higher id, and never for a registration, so no circle of waiting can close.
 --
--- The guard decides, not what somebody has read before: the UPDATE takes places only where enough are left, and the CHECK
--- capacity_pools_not_oversold stands behind it.
+-- The guard decides, not what somebody has read before: the UPDATE takes places only where
+-- enough are left, and the CHECK capacity_pools_not_oversold stands behind it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.take_places(
     p_function_id uuid,
-    p_demands ticketing_internal.pool_demand []
+    p_demands ticketing_internal.pool_demand[]
 )
 RETURNS boolean
 LANGUAGE plpgsql
@@ -47,8 +49,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.take_places(uuid, ticketing_internal.pool_demand []) IS
+COMMENT ON FUNCTION ticketing_internal.take_places(uuid, ticketing_internal.pool_demand[]) IS
 'Adds demands to the reserved counters of their pools. False when a pool has too few places left: the caller must then
 undo what it has done by raising.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.take_places(uuid, ticketing_internal.pool_demand []) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.take_places(
+    uuid, ticketing_internal.pool_demand[]
+) FROM public;
