@@ -214,7 +214,7 @@ BEGIN
         SELECT
             'p_catalogue.function.timezone',
             ticketing_internal.issue(
-                'invalid_value', 'p_catalogue.function.timezone', 'The time zone is not one of the IANA names.',
+                'unknown_timezone', 'p_catalogue.function.timezone', 'The time zone is not one of the IANA names.',
                 p_actual => v_function -> 'timezone'
             )
         WHERE v_function ->> 'timezone' NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone)
