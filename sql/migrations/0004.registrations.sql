@@ -62,6 +62,7 @@ CREATE TABLE ticketing.registrations (
     CONSTRAINT registrations_revision_check CHECK (revision >= 0)
 ) WITH (fillfactor = 80);
 
+CREATE INDEX registrations_function_idx ON ticketing.registrations (function_id, currency);
 CREATE INDEX registrations_owner_idx ON ticketing.registrations (owner_id);
 -- Who might hold places unpaid. hold_expires_at is not in it: every persist renews it, and an
 -- update of an indexed column costs an entry in every index of the table.
