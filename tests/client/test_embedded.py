@@ -49,6 +49,22 @@ FORKING_CALLER = CALLER.replace(
     "    if os.fork() == 0:\n        signal.pause()\n    sys.stdin.read()",
 )
 
+# The same on a disk that was filled since the last run.
+FILLING_CALLER = CALLER.replace(
+    "with run_server",
+    """
+with run_server(Path(sys.argv[1])):
+    pass
+with Path(sys.argv[1]).with_name("filling").open("wb", buffering=0) as filling:
+    try:
+        while filling.write(bytes(4096)):
+            pass
+    except OSError:
+        pass
+with run_server""",
+    1,
+)
+
 
 @contextmanager
 def reachable_folder(parent: str) -> Iterator[Path]:
@@ -258,14 +274,19 @@ def test_pg_bin_chooses_the_programs(server: Server, monkeypatch: pytest.MonkeyP
         assert running.bin_dir == server.bin_dir
 
 
-def test_callers_postgresql_variables_do_not_reach_the_server(
+def test_callers_environment_does_not_change_the_server(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGPORT", "1")
-    monkeypatch.setenv("PGDATA", str(folder.parent))
-    monkeypatch.setenv("LC_ALL", "xx_XX.UTF-8")
-    with run_server(folder) as server:
-        assert scalar(server.url(), "SELECT 1") == 1
+    with monkeypatch.context() as patch:
+        patch.setenv("PGCLIENTENCODING", "LATIN1")
+        patch.setenv("PGPORT", "1")
+        patch.setenv("LC_ALL", "xx_XX.UTF-8")
+        block = run_server(folder)
+        server = block.__enter__()
+    try:
+        assert scalar(server.url(), "SHOW client_encoding") == "UTF8"
+    finally:
+        block.__exit__(None, None, None)
 
 
 def test_throw_away_server_needs_no_memory_file_system(
@@ -345,6 +366,7 @@ def test_server_ends_with_its_caller(keep: bool, number: signal.Signals, folder:
         processes = server_processes(facts)
         assert len(processes) > 3
         assert all(is_running(pid) for pid in processes)
+        assert all(os.getpgid(pid) != process.pid for pid in processes)  # the caller decides
         os.killpg(process.pid, number)  # what a terminal does for Ctrl-C
         wait_for_end(process)
     assert [pid for pid in processes if is_running(pid)] == []
@@ -391,9 +413,7 @@ def test_child_that_holds_all_files_open_does_not_hold_the_server(killed: bool) 
 def test_server_ends_when_its_supervisor_is_killed(folder: Path) -> None:
     with caller(folder) as process:
         facts_of(process)
-        status = Path(f"/proc/{postmaster(folder)}/status").read_text()
-        supervisor = next(line for line in status.splitlines() if line.startswith("PPid:"))
-        os.kill(int(supervisor.split()[1]), signal.SIGKILL)
+        os.kill(os.getsid(postmaster(folder)), signal.SIGKILL)
         wait_until(lambda: not (folder / "postmaster.pid").exists())
         process.kill()
         wait_for_end(process)
@@ -536,8 +556,10 @@ def test_programs_that_the_servers_user_cannot_reach(
         for program in ("postgres", "initdb"):
             (programs / "closed/bin" / program).symlink_to(server.bin_dir / program)
     monkeypatch.setenv("PG_BIN", str(programs / "closed/bin"))
-    message = refusal()
-    assert f"The programs in {programs}/closed/bin cannot be run" in message
+    try:
+        assert f"The programs in {programs}/closed/bin cannot be run" in refusal()
+    finally:
+        (programs / "closed").chmod(0o700)
 
 
 def test_folder_of_another_version(folder: Path) -> None:
@@ -630,8 +652,15 @@ def test_full_disk_when_starting(folder: Path) -> None:
     assert f"The disk that holds {folder} is full: free some space" in refusal(folder)
 
 
-@pytest.mark.parametrize("megabytes", [1, 24])
-def test_full_disk_when_initialising(megabytes: int, place: Path) -> None:
+@pytest.mark.parametrize(
+    ("megabytes", "code"),
+    [
+        (1, CALLER),  # initdb finds no room for its files
+        (24, CALLER),  # nor for the write-ahead log
+        (80, FILLING_CALLER),  # a server finds none for anything, not even for its log
+    ],
+)
+def test_full_disk(megabytes: int, code: str, place: Path) -> None:
     """The disk is a small file system in memory that only the calling program sees."""
     mount = f'mount -t tmpfs -o size={megabytes}m none "$0"'
     if ROOT:
@@ -643,7 +672,7 @@ def test_full_disk_when_initialising(megabytes: int, place: Path) -> None:
     if probe.returncode:
         pytest.skip("this user may not mount a file system")
     process = subprocess.run(
-        [*command, place, sys.executable, "-c", CALLER, place / "data"],
+        [*command, place, sys.executable, "-c", code, place / "data"],
         env=os.environ | {"PYTHONPATH": str(PACKAGES)},
         input="",
         capture_output=True,
