@@ -47,7 +47,9 @@ DatabaseUrl = Annotated[
 Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner to finish.", min=0)]
 LockTimeout = Annotated[
     float,
-    typer.Option(help="Seconds a statement may wait for a lock that an application holds.", min=0),
+    typer.Option(
+        help="Seconds a statement may wait for an application's lock; 0: for ever.", min=0
+    ),
 ]
 
 

@@ -136,7 +136,7 @@ def migrate(
         sql_dir: The folder with `migrations` and `functions`; by default the package's own.
         wait_seconds: How long to wait, in seconds, for another runner to finish.
         lock_timeout_seconds: How long, in seconds, one statement may wait for a lock that an
-            application holds, and so keep others waiting behind it.
+            application holds, and so keep others waiting behind it; 0 for ever.
 
     Returns:
         The migrations applied and the function files installed by this very call.
