@@ -608,8 +608,9 @@ def test_roots_own_folder_with_things_in_it(place: Path) -> None:
 def test_folder_that_cannot_be_reached(place: Path) -> None:
     closed = place / "closed"
     closed.mkdir(mode=0o700 if ROOT else 0o500)
-    message = refusal(closed / "data")
-    assert f"may not create or enter {closed}/data: choose a folder that" in message
+    message = refusal(closed / "new/data")
+    assert f"may not create or enter {closed}/new/data: choose a folder that" in message
+    assert list(closed.iterdir()) == []
 
 
 @pytest.mark.parametrize("path", ["file", "file/data"])

@@ -123,15 +123,19 @@ def _start(request: Request, stack: ExitStack) -> Path:
 
 def _give_up_root(user: int, group: int, folder: Path | None) -> None:
     """Become the server's user, after making for it the data folder that only root can make."""
-    if folder:
-        os.umask(0o022)  # the server's user has to get through the parents
-        with suppress(FileExistsError, NotADirectoryError):
-            folder.mkdir(parents=True)
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if folder.lstat().st_uid == 0 and not any(folder.iterdir()):
-                os.chown(folder, user, group, follow_symlinks=False)
     os.setgroups([])
     os.setgid(group)
+    if folder:
+        parent = next(path for path in folder.parents if path.exists())
+        os.seteuid(user)
+        reachable = os.access(parent, os.X_OK, effective_ids=True)
+        os.seteuid(0)
+        if reachable:
+            os.umask(0o022)  # the server's user has to get through the new parents, too
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True)
+            if folder.is_dir() and folder.lstat().st_uid == 0 and not any(folder.iterdir()):
+                os.chown(folder, user, group, follow_symlinks=False)
     os.setuid(user)
 
 
