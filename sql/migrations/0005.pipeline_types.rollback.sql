@@ -1,6 +1,7 @@
 DROP TYPE ticketing_internal.evaluation;
 DROP TYPE ticketing_internal.pool_demand;
 DROP TYPE ticketing_internal.planned_ticket;
+DROP TYPE ticketing_internal.choice;
 DROP TYPE ticketing_internal.package_unit;
 DROP TYPE ticketing_internal.offer;
 DROP TYPE ticketing_internal.given_ticket;

@@ -76,6 +76,28 @@ CREATE TYPE ticketing_internal.package_unit AS (
 COMMENT ON TYPE ticketing_internal.package_unit IS
 'One ticket inside one package, with its share of the price of the package.';
 
+CREATE TYPE ticketing_internal.choice AS (
+    position integer,
+    subject_id uuid,
+    package_key uuid,
+    path text,
+    person ticketing_internal.person,
+    package_id uuid,
+    ticket_type_id uuid,
+    name text,
+    is_active boolean,
+    sale_starts_at timestamptz,
+    sale_ends_at timestamptz,
+    min_per_attendee integer,
+    max_per_attendee integer,
+    max_per_registration integer,
+    eligibility jsonb
+);
+COMMENT ON TYPE ticketing_internal.choice IS
+'A package or ticket type that a line amounts to: what can be forbidden, off sale, or too many.
+(position of the line, subject_id) is its key; ticket_type_id is null for a package itself;
+package_key is the package it comes in, or a nil UUID for an individual ticket.';
+
 CREATE TYPE ticketing_internal.planned_ticket AS (
     change text,
     ticket_id uuid,

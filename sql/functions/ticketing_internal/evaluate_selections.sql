@@ -44,6 +44,7 @@ DECLARE
     v_lines ticketing_internal.selection_line [];
     v_named uuid [];
     v_plan ticketing_internal.planned_ticket [];
+    v_choices ticketing_internal.choice[];
     v_demands ticketing_internal.pool_demand [];
     v_issues jsonb;
 BEGIN
@@ -205,18 +206,23 @@ BEGIN
         )));
     END IF;
 
+    v_choices := ticketing_internal.list_choices(p_people, v_lines, v_packages, v_items, v_offers);
     v_demands := ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted);
 
     v_issues := ticketing_internal.find_reference_issues(
             p_registration.registration_id, p_function.currency, p_people, p_selections, p_lines, p_tickets, v_plan,
             v_packages, v_items, v_offers
         )
-        || ticketing_internal.find_rule_issues(
-            p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_plan,
-            v_packages, v_items, v_offers, p_now
+        || ticketing_internal.find_composition_issues(
+            p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_packages
+        )
+        || ticketing_internal.find_eligibility_issues(p_registration.registration_type, v_choices)
+        || ticketing_internal.find_limit_issues(v_choices, v_plan)
+        || ticketing_internal.find_sale_issues(
+            p_function, v_choices, v_plan, substring(v_lines[1].path FROM '^[a-z_]+'), p_now
         )
         || CASE WHEN p_tickets IS NULL THEN '[]'::jsonb ELSE ticketing_internal.find_ticket_issues(
-            p_people, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
+            p_people, v_named, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
         ) END
         || ticketing_internal.find_place_issues(v_function_id, v_plan, v_demands, v_lines);
 
