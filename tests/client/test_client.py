@@ -1,13 +1,20 @@
-"""The executors: transactions, identities, refusals and retries, on small functions made for it."""
+"""The executors: transactions, identities, refusals and retries; then every RPC end to end.
+
+What the executors do is tested on small functions that do one thing each; the RPCs come last.
+"""
 
 import asyncio
+import dataclasses
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -20,6 +27,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from ticketing_client import (
     AsyncClient,
     Client,
+    CreateResult,
     FunctionNotFound,
     InvalidPayload,
     PaymentConflict,
@@ -30,6 +38,7 @@ from ticketing_client import (
     SelectionInvalid,
     SoldOut,
     TicketingError,
+    TicketSelections,
     TransientError,
 )
 from ticketing_client.calls import Argument, Call
@@ -37,6 +46,7 @@ from ticketing_client.errors import RETRIES
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]
+Document: TypeAlias = dict[str, Any]
 
 WALTER, INES = UUID(int=1), UUID(int=2)
 
@@ -562,3 +572,188 @@ def test_a_cancelled_task_leaves_no_identity(probed_url: str, observer: Connecti
             return await client.execute(WHO)
 
     assert asyncio.run(main()) == NOBODY
+
+
+# The RPCs
+
+
+@pytest.fixture
+def client(db: Connection, catalogue: Document, wizard_state: Document) -> Client:
+    """A client for the user of the wizard, on a database with the example event."""
+    service = Client(db)
+    service.import_catalogue(catalogue)
+    return service.as_user(wizard_state["registration"]["authUserId"])
+
+
+@pytest.fixture
+def created(client: Client, wizard_state: Document) -> CreateResult:
+    """The wizard's registration, without tickets."""
+    return client.create_individual_registration_jsonb(wizard_state["registration"])
+
+
+def test_the_wizards_way_from_attendees_to_tickets(
+    client: Client, created: CreateResult, catalogue: Document, wizard_state: Document
+) -> None:
+    assert created.status == "draft"
+    assert created.confirmation_number is None
+    assert len(created.attendees) == 4
+    assert [attendee.name for attendee in created.attendees_without_tickets] == [
+        "Walter Ashby",
+        "Ines Ashby",
+        "Tomas Reyes",
+        "Harold Quill",
+    ]
+    selections = wizard_state["ticketSelections"]
+    registration_id = created.registration_id
+
+    quote = client.quote_ticket_selections(
+        catalogue["function"]["function_id"], selections, registration_id=registration_id
+    )
+    assert (quote.valid, quote.issues) == (True, ())
+    assert (len(quote.tickets), quote.subtotal, quote.currency) == (13, Decimal("735.00"), "AUD")
+
+    persisted = client.persist_ticket_selections(
+        registration_id, selections, expected_revision=created.revision
+    )
+    assert persisted.tickets_created == len(persisted.tickets) == 13
+    assert persisted.attendees_without_tickets == ()
+    assert persisted.subtotal == persisted.total == quote.subtotal
+    assert sum(ticket.price_paid for ticket in persisted.tickets) == persisted.subtotal
+    assert persisted.hold_expires_at is not None
+    assert persisted.hold_expires_at > persisted.server_time
+
+    again = client.persist_attendee_tickets(registration_id, quote.tickets)
+    assert (again.tickets_created, again.tickets_removed, again.tickets_unchanged) == (0, 0, 13)
+    assert again.revision == persisted.revision
+    assert again.tickets == persisted.tickets
+
+    walter, ines = (attendee.client_attendee_id for attendee in created.attendees[:2])
+    changed = client.persist_ticket_selections(
+        registration_id,
+        TicketSelections().nothing(ines).ticket(walter, "d586ecc1-e410-4ef3-a59c-4a53a866bc33"),
+    )
+    assert (changed.tickets_created, changed.tickets_removed) == (1, 8)
+    assert [attendee.name for attendee in changed.attendees_without_tickets] == ["Ines Ashby"]
+    assert changed.revision == persisted.revision + 1
+
+
+def test_what_was_read_can_be_sent_back(
+    client: Client, created: CreateResult, wizard_state: Document
+) -> None:
+    client.persist_ticket_selections(created.registration_id, wizard_state["ticketSelections"])
+    found = client.get_registration(created.registration_id)
+    registration = json.loads(json.dumps(found.registration))  # by way of a browser
+    selections = json.loads(json.dumps(found.ticket_selections))
+
+    again = client.create_individual_registration_jsonb(registration)
+    assert again.registration_id == created.registration_id
+    assert again.revision == found.revision
+    persisted = client.persist_ticket_selections(again.registration_id, selections)
+    assert (persisted.tickets_created, persisted.tickets_removed) == (0, 0)
+    persisted = client.persist_attendee_tickets(again.registration_id, found.tickets)
+    assert (persisted.revision, persisted.tickets_unchanged) == (found.revision, 13)
+    now = client.get_registration(created.registration_id)
+    assert (
+        dataclasses.replace(
+            now, server_time=found.server_time, hold_expires_at=found.hold_expires_at
+        )
+        == found
+    )
+
+
+def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
+    registration = wizard_state["registration"] | {"registrationId": str(WALTER)}
+    selections = wizard_state["ticketSelections"]
+    quote = client.quote_ticket_selections(
+        registration["functionId"],
+        selections,
+        attendees=[registration["primaryAttendee"], *registration["additionalAttendees"]],
+        registration_type="individuals",
+    )
+    updates = [
+        {"attendee_id": UUID(attendee), "selected_tickets": selection}
+        for attendee, selection in selections.items()
+    ]
+    created = client.create_individual_registration_with_tickets(
+        registration, quote.tickets, updates
+    )
+    assert (created.registration_id, created.tickets_created) == (WALTER, 13)
+    updated = client.create_individual_registration_with_tickets(
+        registration, quote.tickets, updates, expected_revision=created.revision
+    )
+    assert (updated.tickets, updated.revision) == (created.tickets, created.revision)
+
+
+def test_refusals_of_the_rpcs(
+    client: Client,
+    created: CreateResult,
+    db: Connection,
+    catalogue: Document,
+    wizard_state: Document,
+) -> None:
+    registration_id = created.registration_id
+    attendee = created.attendees[0].attendee_id
+    nowhere, ceremony = UUID(int=99), catalogue["ticket_types"][2]["ticket_type_id"]
+    ticket = {
+        "attendee_id": attendee,
+        "event_id": catalogue["ticket_types"][2]["event_id"],
+        "ticket_type_id": ceremony,
+    }
+
+    with pytest.raises(InvalidPayload) as invalid:
+        client.persist_attendee_tickets(registration_id, [ticket | {"colour": "red"}])
+    assert [issue.path for issue in invalid.value.issues] == ["p_tickets[0].colour"]
+
+    with pytest.raises(RegistrationNotFound) as missing:
+        client.get_registration(nowhere)
+    with pytest.raises(RegistrationNotFound) as foreign:
+        client.as_user(WALTER).get_registration(registration_id)
+    assert str(foreign.value) == str(missing.value)
+
+    with pytest.raises(SelectionInvalid) as wrong:
+        client.persist_attendee_tickets(
+            registration_id, [ticket | {"price_paid": Decimal("19.99")}], expected_revision=1
+        )
+    (issue,) = wrong.value.issues
+    assert issue.path == "p_tickets[0].price_paid"
+    assert issue.attendee_id == attendee
+    assert (issue.expected, issue.actual) == (Decimal("20.00"), Decimal("19.99"))
+
+    with pytest.raises(RevisionConflict) as conflict:
+        client.persist_attendee_tickets(registration_id, [ticket], expected_revision=99)
+    assert conflict.value.current_revision == created.revision
+
+    with pytest.raises(SoldOut) as sold_out:
+        client.persist_ticket_selections(
+            registration_id, TicketSelections().ticket(attendee, ceremony, 601)
+        )
+    (issue,) = sold_out.value.issues
+    assert (issue.code, issue.requested, issue.available) == ("sold_out", 601, 600)
+    assert issue.attendee_ids == (attendee,)
+
+    with pytest.raises(FunctionNotFound):
+        client.quote_ticket_selections(nowhere, {})
+
+    with pytest.raises(PermissionDenied):
+        client.as_user({}, role="anon").create_individual_registration_jsonb(
+            wizard_state["registration"]
+        )
+    with pytest.raises(PermissionDenied):
+        client.import_catalogue(catalogue)
+
+    db.execute("UPDATE ticketing.registrations SET status = 'cancelled', hold_expires_at = NULL")
+    with pytest.raises(RegistrationNotEditable):
+        client.persist_attendee_tickets(registration_id, [ticket])
+
+
+def test_the_snippets_of_the_documentation_run(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    page = Path(__file__).parents[2].joinpath("docs/python.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", page, re.DOTALL)
+    assert len(snippets) > 10
+    namespace: Document = {}
+    for code, expected in snippets:
+        exec(code, namespace)  # noqa: S102 - our own documentation
+        assert capsys.readouterr().out == expected

@@ -15,6 +15,7 @@ from ticketing_client.errors import (
     TransientError,
 )
 from ticketing_client.models import (
+    Attendee,
     AttendeeIds,
     AttendeeWithoutTickets,
     CreateResult,
@@ -33,6 +34,7 @@ from ticketing_client.selections import TicketSelections
 
 __all__ = [
     "AsyncClient",
+    "Attendee",
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "Client",

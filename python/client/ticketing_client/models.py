@@ -81,10 +81,10 @@ class PersistedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotedTicket:
-    """A ticket that a quote would create; persist_attendee_tickets takes it as it is.
+    """A ticket that a quote would make; persist_attendee_tickets takes it as it is.
 
     Attributes:
-        attendee_id: Whom it would admit.
+        attendee_id: Whom it would admit; the wizard's id as long as the database has no other.
         client_attendee_id: The same attendee by the wizard's id.
         event_id: The event.
         ticket_type_id: What was chosen.
@@ -126,11 +126,11 @@ class ExpandedTicket:
     """What one attendee gets of one ticket type, individually or in one package.
 
     Attributes:
-        attendee_id: Whom it would admit.
+        attendee_id: Whom it would admit, by the wizard's id.
         event_id: The event.
         ticket_type_id: The ticket type.
         package_id: The package; None for individual tickets.
-        price: Price of one of them.
+        price: The list price of one ticket; what is paid in a package is in the quote's tickets.
         is_from_package: Whether a package brings it.
         quantity: How many.
     """
@@ -166,6 +166,35 @@ class AttendeeWithoutTickets(AttendeeIds):
     """
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attendee(AttendeeIds):
+    """A person of a registration.
+
+    Attributes:
+        attendee_type: What kind of attendee: mason, guest, contact and so on.
+        is_primary: Whether it is the primary attendee.
+        is_partner: Whether it attends as the partner of another attendee.
+        related_attendee_id: Whose partner or guest it is; None when of nobody.
+        title: Title of the person.
+        first_name: First name.
+        last_name: Last name.
+        email: Mail address.
+        phone: Telephone number.
+        attendee_data: The wizard's own attendee object, with selected_tickets.
+    """
+
+    attendee_type: str
+    is_primary: bool
+    is_partner: bool
+    related_attendee_id: UUID | None
+    title: str | None
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+    attendee_data: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,9 +255,9 @@ class Quote:
         valid: Whether a persist of the same selection would be accepted.
         issues: Every problem found; empty when valid.
         expanded_tickets: One per attendee, package and ticket type.
-        tickets: The tickets it would make, as persist_attendee_tickets takes them.
+        tickets: What the attendees named would hold, as persist_attendee_tickets takes it.
         attendees_without_tickets: The attendees who would have none.
-        subtotal: Sum of the prices.
+        subtotal: What all tickets of the registration would cost.
         currency: ISO 4217 code of it.
     """
 
@@ -248,10 +277,11 @@ class Registration:
     Attributes:
         registration_id: The registration.
         function_id: Its function.
+        registration_type: individuals, lodges or delegations.
         registration: The wizard's own object; sent back with ticket_selections it changes nothing.
         ticket_selections: The wizard's own ticketSelections.
-        attendees: Both ids of every attendee.
-        tickets: All its tickets.
+        attendees: Its people, in the wizard's order.
+        tickets: All its tickets, by attendee.
         attendees_without_tickets: The attendees who have none.
         subtotal: Sum of the prices of its tickets.
         total: What is due.
@@ -266,9 +296,10 @@ class Registration:
 
     registration_id: UUID
     function_id: UUID
+    registration_type: str
     registration: Json
     ticket_selections: Json
-    attendees: tuple[AttendeeIds, ...]
+    attendees: tuple[Attendee, ...]
     tickets: tuple[Ticket, ...]
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
     subtotal: Decimal
@@ -288,9 +319,22 @@ class ImportResult:
 
     Attributes:
         function_id: The function that was created or updated.
+        events: How many events the document names.
+        ticket_types: How many ticket types.
+        packages: How many packages.
+        capacity_pools: How many pools of places there are now.
+        deactivated: How many events, ticket types and packages have become inactive, because the
+            document no longer names them.
+        server_time: The database's clock.
     """
 
     function_id: UUID
+    events: int
+    ticket_types: int
+    packages: int
+    capacity_pools: int
+    deactivated: int
+    server_time: datetime
 
 
 def decoder(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type hint has no narrower type
