@@ -20,6 +20,7 @@ CREATE TABLE ticketing.registrations (
     currency text NOT NULL,
     confirmation_number text,
     hold_expires_at timestamptz,
+    cancellation_reason text,
     revision integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -49,6 +50,8 @@ CREATE TABLE ticketing.registrations (
         hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')
     ),
     CONSTRAINT registrations_hold_expires_at_check CHECK (isfinite(hold_expires_at)),
+    CONSTRAINT registrations_cancellation_reason_check
+    CHECK (cancellation_reason IS NULL OR status = 'cancelled'),
     CONSTRAINT registrations_booking_contact_check CHECK (jsonb_typeof(booking_contact) = 'object'),
     CONSTRAINT registrations_registration_data_check CHECK (
         jsonb_typeof(registration_data) = 'object'
@@ -81,12 +84,15 @@ COMMENT ON COLUMN ticketing.registrations.booking_contact IS
 'Whom to write to: the billingDetails of the wizard, as it sent them.';
 COMMENT ON COLUMN ticketing.registrations.registration_data IS
 'The registration object of the wizard without its attendees, as it sent it.';
-COMMENT ON COLUMN ticketing.registrations.subtotal IS 'Sum of price_paid of its active tickets.';
+COMMENT ON COLUMN ticketing.registrations.subtotal IS
+'Sum of price_paid of its active tickets; of a cancelled one, what it was before.';
 COMMENT ON COLUMN ticketing.registrations.total IS 'What is due for it, without the fees of a payment provider.';
 COMMENT ON COLUMN ticketing.registrations.currency IS 'ISO 4217 code of its amounts: the currency of the function.';
 COMMENT ON COLUMN ticketing.registrations.confirmation_number IS 'Issued once, when it completes.';
 COMMENT ON COLUMN ticketing.registrations.hold_expires_at IS
 'Until when its unpaid tickets keep their places; null when it holds none.';
+COMMENT ON COLUMN ticketing.registrations.cancellation_reason IS
+'Why it was cancelled, as far as somebody said so.';
 COMMENT ON COLUMN ticketing.registrations.revision IS 'Goes up by one with every change, so that two tabs notice each other.';
 COMMENT ON COLUMN ticketing.registrations.created_at IS 'When it was made.';
 COMMENT ON COLUMN ticketing.registrations.updated_at IS 'When it was last changed.';
@@ -258,6 +264,7 @@ CREATE TABLE ticketing.payments (
     amount numeric(12, 2) NOT NULL,
     fee_amount numeric(12, 2) NOT NULL DEFAULT 0,
     currency text NOT NULL,
+    paid_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT payments_pkey PRIMARY KEY (function_id, payment_id),
     -- a reference of a provider is used once, so that one payment cannot pay for two registrations
@@ -286,6 +293,7 @@ COMMENT ON COLUMN ticketing.payments.kind IS 'payment or refund.';
 COMMENT ON COLUMN ticketing.payments.amount IS 'Amount moved, fee included.';
 COMMENT ON COLUMN ticketing.payments.fee_amount IS 'The part of it that is the provider''s fee.';
 COMMENT ON COLUMN ticketing.payments.currency IS 'ISO 4217 code of both amounts.';
+COMMENT ON COLUMN ticketing.payments.paid_at IS 'When the money moved, as the provider says.';
 COMMENT ON COLUMN ticketing.payments.created_at IS 'When it was recorded.';
 
 -- Append-only, and one index: the key is the order in which the feed reads. It refers to nothing,

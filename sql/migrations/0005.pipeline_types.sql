@@ -116,10 +116,11 @@ ticket_id yet) or removed.';
 
 CREATE TYPE ticketing_internal.pool_demand AS (
     capacity_pool_id uuid,
-    places integer
+    reserved integer,
+    sold integer
 );
 COMMENT ON TYPE ticketing_internal.pool_demand IS
-'Places that a change takes from a pool; negative when it gives some back.';
+'By how much a change moves the two counters of a pool; negative where it gives places back.';
 
 CREATE TYPE ticketing_internal.evaluation AS (
     selections ticketing_internal.selection [],

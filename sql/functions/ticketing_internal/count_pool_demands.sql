@@ -68,7 +68,7 @@ BEGIN
             AND pool.package_id = packaged.package_id
     )
     SELECT array_agg(
-        ROW(pool.capacity_pool_id, pool.places)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
+        ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
     )
     INTO v_demands
     FROM (

@@ -51,15 +51,7 @@ BEGIN
     -- What is stored: the whole registration, since limits per registration and totals need all of
     -- it.
     IF p_registration.registration_id IS NOT NULL THEN
-        SELECT array_agg(ROW(
-            'kept', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-        )::ticketing_internal.planned_ticket ORDER BY ticket.created_at, ticket.price_paid, ticket.ticket_id)
-        INTO v_stored
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = v_function_id
-            AND ticket.registration_id = p_registration.registration_id
-            AND ticket.status = 'Active';
+        v_stored := ticketing_internal.stored_tickets(v_function_id, p_registration.registration_id);
     END IF;
 
     -- The part of the catalogue that the request is about.
@@ -224,7 +216,9 @@ BEGIN
         || CASE WHEN p_tickets IS NULL THEN '[]'::jsonb ELSE ticketing_internal.find_ticket_issues(
             p_people, v_named, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
         ) END
-        || ticketing_internal.find_place_issues(v_function_id, v_plan, v_demands, v_lines);
+        || ticketing_internal.find_place_issues(
+            v_function_id, v_plan, v_demands, v_lines, p_registration.registration_id, p_now
+        );
 
     RETURN ROW(
         ticketing_internal.canonical_selections(v_named, v_lines, v_items, v_offers),

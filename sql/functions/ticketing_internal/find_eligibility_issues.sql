@@ -1,5 +1,5 @@
--- May the attendees have what they choose? The rules of a package bind whoever chooses it, those of
--- ticket type also whoever gets it inside a package.
+-- May the attendees have what they choose? The rules of a package bind whoever chooses it, those
+-- of a ticket type also whoever gets it inside a package.
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_eligibility_issues(

@@ -1,11 +1,13 @@
--- Are there places for what a plan takes? Looked up without locks, so this advises; the guard of
--- take_places decides.
+-- Are there places for what a plan takes? Places of overdue registrations count as free. Looked up
+-- without locks, so this advises; the guard of take_places decides.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_place_issues(
     p_function_id uuid,
     p_plan ticketing_internal.planned_ticket[],
     p_demands ticketing_internal.pool_demand[],
-    p_lines ticketing_internal.selection_line[]
+    p_lines ticketing_internal.selection_line[],
+    p_registration_id uuid,
+    p_now timestamptz
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -14,34 +16,48 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_pool_ids uuid [];
-    v_short ticketing_internal.pool_demand [];
+    v_overdue ticketing_internal.pool_demand[];
     v_issues jsonb;
 BEGIN
     SELECT array_agg(demand.capacity_pool_id)
     INTO v_pool_ids
     FROM unnest(p_demands) AS demand
-    WHERE demand.places > 0;
+    WHERE demand.reserved + demand.sold > 0;
 
     IF v_pool_ids IS NULL THEN
         RETURN '[]';
     END IF;
 
-    -- here places are those left
-    SELECT array_agg(
-        ROW(pool.capacity_pool_id, pool.capacity - pool.reserved - pool.sold)::ticketing_internal.pool_demand
-    )
-    INTO v_short
-    FROM ticketing.capacity_pools AS pool
-    INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
-    WHERE pool.function_id = p_function_id
-        AND pool.capacity_pool_id = ANY(v_pool_ids)
-        AND demand.places > pool.capacity - pool.reserved - pool.sold;
-
-    IF v_short IS NULL THEN
+    -- mostly there are places enough, and who is overdue need not be known
+    IF NOT EXISTS (
+        SELECT
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+    ) THEN
         RETURN '[]';
     END IF;
 
-    WITH ticket AS (
+    v_overdue := ticketing_internal.registration_pool_use(
+        p_function_id, ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now)
+    );
+
+    WITH short_pool AS (
+        SELECT
+            pool.capacity_pool_id,
+            demand.reserved + demand.sold AS requested,
+            pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0) AS available
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
+        LEFT JOIN unnest(v_overdue) AS overdue ON overdue.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND demand.reserved + demand.sold
+            > pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0)
+    ),
+    ticket AS (
         SELECT ticket.*
         FROM unnest(p_plan) WITH ORDINALITY AS ticket (
             change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
@@ -75,12 +91,11 @@ BEGIN
             subject.kind,
             subject.subject_id,
             subject.name,
-            demand.places AS requested,
-            pool.places AS available
+            pool.requested,
+            pool.available
         FROM subject
-        INNER JOIN unnest(v_short) AS pool ON pool.capacity_pool_id = subject.capacity_pool_id
-        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = subject.capacity_pool_id
-        ORDER BY subject.kind, subject.subject_id, pool.places, subject.capacity_pool_id
+        INNER JOIN short_pool AS pool ON pool.capacity_pool_id = subject.capacity_pool_id
+        ORDER BY subject.kind, subject.subject_id, pool.available, subject.capacity_pool_id
     ),
     found AS (
         SELECT
@@ -100,7 +115,7 @@ BEGIN
     )
     SELECT jsonb_agg(
         ticketing_internal.issue(
-            'sold_out', line.path,
+            'sold_out', coalesce(line.path, 'p_registration_id'),
             CASE
                 WHEN found.available <= 0 THEN format('%s is sold out.', found.name)
                 ELSE format('Of %s only %s places are left; %s are needed.', found.name, found.available, found.requested)
@@ -136,14 +151,19 @@ COMMENT ON FUNCTION ticketing_internal.find_place_issues(
     uuid,
     ticketing_internal.planned_ticket[],
     ticketing_internal.pool_demand[],
-    ticketing_internal.selection_line[]
+    ticketing_internal.selection_line[],
+    uuid,
+    timestamptz
 ) IS
 'One sold_out issue for each ticket type and package that is added and has a pool with too few places: requested (places
-that the whole request takes from that pool), available (places left in it) and attendee_ids; [] when there are none.';
+that the whole request takes from that pool), available (places left in it, also
+those whose hold is over at p_now, except those of p_registration_id itself) and attendee_ids; [] when there are none.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.find_place_issues(
     uuid,
     ticketing_internal.planned_ticket[],
     ticketing_internal.pool_demand[],
-    ticketing_internal.selection_line[]
+    ticketing_internal.selection_line[],
+    uuid,
+    timestamptz
 ) FROM public;

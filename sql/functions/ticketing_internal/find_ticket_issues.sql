@@ -24,7 +24,8 @@ DECLARE
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     v_issues jsonb;
 BEGIN
-    -- Mostly the rows agree: compared as two sorted lists, which is quick and says nothing of where.
+    -- Mostly the rows agree: compared as two sorted lists, which is quick and says nothing of
+    -- where.
     IF NOT EXISTS (
         SELECT
         FROM (

@@ -31,6 +31,7 @@ DECLARE
     v_selections ticketing_internal.selection [] := p_selections;
     v_evaluation ticketing_internal.evaluation;
     v_plan ticketing_internal.planned_ticket [];
+    v_demands ticketing_internal.pool_demand[];
     v_issues jsonb;
     v_updates ticketing_internal.selection [];
     v_named uuid [];
@@ -40,8 +41,6 @@ DECLARE
     v_subtotal numeric;
     v_has_tickets boolean;
     v_is_changed boolean;
-    v_actor_id uuid;
-    v_actor_role text;
     v_status text := p_registration.status;
     v_revision integer := p_registration.revision;
     v_hold_expires_at timestamptz;
@@ -155,18 +154,9 @@ BEGIN
         END IF;
 
         IF v_removed IS NOT NULL OR v_created > 0 THEN
-            v_actor_id := ticketing_internal.caller_id();
-            v_actor_role := ticketing_internal.caller_role();
-            INSERT INTO ticketing.ticket_changes (
-                function_id, change, registration_id, revision, ticket_id, attendee_id, event_id, ticket_type_id,
-                package_id, price_paid, actor_id, actor_role, changed_at
-            )
-            SELECT
-                v_function_id, ticket.change, v_registration_id, v_revision, ticket.ticket_id, ticket.attendee_id,
-                ticket.event_id, ticket.ticket_type_id, ticket.package_id, ticket.price_paid, v_actor_id, v_actor_role,
-                p_now
-            FROM unnest(v_plan) AS ticket
-            WHERE ticket.change IN ('added', 'removed');
+            PERFORM ticketing_internal.record_changes(
+                v_function_id, v_registration_id, v_revision, v_plan, p_now
+            );
         END IF;
 
         IF v_updates IS NOT NULL THEN
@@ -199,14 +189,18 @@ BEGIN
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = v_registration_id;
 
-        IF NOT ticketing_internal.take_places(v_function_id, v_evaluation.demands) THEN
+        v_demands := ticketing_internal.make_room(
+            v_function_id, v_evaluation.demands, v_registration_id, p_now
+        );
+        IF NOT ticketing_internal.take_places(v_function_id, v_demands) THEN
             -- somebody else was quicker since the evaluation; raising takes everything above back
             v_issues := ticketing_internal.find_place_issues(
-                v_function_id, v_plan, v_evaluation.demands, v_evaluation.lines
+                v_function_id, v_plan, v_demands, v_evaluation.lines, v_registration_id, p_now
             );
             IF v_issues = '[]' THEN
+                -- the places are those of a registration that is just being let go or renewed
                 RAISE serialization_failure USING
-                    MESSAGE = 'A pool of places has just been removed from the catalogue',
+                    MESSAGE = 'The places needed are changing hands at this moment',
                     HINT = 'Repeat the whole call.';
             END IF;
             PERFORM ticketing_internal.refuse('TK005', v_issues);

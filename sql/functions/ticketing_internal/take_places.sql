@@ -37,12 +37,15 @@ BEGIN
     FOR NO KEY UPDATE;
 
     UPDATE ticketing.capacity_pools AS pool
-    SET reserved = pool.reserved + demand.places
+    SET reserved = pool.reserved + demand.reserved, sold = pool.sold + demand.sold
     FROM unnest(p_demands) AS demand
     WHERE pool.function_id = p_function_id
         AND pool.capacity_pool_id = ANY(v_pool_ids)
         AND pool.capacity_pool_id = demand.capacity_pool_id
-        AND (demand.places < 0 OR pool.reserved + pool.sold + demand.places <= pool.capacity);
+        AND (
+            demand.reserved + demand.sold <= 0
+            OR pool.reserved + pool.sold + demand.reserved + demand.sold <= pool.capacity
+        );
 
     GET DIAGNOSTICS v_updated = ROW_COUNT;
     RETURN v_updated = cardinality(p_demands);
@@ -50,7 +53,7 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.take_places(uuid, ticketing_internal.pool_demand[]) IS
-'Adds demands to the reserved counters of their pools. False when a pool has too few places left: the caller must then
+'Adds demands, at most one for each pool, to the counters of their pools. False when a pool has too few places left: the caller must then
 undo what it has done by raising.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.take_places(

@@ -1,0 +1,1 @@
+DROP TABLE ticketing_internal.feed_epoch;
