@@ -102,7 +102,7 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
         "packages",
         "function_id package_id name price",
         [
-            (FUNCTION, PACKAGE, "All of the evening", "120.00"),
+            (FUNCTION, PACKAGE, "All of the evening", "140.00"),
             (FUNCTION, EMPTY_PACKAGE, "Nothing yet", "0.00"),
             (OTHER_FUNCTION, OTHER_PACKAGE, "Ball for two", "150.00"),
         ],
@@ -144,7 +144,7 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
         [
             (
                 *(FUNCTION, REGISTRATION, OWNER, "individuals", "draft", "Unpaid"),
-                *("120.00", "120.00", "AUD", None, 1),
+                *("140.00", "140.00", "AUD", None, 1),
             ),
             (
                 *(FUNCTION, SECOND_REGISTRATION, OWNER, "lodges", "pending", "Unpaid"),
@@ -201,7 +201,7 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
         [
             (
                 *(FUNCTION, REGISTRATION, OWNER, ATTENDEE, TICKET, EVENT, TYPE),
-                *(PACKAGE, 1, "85.71", "100.00", "AUD", "Unpaid"),
+                *(PACKAGE, 1, "100.00", "100.00", "AUD", "Unpaid"),
             ),
             (
                 *(FUNCTION, STRANGERS_REGISTRATION, STRANGER, STRANGERS_ATTENDEE, STRANGERS_TICKET),
@@ -215,15 +215,18 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
     ),
     (
         "payments",
-        "function_id registration_id payment_id provider reference kind amount fee_amount currency",
+        (
+            "function_id registration_id payment_id provider reference kind amount fee_amount"
+            " currency paid_at"
+        ),
         [
             (
                 *(FUNCTION, STRANGERS_REGISTRATION, PAYMENT, "stripe", "pi_1", "payment"),
-                *("103.00", "3.00", "AUD"),
+                *("103.00", "3.00", "AUD", "2026-05-01T10:05Z"),
             ),
             (
                 *(OTHER_FUNCTION, OTHER_REGISTRATION, OTHER_PAYMENT, "stripe", "pi_2", "payment"),
-                *("80.00", 0, "NZD"),
+                *("80.00", 0, "NZD", "2026-05-01T10:05Z"),
             ),
         ],
     ),
@@ -236,7 +239,7 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
         [
             (
                 *(FUNCTION, 1, "700", 1, "added", REGISTRATION, 1, TICKET, ATTENDEE, EVENT, TYPE),
-                *("85.71", "authenticated", "2026-05-01T10:00Z"),
+                *("100.00", "authenticated", "2026-05-01T10:00Z"),
             ),
         ],
     ),
@@ -347,6 +350,7 @@ NEW: Mapping[str, Row] = {
         "currency": "AUD",
         "confirmation_number": None,
         "hold_expires_at": "2026-05-01T10:30Z",
+        "cancellation_reason": None,
         "revision": 1,
     },
     "registration_index": {"registration_id": NEW_REGISTRATION, "function_id": FUNCTION},
@@ -378,7 +382,7 @@ NEW: Mapping[str, Row] = {
         "ticket_type_id": SPARE_TYPE,
         "package_id": PACKAGE,
         "package_number": 1,
-        "price_paid": "34.29",
+        "price_paid": "40.00",
         "original_price": "40.00",
         "currency": "AUD",
         "status": "Active",
@@ -395,6 +399,7 @@ NEW: Mapping[str, Row] = {
         "amount": "103.00",
         "fee_amount": "3.00",
         "currency": "AUD",
+        "paid_at": "2026-05-01T10:05Z",
     },
     "ticket_changes": {
         "function_id": FUNCTION,
@@ -409,7 +414,7 @@ NEW: Mapping[str, Row] = {
         "event_id": EVENT,
         "ticket_type_id": TYPE,
         "package_id": PACKAGE,
-        "price_paid": "85.71",
+        "price_paid": "100.00",
         "actor_id": OWNER,
         "actor_role": "authenticated",
         "changed_at": "2026-05-01T10:00Z",

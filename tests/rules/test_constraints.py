@@ -1,4 +1,4 @@
-"""The schema itself refuses what cannot be true, whoever writes it: here the owner of the tables.
+"""The schema itself refuses what cannot be true, whoever writes it: here a superuser.
 
 Every constraint has cases below, and every case is a right row with one thing wrong. The case is
 refused by exactly that constraint, on insert and on update, and is accepted as soon as the
@@ -8,7 +8,7 @@ constraint is gone: nothing else is wrong with it, and nothing else would have r
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, LiteralString, NamedTuple, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -214,6 +214,7 @@ _COMPLETED = {
     "hold_expires_at": None,
 }
 _CANCELLED = {"status": "cancelled", "hold_expires_at": None}
+_CANCELLED_PAID = {**_COMPLETED, **_CANCELLED}
 
 WRONG: Mapping[str, Mapping[str, Cases]] = {
     "organisations": {
@@ -228,7 +229,10 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "organisation_members_role_check": _each("role", "", "Owner", "buyer"),
     },
     "functions": {
-        "functions_pkey": {"id taken": {"function_id": FUNCTION}},
+        "functions_pkey": {
+            "id taken, in another currency": {"function_id": FUNCTION, "currency": "NZD"}
+        },
+        "functions_currency_key": {"id taken": {"function_id": FUNCTION, "currency": "AUD"}},
         "functions_slug_key": {
             "slug taken": {"slug": "weekend"},
             "slug taken in another organisation": {"slug": "other-weekend"},
@@ -292,6 +296,8 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "one of two null": {"registration_types": ["individuals", None]},
             "null": {"registration_types": [None]},
             "more than there are": {"registration_types": ["individuals", "lodges"] * 2},
+            "a list of lists": {"registration_types": [["individuals"], ["lodges"]]},
+            "a list in a list": {"registration_types": [["individuals", "lodges"]]},
         },
         "packages_sale_window_check": _windows("sale_starts_at", "sale_ends_at"),
         "packages_min_per_attendee_check": _MINIMA,
@@ -378,7 +384,11 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "registrations_confirmation_number_key": {
             "number taken": {**_COMPLETED, "function_id": FUNCTION, "confirmation_number": "IND-1"}
         },
-        "registrations_function_fkey": {"for nothing": {"function_id": ABSENT}},
+        "registrations_function_fkey": {
+            "for nothing": {"function_id": ABSENT},
+            "currency not that of the function": {"currency": "NZD"},
+            "function of another currency": {"function_id": OTHER_FUNCTION},
+        },
         "registrations_registration_type_check": _each(
             "registration_type", "", "individual", "Lodges"
         ),
@@ -388,8 +398,8 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "in capitals": {"status": "Draft", "hold_expires_at": None},
         },
         "registrations_payment_status_check": {
-            "unknown": {**_CANCELLED, "payment_status": "Free"},
-            "in small letters": {**_CANCELLED, "payment_status": "paid"},
+            "unknown": {**_CANCELLED_PAID, "payment_status": "Free"},
+            "in small letters": {**_CANCELLED_PAID, "payment_status": "paid"},
         },
         "registrations_completed_check": {
             "completed and unpaid": {**_COMPLETED, "payment_status": "Unpaid"},
@@ -399,10 +409,23 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "draft and refunded": {"status": "draft", "payment_status": "Refunded"},
             "pending and paid": {"status": "pending", "payment_status": "Paid"},
             "expired and paid": {"status": "expired", "payment_status": "Paid"},
+            "draft with a number": {"status": "draft", "confirmation_number": "IND-3"},
+            "pending with a number": {"status": "pending", "confirmation_number": "IND-3"},
+            "expired with a number": {"status": "expired", "confirmation_number": "IND-3"},
+            "cancelled, unpaid, with a number": {**_CANCELLED, "confirmation_number": "IND-3"},
+            "cancelled, paid, without a number": {**_CANCELLED, "payment_status": "Paid"},
+            "refunded without a number": {**_CANCELLED, "payment_status": "Refunded"},
         },
         "registrations_hold_check": {
             "completed": {**_COMPLETED, "hold_expires_at": "2026-05-01T10:30Z"},
             "cancelled": {**_CANCELLED, "hold_expires_at": "2026-05-01T10:30Z"},
+        },
+        "registrations_hold_expires_at_check": _each("hold_expires_at", "infinity", "-infinity"),
+        "registrations_cancellation_reason_check": {
+            "draft": {"status": "draft", "cancellation_reason": "ill"},
+            "pending": {"status": "pending", "cancellation_reason": "ill"},
+            "expired": {"status": "expired", "cancellation_reason": "ill"},
+            "completed": {**_COMPLETED, "cancellation_reason": "ill"},
         },
         "registrations_booking_contact_check": {
             "a list": {"booking_contact": Jsonb([])},
@@ -502,6 +525,12 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "tickets_package_number_range_check": _each("package_number", 0, -1),
         "tickets_price_paid_check": _amounts("price_paid"),
         "tickets_original_price_check": _amounts("original_price"),
+        "tickets_individual_price_check": {
+            "for less": {**_INDIVIDUAL, "price_paid": "39.99"},
+            "for more": {**_INDIVIDUAL, "price_paid": "40.01"},
+            "for nothing": {**_INDIVIDUAL, "price_paid": "0.00"},
+            "at another list price": {**_INDIVIDUAL, "original_price": "50.00"},
+        },
         "tickets_currency_check": _currencies(),
         "tickets_status_check": _each("status", "", "active", "Expired"),
         "tickets_payment_status_check": _each("payment_status", "", "paid", "Free"),
@@ -531,14 +560,17 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "ticket_changes_pkey": {"recorded already": {"epoch": 1}},
         "ticket_changes_change_check": _each("change", "", "Added", "changed"),
         "ticket_changes_epoch_check": _each("epoch", 0, -1),
+        "ticket_changes_revision_check": _each("revision", -1),
         "ticket_changes_price_paid_check": _amounts("price_paid"),
     },
 }
 """By table and constraint: what is wrong, and the columns of `NEW` that make it so."""
 
 IMPLIED = {
+    "functions_currency_key": "functions_pkey",
     "ticket_types_event_key": "ticket_types_pkey",
     "registrations_owner_key": "registrations_pkey",
+    "registrations_currency_check": "registrations_function_fkey",
     "attendees_registration_key": "attendees_pkey",
     "capacity_pools_capacity_check": "capacity_pools_not_oversold",
     "payments_amount_check": "payments_fee_amount_check",
@@ -585,6 +617,7 @@ RIGHT: Mapping[str, Cases] = {
         **_open_windows("sale_starts_at", "sale_ends_at"),
         **_RIGHT_LIMITS,
         **_eligibility(WELL_FORMED_ELIGIBILITY),
+        "for one": {"registration_types": ["delegations"]},
         "for all": {"registration_types": ["lodges", "delegations", "individuals"]},
     },
     "package_items": {
@@ -611,6 +644,8 @@ RIGHT: Mapping[str, Cases] = {
         **_each("status", "draft", "pending", "expired"),
         **_each("subtotal", "0.00", "9999999999.99"),
         **_each("revision", 0, 2147483647),
+        **_each("hold_expires_at", None, "0001-01-01T00:00Z", "294276-12-31T23:59:59.999999Z"),
+        "in the currency of another function": {"function_id": OTHER_FUNCTION, "currency": "NZD"},
         "completed": _COMPLETED,
         "completed with a number of another function": {
             **_COMPLETED,
@@ -618,8 +653,9 @@ RIGHT: Mapping[str, Cases] = {
         },
         "a long number": {**_COMPLETED, "confirmation_number": "1" * 50},
         "cancelled": _CANCELLED,
-        "cancelled after it was paid": {**_COMPLETED, **_CANCELLED},
-        "refunded": {**_COMPLETED, **_CANCELLED, "payment_status": "Refunded"},
+        "cancelled for a reason": {**_CANCELLED, "cancellation_reason": "ill"},
+        "cancelled after it was paid": _CANCELLED_PAID,
+        "refunded": {**_CANCELLED_PAID, "payment_status": "Refunded"},
     },
     "registration_index": {"of another function": {"function_id": OTHER_FUNCTION}},
     "attendees": {
@@ -634,9 +670,10 @@ RIGHT: Mapping[str, Cases] = {
     },
     "tickets": {
         **_each("package_number", 1, 2147483647),
-        **_each("price_paid", "0.00", "9999999999.99"),
+        **_each("price_paid", "0.00", "39.99", "40.01", "9999999999.99"),
         **_each("payment_status", "Unpaid", "Paid"),
         "individual": _INDIVIDUAL,
+        "individual and free": {**_INDIVIDUAL, "price_paid": 0, "original_price": 0},
         "cancelled": {"status": "Cancelled"},
         "cancelled after it was paid": {"status": "Cancelled", "payment_status": "Paid"},
         "refunded": {"status": "Cancelled", "payment_status": "Refunded"},
@@ -650,6 +687,7 @@ RIGHT: Mapping[str, Cases] = {
     },
     "ticket_changes": {
         **_each("change", "added", "removed", "paid", "cancelled", "refunded"),
+        **_each("revision", 0, 2147483647),
         "of the next transaction": {"epoch": 1, "transaction_id": "701"},
     },
 }
@@ -660,12 +698,22 @@ OPTIONAL = {
     "events": "starts_at ends_at",
     "ticket_types": "description sale_starts_at sale_ends_at max_per_attendee max_per_registration",
     "packages": "description sale_starts_at sale_ends_at max_per_attendee max_per_registration",
-    "registrations": "booking_contact confirmation_number hold_expires_at",
+    "registrations": "booking_contact confirmation_number hold_expires_at cancellation_reason",
     "attendees": "related_attendee_id title first_name last_name email phone",
     "tickets": "package_id package_number",
     "ticket_changes": "package_id actor_id",
 }
 """The columns that may be null, separated by spaces; no other may."""
+
+
+FEED_EPOCH: Mapping[str, LiteralString] = {
+    "feed_epoch_pkey": (
+        "INSERT INTO ticketing_internal.feed_epoch (epoch, server_started_at) VALUES (2, now())"
+    ),
+    "feed_epoch_only_row": "UPDATE ticketing_internal.feed_epoch SET is_only_row = FALSE",
+    "feed_epoch_epoch_positive": "UPDATE ticketing_internal.feed_epoch SET epoch = 0",
+}
+"""By constraint: what it forbids to do to the one row that is always there."""
 
 
 class Parent(NamedTuple):
@@ -718,6 +766,11 @@ REFERENCES = [
     Reference("package_pools_capacity_pool_fkey", "package_pools", _A_POOL),
     Reference("registrations_function_fkey", "registrations", _A_FUNCTION),
     Reference(
+        "registrations_function_fkey",
+        "registrations",
+        _A_FUNCTION._replace(moved={"currency": "NZD"}),
+    ),
+    Reference(
         "attendees_registration_fkey",
         "attendees",
         _A_REGISTRATION,
@@ -755,8 +808,7 @@ REFERENCES = [
 
 @pytest.fixture
 def tables(db: Connection) -> Connection:
-    """The baseline, at the hands of the owner of the tables, whom row security does not bind."""
-    db.execute("SET LOCAL ROLE ticketing_owner")
+    """The baseline, at the hands of a superuser, whom neither rights nor row security bind."""
     fill(db)
     return db
 
@@ -912,6 +964,42 @@ def test_nobody_chooses_the_number_of_a_change(tables: Connection) -> None:
         update(tables, "ticket_changes", row, {"change_id": 7})
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ticketing.ticket_changes SET revision = 2",
+        "DELETE FROM ticketing.ticket_changes",
+        "TRUNCATE ticketing.ticket_changes",
+    ],
+)
+def test_not_even_the_owner_rewrites_the_changes_of_tickets(
+    tables: Connection, statement: LiteralString
+) -> None:
+    with tables.transaction(force_rollback=True):
+        tables.execute(statement)
+    tables.execute("SET LOCAL ROLE ticketing_owner")
+    insert(tables, "ticket_changes")
+    with _refused(tables, "42501", None):
+        tables.execute(statement)
+
+
+@pytest.mark.parametrize(("constraint", "wrong"), FEED_EPOCH.items(), ids=FEED_EPOCH)
+def test_the_feed_has_one_epoch(db: Connection, constraint: str, wrong: LiteralString) -> None:
+    with _refused(db, _sqlstate(constraint), constraint):
+        db.execute(wrong)
+    assert db.execute("UPDATE ticketing_internal.feed_epoch SET epoch = epoch + 1").rowcount == 1
+    db.execute(
+        sql.SQL("ALTER TABLE ticketing_internal.feed_epoch DROP CONSTRAINT {}").format(
+            sql.Identifier(constraint)
+        )
+    )
+    assert db.execute(wrong).rowcount == 1
+
+
+def test_an_eligibility_leaves_it_to_the_column_whether_it_may_be_null(db: Connection) -> None:
+    assert db.execute("SELECT CAST(NULL AS ticketing.eligibility)").fetchone() == (None,)
+
+
 def test_every_constraint_has_a_case(tables: Connection) -> None:
     # A constraint of a domain counts once for each table that has a column of that domain.
     constraints = tables.execute(
@@ -936,6 +1024,16 @@ def test_every_constraint_has_a_case(tables: Connection) -> None:
         for table, cases in WRONG.items()
         for constraint in cases
     }
+
+
+def test_every_internal_constraint_has_a_case(db: Connection) -> None:
+    constraints = db.execute(
+        """
+        SELECT conname FROM pg_catalog.pg_constraint
+        WHERE connamespace = 'ticketing_internal'::regnamespace AND contype <> 'n'
+        """
+    ).fetchall()
+    assert {name for (name,) in constraints} == FEED_EPOCH.keys()
 
 
 def test_every_foreign_key_keeps_a_parent(tables: Connection) -> None:
