@@ -1,0 +1,703 @@
+"""Persisting a selection: the declared selection becomes the state, as a difference."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeAlias
+from uuid import UUID
+
+import pytest
+
+from .calls import (
+    ABSENT,
+    ALL_EVENTS,
+    ANSWER,
+    BANQUET,
+    BRUNCH,
+    CEREMONY,
+    CEREMONY_AND_BANQUET,
+    COMMUNICATION,
+    HAROLD,
+    INES,
+    JSON_NULL,
+    LADIES,
+    LUNCHEON,
+    MASONS,
+    NOTHING,
+    OWNER,
+    RECEPTION,
+    STRANGER,
+    TOMAS,
+    WALTER,
+    Caller,
+    Connection,
+    Document,
+    attendee_ids,
+    dump,
+    held_tickets,
+    owner,
+    package_sums,
+    places,
+    rows,
+    selection,
+    service,
+    stored_selection,
+    ticket,
+    tickets_of,
+    updates_of,
+)
+
+REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
+
+CHOSEN: Mapping[str, Document] = {
+    WALTER: selection({ALL_EVENTS: 1}),
+    INES: selection({LADIES: 1}),
+    TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 1}),
+    HAROLD: selection({MASONS: 1}),
+}
+"""What the recorded wizard has selected, in the form that is stored."""
+
+Persist: TypeAlias = Callable[..., Document]
+"""Persists selections of the registration: (connection, selections by attendee, more arguments)."""
+
+
+def persist(db: Connection, **arguments: object) -> Document:
+    """Persist p_tickets, p_attendee_updates or both."""
+    return owner(db).call(
+        "persist_attendee_tickets",
+        **{"p_registration_id": REGISTRATION, "p_tickets": []} | arguments,
+    )
+
+
+def persist_tickets(
+    db: Connection, selections: Mapping[str, Document], **arguments: object
+) -> Document:
+    """Persist by p_tickets and p_attendee_updates."""
+    return persist(
+        db, p_tickets=tickets_of(selections), p_attendee_updates=updates_of(selections), **arguments
+    )
+
+
+def persist_selections(
+    db: Connection, selections: Mapping[str, Document], **arguments: object
+) -> Document:
+    """Persist by p_selections."""
+    return owner(db).call(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections=selections,
+        **arguments,
+    )
+
+
+both_ways = pytest.mark.parametrize("persist_all", [persist_tickets, persist_selections])
+
+
+@pytest.fixture(autouse=True)
+def first(db: Connection, catalogue: Document, wizard_state: Document) -> Document:
+    """Put the example event on sale, and persist what the recorded wizard has selected."""
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    owner(db).call(
+        "create_individual_registration_jsonb",
+        p_registration_data=wizard_state["registration"] | {"registrationId": REGISTRATION},
+    )
+    return persist_tickets(db, CHOSEN)
+
+
+def reprice(db: Connection, catalogue: Document, prices: Mapping[str, str]) -> None:
+    """Change the prices of packages."""
+    for package in catalogue["packages"]:
+        package["price"] = prices.get(package["package_id"], package["price"])
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+
+
+def changes(db: Connection) -> list[Document]:
+    """Return the record of changes, the oldest first."""
+    return rows(db, "SELECT * FROM ticketing.ticket_changes ORDER BY change_id")
+
+
+def attendee_data(db: Connection) -> dict[str, str]:
+    """Return what is stored of each attendee besides his selection, as text."""
+    return {
+        row["client_id"]: row["data"]
+        for row in rows(
+            db,
+            """
+            SELECT client_attendee_id::text AS client_id,
+                (attendee_data - 'selected_tickets')::text AS data
+            FROM ticketing.attendees
+            """,
+        )
+    }
+
+
+# What is answered
+
+
+@both_ways
+def test_the_answer_says_what_has_changed(
+    db: Connection, first: Document, persist_all: Persist
+) -> None:
+    before = held_tickets(db, REGISTRATION)
+    answer = persist_all(
+        db, {TOMAS: selection(tickets={CEREMONY: 1, LUNCHEON: 2}), HAROLD: selection()}
+    )
+    ids = attendee_ids(db, REGISTRATION)
+    assert set(answer) == ANSWER
+    assert answer == answer | {
+        "success": True,
+        "registration_id": REGISTRATION,
+        "revision": first["revision"] + 1,
+        "status": "draft",
+        "tickets_created": 2,
+        "tickets_removed": 4,
+        "tickets_unchanged": 1,
+        "attendees_updated": 2,
+        "attendees_without_tickets": [
+            {
+                "attendee_id": ids[HAROLD],
+                "client_attendee_id": HAROLD,
+                "name": "Harold Quill",
+            }
+        ],
+        # of all attendees: 280 + 185 + (20 + 2 * 75)
+        "subtotal": Decimal("635.00"),
+        "total": Decimal("635.00"),
+        "currency": "AUD",
+    }
+    # and the tickets of those named alone
+    now = held_tickets(db, REGISTRATION)
+    assert sorted(row["ticket_id"] for row in answer["tickets"]) == now[TOMAS]
+    assert {frozenset(row) for row in answer["tickets"]} == {
+        frozenset({"ticket_id", "attendee_id", "ticket_type_id", "package_id", "price_paid"})
+    }
+    assert [
+        (row["attendee_id"], row["ticket_type_id"], row["package_id"], row["price_paid"])
+        for row in answer["tickets"]
+    ] == [
+        (ids[TOMAS], CEREMONY, None, Decimal("20.00")),
+        (ids[TOMAS], LUNCHEON, None, Decimal("75.00")),
+        (ids[TOMAS], LUNCHEON, None, Decimal("75.00")),
+    ]
+    assert len(set(now[TOMAS]) & set(before[TOMAS])) == 1
+
+
+def test_the_registration_keeps_the_totals(db: Connection, first: Document) -> None:
+    persist_selections(db, {HAROLD: selection()})
+    (row,) = rows(db, "SELECT * FROM ticketing.registrations")
+    assert (row["subtotal"], row["total"]) == (Decimal("600.00"), Decimal("600.00"))
+    assert row["revision"] == first["revision"] + 1
+
+
+# The same again
+
+
+@both_ways
+def test_the_same_again_changes_nothing_but_the_hold(
+    db: Connection, first: Document, persist_all: Persist
+) -> None:
+    before = dump(db, without=["hold_expires_at"])
+    again = persist_all(db, CHOSEN)
+    assert dump(db, without=["hold_expires_at"]) == before
+    assert again == first | {
+        "tickets_created": 0,
+        "tickets_removed": 0,
+        "tickets_unchanged": 13,
+        "attendees_updated": 0,
+        "hold_expires_at": again["hold_expires_at"],
+        "server_time": again["server_time"],
+    }
+    assert len(again["tickets"]) == 13
+    assert again["server_time"] > first["server_time"]
+    for answer in (first, again):
+        assert datetime.fromisoformat(answer["hold_expires_at"]) - datetime.fromisoformat(
+            answer["server_time"]
+        ) == timedelta(minutes=30)
+    (row,) = rows(db, "SELECT hold_expires_at FROM ticketing.registrations")
+    assert row["hold_expires_at"] == datetime.fromisoformat(again["hold_expires_at"])
+
+
+def test_the_wizards_own_form_is_the_same_selection(
+    db: Connection, first: Document, wizard_state: Document
+) -> None:
+    # with ids of tickets as objects
+    again = persist_selections(db, wizard_state["ticketSelections"])
+    assert (again["revision"], again["attendees_updated"]) == (first["revision"], 0)
+    assert again["tickets"] == first["tickets"]
+
+
+def test_a_hold_is_renewed_up_to_its_limit(db: Connection) -> None:
+    db.execute("UPDATE ticketing.functions SET hold_minutes = 60, max_hold_minutes = 61")
+    db.execute(
+        "UPDATE ticketing.registrations SET created_at = created_at - make_interval(mins => 10)"
+    )
+    answer = persist_tickets(db, CHOSEN)
+    (row,) = rows(db, "SELECT created_at, hold_expires_at FROM ticketing.registrations")
+    assert row["hold_expires_at"] == row["created_at"] + timedelta(minutes=61)
+    assert row["hold_expires_at"] == datetime.fromisoformat(answer["hold_expires_at"])
+
+    # a hold beyond the limit, of a payment say, is not shortened
+    later = row["hold_expires_at"] + timedelta(hours=1)
+    db.execute("UPDATE ticketing.registrations SET hold_expires_at = %s", [later])
+    answer = persist_tickets(db, CHOSEN)
+    assert datetime.fromisoformat(answer["hold_expires_at"]) == later
+
+
+def test_a_registration_without_tickets_holds_nothing(db: Connection) -> None:
+    answer = persist_selections(db, dict.fromkeys(CHOSEN, selection()))
+    assert (answer["hold_expires_at"], answer["subtotal"]) == (None, 0)
+    assert rows(db, "SELECT hold_expires_at FROM ticketing.registrations") == [
+        {"hold_expires_at": None}
+    ]
+    assert {reserved for _, reserved, _ in places(db).values()} == {0}
+
+
+# Differences
+
+
+@both_ways
+def test_changing_one_attendee_changes_only_his_tickets(
+    db: Connection, persist_all: Persist
+) -> None:
+    held = held_tickets(db, REGISTRATION)
+    data = attendee_data(db)
+    answer = persist_all(db, {INES: selection(tickets={BRUNCH: 1})})
+    now = held_tickets(db, REGISTRATION)
+    assert now | {INES: []} == held | {INES: []}
+    # an individual ticket is another ticket than that of the package
+    assert not set(now[INES]) & set(held[INES])
+    assert (answer["tickets_created"], answer["tickets_removed"]) == (1, 3)
+    assert attendee_data(db) == data
+    for attendee in (WALTER, TOMAS, HAROLD):
+        assert stored_selection(db, REGISTRATION, attendee) == CHOSEN[attendee]
+    assert stored_selection(db, REGISTRATION, INES) == selection(tickets={BRUNCH: 1})
+    assert places(db)[CEREMONY] == (600, 3, 0)
+    assert places(db)[BRUNCH] == (100, 1, 0)
+
+
+@both_ways
+def test_unchanged_tickets_keep_their_ids_while_others_change(
+    db: Connection, persist_all: Persist
+) -> None:
+    held = held_tickets(db, REGISTRATION)
+    answer = persist_all(db, {TOMAS: selection(tickets={BANQUET: 1, CEREMONY: 3, LUNCHEON: 1})})
+    now = held_tickets(db, REGISTRATION)
+    assert set(now[TOMAS]) > set(held[TOMAS])
+    assert (answer["tickets_created"], answer["tickets_unchanged"]) == (3, 2)
+    persist_all(db, {TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 1})})
+    # of several alike the oldest stays
+    assert held_tickets(db, REGISTRATION) == held
+
+
+def test_several_attendees_change_at_once(db: Connection) -> None:
+    held = held_tickets(db, REGISTRATION)
+    answer = persist_selections(
+        db,
+        {
+            WALTER: selection({MASONS: 1}),
+            INES: CHOSEN[INES],
+            HAROLD: selection({MASONS: 1, CEREMONY_AND_BANQUET: 1}),
+        },
+    )
+    now = held_tickets(db, REGISTRATION)
+    assert (now[INES], now[TOMAS]) == (held[INES], held[TOMAS])
+    assert set(now[HAROLD]) > set(held[HAROLD])
+    assert not set(now[WALTER]) & set(held[WALTER])
+    assert (
+        answer["tickets_created"],
+        answer["tickets_removed"],
+        answer["tickets_unchanged"],
+        answer["attendees_updated"],
+    ) == (5, 5, 6, 2)
+    assert places(db)[BANQUET] == (480, 5, 0)
+    assert places(db)[COMMUNICATION] == (500, 2, 0)
+
+
+def test_every_difference_is_recorded(db: Connection, first: Document) -> None:
+    held = held_tickets(db, REGISTRATION)
+    persist_selections(db, {TOMAS: selection(tickets={CEREMONY: 1, LUNCHEON: 1})})
+    now = held_tickets(db, REGISTRATION)
+    (added,) = set(now[TOMAS]) - set(held[TOMAS])
+    (removed,) = set(held[TOMAS]) - set(now[TOMAS])
+    recorded = changes(db)
+    assert len(recorded) == 13 + 2
+    assert {
+        str(change["ticket_id"]): (change["change"], str(change["ticket_type_id"]))
+        for change in recorded[13:]
+    } == {added: ("added", LUNCHEON), removed: ("removed", BANQUET)}
+    for change in recorded[13:]:
+        assert change["revision"] == first["revision"] + 1
+        assert (change["actor_id"], change["actor_role"]) == (UUID(OWNER), "authenticated")
+        assert str(change["attendee_id"]) == attendee_ids(db, REGISTRATION)[TOMAS]
+
+
+@pytest.mark.parametrize(
+    "clear",
+    [
+        lambda db: persist(db, p_attendee_updates=updates_of({TOMAS: dict(NOTHING)})),
+        lambda db: persist(db, p_attendee_updates=updates_of({TOMAS: {}})),
+        lambda db: persist(
+            db, p_attendee_updates=updates_of({TOMAS: {"packages": None, "individualTickets": []}})
+        ),
+        lambda db: persist(
+            db, p_attendee_updates=updates_of({TOMAS: selection({LADIES: 0}, {CEREMONY: 0})})
+        ),
+        lambda db: persist_selections(db, {TOMAS: dict(NOTHING)}),
+        lambda db: persist_selections(db, {TOMAS: {}}),
+    ],
+)
+def test_an_attendee_with_nothing_selected_is_cleared(
+    db: Connection, clear: Callable[[Connection], Document]
+) -> None:
+    held = held_tickets(db, REGISTRATION)
+    answer = clear(db)
+    assert held_tickets(db, REGISTRATION) == held | {TOMAS: []}
+    assert stored_selection(db, REGISTRATION, TOMAS) == NOTHING
+    assert (answer["tickets_removed"], answer["tickets"]) == (2, [])
+    assert [row["name"] for row in answer["attendees_without_tickets"]] == ["Tomas Reyes"]
+    assert places(db)[CEREMONY] == (600, 3, 0)
+
+
+@pytest.mark.parametrize("nothing", [[], None, JSON_NULL])
+def test_a_call_that_names_nobody_changes_nothing(
+    db: Connection, first: Document, nothing: object
+) -> None:
+    before = dump(db, without=["hold_expires_at"])
+    answer = persist(db, p_attendee_updates=nothing)
+    assert dump(db, without=["hold_expires_at"]) == before
+    assert (answer["revision"], answer["tickets"]) == (first["revision"], [])
+    assert persist_selections(db, {})["revision"] == first["revision"]
+
+
+# Who and what is meant
+
+
+def test_an_attendee_named_only_by_tickets_gets_the_selection_they_amount_to(
+    db: Connection,
+) -> None:
+    given = [
+        *tickets_of({INES: selection({LADIES: 2})}),
+        *tickets_of({TOMAS: selection(tickets={LUNCHEON: 3, RECEPTION: 1})}),
+    ]
+    # in any order
+    answer = persist(db, p_tickets=given[::-1])
+    assert (answer["tickets_created"], answer["tickets_removed"]) == (3 + 4, 2)
+    assert stored_selection(db, REGISTRATION, INES) == selection({LADIES: 2})
+    assert stored_selection(db, REGISTRATION, TOMAS) == selection(
+        tickets={RECEPTION: 1, LUNCHEON: 3}
+    )
+    assert stored_selection(db, REGISTRATION, WALTER) == CHOSEN[WALTER]
+    assert answer["subtotal"] == 280 + 2 * 185 + (3 * 75 + 70) + 135
+
+
+@both_ways
+def test_an_attendee_can_be_named_by_either_id(
+    db: Connection, first: Document, persist_all: Persist
+) -> None:
+    ids = attendee_ids(db, REGISTRATION)
+    again = persist_all(db, {ids[attendee]: chosen for attendee, chosen in CHOSEN.items()})
+    assert (again["revision"], again["tickets"]) == (first["revision"], first["tickets"])
+    # upper-case letters make no other id
+    changed = persist_all(db, {ids[TOMAS].upper(): selection(tickets={CEREMONY: 1})})
+    assert (changed["tickets_removed"], changed["tickets_unchanged"]) == (1, 1)
+
+
+def test_tickets_and_selection_can_name_an_attendee_by_different_ids(db: Connection) -> None:
+    chosen = selection(tickets={LUNCHEON: 1})
+    answer = persist(
+        db,
+        p_tickets=[ticket(attendee_ids(db, REGISTRATION)[TOMAS], LUNCHEON)],
+        p_attendee_updates=updates_of({TOMAS: chosen}),
+    )
+    assert (answer["tickets_created"], answer["tickets_removed"]) == (1, 2)
+    assert stored_selection(db, REGISTRATION, TOMAS) == chosen
+
+
+@both_ways
+def test_a_package_listed_twice_is_two_packages(db: Connection, persist_all: Persist) -> None:
+    once = selection({LADIES: 1})
+    answer = persist_all(db, {INES: {"packages": once["packages"] * 2, "individualTickets": []}})
+    assert (answer["tickets_created"], answer["tickets_unchanged"]) == (3, 3)
+    assert stored_selection(db, REGISTRATION, INES) == selection({LADIES: 2})
+    assert [
+        (attendee, paid)
+        for attendee, package, paid in package_sums(db, REGISTRATION)
+        if package == LADIES
+    ] == [(INES, Decimal("185.00"))] * 2
+
+
+@both_ways
+def test_a_ticket_type_listed_twice_is_two_tickets(db: Connection, persist_all: Persist) -> None:
+    once = selection(tickets={CEREMONY: 1})
+    answer = persist_all(
+        db, {TOMAS: {"packages": [], "individualTickets": once["individualTickets"] * 2}}
+    )
+    assert (answer["tickets_created"], answer["tickets_unchanged"]) == (1, 1)
+    assert stored_selection(db, REGISTRATION, TOMAS) == selection(tickets={CEREMONY: 2})
+
+
+@pytest.mark.parametrize("contents", [{}, {"tickets": None}])
+def test_the_catalogue_says_what_is_in_a_package(db: Connection, contents: Document) -> None:
+    line = {"packageId": CEREMONY_AND_BANQUET, "quantity": 1} | contents
+    answer = persist_selections(db, {TOMAS: {"packages": [line]}})
+    assert (answer["tickets_created"], answer["tickets_removed"]) == (2, 2)
+    assert stored_selection(db, REGISTRATION, TOMAS) == selection({CEREMONY_AND_BANQUET: 1})
+
+
+def test_quantities_inside_a_package_are_the_catalogues(db: Connection) -> None:
+    chosen = selection({LADIES: 1})
+    for line in chosen["packages"][0]["tickets"]:
+        line["quantity"] = 0
+    persist_selections(db, {INES: selection()})
+    persist_selections(db, {INES: chosen})
+    assert stored_selection(db, REGISTRATION, INES) == selection({LADIES: 1})
+
+
+# Packages and prices
+
+
+@both_ways
+def test_fewer_packages_take_one_away_whole(
+    db: Connection, catalogue: Document, persist_all: Persist
+) -> None:
+    # at this price the tickets of one package differ by a cent from their exact shares
+    reprice(db, catalogue, {LADIES: "99.99"})
+    persist_selections(db, {INES: selection()})
+    persist_all(db, {INES: selection({LADIES: 3})})
+    held = held_tickets(db, REGISTRATION)
+    answer = persist_all(db, {INES: selection({LADIES: 1})})
+    now = held_tickets(db, REGISTRATION)
+    assert (answer["tickets_removed"], answer["tickets_unchanged"]) == (6, 3)
+    assert set(now[INES]) < set(held[INES])
+    assert [sums for sums in package_sums(db, REGISTRATION) if sums[0] == INES] == [
+        (INES, LADIES, Decimal("99.99"))
+    ]
+    assert sorted(
+        row["ticket_type_id"]
+        for row in rows(
+            db,
+            "SELECT ticket_type_id::text FROM ticketing.tickets WHERE ticket_id::text = ANY(%s)",
+            now[INES],
+        )
+    ) == sorted([BRUNCH, CEREMONY, BANQUET])
+    assert places(db)[BRUNCH] == (100, 1, 0)
+
+
+@both_ways
+def test_a_package_bought_later_costs_what_it_costs_then(
+    db: Connection, catalogue: Document, persist_all: Persist
+) -> None:
+    held = held_tickets(db, REGISTRATION)
+    reprice(db, catalogue, {LADIES: "200.00"})
+    answer = persist_all(db, {INES: selection({LADIES: 2})})
+    assert set(held_tickets(db, REGISTRATION)[INES]) > set(held[INES])
+    assert [paid for attendee, _, paid in package_sums(db, REGISTRATION) if attendee == INES] == [
+        Decimal("185.00"),
+        Decimal("200.00"),
+    ]
+    assert answer["subtotal"] == Decimal("935.00")
+
+
+def test_what_is_said_of_a_ticket_may_agree(db: Connection, first: Document) -> None:
+    ids = attendee_ids(db, REGISTRATION)
+    answer = persist(
+        db,
+        p_tickets=[
+            ticket(
+                TOMAS,
+                LUNCHEON,
+                price_paid=75,
+                original_price="75.00",
+                currency="AUD",
+                registration_id=REGISTRATION,
+                client_attendee_id=TOMAS,
+                status="Active",
+                payment_status="Unpaid",
+                is_partner_ticket=True,
+                ticket_id=None,
+                package_id=None,
+            ),
+            ticket(ids[INES], BRUNCH, price_paid=50.00, is_partner_ticket=False),
+        ],
+    )
+    assert answer["tickets_created"] == 2
+    # who is a partner is for the registration to say
+    assert {
+        (row["ticket_type_id"], row["is_partner_ticket"])
+        for row in rows(
+            db,
+            """
+            SELECT ticket_type_id::text, is_partner_ticket FROM ticketing.tickets
+            WHERE attendee_id IN (%s, %s)
+            """,
+            ids[TOMAS],
+            ids[INES],
+        )
+    } == {(LUNCHEON, False), (BRUNCH, True)}
+    assert answer["revision"] == first["revision"] + 1
+
+
+def test_the_tickets_answered_can_be_sent_again(db: Connection, first: Document) -> None:
+    again = persist(
+        db,
+        p_tickets=[
+            row | {"event_id": event["event_id"]}
+            for row in first["tickets"]
+            for event in rows(
+                db,
+                "SELECT event_id::text FROM ticketing.ticket_types WHERE ticket_type_id = %s",
+                row["ticket_type_id"],
+            )
+        ],
+    )
+    assert (again["revision"], again["tickets"]) == (first["revision"], first["tickets"])
+
+
+# What else an attendee is
+
+
+def test_the_rest_of_an_attendee_stays_byte_for_byte(
+    db: Connection, wizard_state: Document
+) -> None:
+    registration = wizard_state["registration"] | {"registrationId": REGISTRATION}
+    registration["additionalAttendees"][1] |= {
+        "unknown": {"deep": [1.50, None, {"é\u2028": "\ud83d\ude00"}], "": ""},
+        "bigNumber": 12345678901234567890,
+    }
+    owner(db).call("create_individual_registration_jsonb", p_registration_data=registration)
+    before = attendee_data(db)
+    columns = dump(db, without=["attendee_data", "updated_at"])["attendees"]
+    persist_selections(db, {TOMAS: selection(tickets={LUNCHEON: 1}), WALTER: selection()})
+    persist_tickets(db, CHOSEN)
+    assert attendee_data(db) == before
+    assert dump(db, without=["attendee_data", "updated_at"])["attendees"] == columns
+
+
+def test_other_registrations_are_untouched(db: Connection, wizard_state: Document) -> None:
+    Caller(db, "authenticated", STRANGER).call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=wizard_state["registration"] | {"registrationId": ABSENT},
+        p_tickets=tickets_of(CHOSEN),
+    )
+    held = held_tickets(db, ABSENT)
+    persist_selections(db, dict.fromkeys(CHOSEN, selection()))
+    assert held_tickets(db, ABSENT) == held
+    assert places(db)[BANQUET] == (480, 4, 0)
+
+
+# Revisions
+
+
+@both_ways
+def test_the_revision_that_was_seen_may_be_said(
+    db: Connection, first: Document, persist_all: Persist
+) -> None:
+    changed = persist_all(
+        db,
+        {TOMAS: selection(tickets={LUNCHEON: 1})},
+        p_expected_revision=first["revision"],
+    )
+    assert changed["revision"] == first["revision"] + 1
+    # the reply was lost: what is sent again is what is stored
+    retry = persist_all(
+        db,
+        {TOMAS: selection(tickets={LUNCHEON: 1})},
+        p_expected_revision=first["revision"],
+    )
+    assert (retry["revision"], retry["tickets"]) == (changed["revision"], changed["tickets"])
+
+
+@pytest.mark.parametrize("rpc", ["persist_attendee_tickets", "persist_ticket_selections"])
+@pytest.mark.parametrize("seen", [0, 1, 3, -1, 2147483647])
+def test_another_revision_than_the_stored_one_is_refused(
+    db: Connection, first: Document, rpc: str, seen: int
+) -> None:
+    assert first["revision"] == 2
+    chosen = {TOMAS: selection(tickets={LUNCHEON: 1})}
+    if rpc == "persist_attendee_tickets":
+        refusal = owner(db).refusal(
+            "persist_attendee_tickets",
+            p_registration_id=REGISTRATION,
+            p_tickets=tickets_of(chosen),
+            p_expected_revision=seen,
+        )
+    else:
+        refusal = owner(db).refusal(
+            "persist_ticket_selections",
+            p_registration_id=REGISTRATION,
+            p_selections=chosen,
+            p_expected_revision=seen,
+        )
+    assert refusal.sqlstate == "TK006"
+    assert refusal.found == [("revision_conflict", "p_expected_revision")]
+    (issue,) = refusal.issues
+    assert (issue["expected"], issue["actual"]) == (seen, 2)
+
+
+# Places
+
+
+def test_the_counters_always_equal_the_tickets(db: Connection, catalogue: Document) -> None:
+    catalogue["packages"][4]["capacity"] = 10
+    catalogue["pools"] = [
+        {
+            "capacity_pool_id": ABSENT,
+            "name": "The hall",
+            "capacity": 50,
+            "ticket_type_ids": [CEREMONY, BANQUET],
+            "package_ids": [LADIES],
+        }
+    ]
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    # a ticket in a package takes the places of its type, and the package one of its own
+    assert places(db)[LADIES] == (10, 1, 0)
+    assert places(db)[ABSENT] == (50, 9, 0)
+    for chosen, ladies, hall in (
+        ({INES: selection({LADIES: 3})}, 3, 9 + 6),
+        ({INES: selection({LADIES: 2}), TOMAS: selection()}, 2, 15 - 3 - 2),
+        ({INES: selection(tickets={CEREMONY: 5})}, 0, 10 - 6 + 5),
+        ({WALTER: selection(), HAROLD: selection({CEREMONY_AND_BANQUET: 2})}, 0, 9 - 2 - 2 + 4),
+        (dict.fromkeys(CHOSEN, selection()), 0, 0),
+        (CHOSEN, 1, 9),
+    ):
+        persist_selections(db, chosen)
+        now = places(db)
+        assert (now[LADIES][1], now[ABSENT][1]) == (ladies, hall)
+
+
+@both_ways
+def test_places_given_back_can_be_taken_in_the_same_call(
+    db: Connection, catalogue: Document, persist_all: Persist
+) -> None:
+    for type_ in catalogue["ticket_types"]:
+        if type_["ticket_type_id"] == BRUNCH:
+            type_["capacity"] = 1
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    assert places(db)[BRUNCH] == (1, 1, 0)
+    answer = persist_all(
+        db,
+        {
+            TOMAS: selection(tickets={BRUNCH: 1}),
+            INES: selection(tickets={CEREMONY: 1}),
+        },
+    )
+    assert (answer["tickets_created"], answer["tickets_removed"]) == (2, 5)
+    assert places(db)[BRUNCH] == (1, 1, 0)
+
+
+def test_the_last_place_can_be_taken(db: Connection, catalogue: Document) -> None:
+    for type_ in catalogue["ticket_types"]:
+        if type_["ticket_type_id"] == BRUNCH:
+            type_["capacity"] = 3
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    persist_selections(db, {TOMAS: selection(tickets={BRUNCH: 2})})
+    assert places(db)[BRUNCH] == (3, 3, 0)
+    refusal = owner(db).refusal(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections={TOMAS: selection(tickets={BRUNCH: 3})},
+    )
+    assert (refusal.sqlstate, refusal.issues[0]["requested"]) == ("TK005", 1)
+    # who has his place already needs no other
+    persist_selections(db, {TOMAS: selection(tickets={BRUNCH: 2, CEREMONY: 1})})
+    assert places(db)[BRUNCH] == (3, 3, 0)
