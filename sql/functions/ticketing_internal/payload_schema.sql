@@ -13,6 +13,7 @@ DECLARE
     v_text CONSTANT jsonb := '{"type": "string"}';
     v_name CONSTANT jsonb := '{"type": "string", "minLength": 1, "maxLength": 200}';
     v_slug CONSTANT jsonb := '{"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}';
+    v_currency CONSTANT jsonb := '{"type": "string", "pattern": "^[A-Z]{3}$"}';
     v_flag CONSTANT jsonb := '{"type": "boolean"}';
     v_time CONSTANT jsonb := '{"type": "string", "format": "date-time"}';
     v_quantity CONSTANT jsonb := '{"type": "integer", "minimum": 0, "maximum": 1000}';
@@ -154,6 +155,29 @@ BEGIN
                     "emailAddress": {"type": "string"}, "mobileNumber": {"type": "string"}}}'::jsonb
             )
         )
+        WHEN 'p_payment' THEN jsonb_build_object(
+            'type', 'object', 'additionalProperties', FALSE,
+            'required', '["reference", "amount", "currency"]'::jsonb,
+            'properties', jsonb_build_object(
+                'reference', v_name,
+                'amount', v_amount,
+                'currency', v_currency,
+                'fee_amount', v_amount,
+                'provider', '{"type": "string", "minLength": 1, "maxLength": 50}'::jsonb,
+                'paid_at', v_time
+            )
+        )
+        WHEN 'p_refund' THEN jsonb_build_object(
+            'type', 'object', 'additionalProperties', FALSE,
+            'required', '["reference", "amount", "currency"]'::jsonb,
+            'properties', jsonb_build_object(
+                'reference', v_name,
+                'amount', v_amount,
+                'currency', v_currency,
+                'provider', '{"type": "string", "minLength": 1, "maxLength": 50}'::jsonb,
+                'ticket_ids', jsonb_build_object('type', 'array', 'minItems', 1, 'maxItems', 2000, 'items', v_uuid)
+            )
+        )
         WHEN 'p_catalogue' THEN jsonb_build_object(
             'type', 'object', 'additionalProperties', FALSE,
             'required', '["organisation", "function", "events", "ticket_types", "packages"]'::jsonb,
@@ -170,7 +194,7 @@ BEGIN
                         'function_id', v_uuid,
                         'slug', v_slug,
                         'name', v_name,
-                        'currency', '{"type": "string", "pattern": "^[A-Z]{3}$"}'::jsonb,
+                        'currency', v_currency,
                         'timezone', '{"type": "string", "minLength": 1, "maxLength": 64}'::jsonb,
                         'status', '{"type": "string", "enum": ["draft", "published", "closed"]}'::jsonb,
                         'starts_at', v_time,
@@ -255,6 +279,6 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.payload_schema(text) IS
 'JSON Schema of the argument with that name (p_tickets, p_attendee_updates, p_selections, p_attendees,
-p_registration_data, p_catalogue); null when it has none.';
+p_registration_data, p_payment, p_refund, p_catalogue); null when it has none.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.payload_schema(text) FROM public;

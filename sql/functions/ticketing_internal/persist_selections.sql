@@ -18,7 +18,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
     p_now timestamptz,
     p_is_changed boolean DEFAULT FALSE,
     p_leaving uuid[] DEFAULT '{}',
-    p_claimed_subtotal numeric DEFAULT NULL
+    p_claimed_subtotal numeric DEFAULT NULL,
+    p_issues jsonb DEFAULT '[]'
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -60,7 +61,7 @@ BEGIN
         p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
     );
     v_plan := v_evaluation.tickets;
-    v_issues := v_evaluation.issues;
+    v_issues := p_issues || v_evaluation.issues;
 
     -- What would change.
     SELECT
@@ -87,11 +88,7 @@ BEGIN
     -- Another tab has saved meanwhile. A retry whose first reply was lost finds its own state
     -- stored, and succeeds.
     IF p_expected_revision <> p_registration.revision AND (v_is_changed OR v_issues <> '[]') THEN
-        PERFORM ticketing_internal.refuse('TK006', jsonb_build_array(ticketing_internal.issue(
-            'revision_conflict', 'p_expected_revision',
-            format('The registration is at revision %s, not %s.', p_registration.revision, p_expected_revision),
-            p_expected => to_jsonb(p_expected_revision), p_actual => to_jsonb(p_registration.revision)
-        )));
+        PERFORM ticketing_internal.refuse_revision(p_expected_revision, p_registration.revision);
     END IF;
 
     IF v_has_tickets AND p_claimed_subtotal NOT IN (0, v_subtotal) AND v_issues = '[]' THEN
@@ -197,13 +194,7 @@ BEGIN
             v_issues := ticketing_internal.find_place_issues(
                 v_function_id, v_plan, v_demands, v_evaluation.lines, v_registration_id, p_now
             );
-            IF v_issues = '[]' THEN
-                -- the places are those of a registration that is just being let go or renewed
-                RAISE serialization_failure USING
-                    MESSAGE = 'The places needed are changing hands at this moment',
-                    HINT = 'Repeat the whole call.';
-            END IF;
-            PERFORM ticketing_internal.refuse('TK005', v_issues);
+            PERFORM ticketing_internal.refuse_places(v_issues);
         END IF;
     ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration
@@ -255,11 +246,12 @@ COMMENT ON FUNCTION ticketing_internal.persist_selections(
     timestamptz,
     boolean,
     uuid[],
-    numeric
+    numeric,
+    jsonb
 ) IS
 'Persists selections of a locked registration and answers what a persist answers. p_tickets: the rows the caller gave, null
 for none to compare. p_is_changed: whether the same transaction has changed the registration or its attendees already.
-p_leaving: attendees to be deleted with their tickets. p_claimed_subtotal: what the client thinks the tickets cost.';
+p_leaving: attendees to be deleted with their tickets. p_issues: what the caller has found wrong already. p_claimed_subtotal: what the client thinks the tickets cost.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
     ticketing.functions,
@@ -271,5 +263,6 @@ REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
     timestamptz,
     boolean,
     uuid[],
-    numeric
+    numeric,
+    jsonb
 ) FROM public;

@@ -1,0 +1,88 @@
+-- Guarantees: the places are free at once, tickets and history stay. Cancelling again changes
+-- nothing. Lock order: the registration, then its capacity pools in id order. Errors: TK002, TK003.
+
+CREATE OR REPLACE FUNCTION ticketing.cancel_registration(
+    p_registration_id uuid, p_reason text DEFAULT NULL
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_registration ticketing.registrations :=
+        ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_now timestamptz := clock_timestamp();
+    v_tickets ticketing_internal.planned_ticket[];
+    v_use ticketing_internal.pool_demand[];
+BEGIN
+    IF v_registration.status <> 'cancelled' THEN
+        -- what is paid for only staff and the service give up
+        IF v_registration.status = 'completed'
+            AND NOT ticketing_internal.caller_is_service()
+            AND ticketing_internal.member_role(v_function_id, ticketing_internal.caller_id()) IS NULL
+        THEN
+            PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+        END IF;
+
+        v_tickets := ticketing_internal.mark_tickets(
+            ticketing_internal.stored_tickets(v_function_id, p_registration_id), 'cancelled'
+        );
+        v_use := ticketing_internal.registration_pool_use(v_function_id, ARRAY[p_registration_id]);
+
+        UPDATE ticketing.tickets AS ticket
+        SET status = 'Cancelled', updated_at = v_now
+        WHERE ticket.function_id = v_function_id
+            AND ticket.registration_id = p_registration_id
+            AND ticket.status = 'Active';
+
+        UPDATE ticketing.registrations AS registration
+        SET
+            status = 'cancelled',
+            hold_expires_at = NULL,
+            cancellation_reason = left(p_reason, 1000),
+            revision = v_registration.revision + 1,
+            updated_at = v_now
+        WHERE registration.function_id = v_function_id
+            AND registration.registration_id = p_registration_id;
+
+        PERFORM ticketing_internal.record_changes(
+            v_function_id, p_registration_id, v_registration.revision + 1, v_tickets, v_now
+        );
+        PERFORM ticketing_internal.take_places(v_function_id, ticketing_internal.scale_demands(
+            v_use,
+            CASE WHEN v_registration.status IN ('draft', 'pending') THEN -1 ELSE 0 END,
+            CASE WHEN v_registration.status = 'completed' THEN -1 ELSE 0 END
+        )) WHERE v_registration.status <> 'expired';
+
+        v_registration.revision := v_registration.revision + 1;
+    END IF;
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'registration_id', p_registration_id,
+        'status', 'cancelled',
+        'payment_status', v_registration.payment_status,
+        'revision', v_registration.revision,
+        'tickets_cancelled', coalesce(cardinality(v_tickets), 0),
+        'server_time', v_now
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.cancel_registration(uuid, text) IS
+'Cancels a registration: its tickets become Cancelled, its places are free at once, its history stays. Cancelling it again
+changes nothing.
+
+Parameters:
+- p_registration_id: the registration: yours while it is unpaid; of your organisation, or any for the service, always.
+- p_reason: why, kept with the registration (the first 1,000 characters).
+
+Returns {success, registration_id, status, payment_status, revision, tickets_cancelled, server_time}.
+
+Raises TK002 registration_not_found, TK003 registration_not_editable (an owner whose registration is paid).';
+
+REVOKE ALL ON FUNCTION ticketing.cancel_registration(uuid, text) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.cancel_registration(uuid, text) TO authenticated, service_role;

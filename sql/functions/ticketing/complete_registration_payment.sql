@@ -1,0 +1,113 @@
+-- Guarantees: what is recorded as paid is exactly what was due, once; the same reference again
+-- gives the same answer. Lock order: the registration, then its capacity pools in id order. Errors:
+-- 42501, TK002, TK001, TK003, TK007, TK005.
+
+CREATE OR REPLACE FUNCTION ticketing.complete_registration_payment(
+    p_registration_id uuid, p_payment jsonb
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_function_id uuid;
+    v_registration ticketing.registrations;
+    v_payment ticketing.payments;
+    v_stored ticketing.payments;
+    v_now timestamptz;
+    v_issues jsonb;
+BEGIN
+    PERFORM ticketing_internal.require_service();
+    v_function_id := ticketing_internal.authorise_registration(p_registration_id);
+    v_issues := ticketing_internal.payload_issues('p_payment', p_payment);
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse('TK001', v_issues);
+    END IF;
+
+    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_now := clock_timestamp();
+
+    v_payment.provider := coalesce(p_payment ->> 'provider', 'default');
+    v_payment.reference := p_payment ->> 'reference';
+    v_payment.amount := p_payment ->> 'amount';
+    v_payment.fee_amount := coalesce(p_payment ->> 'fee_amount', '0');
+    v_payment.currency := p_payment ->> 'currency';
+    v_payment.paid_at := coalesce((p_payment ->> 'paid_at')::timestamptz, v_now);
+
+    v_stored := ticketing_internal.find_payment(v_function_id, v_payment.provider, v_payment.reference);
+    IF v_stored.payment_id IS NULL THEN
+        IF v_registration.status = 'cancelled' THEN
+            PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+        END IF;
+        IF v_registration.status = 'completed' THEN
+            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+                'already_paid', 'p_payment.reference', 'The registration was paid by another reference.'
+            )));
+        END IF;
+        v_stored.registration_id := p_registration_id;
+        v_stored.kind := 'payment';
+        v_stored.amount := v_registration.total + v_payment.fee_amount;
+        v_stored.fee_amount := v_payment.fee_amount;
+        v_stored.currency := v_registration.currency;
+    END IF;
+    PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'payment', 'p_payment', v_payment, v_stored);
+
+    IF v_stored.payment_id IS NULL THEN
+        v_payment.payment_id := gen_random_uuid();
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount, fee_amount, currency, paid_at,
+            created_at
+        )
+        VALUES (
+            v_function_id, v_payment.payment_id, p_registration_id, v_payment.provider, v_payment.reference, 'payment',
+            v_payment.amount, v_payment.fee_amount, v_payment.currency, v_payment.paid_at, v_now
+        )
+        ON CONFLICT (function_id, provider, reference) DO NOTHING;
+        IF NOT found THEN
+            -- somebody has just used it for another registration (for this one he would have waited
+            -- for its lock)
+            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+                'reference_used', 'p_payment.reference', 'The reference was used for something else.',
+                p_actual => to_jsonb(v_payment.reference)
+            )));
+        END IF;
+        v_registration := ticketing_internal.complete_registration(v_registration, v_now);
+    ELSE
+        v_payment := v_stored;
+    END IF;
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'registration_id', p_registration_id,
+        'payment_id', v_payment.payment_id,
+        'status', v_registration.status,
+        'payment_status', v_registration.payment_status,
+        'confirmation_number', v_registration.confirmation_number,
+        'revision', v_registration.revision,
+        'total', v_registration.total,
+        'currency', v_registration.currency,
+        'paid_at', v_payment.paid_at
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) IS
+'Records that a registration has been paid: its tickets become Paid, its places sold, and it gets its confirmation number.
+The same reference again gives the same answer. After the hold has run out the places are taken again, at the prices
+promised, or the call is refused: then void or refund the payment.
+
+Parameters:
+- p_registration_id: a registration that is draft, pending or expired.
+- p_payment: {reference, amount, currency, fee_amount? (0), provider? ("default"), paid_at? (now)}: what the provider reports,
+  in major units. amount less fee_amount must be the total of the registration.
+
+Returns {success, registration_id, payment_id, status, payment_status, confirmation_number, revision, total, currency,
+paid_at}.
+
+Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable
+(cancelled), TK005 sold_out, TK007 payment_conflict.';
+
+REVOKE ALL ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) TO service_role;

@@ -1,0 +1,105 @@
+-- Guarantees: a reader who goes on from his last cursor sees every change exactly once, in the
+-- order (epoch, transaction, change), also those of transactions that were still running when he
+-- last read: a change is shown only once every transaction before its own is over. A long
+-- transaction delays the feed; it never makes it skip. Reads only. Errors: 42501, TK001.
+
+CREATE OR REPLACE FUNCTION ticketing.get_ticket_changes(
+    p_after text DEFAULT NULL, p_limit integer DEFAULT 1000
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_limit integer := coalesce(p_limit, 1000);
+    v_after text[];
+    v_epoch integer := 0;
+    v_transaction_id xid8 := '0';
+    v_change_id bigint := 0;
+    v_current_epoch integer;
+    v_changes jsonb;
+    v_cursor text;
+BEGIN
+    PERFORM ticketing_internal.require_service();
+    PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
+    IF p_after IS NOT NULL THEN
+        v_after := ticketing_internal.read_cursor(p_after);
+        v_epoch := v_after[1];
+        v_transaction_id := v_after[2];
+        v_change_id := v_after[3];
+    END IF;
+
+    SELECT stored.epoch
+    INTO v_current_epoch
+    FROM ticketing_internal.feed_epoch AS stored;
+
+    -- Each function's changes are in order in the primary key; the first p_limit of each make the
+    -- first p_limit of all.
+    SELECT
+        jsonb_agg(
+            jsonb_build_object(
+                'change_id', change.change_id,
+                'change', change.change,
+                'function_id', change.function_id,
+                'registration_id', change.registration_id,
+                'revision', change.revision,
+                'ticket_id', change.ticket_id,
+                'attendee_id', change.attendee_id,
+                'event_id', change.event_id,
+                'ticket_type_id', change.ticket_type_id,
+                'package_id', change.package_id,
+                'price_paid', change.price_paid,
+                'actor_id', change.actor_id,
+                'actor_role', change.actor_role,
+                'changed_at', change.changed_at
+            ) ORDER BY change.epoch, change.transaction_id, change.change_id
+        ),
+        (array_agg(
+            encode(convert_to(concat_ws(':', change.epoch, change.transaction_id, change.change_id), 'UTF8'), 'base64')
+            ORDER BY change.epoch DESC, change.transaction_id DESC, change.change_id DESC
+        ))[1]
+    INTO v_changes, v_cursor
+    FROM (
+        SELECT change.*
+        -- all functions: the feed is one
+        FROM ticketing.functions AS function
+        CROSS JOIN LATERAL (
+            SELECT change.*
+            FROM ticketing.ticket_changes AS change
+            WHERE change.function_id = function.function_id
+                AND (change.epoch, change.transaction_id, change.change_id)
+                > (v_epoch, v_transaction_id, v_change_id)
+                -- of earlier epochs, written on another server, everything is over
+                AND (
+                    change.epoch < v_current_epoch
+                    OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+                )
+            ORDER BY change.epoch, change.transaction_id, change.change_id
+            LIMIT v_limit
+        ) AS change
+        ORDER BY change.epoch, change.transaction_id, change.change_id
+        LIMIT v_limit
+    ) AS change;
+
+    RETURN jsonb_build_object('changes', coalesce(v_changes, '[]'), 'cursor', coalesce(v_cursor, p_after));
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.get_ticket_changes(text, integer) IS
+'The change feed: every ticket added, removed, paid, cancelled or refunded, in the order of commits as far as these depend on
+each other. Read it again and again with the cursor of the last answer; nothing is skipped and nothing comes twice.
+
+Parameters:
+- p_after: the cursor of the last answer; absent: from the beginning.
+- p_limit: at most so many changes, 1 to 10,000.
+
+Returns {changes: [{change_id, change, function_id, registration_id, revision, ticket_id, attendee_id, event_id,
+ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at}], cursor}; cursor is opaque, and p_after when there is
+nothing new. A change shows up once all transactions that began before its own have ended.
+
+Raises 42501 insufficient_privilege, TK001 invalid_payload.';
+
+REVOKE ALL ON FUNCTION ticketing.get_ticket_changes(text, integer) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.get_ticket_changes(text, integer) TO service_role;

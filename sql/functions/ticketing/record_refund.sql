@@ -1,0 +1,174 @@
+-- Guarantees: no more is given back than was paid; the same reference again gives the same answer.
+-- Lock order: the registration.
+-- Errors: 42501, TK002, TK001, TK007, TK004.
+
+CREATE OR REPLACE FUNCTION ticketing.record_refund(p_registration_id uuid, p_refund jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_function_id uuid;
+    v_registration ticketing.registrations;
+    v_refund ticketing.payments;
+    v_stored ticketing.payments;
+    v_left numeric;
+    v_ticket_ids uuid[];
+    v_tickets ticketing_internal.planned_ticket[];
+    v_now timestamptz;
+    v_issues jsonb;
+BEGIN
+    PERFORM ticketing_internal.require_service();
+    v_function_id := ticketing_internal.authorise_registration(p_registration_id);
+    v_issues := ticketing_internal.payload_issues('p_refund', p_refund);
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.refuse('TK001', v_issues);
+    END IF;
+
+    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_now := clock_timestamp();
+
+    v_refund.provider := coalesce(p_refund ->> 'provider', 'default');
+    v_refund.reference := p_refund ->> 'reference';
+    v_refund.amount := p_refund ->> 'amount';
+    v_refund.fee_amount := 0;
+    v_refund.currency := p_refund ->> 'currency';
+
+    v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
+    IF v_stored.payment_id IS NOT NULL THEN
+        PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'refund', 'p_refund', v_refund, v_stored);
+        v_refund := v_stored;
+    ELSE
+        IF v_registration.status <> 'cancelled' OR v_registration.payment_status = 'Unpaid' THEN
+            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+                'not_refundable', 'p_registration_id', 'Only a cancelled registration that was paid can be refunded.',
+                p_actual => to_jsonb(v_registration.status)
+            )));
+        END IF;
+
+        v_stored := v_refund;
+        v_stored.registration_id := p_registration_id;
+        v_stored.kind := 'refund';
+        v_stored.currency := v_registration.currency;
+        PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'refund', 'p_refund', v_refund, v_stored);
+
+        SELECT coalesce(sum(CASE payment.kind WHEN 'payment' THEN payment.amount ELSE -payment.amount END), 0)
+        INTO v_left
+        FROM ticketing.payments AS payment
+        WHERE payment.function_id = v_function_id
+            AND payment.registration_id = p_registration_id;
+        IF v_refund.amount > v_left THEN
+            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+                'refund_too_large', 'p_refund.amount', format('Only %s of what was paid is left.', v_left),
+                p_expected => to_jsonb(v_left), p_actual => to_jsonb(v_refund.amount)
+            )));
+        END IF;
+
+        -- which tickets: those named, or all that are left
+        IF jsonb_typeof(p_refund -> 'ticket_ids') = 'array' THEN
+            SELECT array_agg(DISTINCT named.value::uuid)
+            INTO v_ticket_ids
+            FROM jsonb_array_elements_text(p_refund -> 'ticket_ids') AS named;
+        END IF;
+        SELECT array_agg(ROW(
+            'refunded', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
+            ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
+        )::ticketing_internal.planned_ticket)
+        INTO v_tickets
+        FROM ticketing.tickets AS ticket
+        WHERE ticket.function_id = v_function_id
+            AND ticket.registration_id = p_registration_id
+            AND ticket.payment_status = 'Paid'
+            AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
+
+        SELECT jsonb_agg(ticketing_internal.issue(
+            'ticket_not_found', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
+            'The registration has no such ticket that is paid and not refunded.', p_actual => to_jsonb(named.value)
+        ) ORDER BY named.ordinality)
+        INTO v_issues
+        FROM jsonb_array_elements_text(
+            CASE WHEN v_ticket_ids IS NULL THEN '[]' ELSE p_refund -> 'ticket_ids' END
+        ) WITH ORDINALITY AS named
+        WHERE NOT EXISTS (SELECT FROM unnest(v_tickets) AS ticket WHERE ticket.ticket_id = named.value::uuid);
+        IF v_issues IS NOT NULL THEN
+            PERFORM ticketing_internal.refuse('TK004', v_issues);
+        END IF;
+
+        v_refund.payment_id := gen_random_uuid();
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount, fee_amount, currency, paid_at,
+            created_at
+        )
+        VALUES (
+            v_function_id, v_refund.payment_id, p_registration_id, v_refund.provider, v_refund.reference, 'refund',
+            v_refund.amount, 0, v_refund.currency, v_now, v_now
+        )
+        ON CONFLICT (function_id, provider, reference) DO NOTHING;
+        IF NOT found THEN
+            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+                'reference_used', 'p_refund.reference', 'The reference was used for something else.',
+                p_actual => to_jsonb(v_refund.reference)
+            )));
+        END IF;
+
+        UPDATE ticketing.tickets AS ticket
+        SET payment_status = 'Refunded', updated_at = v_now
+        WHERE ticket.function_id = v_function_id
+            AND ticket.registration_id = p_registration_id
+            AND ticket.payment_status = 'Paid'
+            AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
+
+        -- the registration is refunded when its last ticket is
+        v_registration.revision := v_registration.revision + 1;
+        IF NOT EXISTS (
+            SELECT
+            FROM ticketing.tickets AS ticket
+            WHERE ticket.function_id = v_function_id
+                AND ticket.registration_id = p_registration_id
+                AND ticket.payment_status = 'Paid'
+        ) THEN
+            v_registration.payment_status := 'Refunded';
+        END IF;
+        UPDATE ticketing.registrations AS registration
+        SET
+            payment_status = v_registration.payment_status,
+            revision = v_registration.revision,
+            updated_at = v_now
+        WHERE registration.function_id = v_function_id
+            AND registration.registration_id = p_registration_id;
+
+        PERFORM ticketing_internal.record_changes(
+            v_function_id, p_registration_id, v_registration.revision, v_tickets, v_now
+        );
+    END IF;
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'registration_id', p_registration_id,
+        'payment_id', v_refund.payment_id,
+        'status', v_registration.status,
+        'payment_status', v_registration.payment_status,
+        'revision', v_registration.revision,
+        'amount', v_refund.amount,
+        'currency', v_refund.currency
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.record_refund(uuid, jsonb) IS
+'Records money given back for a cancelled registration; its tickets, or those named, become Refunded, and with the last of
+them the registration. The same reference again gives the same answer.
+
+Parameters:
+- p_registration_id: a registration that was paid and has been cancelled.
+- p_refund: {reference, amount, currency, provider? ("default"), ticket_ids? (all)}, in major units; all refunds together are
+  at most what was paid, fee included.
+
+Returns {success, registration_id, payment_id, status, payment_status, revision, amount, currency}.
+
+Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK004 selection_invalid (a ticket that
+is not there), TK007 payment_conflict.';
+
+REVOKE ALL ON FUNCTION ticketing.record_refund(uuid, jsonb) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.record_refund(uuid, jsonb) TO service_role;

@@ -1,0 +1,55 @@
+-- Guarantees: nobody depends on this being called, since a buyer who needs places takes them back
+-- himself; called now and then, it keeps the counters near the truth. Never waits for a
+-- registration that somebody is working on. Lock order: function by function in id order: its
+-- catalogue, overdue registrations, their pools in id order. Errors: 42501, TK001.
+
+CREATE OR REPLACE FUNCTION ticketing.release_expired_holds(p_limit integer DEFAULT 100)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_limit integer := coalesce(p_limit, 100);
+    v_released integer := 0;
+    v_function_id uuid;
+    v_expired record;
+BEGIN
+    PERFORM ticketing_internal.require_service();
+    PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
+
+    FOR v_function_id IN
+        SELECT DISTINCT registration.function_id
+        -- all functions: of the whole database
+        FROM ticketing.registrations AS registration
+        WHERE registration.status IN ('draft', 'pending')
+            AND registration.hold_expires_at <= v_now
+        ORDER BY registration.function_id
+    LOOP
+        EXIT WHEN v_released >= v_limit;
+        PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
+        SELECT expired.r_demands, expired.r_expired
+        INTO v_expired
+        FROM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, v_limit - v_released, v_now) AS expired;
+        PERFORM ticketing_internal.take_places(v_function_id, v_expired.r_demands);
+        v_released := v_released + v_expired.r_expired;
+    END LOOP;
+
+    RETURN jsonb_build_object('success', TRUE, 'released', v_released, 'server_time', v_now);
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.release_expired_holds(integer) IS
+'Expires unpaid registrations whose hold has run out and gives their places back. Their tickets stay chosen: the owner can
+persist them again while there are places.
+
+Parameters:
+- p_limit: at most so many registrations, 1 to 10,000.
+
+Returns {success, released (how many registrations), server_time}.
+
+Raises 42501 insufficient_privilege, TK001 invalid_payload.';
+
+REVOKE ALL ON FUNCTION ticketing.release_expired_holds(integer) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.release_expired_holds(integer) TO service_role;

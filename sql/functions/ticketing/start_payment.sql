@@ -1,0 +1,123 @@
+-- Guarantees: what is due is said only of a registration that could be sold as it is now:
+-- everything is checked again, as a persist of what is stored. Lock order: the registration, then
+-- its capacity pools in id order. Errors: TK002, TK003, TK006, TK004, TK005.
+
+CREATE OR REPLACE FUNCTION ticketing.start_payment(
+    p_registration_id uuid,
+    p_expected_revision integer DEFAULT NULL
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_registration ticketing.registrations :=
+        ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_now timestamptz := clock_timestamp();
+    v_was_pending boolean;
+    v_function ticketing.functions;
+    v_people ticketing_internal.person[];
+    v_selections ticketing_internal.selection[];
+    v_issues jsonb;
+BEGIN
+    PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+    IF p_expected_revision <> v_registration.revision THEN
+        PERFORM ticketing_internal.refuse_revision(p_expected_revision, v_registration.revision);
+    END IF;
+
+    SELECT function.*
+    INTO v_function
+    FROM ticketing.functions AS function
+    WHERE function.function_id = v_function_id;
+
+    v_people := ticketing_internal.find_people(v_function_id, p_registration_id);
+    SELECT array_agg(ROW(
+        person.attendee_id, person.attendee_data -> 'selected_tickets', 'p_registration_id'
+    )::ticketing_internal.selection)
+    INTO v_selections
+    FROM unnest(v_people) AS person;
+
+    SELECT jsonb_agg(ticketing_internal.issue(
+        'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', person.name), person
+    ))
+    INTO v_issues
+    FROM unnest(v_people) AS person
+    WHERE NOT EXISTS (
+        SELECT
+        FROM unnest(ticketing_internal.stored_tickets(v_function_id, p_registration_id)) AS ticket
+        WHERE ticket.attendee_id = person.attendee_id
+    );
+    v_issues := coalesce(v_issues, '[]');
+    IF coalesce(trim(v_registration.booking_contact ->> 'emailAddress'), '') = ''
+        OR coalesce(trim(concat(
+            v_registration.booking_contact ->> 'firstName', v_registration.booking_contact ->> 'lastName',
+            v_registration.booking_contact ->> 'businessName'
+        )), '') = ''
+    THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'booking_contact_missing', 'p_registration_id',
+            'The registration needs a booking contact with a name and a mail address.'
+        );
+    END IF;
+
+    v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
+    PERFORM ticketing_internal.persist_selections(
+        v_function, v_registration, v_selections, ticketing_internal.read_selection_lines(v_selections), NULL, NULL,
+        v_now, p_issues => v_issues
+    );
+    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+
+    IF v_registration.total = 0 THEN
+        v_registration := ticketing_internal.complete_registration(v_registration, v_now);
+    ELSIF NOT v_was_pending THEN
+        -- once for each payment started, and never far beyond the limit of all holds
+        v_registration.status := 'pending';
+        v_registration.hold_expires_at := greatest(v_registration.hold_expires_at, least(
+            v_registration.hold_expires_at + make_interval(mins => v_function.payment_minutes),
+            v_now + make_interval(mins => v_function.hold_minutes + v_function.payment_minutes),
+            v_registration.created_at
+            + make_interval(mins => v_function.max_hold_minutes + v_function.payment_minutes)
+        ));
+        UPDATE ticketing.registrations AS registration
+        SET
+            status = v_registration.status,
+            hold_expires_at = v_registration.hold_expires_at,
+            updated_at = v_now
+        WHERE registration.function_id = v_function_id
+            AND registration.registration_id = p_registration_id;
+    END IF;
+
+    RETURN jsonb_build_object(
+        'success', TRUE,
+        'registration_id', p_registration_id,
+        'status', v_registration.status,
+        'amount_due', CASE v_registration.status WHEN 'completed' THEN 0 ELSE v_registration.total END,
+        'currency', v_registration.currency,
+        'confirmation_number', v_registration.confirmation_number,
+        'revision', v_registration.revision,
+        'hold_expires_at', v_registration.hold_expires_at,
+        'server_time', v_now
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing.start_payment(uuid, integer) IS
+'Checks a registration as a whole before it is paid (everyone has a ticket, all rules hold, a booking contact is there), makes
+it pending, and extends its hold once by the payment_minutes of the function. Nothing due completes it at once. A persist that
+changes something makes it draft again, so that nobody pays a stale amount.
+
+Parameters:
+- p_registration_id: the registration, yours or of your organisation.
+- p_expected_revision: the revision that the caller has seen; another one stored is refused.
+
+Returns {success, registration_id, status (pending or completed), amount_due, currency, confirmation_number, revision,
+hold_expires_at, server_time}.
+
+Raises TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid, TK005 sold_out, TK006
+revision_conflict.';
+
+REVOKE ALL ON FUNCTION ticketing.start_payment(uuid, integer) FROM public;
+GRANT EXECUTE ON FUNCTION ticketing.start_payment(uuid, integer) TO authenticated, service_role;

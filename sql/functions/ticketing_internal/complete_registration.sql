@@ -1,0 +1,75 @@
+-- Turn what a locked registration holds into what it owns: reserved places into sold ones, tickets
+-- into paid ones, and a confirmation number that is issued once. Of an expired registration the
+-- places are taken anew, at the prices it was promised.
+--
+-- Lock order: the caller has locked the registration; the capacity pools come last. Errors: TK005.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.complete_registration(
+    p_registration ticketing.registrations,
+    p_now timestamptz
+)
+RETURNS ticketing.registrations
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_registration ticketing.registrations := p_registration;
+    v_tickets CONSTANT ticketing_internal.planned_ticket[] :=
+        ticketing_internal.stored_tickets(p_registration.function_id, p_registration.registration_id);
+    v_demands ticketing_internal.pool_demand[] := ticketing_internal.scale_demands(
+        ticketing_internal.registration_pool_use(p_registration.function_id, ARRAY[p_registration.registration_id]),
+        CASE p_registration.status WHEN 'expired' THEN 0 ELSE -1 END,
+        1
+    );
+    v_issues jsonb;
+BEGIN
+    v_registration.status := 'completed';
+    v_registration.payment_status := 'Paid';
+    v_registration.confirmation_number := ticketing_internal.new_confirmation_number();
+    v_registration.hold_expires_at := NULL;
+    v_registration.revision := p_registration.revision + 1;
+
+    v_demands := ticketing_internal.make_room(
+        p_registration.function_id, v_demands, p_registration.registration_id, p_now
+    );
+
+    UPDATE ticketing.tickets AS ticket
+    SET payment_status = 'Paid', updated_at = p_now
+    WHERE ticket.function_id = p_registration.function_id
+        AND ticket.registration_id = p_registration.registration_id
+        AND ticket.status = 'Active';
+
+    UPDATE ticketing.registrations AS registration
+    SET
+        status = v_registration.status,
+        payment_status = v_registration.payment_status,
+        confirmation_number = v_registration.confirmation_number,
+        hold_expires_at = NULL,
+        revision = v_registration.revision,
+        updated_at = p_now
+    WHERE registration.function_id = p_registration.function_id
+        AND registration.registration_id = p_registration.registration_id;
+
+    PERFORM ticketing_internal.record_changes(
+        p_registration.function_id, p_registration.registration_id, v_registration.revision,
+        ticketing_internal.mark_tickets(v_tickets, 'paid'), p_now
+    );
+
+    IF NOT ticketing_internal.take_places(p_registration.function_id, v_demands) THEN
+        v_issues := ticketing_internal.find_place_issues(
+            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_demands, '{}',
+            p_registration.registration_id, p_now
+        );
+        PERFORM ticketing_internal.refuse_places(v_issues);
+    END IF;
+    RETURN v_registration;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.complete_registration(ticketing.registrations, timestamptz) IS
+'Completes a locked registration that is draft, pending or expired, and returns it as it is then. Raises TK005 when an
+expired one finds its places taken.';
+
+REVOKE ALL ON FUNCTION ticketing_internal.complete_registration(
+    ticketing.registrations, timestamptz
+) FROM public;
