@@ -1,5 +1,7 @@
 -- Guarantees: the places are free at once, tickets and history stay. Cancelling again changes
--- nothing. Lock order: the registration, then its capacity pools in id order. Errors: TK002, TK003.
+-- nothing.
+-- Lock order: the registration, then its capacity pools in id order.
+-- Errors: TK002, TK003.
 
 CREATE OR REPLACE FUNCTION ticketing.cancel_registration(
     p_registration_id uuid, p_reason text DEFAULT NULL

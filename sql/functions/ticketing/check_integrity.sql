@@ -1,6 +1,6 @@
 -- Guarantees: no rows when counters, totals, selections, holds, payments, the index and the feed
--- all agree with the tickets. One statement, one snapshot; reads only, locks nothing, and can run
--- while sales go on.
+-- all agree with the tickets. One statement, one snapshot; reads only, locks nothing, and can
+-- run while sales go on.
 
 CREATE OR REPLACE FUNCTION ticketing.check_integrity()
 RETURNS TABLE (check_name text, function_id uuid, registration_id uuid, detail jsonb)

@@ -1,6 +1,7 @@
 -- Guarantees: what is recorded as paid is exactly what was due, once; the same reference again
--- gives the same answer. Lock order: the registration, then its capacity pools in id order. Errors:
--- 42501, TK002, TK001, TK003, TK007, TK005.
+-- gives the same answer.
+-- Lock order: the registration, then its capacity pools in id order.
+-- Errors: 42501, TK002, TK001, TK003, TK007, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.complete_registration_payment(
     p_registration_id uuid, p_payment jsonb

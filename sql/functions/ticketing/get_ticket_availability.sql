@@ -1,5 +1,6 @@
 -- Guarantees: one picture of what is on sale now, for which overdue holds count as free. Reads
--- only, locks nothing. Errors: TK008, TK002.
+-- only, locks nothing.
+-- Errors: TK008, TK002.
 
 CREATE OR REPLACE FUNCTION ticketing.get_ticket_availability(
     p_function_id uuid,

@@ -1,7 +1,8 @@
 -- Guarantees: a reader who goes on from his last cursor sees every change exactly once, in the
 -- order (epoch, transaction, change), also those of transactions that were still running when he
 -- last read: a change is shown only once every transaction before its own is over. A long
--- transaction delays the feed; it never makes it skip. Reads only. Errors: 42501, TK001.
+-- transaction delays the feed; it never makes it skip. Reads only.
+-- Errors: 42501, TK001.
 
 CREATE OR REPLACE FUNCTION ticketing.get_ticket_changes(
     p_after text DEFAULT NULL, p_limit integer DEFAULT 1000

@@ -1,4 +1,5 @@
--- Guarantees: no more is given back than was paid; the same reference again gives the same answer.
+-- Guarantees: no more is given back than was paid; the same reference again gives the same
+-- answer.
 -- Lock order: the registration.
 -- Errors: 42501, TK002, TK001, TK007, TK004.
 

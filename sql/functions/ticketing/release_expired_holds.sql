@@ -1,7 +1,9 @@
--- Guarantees: nobody depends on this being called, since a buyer who needs places takes them back
--- himself; called now and then, it keeps the counters near the truth. Never waits for a
--- registration that somebody is working on. Lock order: function by function in id order: its
--- catalogue, overdue registrations, their pools in id order. Errors: 42501, TK001.
+-- Guarantees: nobody depends on this being called, since a buyer who needs places takes them
+-- back himself; called now and then, it keeps the counters near the truth. Never waits for a
+-- registration that somebody is working on.
+-- Lock order: function by function in id order: its catalogue, overdue registrations, their
+-- pools in id order.
+-- Errors: 42501, TK001.
 
 CREATE OR REPLACE FUNCTION ticketing.release_expired_holds(p_limit integer DEFAULT 100)
 RETURNS jsonb

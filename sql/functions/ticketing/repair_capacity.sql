@@ -1,6 +1,7 @@
 -- Guarantees: the counters say what the tickets say, also while sales go on: these wait for a
--- moment, function by function. Lock order: function by function in id order: its catalogue, alone;
--- its pools in id order. Errors: 42501, TK008, TK004.
+-- moment, function by function.
+-- Lock order: function by function in id order: its catalogue, alone; its pools in id order.
+-- Errors: 42501, TK008, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.repair_capacity(p_function_id uuid DEFAULT NULL)
 RETURNS jsonb

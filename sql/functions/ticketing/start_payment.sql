@@ -1,6 +1,7 @@
 -- Guarantees: what is due is said only of a registration that could be sold as it is now:
--- everything is checked again, as a persist of what is stored. Lock order: the registration, then
--- its capacity pools in id order. Errors: TK002, TK003, TK006, TK004, TK005.
+-- everything is checked again, as a persist of what is stored.
+-- Lock order: the registration, then its capacity pools in id order.
+-- Errors: TK002, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.start_payment(
     p_registration_id uuid,

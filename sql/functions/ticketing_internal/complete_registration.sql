@@ -1,8 +1,9 @@
--- Turn what a locked registration holds into what it owns: reserved places into sold ones, tickets
--- into paid ones, and a confirmation number that is issued once. Of an expired registration the
--- places are taken anew, at the prices it was promised.
+-- Turn what a locked registration holds into what it owns: reserved places into sold ones,
+-- tickets into paid ones, and a confirmation number that is issued once. Of an expired
+-- registration the places are taken anew, at the prices it was promised.
 --
--- Lock order: the caller has locked the registration; the capacity pools come last. Errors: TK005.
+-- Lock order: the caller has locked the registration; the capacity pools come last.
+-- Errors: TK005.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.complete_registration(
     p_registration ticketing.registrations,

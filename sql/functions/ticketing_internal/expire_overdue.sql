@@ -1,11 +1,11 @@
 -- Let overdue registrations go: lock them, mark them expired, and say what that gives back.
 --
--- Lock order: before any pool, which the caller changes afterwards together with its own demands.
--- It never waits: a registration that somebody else is working on is left to him.
+-- Lock order: before any pool, which the caller changes afterwards together with its own
+-- demands. It never waits: a registration that somebody else is working on is left to him.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.expire_overdue(
     p_function_id uuid,
-    p_pool_ids uuid[],
+    p_pool_id uuid,
     p_except uuid,
     p_limit integer,
     p_now timestamptz,
@@ -17,8 +17,25 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_ticket_type_ids uuid[];
+    v_package_ids uuid[];
     v_registration_ids uuid[];
 BEGIN
+    IF p_pool_id IS NOT NULL THEN
+        v_ticket_type_ids := ARRAY(
+            SELECT membership.ticket_type_id
+            FROM ticketing.ticket_type_pools AS membership
+            WHERE membership.function_id = p_function_id
+                AND membership.capacity_pool_id = p_pool_id
+        );
+        v_package_ids := ARRAY(
+            SELECT membership.package_id
+            FROM ticketing.package_pools AS membership
+            WHERE membership.function_id = p_function_id
+                AND membership.capacity_pool_id = p_pool_id
+        );
+    END IF;
+
     SELECT array_agg(overdue.registration_id)
     INTO v_registration_ids
     FROM (
@@ -29,13 +46,17 @@ BEGIN
             AND registration.hold_expires_at <= p_now
             AND registration.registration_id IS DISTINCT FROM p_except
             AND (
-                p_pool_ids IS NULL
+                p_pool_id IS NULL
                 OR EXISTS (
                     SELECT
-                    FROM unnest(ticketing_internal.registration_pool_use(
-                        p_function_id, ARRAY[registration.registration_id]
-                    )) AS pool
-                    WHERE pool.capacity_pool_id = ANY(p_pool_ids)
+                    FROM ticketing.tickets AS ticket
+                    WHERE ticket.function_id = p_function_id
+                        AND ticket.registration_id = registration.registration_id
+                        AND ticket.status = 'Active'
+                        AND (
+                            ticket.ticket_type_id = ANY(v_ticket_type_ids)
+                            OR ticket.package_id = ANY(v_package_ids)
+                        )
                 )
             )
         ORDER BY registration.hold_expires_at
@@ -63,18 +84,18 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.expire_overdue(
     uuid,
-    uuid[],
+    uuid,
     uuid,
     integer,
     timestamptz
 ) IS
 'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first, without
-p_except; with p_pool_ids only those that hold places in one of these pools. r_demands: what the
+p_except; with p_pool_id only those that hold places in that pool. r_demands: what the
 caller must add to the pools; r_expired: how many.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.expire_overdue(
     uuid,
-    uuid[],
+    uuid,
     uuid,
     integer,
     timestamptz

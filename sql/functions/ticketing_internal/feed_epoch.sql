@@ -1,7 +1,7 @@
 -- The epoch that changes are recorded in. Transaction ids, which order the feed, only ever grow
--- while a server runs, so verifying once for every start of a server is enough: a database restored
--- into another one finds itself on a start it does not know, and then looks whether the feed
--- already has transactions that this server is yet to come to.
+-- while a server runs, so verifying once for every start of a server is enough: a database
+-- restored into another one finds itself on a start it does not know, and then looks whether the
+-- feed already has transactions that this server is yet to come to.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.feed_epoch()
 RETURNS integer

@@ -1,5 +1,5 @@
--- Every package and every ticket type that the lines of a request amount to, with the attendee who
--- would hold it: what the rules about eligibility, limits and sale look at.
+-- Every package and every ticket type that the lines of a request amount to, with the attendee
+-- who would hold it: what the rules about eligibility, limits and sale look at.
 -- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.list_choices(

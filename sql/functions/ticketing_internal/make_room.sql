@@ -1,9 +1,9 @@
 -- Take back the places of overdue registrations where a change needs them, so that nobody is
 -- refused while places only look taken and nothing depends on a job that runs in time.
 --
--- An unlocked look at the counters decides whether to try. Bounded: an overdue registration holds
--- at least one place of a pool that is short, and a change needs at most a few thousand. Lock
--- order: before any pool; see expire_overdue.
+-- An unlocked look at the counters decides whether to try. Bounded: of the overdue registrations
+-- that hold places of a pool that is short, at most as many go as there are places missing.
+-- Lock order: before any pool; see expire_overdue.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.make_room(
     p_function_id uuid,
@@ -16,10 +16,10 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c_most_registrations CONSTANT integer := 2000;
     v_pool_ids uuid[];
-    v_short uuid[];
-    v_released ticketing_internal.pool_demand[];
+    v_pool record;
+    v_missing integer;
+    v_freed ticketing_internal.pool_demand[] := '{}';
 BEGIN
     SELECT array_agg(demand.capacity_pool_id)
     INTO v_pool_ids
@@ -30,23 +30,36 @@ BEGIN
         RETURN p_demands;
     END IF;
 
-    SELECT array_agg(pool.capacity_pool_id)
-    INTO v_short
-    FROM ticketing.capacity_pools AS pool
-    INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
-    WHERE pool.function_id = p_function_id
-        AND pool.capacity_pool_id = ANY(v_pool_ids)
-        AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold;
+    FOR v_pool IN
+        SELECT
+            pool.capacity_pool_id,
+            demand.reserved + demand.sold - (pool.capacity - pool.reserved - pool.sold) AS missing
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+        ORDER BY pool.capacity_pool_id
+    LOOP
+        -- what was let go for the pools before may be enough for this one
+        SELECT v_pool.missing + coalesce(sum(freed.reserved), 0)
+        INTO v_missing
+        FROM unnest(v_freed) AS freed
+        WHERE freed.capacity_pool_id = v_pool.capacity_pool_id;
 
-    IF v_short IS NULL THEN
+        IF v_missing > 0 THEN
+            SELECT v_freed || expired.r_demands
+            INTO v_freed
+            FROM ticketing_internal.expire_overdue(
+                p_function_id, v_pool.capacity_pool_id, p_except, v_missing, p_now
+            ) AS expired;
+        END IF;
+    END LOOP;
+
+    IF cardinality(v_freed) = 0 THEN
         RETURN p_demands;
     END IF;
-
-    SELECT released.r_demands
-    INTO v_released
-    FROM ticketing_internal.expire_overdue(p_function_id, v_short, p_except, c_most_registrations, p_now) AS released;
-
-    RETURN ticketing_internal.merge_demands(p_demands || v_released);
+    RETURN ticketing_internal.merge_demands(p_demands || v_freed);
 END
 $$;
 

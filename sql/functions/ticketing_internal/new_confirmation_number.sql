@@ -1,6 +1,6 @@
 -- A number that people can read out and nobody can guess: 60 random bits (of a version 4 UUID,
--- which PostgreSQL makes from its strong random source) as twelve characters of Crockford''s base
--- 32 (https://www.crockford.com/base32.html: no I, L, O, U).
+-- which PostgreSQL makes from its strong random source) as twelve characters of Crockford''s
+-- base 32 (https://www.crockford.com/base32.html: no I, L, O, U).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.new_confirmation_number()
 RETURNS text

@@ -1,5 +1,5 @@
--- Is the money reported the money expected: for this registration, of this kind, of this amount and
--- currency?
+-- Is the money reported the money expected: for this registration, of this kind, of this amount
+-- and currency?
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse_other_payment(
     p_registration_id uuid,

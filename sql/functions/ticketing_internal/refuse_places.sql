@@ -1,5 +1,5 @@
--- The guard of take_places has said no: say what is missing, or, when nothing is, that the caller
--- should try again. Raising takes back what the transaction has written.
+-- The guard of take_places has said no: say what is missing, or, when nothing is, that the
+-- caller should try again. Raising takes back what the transaction has written.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(p_issues jsonb)
 RETURNS void
