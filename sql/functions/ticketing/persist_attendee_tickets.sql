@@ -14,8 +14,10 @@ RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- plans made anew for every call cost more than these queries take
+-- Plans made anew for every call cost more than these queries take; and a plan that is kept must not
+-- have been made for tables that were still empty: every access here is by key.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
