@@ -1,0 +1,190 @@
+"""The README: every command and snippet is run, in its order, and its tables are true."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from ticketing_client.embedded import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+USER = "7e9a6303-0000-4000-8000-000000000001"
+
+Connection = psycopg.Connection[Any]
+Shell = Callable[[str], str]
+
+
+class Block(NamedTuple):
+    """A fenced block."""
+
+    language: str
+    text: str
+
+
+BLOCKS = [
+    Block(*block)
+    for block in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+]
+
+
+@pytest.fixture
+def shell(
+    server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    """A function that runs commands in the repository, its programs as they are here.
+
+    `make` only says what it would do, and `pip` says nothing: what they install is here already.
+    """
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(server.bin_dir), os.environ["PATH"]]))
+    for name, command in {
+        "make": f"env PATH={shlex.quote(os.environ['PATH'])} make --dry-run",
+        "pip": "echo pip",
+        "psql": f"{shlex.quote(str(server.bin_dir / 'psql'))} --no-psqlrc",
+        "ticketing": f"{shlex.quote(sys.executable)} -m ticketing_client.cli",
+    }.items():
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        program.chmod(0o755)
+
+    def run(commands: str) -> str:
+        result = subprocess.run(
+            ["sh", "-eu", "-c", commands],
+            cwd=ROOT,
+            env=os.environ | {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        return "\n".join(line.rstrip() for line in result.stdout.splitlines()) + "\n"
+
+    return run
+
+
+def test_everything_the_readme_shows_can_be_done(
+    shell: Shell, empty_database_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One test, because each snippet goes on where the last one stopped."""
+    printed = ""
+    answer: dict[str, Any] = {}
+    shown = 0
+    for language, text in BLOCKS:
+        match language:
+            case "sh":
+                printed = shell(text)
+            case "sql":
+                printed = shell(f"psql -v ON_ERROR_STOP=1 \"$DATABASE_URL\" <<'SQL'\n{text}\nSQL")
+            case "python":
+                exec(compile(text, "README.md", "exec"), {})  # noqa: S102 - that is the test
+                printed = capfd.readouterr().out
+            case "text":
+                assert text in printed
+                shown += 1
+            case "http":
+                with psycopg.connect(empty_database_url) as connection:
+                    answer = send(connection, text)
+            case "json":
+                promised: dict[str, Any] = json.loads(text)
+                assert {key: answer[key] for key in promised} == promised
+                shown += 1
+            case _:
+                assert language == "mermaid"
+    assert shown == 3
+
+
+def send(connection: Connection, request: str) -> dict[str, Any]:
+    """Do what PostgREST does with a request: its settings, named arguments, one statement."""
+    head, _, body = request.partition("\n\n")
+    first, *lines = head.splitlines()
+    headers = dict(line.split(": ") for line in lines)
+    assert headers["Content-Type"] == "application/json"
+    match = re.fullmatch(r"POST /rpc/(\w+) HTTP/1\.1", first)
+    assert match is not None
+    function = Identifier(headers["Content-Profile"], match[1])
+    arguments = json.loads(body)
+    types = dict(
+        connection.execute(
+            "SELECT unnest(proargnames), unnest(proargtypes::regtype[])::text FROM pg_proc"
+            " WHERE pronamespace = %s::regnamespace AND proname = %s",
+            (headers["Content-Profile"], match[1]),
+        ).fetchall()
+    )
+    assert arguments.keys() <= types.keys()
+    columns = SQL(", ").join(
+        SQL("{} {}").format(Identifier(name), SQL(types[name])) for name in arguments
+    )
+    named = SQL(", ").join(SQL("{0} := _.{0}").format(Identifier(name)) for name in arguments)
+    connection.execute(
+        "SELECT set_config('search_path', 'ticketing', true),"
+        " set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)",
+        (json.dumps({"sub": USER, "role": "authenticated"}),),
+    )
+    row = connection.execute(
+        SQL("SELECT {}({}) FROM json_to_record(%s::json) AS _({})").format(
+            function, named, columns
+        ),
+        (body,),
+    ).fetchone()
+    assert row is not None
+    answer: dict[str, Any] = row[0]
+    return answer
+
+
+def test_make_does_what_it_is_said_to(shell: Shell) -> None:
+    targets = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
+    assert {"demo", "test", "psql", "lint", "docs"} <= targets
+    for target in targets:
+        assert shell(f"make {target}")
+    assert "ticketing demo" in shell("make demo")
+    assert "pytest" in shell("make test")
+
+
+def test_what_pip_installs_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = re.findall(r"pip install '\.\[(\w+)\]'", README)
+    assert extras
+    assert set(extras) <= project["optional-dependencies"].keys()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading."""
+    table = README.partition(f"## {heading}\n")[2].partition("\n| ")[2].partition("\n\n")[0]
+    lines = [line.removeprefix("| ").removesuffix(" |") for line in table.splitlines()[2:]]
+    return [[cell.strip("`") for cell in line.split(" | ")] for line in lines]
+
+
+def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> None:
+    granted = dict(
+        db.execute(
+            "SELECT proname, array(SELECT r FROM unnest('{anon,authenticated}'::text[]) AS r"
+            " WHERE has_function_privilege(r, p.oid, 'EXECUTE')) FROM pg_proc AS p"
+            " WHERE pronamespace = 'ticketing'::regnamespace"
+        ).fetchall()
+    )
+    documented = {call: callers for call, callers, _ in rows("The calls")}
+    assert sorted(documented) == sorted(granted)
+    for call, roles in granted.items():
+        assert ("anon" in roles) == (documented[call] == "anyone"), call
+        assert ("authenticated" not in roles) == documented[call].startswith("service only"), call
+
+
+def test_table_of_refusals_is_complete(db: Connection) -> None:
+    outcomes = db.execute("SELECT sqlstate, name FROM ticketing_internal.error_outcomes()")
+    assert sorted(row[:2] for row in rows("When it refuses")) == sorted(map(list, outcomes))
+
+
+def test_every_folder_is_there() -> None:
+    for folder, *_ in rows("Where is what"):
+        assert (ROOT / folder).is_dir(), folder
