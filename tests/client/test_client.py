@@ -684,6 +684,80 @@ def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
     assert (updated.tickets, updated.revision) == (created.tickets, created.revision)
 
 
+def test_from_the_hold_to_the_refund(
+    client: Client,
+    created: CreateResult,
+    db: Connection,
+    catalogue: Document,
+    wizard_state: Document,
+) -> None:
+    service, registration_id = Client(db), created.registration_id
+    function_id = catalogue["function"]["function_id"]
+    client.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+
+    visitor = client.as_user({}, role="anon").get_ticket_availability(function_id)
+    own = client.get_ticket_availability(function_id, registration_id)
+    assert own.ticket_types != visitor.ticket_types
+    assert "on_sale" in {ticket_type.status for ticket_type in own.ticket_types}
+
+    started = client.start_payment(registration_id)
+    payment = {"reference": "p1", "amount": started.amount_due + 5, "fee_amount": 5}
+    with pytest.raises(PaymentConflict) as conflict:
+        service.complete_registration_payment(registration_id, payment | {"currency": "EUR"})
+    assert [issue.path for issue in conflict.value.issues] == ["p_payment.currency"]
+    payment["currency"] = started.currency
+    with pytest.raises(PermissionDenied):
+        client.complete_registration_payment(registration_id, payment)
+    paid = service.complete_registration_payment(registration_id, payment)
+    assert paid.total == started.amount_due
+    assert client.get_registration(registration_id).confirmation_number == paid.confirmation_number
+
+    with pytest.raises(RegistrationNotEditable):
+        client.cancel_registration(registration_id)
+    cancelled = service.cancel_registration(registration_id, "The buyer is ill.")
+    assert (cancelled.payment_status, cancelled.tickets_cancelled) == ("Paid", 13)
+    assert client.get_ticket_availability(function_id).ticket_types == own.ticket_types
+
+    refund = {"amount": paid.total, "currency": paid.currency}
+    with pytest.raises(PaymentConflict):  # it is the payment's reference
+        service.record_refund(registration_id, refund | {"reference": "p1"})
+    refunded = service.record_refund(registration_id, refund | {"reference": "r1"})
+    assert (refunded.payment_status, refunded.amount) == ("Refunded", paid.total)
+
+
+def test_a_hold_that_ran_out_is_released(
+    client: Client, created: CreateResult, db: Connection, wizard_state: Document
+) -> None:
+    service, registration_id = Client(db), created.registration_id
+    client.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+    assert service.release_expired_holds().released == 0
+    db.execute("UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'")
+    with pytest.raises(PermissionDenied):
+        client.release_expired_holds()
+    assert service.release_expired_holds(limit=1).released == 1
+    assert client.get_registration(registration_id).status == "expired"
+    with pytest.raises(InvalidPayload):
+        service.release_expired_holds(limit=0)
+
+
+def test_what_the_operator_asks(client: Client, created: CreateResult, db: Connection) -> None:
+    assert created.status == "draft"
+    service = Client(db)
+    db.execute("UPDATE ticketing.capacity_pools SET reserved = reserved + 1")
+    (pools,) = db.execute("SELECT count(*) FROM ticketing.capacity_pools").fetchone() or (0,)
+    problems = service.check_integrity()
+    assert [problem.check_name for problem in problems] == ["pool_counters"] * pools
+    assert service.repair_capacity().pools_repaired == pools
+    assert service.check_integrity() == ()
+    with pytest.raises(FunctionNotFound):
+        service.repair_capacity(UUID(int=99))
+    with pytest.raises(InvalidPayload):
+        service.get_ticket_changes("not a cursor")
+    for refused in (client.check_integrity, client.repair_capacity, client.get_ticket_changes):
+        with pytest.raises(PermissionDenied):
+            refused()
+
+
 def test_refusals_of_the_rpcs(
     client: Client,
     created: CreateResult,

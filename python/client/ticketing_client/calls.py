@@ -11,17 +11,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_origin
 from uuid import UUID
 
 from ticketing_client.models import (
+    Availability,
+    CancelResult,
     CreateResult,
     ImportResult,
+    IntegrityProblem,
     Json,
+    PaymentResult,
+    PaymentStart,
     PersistResult,
     Quote,
     QuotedTicket,
+    RefundResult,
     Registration,
+    ReleaseResult,
+    RepairResult,
+    TicketChanges,
     decoder,
 )
 from ticketing_client.selections import TicketSelections
@@ -36,13 +45,22 @@ Selections: TypeAlias = TicketSelections | Mapping[str, Any] | Mapping[UUID, Any
 """The wizard's ticketSelections by attendee id, or a builder of it."""
 
 __all__ = [
+    "cancel_registration",
+    "check_integrity",
+    "complete_registration_payment",
     "create_individual_registration_jsonb",
     "create_individual_registration_with_tickets",
     "get_registration",
+    "get_ticket_availability",
+    "get_ticket_changes",
     "import_catalogue",
     "persist_attendee_tickets",
     "persist_ticket_selections",
     "quote_ticket_selections",
+    "record_refund",
+    "release_expired_holds",
+    "repair_capacity",
+    "start_payment",
 ]
 
 
@@ -68,7 +86,8 @@ class Call(Generic[T]):
     Attributes:
         function: Name of the RPC in schema ticketing.
         arguments: Those given; the others keep the default that they have in SQL.
-        answer: What its answer is decoded to: a dataclass of ticketing_client.models.
+        answer: What its answer is decoded to: a dataclass of ticketing_client.models, or a tuple of
+            one when the RPC returns rows.
     """
 
     function: LiteralString
@@ -82,7 +101,13 @@ class Call(Generic[T]):
         As text, so that the answer is read the same way whatever JSON loader the connection has.
         """
         given = ", ".join(f"{a.name} => %({a.name})s::{a.type}" for a in self.arguments)
-        return f"SELECT ticketing.{self.function}({given})::text"
+        called = f"ticketing.{self.function}({given})"
+        if get_origin(self.answer) is tuple:
+            return (
+                "SELECT coalesce(pg_catalog.jsonb_agg(answer), '[]')::text"  # noqa: S608 - literals
+                f" FROM {called} AS answer"
+            )
+        return f"SELECT {called}::text"
 
     @property
     def params(self) -> dict[str, str | int]:
@@ -303,6 +328,208 @@ def import_catalogue(catalogue: Json) -> Call[ImportResult]:
         PermissionDenied: When the caller is neither the service nor an admin of the organisation.
     """
     return Call("import_catalogue", (_jsonb("p_catalogue", catalogue),), ImportResult)
+
+
+def get_ticket_availability(
+    function_id: UUID | str, registration_id: UUID | str | None = None
+) -> Call[Availability]:
+    """Read everything that draws the selection step: what is on sale, and how many are left.
+
+    Args:
+        function_id: The function.
+        registration_id: The registration that is being edited: its own places count as free.
+
+    Returns:
+        The function with its events, ticket types and packages.
+
+    Raises:
+        FunctionNotFound: When it does not exist or is not published to the caller.
+        RegistrationNotFound: When it does not exist or is not the caller's.
+    """
+    return Call(
+        "get_ticket_availability",
+        (
+            _uuid("p_function_id", function_id),
+            *_given(_uuid, "p_registration_id", registration_id),
+        ),
+        Availability,
+    )
+
+
+def start_payment(
+    registration_id: UUID | str, expected_revision: int | None = None
+) -> Call[PaymentStart]:
+    """Check a registration as a whole before it is paid, and hold its places meanwhile.
+
+    Args:
+        registration_id: The registration.
+        expected_revision: Refuse when somebody else has saved since this revision.
+
+    Returns:
+        What is due, and until when; nothing due completes the registration at once.
+
+    Raises:
+        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotEditable: When it is completed or cancelled.
+        SelectionInvalid: When a rule is broken, somebody has no ticket or the booking contact is
+            missing.
+        SoldOut: When only places are missing.
+        RevisionConflict: When somebody else saved first.
+    """
+    return Call(
+        "start_payment",
+        (
+            _uuid("p_registration_id", registration_id),
+            *_given(_integer, "p_expected_revision", expected_revision),
+        ),
+        PaymentStart,
+    )
+
+
+def complete_registration_payment(
+    registration_id: UUID | str, payment: Json
+) -> Call[PaymentResult]:
+    """Record that a registration has been paid; for the service.
+
+    Args:
+        registration_id: The registration: draft, pending or expired.
+        payment: `{"reference", "amount", "currency"}` and, when there is more to say, `fee_amount`,
+            `provider` and `paid_at`: what the provider reports, in major units. The amount less the
+            fee must be the total. The same reference again gives the same answer.
+
+    Returns:
+        The payment and the confirmation number.
+
+    Raises:
+        InvalidPayload: When the payment does not have the documented shape.
+        RegistrationNotFound: When the registration does not exist.
+        RegistrationNotEditable: When it is cancelled.
+        SoldOut: When its hold ran out and somebody else has its places: void or refund the payment.
+        PaymentConflict: When amount, currency or reference disagrees.
+        PermissionDenied: When the caller is not the service.
+    """
+    return Call(
+        "complete_registration_payment",
+        (_uuid("p_registration_id", registration_id), _jsonb("p_payment", payment)),
+        PaymentResult,
+    )
+
+
+def cancel_registration(
+    registration_id: UUID | str, reason: str | None = None
+) -> Call[CancelResult]:
+    """Cancel a registration; its places are free at once, its history stays.
+
+    Args:
+        registration_id: The registration. An owner's must be unpaid.
+        reason: Why, kept with the registration: its first 1,000 characters.
+
+    Returns:
+        What was cancelled.
+
+    Raises:
+        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotEditable: When it is paid and the caller is just its owner.
+    """
+    return Call(
+        "cancel_registration",
+        (_uuid("p_registration_id", registration_id), *_given(_text, "p_reason", reason)),
+        CancelResult,
+    )
+
+
+def record_refund(registration_id: UUID | str, refund: Json) -> Call[RefundResult]:
+    """Record money given back for a cancelled registration; for the service.
+
+    Args:
+        registration_id: The registration, paid and cancelled.
+        refund: `{"reference", "amount", "currency"}` and, when there is more to say, `provider` and
+            `ticket_ids` (all that are not refunded yet, when absent), in major units. The same
+            reference again gives the same answer.
+
+    Returns:
+        The refund.
+
+    Raises:
+        InvalidPayload: When the refund does not have the documented shape.
+        RegistrationNotFound: When the registration does not exist.
+        SelectionInvalid: When it has no such ticket that is paid and not refunded.
+        PaymentConflict: When it is not refundable, or amount, currency or reference disagrees.
+        PermissionDenied: When the caller is not the service.
+    """
+    return Call(
+        "record_refund",
+        (_uuid("p_registration_id", registration_id), _jsonb("p_refund", refund)),
+        RefundResult,
+    )
+
+
+def release_expired_holds(limit: int | None = None) -> Call[ReleaseResult]:
+    """Expire unpaid registrations whose hold has run out; for the service.
+
+    Nobody depends on it: a buyer who needs those places takes them back himself.
+
+    Args:
+        limit: At most so many registrations, 1 to 10,000; 100 unless told.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        InvalidPayload: When the limit is out of range.
+        PermissionDenied: When the caller is not the service.
+    """
+    return Call("release_expired_holds", _given(_integer, "p_limit", limit), ReleaseResult)
+
+
+def get_ticket_changes(after: str | None = None, limit: int | None = None) -> Call[TicketChanges]:
+    """Read on in the change feed: every change of a ticket once, in order; for the service.
+
+    Args:
+        after: The cursor of the last page; None: from the beginning.
+        limit: At most so many changes, 1 to 10,000; 1,000 unless told.
+
+    Returns:
+        A page, and the cursor to go on with.
+
+    Raises:
+        InvalidPayload: When the cursor is none of ours, or the limit is out of range.
+        PermissionDenied: When the caller is not the service.
+    """
+    return Call(
+        "get_ticket_changes",
+        (*_given(_text, "p_after", after), *_given(_integer, "p_limit", limit)),
+        TicketChanges,
+    )
+
+
+def repair_capacity(function_id: UUID | str | None = None) -> Call[RepairResult]:
+    """Count the places of every pool again, after somebody edited rows by hand; for the service.
+
+    Args:
+        function_id: The function; None: all of them, one after the other.
+
+    Returns:
+        How many pools were wrong.
+
+    Raises:
+        FunctionNotFound: When the function does not exist.
+        SelectionInvalid: When a pool has more tickets than places.
+        PermissionDenied: When the caller is not the service.
+    """
+    return Call("repair_capacity", _given(_uuid, "p_function_id", function_id), RepairResult)
+
+
+def check_integrity() -> Call[tuple[IntegrityProblem, ...]]:
+    """Recount everything that is stored twice; for the service and readers.
+
+    Returns:
+        Every difference; none when all is well.
+
+    Raises:
+        PermissionDenied: When the caller is neither.
+    """
+    return Call("check_integrity", (), tuple[IntegrityProblem, ...])
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,15 +184,24 @@ class Client(_Executor):
             time.sleep(pause)
             attempt += 1
 
+    cancel_registration = _method(calls.cancel_registration)
+    check_integrity = _method(calls.check_integrity)
+    complete_registration_payment = _method(calls.complete_registration_payment)
     create_individual_registration_jsonb = _method(calls.create_individual_registration_jsonb)
     create_individual_registration_with_tickets = _method(
         calls.create_individual_registration_with_tickets
     )
     get_registration = _method(calls.get_registration)
+    get_ticket_availability = _method(calls.get_ticket_availability)
+    get_ticket_changes = _method(calls.get_ticket_changes)
     import_catalogue = _method(calls.import_catalogue)
     persist_attendee_tickets = _method(calls.persist_attendee_tickets)
     persist_ticket_selections = _method(calls.persist_ticket_selections)
     quote_ticket_selections = _method(calls.quote_ticket_selections)
+    record_refund = _method(calls.record_refund)
+    release_expired_holds = _method(calls.release_expired_holds)
+    repair_capacity = _method(calls.repair_capacity)
+    start_payment = _method(calls.start_payment)
 
 
 class AsyncClient(_Executor):
@@ -234,15 +243,24 @@ class AsyncClient(_Executor):
             await asyncio.sleep(pause)
             attempt += 1
 
+    cancel_registration = _async_method(calls.cancel_registration)
+    check_integrity = _async_method(calls.check_integrity)
+    complete_registration_payment = _async_method(calls.complete_registration_payment)
     create_individual_registration_jsonb = _async_method(calls.create_individual_registration_jsonb)
     create_individual_registration_with_tickets = _async_method(
         calls.create_individual_registration_with_tickets
     )
     get_registration = _async_method(calls.get_registration)
+    get_ticket_availability = _async_method(calls.get_ticket_availability)
+    get_ticket_changes = _async_method(calls.get_ticket_changes)
     import_catalogue = _async_method(calls.import_catalogue)
     persist_attendee_tickets = _async_method(calls.persist_attendee_tickets)
     persist_ticket_selections = _async_method(calls.persist_ticket_selections)
     quote_ticket_selections = _async_method(calls.quote_ticket_selections)
+    record_refund = _async_method(calls.record_refund)
+    release_expired_holds = _async_method(calls.release_expired_holds)
+    repair_capacity = _async_method(calls.repair_capacity)
+    start_payment = _async_method(calls.start_payment)
 
 
 def _run(

@@ -337,6 +337,340 @@ class ImportResult:
     server_time: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionInfo:
+    """The occasion that availability is of.
+
+    Attributes:
+        function_id: The function.
+        slug: Name for addresses.
+        name: Name for people.
+        timezone: IANA time zone in which its times are shown.
+        status: draft (seen by staff), published or closed.
+        selection_mode: exclusive (an attendee holds packages or individual tickets) or mixed.
+        starts_at: When the occasion starts.
+        ends_at: When it ends.
+        registration_opens_at: Tickets can be added from here on; None: at once.
+        registration_closes_at: Tickets can be added until here; None: no end.
+    """
+
+    function_id: UUID
+    slug: str
+    name: str
+    timezone: str
+    status: str
+    selection_mode: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    registration_opens_at: datetime | None
+    registration_closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAvailability:
+    """An event, and how many places it has left as a whole.
+
+    Attributes:
+        event_id: The event.
+        slug: Name for addresses.
+        title: Name for people.
+        starts_at: When it starts.
+        ends_at: When it ends.
+        is_active: Whether its tickets can be added.
+        places_left: Places left in its own pool; None: no limit.
+    """
+
+    event_id: UUID
+    slug: str
+    title: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    is_active: bool
+    places_left: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What ticket types and packages on sale have in common.
+
+    Attributes:
+        name: Name for people.
+        description: More words for people.
+        price: The list price of one.
+        sale_starts_at: It can be added from here on; None: at once.
+        sale_ends_at: It can be added until here; None: no end.
+        min_per_attendee: An attendee who holds any holds at least this many.
+        max_per_attendee: An attendee holds at most this many; None: no limit.
+        max_per_registration: All attendees together hold at most this many; None: no limit.
+        eligibility: Who may hold it: `{"operator", "rules"}`, as in the catalogue.
+        places_left: How many can be added now; None: no limit.
+        status: on_sale, sold_out, not_yet, ended or inactive.
+    """
+
+    name: str
+    description: str | None
+    price: Decimal
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    min_per_attendee: int
+    max_per_attendee: int | None
+    max_per_registration: int | None
+    eligibility: Json
+    places_left: int | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketTypeAvailability(Offer):
+    """A ticket type, and how many of it can be added now.
+
+    Attributes:
+        ticket_type_id: The ticket type.
+        event_id: The event it admits to.
+    """
+
+    ticket_type_id: UUID
+    event_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageItem:
+    """Contents of a package.
+
+    Attributes:
+        ticket_type_id: A ticket type in it.
+        quantity: How many of it are in one package.
+    """
+
+    ticket_type_id: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageAvailability(Offer):
+    """A package, available as often as all its contents are.
+
+    Attributes:
+        package_id: The package.
+        registration_types: Which registrations may hold it: individuals, lodges, delegations.
+        items: What is in it.
+    """
+
+    package_id: UUID
+    registration_types: tuple[str, ...]
+    items: tuple[PackageItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """Everything that draws the selection step.
+
+    Attributes:
+        function: The occasion.
+        currency: ISO 4217 code of all prices.
+        events: Its events.
+        ticket_types: What can be chosen individually.
+        packages: What can be chosen in bundles.
+        server_time: The database's clock.
+    """
+
+    function: FunctionInfo
+    currency: str
+    events: tuple[EventAvailability, ...]
+    ticket_types: tuple[TicketTypeAvailability, ...]
+    packages: tuple[PackageAvailability, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentStart:
+    """What is due, of a registration that could be sold as it is now.
+
+    Attributes:
+        registration_id: The registration.
+        status: pending, or completed when nothing was due.
+        amount_due: What is to be paid.
+        currency: ISO 4217 code of it.
+        confirmation_number: Issued when nothing was due; None when something is.
+        revision: The revision of the registration.
+        hold_expires_at: Until when its tickets keep their places; None when they are sold.
+        server_time: The database's clock, to count down from.
+    """
+
+    registration_id: UUID
+    status: str
+    amount_due: Decimal
+    currency: str
+    confirmation_number: str | None
+    revision: int
+    hold_expires_at: datetime | None
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentResult:
+    """A payment, and the registration that it completed.
+
+    Attributes:
+        registration_id: The registration.
+        payment_id: The payment.
+        status: completed; cancelled when that has happened since.
+        payment_status: Paid; Refunded when that has happened since.
+        confirmation_number: What the buyer shows; not guessable.
+        revision: The revision of the registration.
+        total: What it cost, without the provider's fee.
+        currency: ISO 4217 code of it.
+        paid_at: When it was paid.
+    """
+
+    registration_id: UUID
+    payment_id: UUID
+    status: str
+    payment_status: str
+    confirmation_number: str
+    revision: int
+    total: Decimal
+    currency: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelResult:
+    """What cancelling did.
+
+    Attributes:
+        registration_id: The registration.
+        status: cancelled.
+        payment_status: Unpaid, Paid (there may be something to refund) or Refunded.
+        revision: The revision of the registration.
+        tickets_cancelled: How many tickets; 0 when it was cancelled before.
+        server_time: The database's clock.
+    """
+
+    registration_id: UUID
+    status: str
+    payment_status: str
+    revision: int
+    tickets_cancelled: int
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    """A refund that was recorded.
+
+    Attributes:
+        registration_id: The registration.
+        payment_id: The refund, which is a payment of kind refund.
+        status: cancelled.
+        payment_status: Refunded when the last ticket is; Paid before.
+        revision: The revision of the registration.
+        amount: What was given back.
+        currency: ISO 4217 code of it.
+    """
+
+    registration_id: UUID
+    payment_id: UUID
+    status: str
+    payment_status: str
+    revision: int
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseResult:
+    """What releasing expired holds did.
+
+    Attributes:
+        released: How many registrations have expired.
+        server_time: The database's clock.
+    """
+
+    released: int
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketChange:
+    """Something that happened to a ticket.
+
+    Attributes:
+        change_id: Number of the change.
+        change: added, removed, paid, cancelled or refunded.
+        function_id: The function.
+        registration_id: The registration.
+        revision: Its revision from this change on.
+        ticket_id: The ticket.
+        attendee_id: Whom it admits.
+        event_id: The event.
+        ticket_type_id: What was chosen.
+        package_id: The package it came in; None for an individual ticket.
+        price_paid: What it costs.
+        actor_id: The user who did it; None when it was no user.
+        actor_role: The database role that did it.
+        changed_at: When.
+    """
+
+    change_id: int
+    change: str
+    function_id: UUID
+    registration_id: UUID
+    revision: int
+    ticket_id: UUID
+    attendee_id: UUID
+    event_id: UUID
+    ticket_type_id: UUID
+    package_id: UUID | None
+    price_paid: Decimal
+    actor_id: UUID | None
+    actor_role: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketChanges:
+    """A page of the change feed.
+
+    Attributes:
+        changes: What is new since the cursor that was given, in order.
+        cursor: Where to go on reading; opaque. None while nothing has ever happened.
+    """
+
+    changes: tuple[TicketChange, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairResult:
+    """What counting the places again did.
+
+    Attributes:
+        pools_repaired: How many pools had other counters than their tickets say.
+        server_time: The database's clock.
+    """
+
+    pools_repaired: int
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrityProblem:
+    """Two things in the database that should agree and do not.
+
+    Attributes:
+        check_name: Which check found it, such as "pool_counters".
+        function_id: The function.
+        registration_id: The registration; None when it is of none.
+        detail: What is stored and what it should agree with.
+    """
+
+    check_name: str
+    function_id: UUID
+    registration_id: UUID | None
+    detail: Json
+
+
 def decoder(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type hint has no narrower type
     """Find or make the decoder of JSON that a type hint describes.
 
