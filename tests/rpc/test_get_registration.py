@@ -1,0 +1,311 @@
+"""Reading a registration: everything that a wizard needs to go on, anywhere."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString
+
+import pytest
+
+from .calls import (
+    ALL_EVENTS,
+    BANQUET,
+    CEREMONY,
+    EVENTS,
+    FUNCTION,
+    HAROLD,
+    INES,
+    LADIES,
+    LODGE,
+    MASONS,
+    NOTHING,
+    TOMAS,
+    WALTER,
+    Connection,
+    Document,
+    attendee_ids,
+    dump,
+    held_tickets,
+    owner,
+    rows,
+    selection,
+    service,
+    tickets_of,
+    updates_of,
+)
+
+REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
+
+CHOSEN: Mapping[str, Document] = {
+    WALTER: selection({ALL_EVENTS: 1}),
+    INES: selection({LADIES: 2}),
+    TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 1}),
+    HAROLD: selection({MASONS: 1}),
+}
+
+
+@pytest.fixture
+def registration(wizard_state: Document) -> Document:
+    """The wizard's registration object, with its id and more than anybody knows of."""
+    document: Document = wizard_state["registration"] | {
+        "registrationId": REGISTRATION,
+        "nowhereDocumented": {"deep": [1.5, None, {"é": "ß"}]},
+    }
+    document["additionalAttendees"][0]["nowhereDocumented"] = [[], {}, ""]
+    return document
+
+
+@pytest.fixture(autouse=True)
+def created(db: Connection, catalogue: Document, registration: Document) -> Document:
+    """Put the example event on sale, and create the registration with its tickets."""
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    return owner(db).call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=registration,
+        p_tickets=tickets_of(CHOSEN),
+        p_attendee_updates=updates_of(CHOSEN),
+    )
+
+
+def read(db: Connection) -> Document:
+    """Read the registration as its owner."""
+    return owner(db).call("get_registration", p_registration_id=REGISTRATION)
+
+
+def test_the_whole_registration_is_answered(
+    db: Connection, created: Document, registration: Document
+) -> None:
+    answer = read(db)
+    assert answer == {
+        "registration_id": REGISTRATION,
+        "function_id": FUNCTION,
+        "registration_type": "individuals",
+        "status": "draft",
+        "payment_status": "Unpaid",
+        "revision": 1,
+        "registration": registration,
+        "ticket_selections": CHOSEN,
+        "attendees": answer["attendees"],
+        "tickets": answer["tickets"],
+        "attendees_without_tickets": [],
+        "subtotal": Decimal("920.00"),
+        "total": Decimal("920.00"),
+        "currency": "AUD",
+        "confirmation_number": None,
+        "hold_expires_at": created["hold_expires_at"],
+        "server_time": answer["server_time"],
+    }
+    assert datetime.fromisoformat(answer["server_time"]).tzinfo
+
+
+def test_attendees_are_answered_in_full_and_in_order(
+    db: Connection, registration: Document
+) -> None:
+    ids = attendee_ids(db, REGISTRATION)
+    related = {WALTER: ids[INES], INES: ids[WALTER], TOMAS: ids[WALTER], HAROLD: None}
+    assert read(db)["attendees"] == [
+        {
+            "attendee_id": ids[attendee["attendeeId"]],
+            "client_attendee_id": attendee["attendeeId"],
+            "attendee_type": attendee["attendeeType"],
+            "is_primary": attendee["attendeeId"] == WALTER,
+            "is_partner": attendee["attendeeId"] == INES,
+            "related_attendee_id": related[attendee["attendeeId"]],
+            "title": attendee["title"],
+            "first_name": attendee["firstName"],
+            "last_name": attendee["lastName"],
+            "email": attendee["primaryEmail"],
+            "phone": attendee["primaryPhone"],
+            "attendee_data": attendee | {"selected_tickets": CHOSEN[attendee["attendeeId"]]},
+        }
+        for attendee in (registration["primaryAttendee"], *registration["additionalAttendees"])
+    ]
+
+
+def test_tickets_are_answered_in_full_and_in_order(db: Connection) -> None:
+    ids = attendee_ids(db, REGISTRATION)
+    answer = read(db)["tickets"]
+    prices = {
+        row["id"]: row["price"]
+        for row in rows(db, "SELECT ticket_type_id::text AS id, price FROM ticketing.ticket_types")
+    }
+    # in this catalogue no package is cheaper than its tickets, so every share is the list price
+    assert [{key: row[key] for key in row if key != "ticket_id"} for row in answer] == [
+        {
+            "attendee_id": ids[row["attendee_id"]],
+            "client_attendee_id": row["attendee_id"],
+            "event_id": EVENTS[row["ticket_type_id"]],
+            "ticket_type_id": row["ticket_type_id"],
+            "package_id": row.get("package_id"),
+            "price_paid": prices[row["ticket_type_id"]],
+            "original_price": prices[row["ticket_type_id"]],
+            "currency": "AUD",
+            "status": "Active",
+            "payment_status": "Unpaid",
+            "is_partner_ticket": row["attendee_id"] == INES,
+        }
+        for row in tickets_of(CHOSEN)
+    ]
+    held = held_tickets(db, REGISTRATION)
+    for attendee in CHOSEN:
+        assert (
+            sorted(row["ticket_id"] for row in answer if row["client_attendee_id"] == attendee)
+            == held[attendee]
+        )
+
+
+def test_who_has_no_tickets_is_said(db: Connection) -> None:
+    owner(db).call(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections={INES: selection(), HAROLD: selection()},
+    )
+    answer = read(db)
+    ids = attendee_ids(db, REGISTRATION)
+    assert answer["attendees_without_tickets"] == [
+        {"attendee_id": ids[INES], "client_attendee_id": INES, "name": "Ines Ashby"},
+        {"attendee_id": ids[HAROLD], "client_attendee_id": HAROLD, "name": "Harold Quill"},
+    ]
+    assert answer["ticket_selections"] == {**CHOSEN, INES: NOTHING, HAROLD: NOTHING}
+    assert answer["revision"] == 2
+
+
+def test_a_registration_without_tickets_is_answered_too(db: Connection) -> None:
+    owner(db).call(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections=dict.fromkeys(CHOSEN, selection()),
+    )
+    answer = read(db)
+    assert (answer["tickets"], answer["subtotal"], answer["hold_expires_at"]) == ([], 0, None)
+    assert len(answer["attendees_without_tickets"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("stored", "seconds", "now"),
+    [
+        ("draft", 60, "draft"),
+        ("draft", -1, "expired"),
+        ("pending", 60, "pending"),
+        ("pending", -1, "expired"),
+        ("expired", -1, "expired"),
+    ],
+)
+def test_the_status_is_that_of_now(db: Connection, stored: str, seconds: int, now: str) -> None:
+    db.execute(
+        """
+        UPDATE ticketing.registrations
+        SET status = %s, hold_expires_at = statement_timestamp() + make_interval(secs => %s)
+        """,
+        [stored, seconds],
+    )
+    before = dump(db)
+    assert read(db)["status"] == now
+    assert dump(db) == before
+
+
+def test_a_completed_registration_says_its_number(db: Connection) -> None:
+    db.execute(
+        """
+        UPDATE ticketing.registrations
+        SET status = 'completed', payment_status = 'Paid', confirmation_number = 'GP-1',
+            hold_expires_at = NULL
+        """
+    )
+    db.execute("UPDATE ticketing.tickets SET payment_status = 'Paid'")
+    answer = read(db)
+    assert answer == answer | {
+        "status": "completed",
+        "payment_status": "Paid",
+        "confirmation_number": "GP-1",
+        "hold_expires_at": None,
+    }
+    assert {row["payment_status"] for row in answer["tickets"]} == {"Paid"}
+
+
+def test_reading_writes_nothing_and_runs_read_only(db: Connection) -> None:
+    before = dump(db)
+    with db.transaction():
+        db.execute("SET LOCAL transaction_read_only = on")
+        read(db)
+    assert dump(db) == before
+
+
+# What was read can be sent back
+
+
+def created_again(answer: Document) -> Document:
+    return {"p_registration_data": answer["registration"]}
+
+
+def selected_again(answer: Document) -> Document:
+    return {
+        "p_registration_id": REGISTRATION,
+        "p_selections": answer["ticket_selections"],
+        "p_expected_revision": answer["revision"],
+    }
+
+
+def given_again(answer: Document) -> Document:
+    return {"p_registration_id": REGISTRATION, "p_tickets": answer["tickets"]}
+
+
+def given_and_selected_again(answer: Document) -> Document:
+    return given_again(answer) | {"p_attendee_updates": updates_of(answer["ticket_selections"])}
+
+
+def everything_again(answer: Document) -> Document:
+    return {
+        "p_registration_data": answer["registration"],
+        "p_tickets": answer["tickets"],
+        "p_attendee_updates": updates_of(answer["ticket_selections"]),
+        "p_expected_revision": answer["revision"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("rpc", "arguments"),
+    [
+        ("create_individual_registration_jsonb", created_again),
+        ("create_individual_registration_with_tickets", created_again),
+        ("create_individual_registration_with_tickets", everything_again),
+        ("persist_ticket_selections", selected_again),
+        ("persist_attendee_tickets", given_again),
+        ("persist_attendee_tickets", given_and_selected_again),
+    ],
+)
+def test_what_was_read_can_be_sent_back_and_changes_nothing(
+    db: Connection, rpc: LiteralString, arguments: Callable[[Document], Document]
+) -> None:
+    answer = read(db)
+    before = dump(db, without=["hold_expires_at"])
+    again = owner(db).call(rpc, **arguments(answer))
+    assert again["revision"] == answer["revision"]
+    assert (again["tickets_created"], again["tickets_removed"]) == (0, 0)
+    assert dump(db, without=["hold_expires_at"]) == before
+    now = read(db)
+    assert now == answer | {key: now[key] for key in ("server_time", "hold_expires_at")}
+
+
+def test_a_lodge_can_be_sent_back(db: Connection, registration: Document) -> None:
+    del registration["primaryAttendee"], registration["additionalAttendees"]
+    lodge = "01974a10-0000-7000-8000-0000000000fe"
+    registration |= {"registrationId": lodge, "registrationType": "lodge"}
+    owner(db).call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=registration,
+        p_tickets=tickets_of({lodge: selection({LODGE: 1})}),
+    )
+    answer = owner(db).call("get_registration", p_registration_id=lodge)
+    assert answer["registration"] == registration | {"additionalAttendees": []}
+    assert answer["registration_type"] == "lodges"
+    assert answer["ticket_selections"] == {lodge: selection({LODGE: 1})}
+    assert [attendee["attendee_type"] for attendee in answer["attendees"]] == ["contact"]
+    before = dump(db, without=["hold_expires_at"])
+    owner(db).call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=answer["registration"],
+        p_tickets=answer["tickets"],
+        p_attendee_updates=updates_of(answer["ticket_selections"]),
+    )
+    assert dump(db, without=["hold_expires_at"]) == before
