@@ -145,6 +145,23 @@ class Caller:
         Raises:
             psycopg.Error: When the call is refused; nothing of it is left then.
         """
+        (text,) = self.rows(rpc, **arguments)
+        answer: Document = json.loads(text, parse_float=Decimal)
+        return answer
+
+    def rows(self, rpc: LiteralString, **arguments: object) -> list[str]:
+        """Call an RPC and return the rows of its answer, as text.
+
+        Args:
+            rpc: Its name.
+            **arguments: Its arguments by name, as for call.
+
+        Returns:
+            The rows.
+
+        Raises:
+            psycopg.Error: When the call is refused; nothing of it is left then.
+        """
         statement = sql.SQL("SELECT ticketing.{}({})::text").format(
             sql.Identifier(rpc),
             sql.SQL(", ").join(
@@ -158,11 +175,9 @@ class Caller:
         claims = json.dumps({"sub": self.user_id}) if self.user_id else ""
         with self.connection.transaction():
             self._become(self.role, claims)
-            row = self.connection.execute(statement, values).fetchone()
+            found = self.connection.execute(statement, values).fetchall()
             self._become("none", "")  # settings made in a savepoint outlive it
-        assert row is not None
-        answer: Document = json.loads(row[0], parse_float=Decimal)
-        return answer
+        return [text for (text,) in found]
 
     def refusal(self, rpc: LiteralString, **arguments: object) -> Refusal:
         """Call an RPC that must refuse, and return what it says.
