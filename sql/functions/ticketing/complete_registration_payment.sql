@@ -50,11 +50,12 @@ BEGIN
         END IF;
         v_stored.registration_id := p_registration_id;
         v_stored.kind := 'payment';
-        v_stored.amount := v_registration.total + v_payment.fee_amount;
-        v_stored.fee_amount := v_payment.fee_amount;
         v_stored.currency := v_registration.currency;
     END IF;
-    PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'payment', 'p_payment', v_payment, v_stored);
+    PERFORM ticketing_internal.refuse_other_payment(
+        p_registration_id, 'payment', 'p_payment', v_payment, v_stored,
+        CASE WHEN v_stored.payment_id IS NULL THEN v_registration.total ELSE v_stored.amount - v_stored.fee_amount END
+    );
 
     IF v_stored.payment_id IS NULL THEN
         v_payment.payment_id := gen_random_uuid();

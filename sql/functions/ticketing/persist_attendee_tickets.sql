@@ -14,8 +14,8 @@ RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- Plans made anew for every call cost more than these queries take; and a plan that is kept must not
--- have been made for tables that were still empty: every access here is by key.
+-- Plans made anew for every call cost more than these queries take; and a plan that is kept must
+-- not have been made for tables that were still empty: every access here is by key.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $$

@@ -38,7 +38,9 @@ BEGIN
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
     IF v_stored.payment_id IS NOT NULL THEN
-        PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'refund', 'p_refund', v_refund, v_stored);
+        PERFORM ticketing_internal.refuse_other_payment(
+            p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
+        );
         v_refund := v_stored;
     ELSE
         IF v_registration.status <> 'cancelled' OR v_registration.payment_status = 'Unpaid' THEN
@@ -52,7 +54,9 @@ BEGIN
         v_stored.registration_id := p_registration_id;
         v_stored.kind := 'refund';
         v_stored.currency := v_registration.currency;
-        PERFORM ticketing_internal.refuse_other_payment(p_registration_id, 'refund', 'p_refund', v_refund, v_stored);
+        PERFORM ticketing_internal.refuse_other_payment(
+            p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
+        );
 
         SELECT coalesce(sum(CASE payment.kind WHEN 'payment' THEN payment.amount ELSE -payment.amount END), 0)
         INTO v_left

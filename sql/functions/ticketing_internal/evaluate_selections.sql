@@ -192,7 +192,7 @@ BEGIN
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', split_part(coalesce(p_selections[1].path, p_tickets[1].path), '[', 1),
+            'too_large', substring(coalesce(p_selections[1].path, p_tickets[1].path) FROM '^[a-z_]+'),
             format('The request amounts to more than %s tickets; send it in several calls.', c_most_tickets),
             p_expected => to_jsonb(c_most_tickets)
         )));

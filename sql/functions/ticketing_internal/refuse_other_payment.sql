@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.refuse_other_payment(
     p_kind text,
     p_argument text,
     p_payment ticketing.payments,
-    p_expected ticketing.payments
+    p_expected ticketing.payments,
+    p_expected_amount numeric
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -22,12 +23,12 @@ BEGIN
             p_actual => to_jsonb(p_payment.reference)
         );
     ELSE
-        IF (p_payment.amount, p_payment.fee_amount) <> (p_expected.amount, p_expected.fee_amount) THEN
+        IF p_payment.amount - p_payment.fee_amount <> p_expected_amount THEN
             v_issues := v_issues || ticketing_internal.issue(
                 'amount_mismatch', p_argument || '.amount',
                 format('%s less a fee of %s is not the %s expected.', p_payment.amount, p_payment.fee_amount,
-                    p_expected.amount - p_expected.fee_amount),
-                p_expected => to_jsonb(p_expected.amount - p_expected.fee_amount),
+                    p_expected_amount),
+                p_expected => to_jsonb(p_expected_amount),
                 p_actual => to_jsonb(p_payment.amount - p_payment.fee_amount)
             );
         END IF;
@@ -46,11 +47,11 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.refuse_other_payment(
-    uuid, text, text, ticketing.payments, ticketing.payments
+    uuid, text, text, ticketing.payments, ticketing.payments, numeric
 ) IS
-'Raises TK007 at p_argument unless p_payment is of the amount, fee and currency of p_expected, and this for that registration
-and of that kind.';
+'Raises TK007 at p_argument unless p_payment, less its fee, is of p_expected_amount, and of the
+registration, kind and currency of p_expected.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.refuse_other_payment(
-    uuid, text, text, ticketing.payments, ticketing.payments
+    uuid, text, text, ticketing.payments, ticketing.payments, numeric
 ) FROM public;
