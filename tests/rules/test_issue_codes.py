@@ -1,0 +1,431 @@
+"""Every issue code and every SQLSTATE of the package is raised, and nothing else is.
+
+Each code has the smallest call that is refused for it and for nothing else. The code that raises is
+parsed as well, so that a code in no list, or one that nothing raises, is found either way.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, LiteralString
+
+import pglast
+import pytest
+from pglast import ast
+from psycopg import sql
+
+from .booking import (
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    Connection,
+    Document,
+    Names,
+    Outcome,
+    amend,
+    attempt,
+    call,
+    create,
+)
+from .cases import EARLIER, GL, IDS, INVENTED, LATER, one, only, pack, selected
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STRANGER = "00000009-0000-4000-8000-000000000009"
+NAMES = Names(IDS)
+FUNCTION = INVENTED["function"]["function_id"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The workshop on sale, a registration without tickets, and ways to do something wrong."""
+
+    db: Connection
+    state: Document
+    catalogue: Document
+    example: Document
+
+    def select(self, *lines: Document, attendee: str = "tomas", **more: object) -> Outcome:
+        """Persist what one attendee chooses."""
+        return attempt(
+            self.db,
+            "persist_ticket_selections",
+            p_registration_id=REGISTRATION,
+            p_selections=NAMES.ids({attendee: selected(*lines)}),
+            **more,
+        )
+
+    def rows(self, *rows: Document, **more: object) -> Outcome:
+        """Persist rows of tickets, of Tomas unless they say otherwise."""
+        return attempt(
+            self.db,
+            "persist_attendee_tickets",
+            p_registration_id=REGISTRATION,
+            p_tickets=NAMES.ids([{"attendee_id": "tomas"} | row for row in rows]),
+            **more,
+        )
+
+    def given(self, changes: Mapping[str, Document] | None = None, **function: object) -> "Stage":
+        """Import the catalogue again, with some of it changed."""
+        outcome = self.imported(lambda catalogue: change(catalogue, changes or {}, function))
+        assert outcome.sqlstate is None, outcome.issues
+        return self
+
+    def imported(self, amend: Callable[[Document], None]) -> Outcome:
+        """Import the catalogue again, with something done to it."""
+        document = deepcopy(self.catalogue)
+        amend(document)
+        return attempt(self.db, "import_catalogue", p_catalogue=document)
+
+    def create(self, **changes: object) -> Outcome:
+        """Create the registration again, with some of it changed."""
+        data = {**self.state, "registrationId": REGISTRATION, "functionId": FUNCTION} | changes
+        return attempt(
+            self.db, "create_individual_registration_with_tickets", p_registration_data=data
+        )
+
+    def holding(self, *lines: Document, attendee: str = "tomas") -> "Stage":
+        """Let somebody hold something."""
+        outcome = self.select(*lines, attendee=attendee)
+        assert outcome.sqlstate is None, outcome.issues
+        return self
+
+    def alone(self, **changes: object) -> "Stage":
+        """Leave Walter alone in the registration."""
+        outcome = self.create(additionalAttendees=[], **changes)
+        assert outcome.sqlstate is None, outcome.issues
+        return self
+
+    def start_payment(self) -> Outcome:
+        return attempt(self.db, "start_payment", p_registration_id=REGISTRATION)
+
+    def pay(self, registration: str = REGISTRATION, **changes: object) -> Outcome:
+        """Record a payment of 50.00, the price of one ticket."""
+        return attempt(
+            self.db,
+            "complete_registration_payment",
+            p_registration_id=registration,
+            p_payment={"reference": "first", "amount": "50.00", "currency": "EUR"} | changes,
+        )
+
+    def paid(self) -> "Stage":
+        """Let Tomas hold a ticket and pay for it."""
+        outcome = self.holding(one("fifty")).pay()
+        assert outcome.sqlstate is None, outcome.issues
+        return self
+
+    def refund(self, amount: str) -> Outcome:
+        return attempt(
+            self.db,
+            "record_refund",
+            p_registration_id=REGISTRATION,
+            p_refund={"reference": "back", "amount": amount, "currency": "EUR"},
+        )
+
+    def as_role(self, role: str, claims: str) -> "Stage":
+        """Call as a user from here on."""
+        self.db.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+        self.db.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
+        return self
+
+
+def change(catalogue: Document, changes: Mapping[str, Document], function: Document) -> None:
+    amend(catalogue, NAMES.ids(dict(changes)))
+    catalogue["function"] |= function
+
+
+@pytest.fixture
+def stage(db: Connection, catalogue: Document, wizard_state: Document) -> Stage:
+    """Put the workshop on sale beside the example, and make a registration."""
+    stage = Stage(db, wizard_state["registration"], deepcopy(INVENTED), catalogue)
+    call(db, "import_catalogue", p_catalogue=catalogue)
+    stage.given()
+    create(db, stage.state, FUNCTION)
+    return stage
+
+
+def row(ticket_type: str = "fifty", **more: object) -> Document:
+    """Make a right row, but for what is said."""
+    return {"event_id": "sunday", "ticket_type_id": ticket_type} | more
+
+
+def first(section: str, **changes: object) -> Callable[[Document], None]:
+    """Change the first entry of a section of the catalogue."""
+    return lambda catalogue: catalogue[section][0].update(NAMES.ids(changes))
+
+
+def quote_of_nothing(stage: Stage) -> Outcome:
+    return attempt(
+        stage.db, "quote_ticket_selections", p_function_id=IDS["no such thing"], p_selections={}
+    )
+
+
+def cancelled(stage: Stage) -> Outcome:
+    stage.db.execute("UPDATE ticketing.registrations SET status = 'cancelled'")
+    return stage.select(one("fifty"))
+
+
+def named_twice(stage: Stage) -> Outcome:
+    update = {"attendee_id": IDS["tomas"], "selected_tickets": {}}
+    return stage.rows(p_attendee_updates=[update, update])
+
+
+def over_capacity(stage: Stage) -> Outcome:
+    stage.holding(one("fifty", 3))
+    return stage.imported(lambda catalogue: change(catalogue, {"fifty": {"capacity": 2}}, {}))
+
+
+def paid_twice(stage: Stage) -> Outcome:
+    create(stage.db, stage.state, FUNCTION, OTHER_REGISTRATION)
+    return stage.paid().pay(OTHER_REGISTRATION)
+
+
+def refunded_too_much(stage: Stage) -> Outcome:
+    call(stage.paid().db, "cancel_registration", p_registration_id=REGISTRATION)
+    return stage.refund("50.01")
+
+
+# a ticket type for an event that is not there
+ABSURD = NAMES.ids(
+    {
+        "ticket_type_id": "no such thing",
+        "event_id": "no such thing",
+        "name": "Nowhere",
+        "price": 1,
+    }
+)
+
+REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
+    # the caller
+    "not_authenticated": lambda stage: stage.as_role("authenticated", "").create(),
+    "not_allowed": lambda stage: stage.as_role(
+        "authenticated", f'{{"sub": "{STRANGER}"}}'
+    ).imported(lambda _: None),
+    # what the call is about
+    "registration_not_found": lambda stage: attempt(
+        stage.db, "get_registration", p_registration_id=OTHER_REGISTRATION
+    ),
+    "function_not_found": quote_of_nothing,
+    # shapes, which are TK001
+    "missing_key": lambda stage: stage.select({"ticketId": "fifty"}),
+    "unknown_key": lambda stage: stage.select(one("fifty") | {"colour": "red"}),
+    "invalid_type": lambda stage: stage.select(one("fifty", "1")),
+    "invalid_value": lambda stage: stage.select(one("fifty", -1)),
+    "too_large": lambda stage: stage.select(pack("two of each", 501)),
+    # at the wrong time
+    "not_editable": cancelled,
+    "revision_conflict": lambda stage: stage.select(one("fifty"), p_expected_revision=7),
+    # who and what, from here on TK004
+    "attendee_not_found": lambda stage: stage.select(one("fifty"), attendee="nobody"),
+    "attendee_named_twice": named_twice,
+    "attendee_mismatch": lambda stage: stage.rows(row(client_attendee_id="ines")),
+    "registration_mismatch": lambda stage: stage.rows(row(registration_id=OTHER_REGISTRATION)),
+    "function_mismatch": lambda stage: stage.create(
+        functionId=stage.example["function"]["function_id"]
+    ),
+    "ticket_not_found": lambda stage: stage.rows(row(ticket_id="no such thing")),
+    "ticket_type_not_found": lambda stage: stage.select(one("banquet")),
+    "package_not_found": lambda stage: stage.select(pack("All Events")),
+    "event_mismatch": lambda stage: stage.rows(row(event_id="saturday")),
+    "currency_mismatch": lambda stage: stage.rows(row(currency="AUD")),
+    "not_in_package": lambda stage: stage.rows(row("seventy", package_id="free")),
+    "package_incomplete": lambda stage: stage.rows(row(package_id="surcharge")),
+    "package_contents_mismatch": lambda stage: stage.select(pack("free", contents=["gift"])),
+    "selection_mismatch": lambda stage: stage.rows(
+        row(),
+        p_attendee_updates=NAMES.ids(
+            [{"attendee_id": "tomas", "selected_tickets": selected(one("fifty", 2))}]
+        ),
+    ),
+    # prices
+    "price_mismatch": lambda stage: stage.rows(row("gift", price_paid=1)),
+    "original_price_mismatch": lambda stage: stage.rows(row(original_price=49.99)),
+    "subtotal_mismatch": lambda stage: stage.holding(one("fifty")).create(subtotal=49.99),
+    # rules
+    "mixed_selection": lambda stage: stage.select(pack("free"), one("gift")),
+    "registration_type_not_allowed": lambda stage: stage.given(
+        {"free": {"registration_types": ["lodges"]}}
+    ).select(pack("free")),
+    "not_eligible": lambda stage: stage.given({"gift": only(GL)}).select(
+        one("gift"), attendee="harold"
+    ),
+    "fact_missing": lambda stage: stage.given({"gift": only(GL)}).select(one("gift")),
+    "below_minimum": lambda stage: stage.given({"gift": {"min_per_attendee": 2}}).select(
+        one("gift")
+    ),
+    "above_maximum": lambda stage: stage.given({"gift": {"max_per_attendee": 1}}).select(
+        one("gift", 2)
+    ),
+    "above_registration_maximum": lambda stage: stage.given(
+        {"gift": {"max_per_registration": 1}}
+    ).select(one("gift", 2)),
+    "inactive": lambda stage: stage.given({"gift": {"is_active": False}}).select(one("gift")),
+    "not_yet_on_sale": lambda stage: stage.given({"gift": {"sale_starts_at": LATER}}).select(
+        one("gift")
+    ),
+    "sale_ended": lambda stage: stage.given({"gift": {"sale_ends_at": EARLIER}}).select(
+        one("gift")
+    ),
+    "function_not_published": lambda stage: stage.given(status="closed").select(one("gift")),
+    "registration_not_open": lambda stage: stage.given(registration_opens_at=LATER).select(
+        one("gift")
+    ),
+    "registration_closed": lambda stage: stage.given(registration_closes_at=EARLIER).select(
+        one("gift")
+    ),
+    # before payment
+    "attendee_without_ticket": lambda stage: stage.alone().start_payment(),
+    "booking_contact_missing": lambda stage: (
+        stage.alone(billingDetails=None).holding(one("fifty"), attendee="walter").start_payment()
+    ),
+    # the catalogue
+    "event_not_found": lambda stage: stage.imported(
+        lambda catalogue: catalogue["ticket_types"].append(ABSURD)
+    ),
+    "duplicate_id": lambda stage: stage.imported(
+        lambda catalogue: catalogue["ticket_types"].append(catalogue["ticket_types"][0])
+    ),
+    "slug_taken": lambda stage: stage.imported(first("events", slug="sunday")),
+    "unknown_timezone": lambda stage: stage.imported(
+        lambda catalogue: catalogue["function"].update(timezone="Europe/Atlantis")
+    ),
+    "invalid_window": lambda stage: stage.imported(
+        first("packages", sale_starts_at=LATER, sale_ends_at=EARLIER)
+    ),
+    "invalid_limits": lambda stage: stage.imported(
+        first("packages", min_per_attendee=2, max_per_attendee=1)
+    ),
+    "currency_locked": lambda stage: stage.imported(
+        lambda catalogue: catalogue["function"].update(currency="AUD")
+    ),
+    "organisation_locked": lambda stage: stage.imported(
+        lambda catalogue: catalogue.update(organisation=stage.example["organisation"])
+    ),
+    "event_locked": lambda stage: stage.imported(first("ticket_types", event_id="sunday")),
+    "contents_locked": lambda stage: stage.holding(pack("thirds")).imported(
+        lambda catalogue: catalogue["packages"][0]["items"].pop()
+    ),
+    "capacity_below_use": over_capacity,
+    # payments, which are TK007
+    "amount_mismatch": lambda stage: stage.holding(one("fifty")).pay(amount="49.99"),
+    "already_paid": lambda stage: stage.paid().pay(reference="second"),
+    "reference_used": paid_twice,
+    "not_refundable": lambda stage: stage.paid().refund("50.00"),
+    "refund_too_large": refunded_too_much,
+    # places, which are TK005
+    "sold_out": lambda stage: stage.given({"gift": {"capacity": 1}}).select(one("gift", 2)),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_the_code_is_raised(stage: Stage, code: str) -> None:
+    sqlstates = dict(
+        stage.db.execute("SELECT code, sqlstate FROM ticketing_internal.issue_codes()").fetchall()
+    )
+    outcome = REFUSALS[code](stage)
+    assert [issue["code"] for issue in outcome.issues] == [code]
+    assert outcome.sqlstate == sqlstates[code]
+
+
+def test_every_code_is_raised_by_a_test(db: Connection) -> None:
+    assert listed(db, "code", "issue_codes") == set(REFUSALS)
+
+
+# ------------------------------------------------------------------------ what the functions raise
+
+
+def load_tool() -> ModuleType:
+    """Import the tool that takes our functions apart."""
+    path = ROOT / "tools" / "check_function_bodies.py"
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load_tool()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A query, and the source of the function in which it stands."""
+
+    query: Any
+    source: str
+
+    def texts(self, expression: Any) -> set[str]:  # noqa: ANN401 - a syntax tree
+        """Return what an expression can be: constants, by way of CASE, columns and variables."""
+        match expression:
+            case ast.A_Const(val=ast.String(sval=str(text))):
+                return {text}
+            case ast.CaseExpr(args=tuple(whens), defresult=otherwise):
+                results = [*(when.result for when in whens), otherwise]
+            case ast.ColumnRef(fields=(ast.String(sval=str(name)),)):
+                results = list(self._values_of_variable(name))
+            case ast.ColumnRef(fields=(_, ast.String(sval=str(name)))):
+                results = list(self._values_of_column(name))
+            case _:
+                results = []
+        return set().union(*(self.texts(result) for result in results))
+
+    def _values_of_variable(self, name: str) -> Iterator[Any]:
+        for initial in re.findall(rf"\b{name}\b [^;]*?:=(.*?);", self.source, re.DOTALL):
+            statement: Any = pglast.parse_sql(f"SELECT {initial}")[0].stmt
+            yield statement.targetList[0].val
+
+    def _values_of_column(self, name: str) -> Iterator[Any]:
+        for select in self.query.of(ast.SelectStmt):
+            first, *others = branches(select)
+            for place, target in enumerate(first):
+                if target.name == name:
+                    yield from (branch[place].val for branch in (first, *others))
+
+
+def branches(select: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - a syntax tree
+    """Yield the target list of a SELECT, or of each branch of a UNION, in their order."""
+    if select.larg is None:
+        yield select.targetList or ()
+    else:
+        yield from branches(select.larg)
+        yield from branches(select.rarg)
+
+
+def first_arguments(function: str) -> dict[str, set[str]]:
+    """Return, by file and line, what the package passes first to one of its own functions."""
+    found = {}
+    for each in tool.read_project(ROOT / "sql").functions:
+        for query in each.body.queries:
+            for called in query.of(ast.FuncCall):
+                if tool.qualified(called.funcname) == ("ticketing_internal", function):
+                    place = f"{each.file.path.name}:{each.file.line(query.at(called))}"
+                    found[place] = Scope(query, each.statement.sql).texts(called.args[0])
+    return found
+
+
+def listed(db: Connection, column: LiteralString, function: LiteralString) -> set[str]:
+    """Return what is in one of the two lists of the package."""
+    query = sql.SQL("SELECT {} FROM {}()").format(
+        sql.Identifier(column), sql.Identifier("ticketing_internal", function)
+    )
+    return {value for (value,) in db.execute(query)}
+
+
+def test_the_functions_give_every_code_that_is_listed_and_no_other(db: Connection) -> None:
+    given = first_arguments("issue")
+    assert [place for place, codes in given.items() if not codes] == []
+    assert set().union(*given.values()) == listed(db, "code", "issue_codes")
+
+
+def test_the_functions_raise_every_sqlstate_that_is_listed_and_no_other(db: Connection) -> None:
+    raised = first_arguments("refuse")
+    assert [place for place, sqlstates in raised.items() if not sqlstates] == []
+    of_codes = listed(db, "sqlstate", "issue_codes")  # each raised above
+    assert set().union(*raised.values()) == of_codes
+    assert listed(db, "sqlstate", "error_outcomes") == of_codes
