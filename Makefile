@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test lint format docs clean
+.PHONY: help demo psql test soak lint format docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ psql: $(VENV)/.demo ## Look at the demo's database
 
 test: $(VENV)/.dev ## Run the tests, each worker on a PostgreSQL of its own
 	$(BIN)/pytest -n auto $(ARGS)
+
+soak: $(VENV)/.dev ## Let many sessions fight for places: make soak ARGS="--seed 7 --seconds 300"
+	$(BIN)/python -m tests.concurrency.histories $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and SQL
 	$(BIN)/ruff check

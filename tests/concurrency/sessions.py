@@ -1,0 +1,389 @@
+"""Sessions that call side by side, and the small catalogue that they crowd into.
+
+The catalogue is made for contention: few places, and every ticket takes several of them.
+"""
+
+import json
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeAlias
+from uuid import UUID
+
+import psycopg
+from psycopg import IsolationLevel, sql
+from psycopg.types.json import Jsonb
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Document: TypeAlias = dict[str, Any]
+Connect: TypeAlias = Callable[..., Connection]
+
+PATIENCE = 20.0
+"""Seconds after which something that should have happened counts as not happening."""
+
+
+def uid(number: int) -> str:
+    """Return an id that sorts like its number, as pools are locked in the order of their ids."""
+    return str(UUID(int=number))
+
+
+ORGANISATION, FUNCTION, OWNER = uid(1), uid(2), uid(3)
+
+# Types' pools come before those of events, these before shared ones.
+SEAT, STAND, WALK, BOAT = uid(0x11), uid(0x12), uid(0x13), uid(0x14)
+DAY, FAMILY = uid(0x21), uid(0x22)
+HALL, GARDEN = uid(0x31), uid(0x32)
+SHARED = uid(0x41)
+
+EVENTS: Mapping[str, str] = {SEAT: HALL, STAND: HALL, WALK: GARDEN, BOAT: GARDEN}
+PRICES: Mapping[str, str] = {
+    SEAT: "20.00",
+    STAND: "10.00",
+    WALK: "0.00",
+    BOAT: "35.50",
+    DAY: "18.00",
+    FAMILY: "50.00",
+}
+CONTENTS: Mapping[str, Mapping[str, int]] = {
+    DAY: {SEAT: 1, WALK: 1},
+    FAMILY: {STAND: 2, BOAT: 1},
+}
+
+
+def catalogue(
+    capacities: Mapping[str, int] | None = None,
+    *,
+    shared: Iterable[str] = (),
+    slug: str = "hot-function",
+    function: int = 0,
+) -> Document:
+    """Return the document of the hot catalogue.
+
+    Args:
+        capacities: Places by the id of an event, ticket type, package or SHARED; the others are
+            unlimited.
+        shared: The ticket types and packages that take places in the shared pool, which is there
+            when SHARED has a capacity.
+        slug: The slug of the function.
+        function: 0 for FUNCTION; another number for a further function, whose ids are those of
+            the first and so many times 2**64.
+
+    Returns:
+        A p_catalogue.
+    """
+    places = capacities or {}
+    members = set(shared)
+    document = {
+        "organisation": {"organisation_id": ORGANISATION, "slug": "hot", "name": "Hot"},
+        "function": {
+            "function_id": FUNCTION,
+            "slug": slug,
+            "name": "Hot function",
+            "currency": "AUD",
+            "status": "published",
+            "selection_mode": "mixed",
+        },
+        "events": [
+            {"event_id": event, "slug": name, "title": name, "capacity": places.get(event)}
+            for event, name in ((HALL, "hall"), (GARDEN, "garden"))
+        ],
+        "ticket_types": [
+            {
+                "ticket_type_id": ticket_type,
+                "event_id": EVENTS[ticket_type],
+                "name": name,
+                "price": PRICES[ticket_type],
+                "capacity": places.get(ticket_type),
+            }
+            for ticket_type, name in (
+                (SEAT, "Seat"),
+                (STAND, "Stand"),
+                (WALK, "Walk"),
+                (BOAT, "Boat"),
+            )
+        ],
+        "packages": [
+            {
+                "package_id": package,
+                "name": name,
+                "price": PRICES[package],
+                "capacity": places.get(package),
+                "items": [
+                    {"ticket_type_id": ticket_type, "quantity": quantity}
+                    for ticket_type, quantity in CONTENTS[package].items()
+                ],
+            }
+            for package, name in ((DAY, "Day"), (FAMILY, "Family"))
+        ],
+        "pools": [
+            {
+                "capacity_pool_id": SHARED,
+                "name": "Shared",
+                "capacity": places[SHARED],
+                "ticket_type_ids": sorted(members & set(EVENTS)),
+                "package_ids": sorted(members & set(CONTENTS)),
+            }
+        ]
+        if SHARED in places
+        else [],
+    }
+    return _moved(document, function)
+
+
+def _moved(document: Document, function: int) -> Document:
+    """Give every id but the organisation's the function's number in its upper half."""
+    text = json.dumps(document)
+    for name in (FUNCTION, *EVENTS, *CONTENTS, HALL, GARDEN, SHARED):
+        text = text.replace(name, uid((function << 64) + UUID(name).int))
+    moved: Document = json.loads(text)
+    return moved
+
+
+def selection(**chosen: int) -> Document:
+    """Return a selected_tickets of so many of each, by lower-case name (seat, day and so on)."""
+    named = {"day": DAY, "family": FAMILY, "seat": SEAT, "stand": STAND, "walk": WALK, "boat": BOAT}
+    by_id = {named[name]: quantity for name, quantity in chosen.items()}
+    return {
+        "packages": [
+            {"packageId": package, "quantity": quantity}
+            for package, quantity in by_id.items()
+            if package in CONTENTS
+        ],
+        "individualTickets": [
+            {"ticketId": ticket_type, "quantity": quantity}
+            for ticket_type, quantity in by_id.items()
+            if ticket_type in EVENTS
+        ],
+    }
+
+
+def attendee_of(registration: str, number: int = 0) -> str:
+    """Return the client's id of an attendee of a registration."""
+    return uid(UUID(registration).int + ((number + 1) << 120))
+
+
+def ticket_arguments(registration: str, chosen: Mapping[int, Document]) -> dict[str, object]:
+    """Return p_tickets and p_attendee_updates for selections by the number of the attendee."""
+    return {
+        "p_tickets": [
+            {
+                "attendee_id": attendee_of(registration, number),
+                "event_id": EVENTS[ticket_type],
+                "ticket_type_id": ticket_type,
+            }
+            | ({"package_id": package} if package else {})
+            for number, one in chosen.items()
+            for package, ticket_type, quantity in _tickets_in(one)
+            for _ in range(quantity)
+        ],
+        "p_attendee_updates": [
+            {"attendee_id": attendee_of(registration, number), "selected_tickets": one}
+            for number, one in chosen.items()
+        ],
+    }
+
+
+def _tickets_in(chosen: Document) -> Iterable[tuple[str | None, str, int]]:
+    for line in chosen["packages"]:
+        for ticket_type, quantity in CONTENTS[line["packageId"]].items():
+            yield line["packageId"], ticket_type, quantity * line["quantity"]
+    for line in chosen["individualTickets"]:
+        yield None, line["ticketId"], line["quantity"]
+
+
+def booking(registration: str, *, attendees: int = 1, owner: str = OWNER) -> Document:
+    """Return the registration data of a booking that can be paid."""
+    people = [
+        {
+            "attendeeId": attendee_of(registration, number),
+            "attendeeType": "guest",
+            "isPrimary": number == 0,
+            "firstName": "Guest",
+            "lastName": str(number),
+        }
+        for number in range(attendees)
+    ]
+    return {
+        "registrationId": registration,
+        "registrationType": "individuals",
+        "functionId": FUNCTION,
+        "authUserId": owner,
+        "primaryAttendee": people[0],
+        "additionalAttendees": people[1:],
+        "billingDetails": {"firstName": "Guest", "emailAddress": "guest@example.org"},
+    }
+
+
+def payment(reference: str, amount: object, currency: str = "AUD") -> Document:
+    """Return a p_payment or p_refund."""
+    return {"reference": reference, "amount": str(amount), "currency": currency}
+
+
+def call(
+    connection: Connection, rpc: LiteralString, *, user: str | None = None, **arguments: object
+) -> Document:
+    """Call an RPC in the transaction that is running, or in one of its own.
+
+    Args:
+        connection: The superuser's.
+        rpc: The name of the function.
+        user: The id of the signed-in user who calls; none for the service.
+        **arguments: Its arguments by name, objects and arrays as Python values.
+
+    Returns:
+        Its answer.
+
+    Raises:
+        psycopg.Error: When it is refused.
+    """
+    statement = sql.SQL("SELECT {}({})").format(
+        sql.Identifier("ticketing", rpc),
+        sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
+            for name in arguments
+        ),
+    )
+    values = {
+        name: Jsonb(value) if isinstance(value, dict | list) else value
+        for name, value in arguments.items()
+    }
+    with connection.transaction():
+        connection.execute(
+            "SELECT set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
+            (
+                ["authenticated", json.dumps({"sub": user})]
+                if user
+                else ["service_role", json.dumps({"role": "service_role"})]
+            ),
+        )
+        row = connection.execute(statement, values).fetchone()
+        connection.execute("SELECT set_config('role', 'none', true)")
+    assert row is not None
+    answer: Document = row[0]
+    return answer
+
+
+def issues_of(error: psycopg.Error) -> list[Document]:
+    """Return the issues that a refusal lists."""
+    issues: list[Document] = json.loads(error.diag.message_detail or '{"issues": []}')["issues"]
+    return issues
+
+
+def buy(connection: Connection, registration: str, *chosen: Document) -> Document:
+    """Book as the service: a selection for each attendee."""
+    tickets = ticket_arguments(registration, dict(enumerate(chosen)))
+    return call(
+        connection,
+        "create_individual_registration_with_tickets",
+        p_registration_data=booking(registration, attendees=len(chosen)),
+        p_tickets=tickets["p_tickets"],
+        p_attendee_updates=tickets["p_attendee_updates"],
+    )
+
+
+def select(connection: Connection, registration: str, *chosen: Document) -> Document:
+    """Persist as the service: a selection for each of the first attendees."""
+    return call(
+        connection,
+        "persist_ticket_selections",
+        p_registration_id=registration,
+        p_selections={attendee_of(registration, number): one for number, one in enumerate(chosen)},
+    )
+
+
+def move_hold_into_the_past(connection: Connection, registration: str) -> None:
+    """Let the hold of an unpaid registration run out, as only a superuser can."""
+    connection.execute(
+        """
+        UPDATE ticketing.registrations SET hold_expires_at = clock_timestamp() - interval '1 minute'
+        WHERE registration_id = %s AND status IN ('draft', 'pending')
+            AND hold_expires_at IS NOT NULL
+        """,
+        [registration],
+    )
+
+
+def problems(connection: Connection) -> list[Any]:
+    """Return what check_integrity finds."""
+    return connection.execute("SELECT * FROM ticketing.check_integrity()").fetchall()
+
+
+def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
+    """Return capacity, reserved and sold of a pool."""
+    row = connection.execute(
+        "SELECT capacity, reserved, sold FROM ticketing.capacity_pools WHERE capacity_pool_id = %s",
+        [pool_id],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+class Rival:
+    """A session with a thread of its own, so that it can wait for a lock while the test goes on."""
+
+    def __init__(self, connect: Connect, threads: ThreadPoolExecutor) -> None:
+        """Connect.
+
+        Args:
+            connect: The fixture of that name.
+            threads: Where to run.
+        """
+        self.connection: Connection = connect(autocommit=True)
+        self._threads = threads
+        self._pid = self.connection.info.backend_pid
+        self._watcher: Connection = connect(autocommit=True)
+
+    def at(self, isolation: IsolationLevel) -> "Rival":
+        """Call at another isolation level from now on."""
+        self.connection.isolation_level = isolation
+        return self
+
+    def start(
+        self, action: Callable[..., Document], *arguments: object, **named: object
+    ) -> Future[Document]:
+        """Start a call over this session's connection."""
+        return self._threads.submit(action, self.connection, *arguments, **named)
+
+    def start_waiting(
+        self, action: Callable[..., Document], *arguments: object, **named: object
+    ) -> Future[Document]:
+        """Start a call, and return once it waits for somebody's lock.
+
+        Raises:
+            AssertionError: When it does not wait.
+        """
+        future = self.start(action, *arguments, **named)
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_waiting():
+            assert not future.done(), f"went ahead instead of waiting: {outcome(future)}"
+            assert time.monotonic() < deadline, "neither waits nor ends"
+        return future
+
+    def _is_waiting(self) -> bool:
+        row = self._watcher.execute(
+            "SELECT cardinality(pg_blocking_pids(%s)) > 0", [self._pid]
+        ).fetchone()
+        return row is not None and row[0] is True
+
+
+@contextmanager
+def rivals(connect: Connect, number: int) -> Generator[list[Rival]]:
+    """Yield so many rivals; afterwards none of their calls is running any more."""
+    with ThreadPoolExecutor(number) as threads:
+        opened = [Rival(connect, threads) for _ in range(number)]
+        try:
+            yield opened
+        except BaseException:
+            # or the pool would wait for ever for calls that wait for a lock of the failed test
+            for rival in opened:
+                rival.connection.cancel_safe()
+            raise
+
+
+def outcome(future: Future[Document]) -> Document | str:
+    """Return the answer of a call, or the SQLSTATE of its refusal."""
+    try:
+        return future.result(PATIENCE)
+    except psycopg.Error as error:
+        return error.sqlstate or str(error)

@@ -1,0 +1,77 @@
+"""The server is killed in the middle of a load; what it had acknowledged is there afterwards."""
+
+import logging
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ticketing_client.embedded import Server, run_server
+from ticketing_client.migrate import migrate
+
+from .histories import History
+from .sessions import problems
+
+ENOUGH = 150
+"""After how many acknowledged calls the server is killed."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that the server's user can reach."""
+    with tempfile.TemporaryDirectory(prefix="ticketing-sql-") as place:
+        Path(place).chmod(0o755)
+        yield Path(place) / "data"
+
+
+def kill(server: Server) -> None:
+    """Kill every process of a server, so that none can do anything any more."""
+    postmaster = int((server.data_dir / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
+    processes = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True, text=True
+    ).stdout
+    children = [
+        int(pid)
+        for pid, parent in (line.split() for line in processes.splitlines())
+        if int(parent) == postmaster
+    ]
+    assert len(children) > 5, "the checkpointer, writers and sessions"
+    for pid in (*children, postmaster):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_what_was_acknowledged_survives_the_servers_death(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "psycopg")  # it warns of every connection lost
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+    with run_server(folder) as server, ThreadPoolExecutor(1) as threads:
+        migrate(server.url())
+        history = History(server.url(), seed)
+        load = threads.submit(history.run, seconds=600)
+        deadline = time.monotonic() + 60
+        while history.ledger.total("success") < ENOUGH:
+            assert time.monotonic() < deadline, "no load"
+            assert not load.done(), load.result()
+            time.sleep(0.01)
+        kill(server)
+        with pytest.raises(psycopg.OperationalError):
+            load.result(60)
+        assert history.ledger.faults == []
+    with run_server(folder) as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            assert problems(connection) == []
+            history.verify(connection, history.ledger.registrations())
+            assert history.ledger.faults == []
+        # and everything goes on: the interrupted round again, the feed from its beginning
+        assert history.run(seconds=0) == []

@@ -1,0 +1,124 @@
+"""The tests of this folder can fail: without a safeguard, the one that is named goes red."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from . import test_races as races
+from .sessions import Connect, Connection
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A safeguard taken away.
+
+    Attributes:
+        function: The function that has it.
+        text: What stands there.
+        instead: What stands there without it.
+        test: The test that goes red, called with `connect` and `hand`.
+        also: A statement to run as well.
+    """
+
+    function: str
+    text: str
+    instead: str
+    test: Callable[[Connect, Connection], None]
+    also: LiteralString = ""
+
+
+GUARD = """
+        AND (
+            demand.reserved + demand.sold <= 0
+            OR pool.reserved + pool.sold + demand.reserved + demand.sold <= pool.capacity
+        )"""
+
+ORDERED_LOCK = """
+    PERFORM pool.capacity_pool_id
+    FROM ticketing.capacity_pools AS pool
+    WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
+    ORDER BY pool.capacity_pool_id
+    FOR NO KEY UPDATE;
+"""
+
+WITHOUT_CHECK: LiteralString = """
+ALTER TABLE ticketing.capacity_pools DROP CONSTRAINT capacity_pools_not_oversold
+"""
+
+
+def order_of_pools(connect: Connect, hand: Connection) -> None:
+    """Run the test of the lock order in both of its forms."""
+    races.test_who_waits_for_a_pool_holds_none_that_comes_later(
+        connect, hand, stored_in_order=False
+    )
+
+
+MUTATIONS = {
+    "the guard in take_places and the CHECK behind it": Mutation(
+        "ticketing_internal.take_places",
+        GUARD,
+        "",
+        races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
+        WITHOUT_CHECK,
+    ),
+    "the guard in take_places, with the CHECK": Mutation(
+        "ticketing_internal.take_places",
+        GUARD,
+        "",
+        races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
+    ),
+    "the lock of the pools before their update": Mutation(
+        "ticketing_internal.take_places", ORDERED_LOCK, "", order_of_pools
+    ),
+    "the order of that lock": Mutation(
+        "ticketing_internal.take_places",
+        "ORDER BY pool.capacity_pool_id",
+        "ORDER BY pool.capacity_pool_id DESC",
+        order_of_pools,
+    ),
+    "the snapshot rule of the feed": Mutation(
+        "ticketing.get_ticket_changes",
+        "OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())",
+        "OR TRUE",
+        races.test_the_feed_waits_for_a_slower_transaction_and_skips_nothing,
+    ),
+    "the shared lock of the catalogue": Mutation(
+        "ticketing_internal.lock_catalogue",
+        "PERFORM pg_advisory_xact_lock_shared(v_key);",
+        "NULL;",
+        races.test_a_type_enters_a_pool_only_after_those_who_are_buying_it,
+    ),
+    "SKIP LOCKED": Mutation(
+        "ticketing_internal.expire_overdue",
+        "FOR NO KEY UPDATE SKIP LOCKED",
+        "FOR NO KEY UPDATE",
+        races.test_a_buyer_never_waits_for_somebody_elses_overdue_registration,
+    ),
+    "the lock of the registration": Mutation(
+        "ticketing_internal.lock_registration",
+        "FOR NO KEY UPDATE;",
+        ";",
+        races.test_of_two_payments_with_different_references_one_is_recorded,
+    ),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_a_missing_safeguard_is_noticed(connect: Connect, mutation: Mutation) -> None:
+    hand = connect(autocommit=True)
+    row = hand.execute("SELECT pg_get_functiondef(%s::regproc)", [mutation.function]).fetchone()
+    assert row is not None
+    definition: str = row[0]
+    assert definition.count(mutation.text) == 1, "the safeguard has moved: name it anew"
+    hand.execute(definition.replace(mutation.text, mutation.instead).encode())
+    hand.execute(mutation.also or "SELECT")
+    with pytest.raises((AssertionError, psycopg.Error)):
+        mutation.test(connect, hand)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_with_the_safeguard_the_same_test_passes(connect: Connect, mutation: Mutation) -> None:
+    mutation.test(connect, connect(autocommit=True))

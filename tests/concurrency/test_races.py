@@ -1,0 +1,483 @@
+"""Races, each decided by hand: one session holds its locks until the rival is seen waiting."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel
+
+from .sessions import (
+    BOAT,
+    HALL,
+    PATIENCE,
+    SEAT,
+    SHARED,
+    STAND,
+    WALK,
+    Connect,
+    Connection,
+    Document,
+    buy,
+    call,
+    catalogue,
+    issues_of,
+    move_hold_into_the_past,
+    outcome,
+    payment,
+    pool,
+    problems,
+    rivals,
+    select,
+    selection,
+    uid,
+)
+
+FIRST, SECOND = uid(0xA1), uid(0xA2)
+SNAPSHOTS = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
+
+
+def offer(connection: Connection, **capacities: int) -> None:
+    """Import the hot catalogue with these capacities, by lower-case name."""
+    named = {"hall": HALL, "seat": SEAT, "stand": STAND, "boat": BOAT}
+    call(
+        connection,
+        "import_catalogue",
+        p_catalogue=catalogue({named[name]: places for name, places in capacities.items()}),
+    )
+
+
+def pay(connection: Connection, registration: str, reference: str, amount: str) -> Document:
+    return call(
+        connection,
+        "complete_registration_payment",
+        p_registration_id=registration,
+        p_payment=payment(reference, amount),
+    )
+
+
+def refund(connection: Connection, registration: str, reference: str, amount: str) -> Document:
+    return call(
+        connection,
+        "record_refund",
+        p_registration_id=registration,
+        p_refund=payment(reference, amount),
+    )
+
+
+def cancel(connection: Connection, registration: str) -> Document:
+    return call(connection, "cancel_registration", p_registration_id=registration)
+
+
+def cut(connection: Connection, document: Document) -> Document:
+    return call(connection, "import_catalogue", p_catalogue=document)
+
+
+def payments(connection: Connection) -> list[tuple[str, str]]:
+    """Return the reference and the kind of every payment."""
+    return connection.execute(
+        "SELECT reference, kind FROM ticketing.payments ORDER BY created_at"
+    ).fetchall()
+
+
+@pytest.fixture
+def hand(connect: Connect) -> Iterator[Connection]:
+    """The session that is ahead: it commits when the test says so."""
+    connection = connect(autocommit=True)
+    yield connection
+    assert problems(connection) == []
+
+
+# --- pay against expire
+
+
+def test_a_payment_waits_for_an_expiry_and_retakes_the_place(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    move_hold_into_the_past(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            assert call(hand, "release_expired_holds")["released"] == 1
+            paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
+        assert paid.result(PATIENCE)["status"] == "completed"
+    assert pool(hand, SEAT) == (1, 0, 1)
+
+
+def test_a_payment_whose_place_went_to_another_is_refused_and_not_recorded(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    move_hold_into_the_past(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, SECOND, selection(seat=1))
+            paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
+        assert outcome(paid) == "TK005"
+    assert payments(hand) == []
+    assert pool(hand, SEAT) == (1, 1, 0)
+
+
+def test_a_payment_under_way_keeps_the_place_of_an_overdue_hold(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    move_hold_into_the_past(hand, FIRST)
+    with rivals(connect, 2) as (releaser, buyer):
+        with hand.transaction():
+            pay(hand, FIRST, "p1", "20.00")
+            released = releaser.start(call, "release_expired_holds").result(PATIENCE)
+            assert released["released"] == 0
+            bought = buyer.start_waiting(buy, SECOND, selection(seat=1))
+        assert outcome(bought) == "TK005"
+    assert pool(hand, SEAT) == (1, 0, 1)
+
+
+# --- cancel, persist, pay
+
+
+def test_a_persist_that_meets_a_cancellation_changes_nothing(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            cancel(hand, FIRST)
+            persisted = rival.start_waiting(select, FIRST, selection(seat=2))
+        assert outcome(persisted) == "TK003"
+    assert pool(hand, SEAT) == (2, 0, 0)
+
+
+def test_a_cancellation_that_meets_a_persist_cancels_what_it_stored(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            select(hand, FIRST, selection(seat=2))
+            cancelled = rival.start_waiting(cancel, FIRST)
+        assert cancelled.result(PATIENCE)["tickets_cancelled"] == 2
+    assert pool(hand, SEAT) == (2, 0, 0)
+
+
+def test_nobody_pays_for_what_is_being_changed(connect: Connect, hand: Connection) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            select(hand, FIRST, selection(boat=1))
+            paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
+        assert outcome(paid) == "TK007"
+    assert payments(hand) == []
+
+
+# --- payments and refunds twice
+
+
+def test_of_two_payments_with_different_references_one_is_recorded(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            pay(hand, FIRST, "p1", "20.00")
+            paid = rival.start_waiting(pay, FIRST, "p2", "20.00")
+        assert outcome(paid) == "TK007"
+    assert payments(hand) == [("p1", "payment")]
+    assert pool(hand, SEAT) == (1, 0, 1)
+
+
+def test_the_same_payment_twice_at_once_is_one_payment_with_one_answer(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            answer = pay(hand, FIRST, "p1", "20.00")
+            paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
+        assert outcome(paid) == answer
+    assert payments(hand) == [("p1", "payment")]
+    assert pool(hand, SEAT) == (1, 0, 1)
+
+
+def test_one_reference_pays_for_one_registration(connect: Connect, hand: Connection) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    buy(hand, SECOND, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            pay(hand, FIRST, "p1", "20.00")
+            paid = rival.start_waiting(pay, SECOND, "p1", "20.00")
+        assert outcome(paid) == "TK007"
+    assert payments(hand) == [("p1", "payment")]
+
+
+@pytest.mark.parametrize("reference", ["r1", "r2"])
+def test_money_is_given_back_once(connect: Connect, hand: Connection, reference: str) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    pay(hand, FIRST, "p1", "20.00")
+    cancel(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            answer = refund(hand, FIRST, "r1", "20.00")
+            again = rival.start_waiting(refund, FIRST, reference, "20.00")
+        assert outcome(again) == (answer if reference == "r1" else "TK007")
+    assert payments(hand) == [("p1", "payment"), ("r1", "refund")]
+
+
+# --- capacity and pools
+
+
+def test_a_buyer_who_meets_a_capacity_cut_is_refused(connect: Connect, hand: Connection) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    buy(hand, SECOND, selection())
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            cut(hand, catalogue({SEAT: 1}))
+            bought = rival.start_waiting(select, SECOND, selection(seat=1))
+        assert outcome(bought) == "TK005"
+    assert pool(hand, SEAT) == (1, 1, 0)
+
+
+def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, SECOND, selection(seat=1))
+            imported = rival.start_waiting(cut, catalogue({SEAT: 1}))
+        with pytest.raises(psycopg.Error) as refusal:
+            imported.result(PATIENCE)
+    assert refusal.value.sqlstate == "TK004"
+    (issue,) = issues_of(refusal.value)
+    assert (issue["code"], issue["expected"], issue["actual"]) == ("capacity_below_use", 2, 1)
+    assert pool(hand, SEAT) == (2, 2, 0)
+
+
+def is_free(connection: Connection, pool_id: str) -> bool:
+    """Tell whether nobody has locked a pool."""
+    return (
+        connection.execute(
+            "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
+            "FOR UPDATE SKIP LOCKED",
+            [pool_id],
+        ).rowcount
+        == 1
+    )
+
+
+@pytest.mark.parametrize("stored_in_order", [True, False])
+def test_who_waits_for_a_pool_holds_none_that_comes_later(
+    connect: Connect, hand: Connection, *, stored_in_order: bool
+) -> None:
+    order = (SEAT, STAND, BOAT, HALL)
+    for pool_id in order if stored_in_order else order[::-1]:
+        places = {known: 5 for known in order if order.index(known) >= order.index(pool_id)}
+        if stored_in_order:
+            places = {known: 5 for known in order if order.index(known) <= order.index(pool_id)}
+        cut(hand, catalogue(places))
+    looking = connect(autocommit=True)
+    with rivals(connect, 2) as (one, other):
+        for rival in (one, other):
+            # as the planner might one day: visit the pools as they lie in the table
+            for setting in ("indexscan", "bitmapscan", "hashjoin", "mergejoin"):
+                rival.connection.execute(
+                    "SELECT set_config(%s, 'off', false)", [f"enable_{setting}"]
+                )
+            rival.connection.execute("SET random_page_cost = 10000")
+        with hand.transaction():
+            hand.execute(
+                "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s FOR UPDATE",
+                [SEAT],
+            )
+            first = one.start_waiting(buy, FIRST, selection(seat=1), selection(stand=1, boat=1))
+            second = other.start_waiting(buy, SECOND, selection(boat=1, stand=1), selection(seat=1))
+            assert [is_free(looking, pool_id) for pool_id in order[1:]] == [True, True, True]
+        assert first.result(PATIENCE)["success"]
+        assert second.result(PATIENCE)["success"]
+    assert pool(hand, HALL) == (5, 4, 0)
+
+
+def test_a_refusal_after_a_lost_race_names_only_what_is_short(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1, boat=1)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, FIRST, selection(boat=1))
+            bought = rival.start_waiting(buy, SECOND, selection(seat=1, boat=1))
+        with pytest.raises(psycopg.Error) as refusal:
+            bought.result(PATIENCE)
+    assert refusal.value.sqlstate == "TK005"
+    assert [
+        (issue["ticket_type_id"], issue["requested"], issue["available"])
+        for issue in issues_of(refusal.value)
+    ] == [(BOAT, 1, 0)]
+
+
+def test_a_buyer_never_waits_for_somebody_elses_overdue_registration(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    move_hold_into_the_past(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        rival.connection.execute("SET lock_timeout = '2s'")
+        with hand.transaction():
+            select(hand, FIRST, selection(seat=1))  # its owner is back
+            assert outcome(rival.start(buy, SECOND, selection(seat=1))) == "40001"
+        assert outcome(rival.start(buy, SECOND, selection(seat=1))) == "TK005"
+    assert pool(hand, SEAT) == (1, 1, 0)
+
+
+def test_a_type_enters_a_pool_only_after_those_who_are_buying_it(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection())
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            select(hand, FIRST, selection(walk=1))
+            imported = rival.start_waiting(cut, catalogue({SHARED: 5}, shared=[WALK]))
+        assert imported.result(PATIENCE)["capacity_pools"] == 1
+    assert pool(hand, SHARED) == (5, 1, 0)
+
+
+def test_a_buyer_takes_places_in_the_pools_that_his_type_is_being_given(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            cut(hand, catalogue({SHARED: 5}, shared=[WALK]))
+            persisted = rival.start_waiting(select, FIRST, selection(walk=1))
+        assert persisted.result(PATIENCE)["tickets_created"] == 1
+    assert pool(hand, SHARED) == (5, 1, 0)
+
+
+@pytest.mark.parametrize("isolation", SNAPSHOTS)
+def test_an_import_that_cannot_see_a_purchase_does_not_miscount_it(
+    connect: Connect, hand: Connection, isolation: IsolationLevel
+) -> None:
+    offer(hand)
+    importer = connect(autocommit=True)
+    importer.isolation_level = isolation
+    document = catalogue({SHARED: 5}, shared=[WALK])
+    try:
+        with importer.transaction():
+            importer.execute("SELECT count(*) FROM ticketing.tickets")
+            buy(hand, FIRST, selection(walk=1))
+            cut(importer, document)
+    except psycopg.errors.SerializationFailure:
+        cut(importer, document)
+    assert pool(hand, SHARED) == (5, 1, 0)
+
+
+@pytest.mark.parametrize("slug", ["hot-function", "renamed"])
+def test_creating_and_restructuring_do_not_deadlock(
+    connect: Connect, hand: Connection, slug: str
+) -> None:
+    offer(hand, seat=5)
+    with rivals(connect, 2) as (importer, creator):
+        with hand.transaction():
+            hand.execute("SELECT FROM ticketing.organisations FOR UPDATE")
+            imported = importer.start_waiting(cut, catalogue({SHARED: 5}, shared=[SEAT], slug=slug))
+            created = creator.start_waiting(buy, FIRST, selection(seat=1))
+        assert imported.result(PATIENCE)["success"]
+        assert created.result(PATIENCE)["success"]
+
+
+def test_the_first_writers_after_a_start_do_not_deadlock(
+    connect: Connect, hand: Connection
+) -> None:
+    cut(hand, catalogue({WALK: 5, SEAT: 5}))
+    buy(hand, FIRST, selection(walk=1))
+    move_hold_into_the_past(hand, FIRST)
+    call(hand, "release_expired_holds")
+    # as if the server had just been started
+    hand.execute("UPDATE ticketing_internal.feed_epoch SET server_started_at = 'epoch'")
+    with rivals(connect, 2) as (payer, buyer):
+        with hand.transaction():
+            hand.execute(
+                "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s FOR UPDATE",
+                [SEAT],
+            )
+            bought = buyer.start_waiting(buy, SECOND, selection(seat=1), selection(walk=1))
+            started = payer.start_waiting(
+                lambda connection: call(connection, "start_payment", p_registration_id=FIRST)
+            )
+        assert bought.result(PATIENCE)["success"]
+        assert started.result(PATIENCE)["status"] == "completed"
+
+
+# --- isolation
+
+
+@pytest.mark.parametrize("isolation", SNAPSHOTS)
+def test_the_last_place_under_a_snapshot_is_sold_once(
+    connect: Connect, hand: Connection, isolation: IsolationLevel
+) -> None:
+    offer(hand, seat=1)
+    with rivals(connect, 1) as (rival,):
+        rival.at(isolation)
+        with hand.transaction():
+            buy(hand, FIRST, selection(seat=1))
+            bought = rival.start_waiting(buy, SECOND, selection(seat=1))
+        assert outcome(bought) == "40001"
+        assert outcome(rival.start(buy, SECOND, selection(seat=1))) == "TK005"
+    assert pool(hand, SEAT) == (1, 1, 0)
+
+
+# --- the feed
+
+
+def test_the_feed_waits_for_a_slower_transaction_and_skips_nothing(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    reader = connect(autocommit=True)
+    seen: list[str] = []
+    cursor: str | None = None
+
+    def read() -> None:
+        nonlocal cursor
+        answer = call(reader, "get_ticket_changes", p_after=cursor, p_limit=1)
+        while answer["changes"]:
+            seen.extend(change["registration_id"] for change in answer["changes"])
+            cursor = answer["cursor"]
+            answer = call(reader, "get_ticket_changes", p_after=cursor, p_limit=1)
+
+    slow = connect(autocommit=True)
+    before, between, after = uid(0xB1), uid(0xB2), uid(0xB3)
+    buy(hand, before, selection(walk=1))
+    read()
+    assert seen == [before]
+    with slow.transaction():
+        buy(slow, between, selection(walk=1))
+        buy(hand, after, selection(walk=1))
+        read()
+        assert seen == [before]
+    read()
+    assert seen == [before, between, after]
+
+
+def test_a_booking_made_twice_at_once_is_one(connect: Connect, hand: Connection) -> None:
+    offer(hand, seat=5)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            answer = buy(hand, FIRST, selection(seat=1))
+            again = rival.start_waiting(buy, FIRST, selection(seat=1))
+        second = again.result(PATIENCE)
+        assert (second["revision"], second["tickets"]) == (answer["revision"], answer["tickets"])
+    assert pool(hand, SEAT) == (5, 1, 0)

@@ -1,0 +1,134 @@
+"""The sell-out: many more buyers than places, all at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psycopg
+
+from .sessions import (
+    BOAT,
+    DAY,
+    SEAT,
+    SHARED,
+    STAND,
+    WALK,
+    Connect,
+    Connection,
+    Document,
+    buy,
+    call,
+    catalogue,
+    issues_of,
+    move_hold_into_the_past,
+    pool,
+    problems,
+    selection,
+    uid,
+)
+
+BUYERS = 100
+PLACES = 60
+
+WANTED = (selection(seat=1), selection(stand=1), selection(boat=1), selection(day=1))
+"""What buyers want: one of three ticket types, or a package with one of them."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a buyer met with.
+
+    Attributes:
+        number: Which buyer.
+        answer: The answer, when he was served.
+        sqlstate: That of his refusal, when he was refused.
+        issues: The issues of that refusal.
+        taken: How many places had been taken for good before he was refused.
+    """
+
+    number: int
+    answer: Document | None = None
+    sqlstate: str | None = None
+    issues: tuple[Document, ...] = ()
+    taken: int = PLACES
+
+
+def sell_out(connect: Connect, *, overdue: int) -> tuple[Connection, list[Attempt]]:
+    """Let all buyers ask at once for one place each.
+
+    Args:
+        connect: The fixture of that name.
+        overdue: How many of the places are held by registrations whose hold has run out.
+
+    Returns:
+        A connection, and what everybody met with.
+    """
+    till = connect(autocommit=True)
+    shared = [SEAT, STAND, BOAT]
+    call(till, "import_catalogue", p_catalogue=catalogue({SHARED: PLACES}, shared=shared))
+    for number in range(overdue):
+        late = uid(0xB000 + number)
+        buy(till, late, WANTED[number % len(WANTED)])
+        move_hold_into_the_past(till, late)
+    connections = [connect(autocommit=True) for _ in range(BUYERS)]
+    start = threading.Barrier(BUYERS)
+
+    def attempt(number: int) -> Attempt:
+        connection = connections[number]
+        start.wait()
+        while True:
+            try:
+                answer = buy(connection, uid(0xA000 + number), WANTED[number % len(WANTED)])
+                return Attempt(number, answer)
+            except psycopg.errors.SerializationFailure:
+                continue  # places are changing hands: as the answer says, once more
+            except psycopg.Error as error:
+                _, reserved, sold = pool(connection, SHARED)
+                return Attempt(
+                    number, None, error.sqlstate, tuple(issues_of(error)), reserved + sold
+                )
+
+    with ThreadPoolExecutor(BUYERS) as threads:
+        return till, list(threads.map(attempt, range(BUYERS)))
+
+
+def check(connection: Connection, attempts: list[Attempt]) -> None:
+    """Every place is sold, once, and whoever was refused was told the truth."""
+    served = [attempt for attempt in attempts if attempt.answer is not None]
+    refused = [attempt for attempt in attempts if attempt.answer is None]
+    assert (len(served), len(refused)) == (PLACES, BUYERS - PLACES)
+    assert pool(connection, SHARED) == (PLACES, PLACES, 0)
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE ticket_type_id <> %s) FROM ticketing.tickets AS ticket "
+        "JOIN ticketing.registrations USING (function_id, registration_id) "
+        "WHERE registrations.status = 'draft'",
+        [WALK],
+    ).fetchone()
+    assert row == (PLACES,)
+    for attempt in refused:
+        # nobody frees a place here, so a refusal is right when they all were gone just after it,
+        # and only then: this buyer wanted one
+        assert (attempt.sqlstate, attempt.taken) == ("TK005", PLACES)
+        # he is told of his ticket type, also where it is the package's, that none is left
+        wanted = (SEAT, STAND, BOAT, SEAT)[attempt.number % len(WANTED)]
+        assert [
+            (issue["code"], issue["ticket_type_id"], issue["requested"], issue["available"])
+            for issue in attempt.issues
+        ] == [("sold_out", wanted, 1, 0)]
+    assert problems(connection) == []
+
+
+def test_sixty_places_for_a_hundred_buyers_go_to_sixty_of_them(connect_crowd: Connect) -> None:
+    check(*sell_out(connect_crowd, overdue=0))
+
+
+def test_places_of_overdue_holds_are_sold_in_a_sell_out(connect_crowd: Connect) -> None:
+    check(*sell_out(connect_crowd, overdue=PLACES))
+
+
+def test_a_package_counts_what_is_in_it(connect_crowd: Connect) -> None:
+    till = connect_crowd(autocommit=True)
+    document = catalogue({SHARED: 3, DAY: 5}, shared=[SEAT, WALK])
+    call(till, "import_catalogue", p_catalogue=document)
+    buy(till, uid(0xA000), selection(day=1))
+    assert (pool(till, SHARED), pool(till, DAY)) == ((3, 2, 0), (5, 1, 0))
