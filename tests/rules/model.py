@@ -1,0 +1,409 @@
+"""What the database should do, said once more in plain Python: the model of test_state_machine.
+
+It is written from the contract and shares nothing with the SQL. Where that keeps counters and takes
+differences, this counts everything anew, each time. What is on sale goes by names.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+Outcome: TypeAlias = str | None
+"""The SQLSTATE of a refusal; None for a success."""
+
+EVENTS = {"show": ("seat", "standing"), "party": ("dinner", "drink")}
+"""The ticket types of each event."""
+
+PACKAGES: Mapping[str, Mapping[str, int]] = {
+    "weekend": {"seat": 1, "dinner": 1},
+    "pair": {"standing": 2, "drink": 1},
+}
+"""The contents of each package."""
+
+OFFERS = ("seat", "standing", "dinner", "drink", *PACKAGES)
+
+POOLS: Mapping[str, tuple[str, ...]] = {
+    "show": ("seat", "standing"),
+    "seat": ("seat",),
+    "weekend": ("weekend",),
+    # shared, and a pair takes places in it both for its tickets and for itself
+    "hall": ("standing", "dinner", "drink", "pair"),
+}
+"""What takes a place in each pool."""
+
+CAPACITIES: Mapping[str, int | None] = {"show": 5, "seat": 3, "weekend": 2, "hall": 7}
+
+PRICES = {
+    "seat": Decimal("10.00"),
+    "standing": Decimal("5.50"),
+    "dinner": Decimal("30.00"),
+    "drink": Decimal("0.00"),
+    "weekend": Decimal("33.33"),
+    "pair": Decimal("9.99"),
+}
+
+MIN_PER_ATTENDEE = {"standing": 2}
+MAX_PER_ATTENDEE = {"seat": 2, "pair": 1}
+MAX_PER_REGISTRATION = {"dinner": 3}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One ticket or package that somebody holds.
+
+    Attributes:
+        price: What it costs him.
+        terms: The prices that this was made of; other prices, another ticket.
+    """
+
+    price: Decimal
+    terms: tuple[Decimal, ...]
+
+
+Held: TypeAlias = dict[str, tuple[Unit, ...]]
+"""What one attendee holds, by offer, the oldest first."""
+
+Wanted: TypeAlias = Mapping[UUID, Mapping[str, int]]
+"""How many of each offer attendees should hold; those not in it keep what they have."""
+
+
+def contents(offer: str) -> Mapping[str, int]:
+    """Return the tickets in one of an offer."""
+    return PACKAGES.get(offer, {offer: 1})
+
+
+def places_of(offer: str) -> Counter[str]:
+    """Return how many places one of an offer takes in each pool."""
+    taking = Counter(contents(offer)) + Counter([offer] if offer in PACKAGES else [])
+    return Counter(
+        {
+            pool: sum(taking[member] for member in members)
+            for pool, members in POOLS.items()
+            if any(taking[member] for member in members)
+        }
+    )
+
+
+@dataclass
+class Booking:
+    """A registration.
+
+    Attributes:
+        owner: Whose it is.
+        has_contact: Whether it has a booking contact.
+        held: What each attendee holds.
+        status: As it is stored; one that is overdue has not been noticed yet.
+        payment_status: Unpaid, Paid or Refunded.
+        hold: Whether its hold is running or over; None when it holds nothing unpaid.
+        revision: How often it has changed.
+        refunded: The tickets that were refunded.
+    """
+
+    owner: UUID
+    has_contact: bool
+    held: dict[UUID, Held]
+    status: str = "draft"
+    payment_status: str = "Unpaid"
+    hold: Literal["running", "over"] | None = None
+    revision: int = 1
+    refunded: set[UUID] = field(default_factory=set)
+
+    @property
+    def total(self) -> Decimal:
+        """What all of it costs."""
+        return sum((unit.price for unit in self._units()), Decimal(0))
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is in the counters of its pools."""
+        return self.status in {"draft", "pending", "completed"}
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its places are free, although they are still counted."""
+        return self.status in {"draft", "pending"} and self.hold == "over"
+
+    def _units(self) -> Iterator[Unit]:
+        for held in self.held.values():
+            for units in held.values():
+                yield from units
+
+
+def count(held: Mapping[UUID, Held]) -> Counter[str]:
+    """Count what attendees hold together, by offer."""
+    counted: Counter[str] = Counter()
+    for holding in held.values():
+        for offer, units in holding.items():
+            counted[offer] += len(units)
+    return counted
+
+
+def places(offers: Mapping[str, int]) -> Counter[str]:
+    """Return how many places so many of each offer take in each pool."""
+    taken: Counter[str] = Counter()
+    for offer, quantity in offers.items():
+        for pool, number in places_of(offer).items():
+            taken[pool] += number * quantity
+    return taken
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What a reference was used for."""
+
+    registration: UUID
+    kind: str
+    amount: Decimal
+    fee: Decimal
+    currency: str
+
+    def is_like(self, other: "Payment") -> bool:
+        """Return whether it says the same, less the fee, which a provider may know later."""
+        mine = (self.registration, self.kind, self.amount - self.fee, self.currency)
+        return mine == (other.registration, other.kind, other.amount - other.fee, other.currency)
+
+
+@dataclass
+class Model:
+    """The whole database.
+
+    Attributes:
+        bookings: The registrations.
+        capacities: The places of each pool; None: no limit, so no pool.
+        prices: What each offer costs today.
+        payments: What each reference was used for.
+        shortage: Of the last TK005, requested and available places of each pool that was short.
+    """
+
+    currency: str
+    bookings: dict[UUID, Booking] = field(default_factory=dict)
+    capacities: dict[str, int | None] = field(default_factory=lambda: dict(CAPACITIES))
+    prices: dict[str, Decimal] = field(default_factory=lambda: dict(PRICES))
+    payments: dict[str, Payment] = field(default_factory=dict)
+    shortage: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    # Questions
+
+    def counted(self, statuses: Iterable[str]) -> Counter[str]:
+        """Return the places that registrations of these statuses take in each pool."""
+        taken: Counter[str] = Counter()
+        for booking in self.bookings.values():
+            if booking.status in statuses:
+                taken += places(count(booking.held))
+        return taken
+
+    def taken(self, without: Booking | None = None) -> Counter[str]:
+        """Return the places that nobody else can have."""
+        taken: Counter[str] = Counter()
+        for booking in self.bookings.values():
+            if booking is not without and booking.is_counted and not booking.is_overdue:
+                taken += places(count(booking.held))
+        return taken
+
+    def places_left(self, offer: str, booking: Booking | None = None) -> int | None:
+        """Return how many of an offer (or, for an event, places) are left; None: no limit."""
+        need = Counter({offer: 1}) if offer in EVENTS else places_of(offer)
+        taken = self.taken(None if booking is None or booking.status == "completed" else booking)
+        return min(
+            (
+                (capacity - taken[pool]) // number
+                for pool, number in need.items()
+                if (capacity := self.capacities[pool]) is not None
+            ),
+            default=None,
+        )
+
+    # What is done
+
+    def persist(self, booking: Booking, wanted: Wanted, *, is_stale: bool = False) -> Outcome:
+        """Make attendees hold what they want."""
+        if booking.status in {"completed", "cancelled"}:
+            return "TK003"
+        refusal, after, is_changed = self._plan(booking, wanted)
+        if is_stale and (is_changed or refusal):
+            return "TK006"
+        if refusal is None:
+            self._write(booking, after, is_changed=is_changed)
+        return refusal
+
+    def quote(self, booking: Booking, wanted: Wanted) -> Outcome:
+        """Say what a persist would come to."""
+        return self._plan(booking, wanted)[0]
+
+    def start_payment(self, booking: Booking, *, is_stale: bool = False) -> Outcome:
+        """Ask what is due."""
+        if booking.status in {"completed", "cancelled"}:
+            return "TK003"
+        if is_stale:
+            return "TK006"
+        wanted = {
+            attendee: {offer: len(units) for offer, units in held.items()}
+            for attendee, held in booking.held.items()
+        }
+        refusal, after, is_changed = self._plan(booking, wanted)
+        if not booking.has_contact or not all(booking.held.values()):
+            refusal = "TK004"
+        if refusal is None:
+            self._write(booking, after, is_changed=is_changed)
+            if booking.total:
+                booking.status = "pending"
+            else:
+                self._complete(booking)
+        return refusal
+
+    def pay(self, registration: UUID, reference: str, payment: Payment) -> Outcome:
+        """Report a payment."""
+        booking = self.bookings[registration]
+        if reference in self.payments:
+            return None if self.payments[reference].is_like(payment) else "TK007"
+        if booking.status == "cancelled":
+            return "TK003"
+        due = (booking.total, self.currency)
+        if booking.status == "completed" or (payment.amount - payment.fee, payment.currency) != due:
+            return "TK007"
+        if booking.status == "expired" and self._is_short(booking, booking.held):
+            return "TK005"
+        self.payments[reference] = payment
+        self._complete(booking)
+        return None
+
+    def cancel(self, booking: Booking, *, by_owner: bool) -> Outcome:
+        """Give everything back."""
+        if booking.status == "completed" and by_owner:
+            return "TK003"
+        if booking.status != "cancelled":
+            booking.status = "cancelled"
+            booking.hold = None
+            booking.revision += 1
+        return None
+
+    def refund(
+        self,
+        registration: UUID,
+        reference: str,
+        refund: Payment,
+        chosen: set[UUID],
+        all_: set[UUID],
+    ) -> Outcome:
+        """Report a refund of tickets chosen out of all that there are."""
+        booking = self.bookings[registration]
+        if reference in self.payments:
+            return None if self.payments[reference].is_like(refund) else "TK007"
+        paid = sum(
+            payment.amount if payment.kind == "payment" else -payment.amount
+            for payment in self.payments.values()
+            if payment.registration == registration
+        )
+        if (
+            booking.status != "cancelled"
+            or booking.payment_status == "Unpaid"
+            or refund.currency != self.currency
+            or refund.amount > paid
+        ):
+            return "TK007"
+        if chosen & booking.refunded:
+            return "TK004"
+        self.payments[reference] = refund
+        booking.refunded |= chosen or all_
+        booking.revision += 1
+        if booking.refunded == all_:
+            booking.payment_status = "Refunded"
+        return None
+
+    def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
+        """Change how many places there are."""
+        if (
+            capacity is not None
+            and capacity < self.counted(("draft", "pending", "completed"))[pool]
+        ):
+            return "TK004"
+        self.capacities[pool] = capacity
+        return None
+
+    def release(self, limit: int) -> int:
+        """Say how many registrations a release notices as overdue."""
+        return min(limit, sum(booking.is_overdue for booking in self.bookings.values()))
+
+    # How
+
+    def _plan(self, booking: Booking, wanted: Wanted) -> tuple[Outcome, dict[UUID, Held], bool]:
+        """Return why not, what everybody would hold, and whether that is a change."""
+        is_promised = booking.status in {"draft", "pending"} and booking.hold == "running"
+        after = {
+            attendee: self._renewed(
+                held,
+                wanted.get(attendee, {offer: len(units) for offer, units in held.items()}),
+                is_promised=is_promised,
+            )
+            for attendee, held in booking.held.items()
+        }
+        is_changed = after != booking.held or (booking.status == "expired" and any(after.values()))
+        refusal = None
+        if self._is_short(booking, after):
+            refusal = "TK005"
+        if self._is_against_the_rules(after):
+            refusal = "TK004"
+        return refusal, after, is_changed
+
+    def _renewed(self, held: Held, wanted: Mapping[str, int], *, is_promised: bool) -> Held:
+        """Return what an attendee holds then: at the prices promised, else at those of today."""
+        renewed: Held = {}
+        for offer in OFFERS:
+            now = Unit(
+                self.prices[offer],
+                (self.prices[offer], *(self.prices[part] for part in contents(offer))),
+            )
+            had = held.get(offer, ()) if is_promised else ()
+            units = (had + (now,) * wanted.get(offer, 0))[: wanted.get(offer, 0)]
+            if units:
+                renewed[offer] = units
+        return renewed
+
+    @staticmethod
+    def _is_against_the_rules(held: Mapping[UUID, Held]) -> bool:
+        """Return whether somebody holds both kinds, too few or too many."""
+        together: Counter[str] = Counter()
+        for holding in held.values():
+            has = Counter({offer: len(units) for offer, units in holding.items()})
+            for package in PACKAGES:
+                for part, quantity in PACKAGES[package].items():
+                    has[part] += quantity * has[package]
+            together += has
+            if (
+                {offer in PACKAGES for offer in holding} == {True, False}
+                or any(0 < has[offer] < least for offer, least in MIN_PER_ATTENDEE.items())
+                or any(has[offer] > most for offer, most in MAX_PER_ATTENDEE.items())
+            ):
+                return True
+        return any(together[offer] > most for offer, most in MAX_PER_REGISTRATION.items())
+
+    def _is_short(self, booking: Booking, after: Mapping[UUID, Held]) -> bool:
+        """Return whether a pool has too few places for what everybody would hold."""
+        before = places(count(booking.held)) if booking.is_counted else Counter[str]()
+        wanted, others = places(count(after)), self.taken(booking)
+        self.shortage = {
+            pool: (wanted[pool] - before[pool], max(capacity - others[pool] - before[pool], 0))
+            for pool, capacity in self.capacities.items()
+            if capacity is not None
+            and wanted[pool] > before[pool]
+            and others[pool] + wanted[pool] > capacity
+        }
+        return bool(self.shortage)
+
+    @staticmethod
+    def _write(booking: Booking, after: dict[UUID, Held], *, is_changed: bool) -> None:
+        if is_changed:
+            booking.held = after
+            booking.status = "draft"
+            booking.revision += 1
+        booking.hold = "running" if any(after.values()) else None
+
+    @staticmethod
+    def _complete(booking: Booking) -> None:
+        booking.status = "completed"
+        booking.payment_status = "Paid"
+        booking.hold = None
+        booking.revision += 1

@@ -1,0 +1,755 @@
+"""The database against a model of it, over random histories of everything that can be done.
+
+Each step is done to both; then the outcome (success or SQLSTATE), the registrations, tickets,
+counters and places left must be those of the model, and the change feed must tell how the tickets
+came to be what they are. Histories are always the same; `TICKETING_LONG=1` tries many more.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from uuid import UUID
+
+import psycopg
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from psycopg.rows import dict_row
+
+from ticketing_client import Client, SoldOut, TicketingError, TicketSelections
+
+from .model import (
+    EVENTS,
+    MAX_PER_ATTENDEE,
+    MAX_PER_REGISTRATION,
+    MIN_PER_ATTENDEE,
+    OFFERS,
+    PACKAGES,
+    POOLS,
+    Booking,
+    Model,
+    Outcome,
+    Payment,
+    contents,
+)
+
+if TYPE_CHECKING:
+    from ticketing_client.models import Availability, Offer
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Document: TypeAlias = dict[str, Any]
+Rule: TypeAlias = Callable[..., None]
+
+CURRENCY = "AUD"
+OWNERS = (UUID(int=(9 << 64) + 1), UUID(int=(9 << 64) + 2))
+REGISTRATIONS = 9
+"""How many registrations compete; few, so that they get in each other's way."""
+
+IDS = {
+    name: UUID(int=(8 << 64) + number)
+    for number, name in enumerate(dict.fromkeys((*EVENTS, *OFFERS, *POOLS)), 1)
+}
+NAMES = {ident: name for name, ident in IDS.items()}
+FUNCTION = UUID(int=8 << 64)
+
+KIND = {
+    "client_attendee_id",
+    "package_id",
+    "package_number",
+    "ticket_type_id",
+    "price_paid",
+    "original_price",
+}
+"""The columns in which tickets are alike that can stand for each other."""
+
+SCALE = 50 if os.environ.get("TICKETING_LONG") else 1
+
+QUANTITIES = st.sampled_from([1, 2, 2, 3])
+TICKETS = st.dictionaries(
+    st.sampled_from([offer for offer in OFFERS if offer not in PACKAGES]),
+    QUANTITIES,
+    min_size=1,
+    max_size=2,
+)
+BUNDLES = st.dictionaries(st.sampled_from(list(PACKAGES)), st.integers(1, 2), min_size=1)
+ANYTHING = st.dictionaries(st.sampled_from(OFFERS), st.integers(1, 3))
+CHOICES = st.sampled_from([TICKETS, TICKETS, TICKETS, BUNDLES, BUNDLES, ANYTHING]).flatmap(
+    lambda choices: choices
+)
+WHO = st.integers(0, 99)
+RARELY = st.sampled_from([False] * 5 + [True])
+
+
+def is_editable(booking: Booking) -> bool:
+    """Return whether there is something left to choose."""
+    return booking.status not in {"completed", "cancelled"}
+
+
+def is_payable(booking: Booking) -> bool:
+    """Return whether everybody has chosen and nobody has paid."""
+    return is_editable(booking) and all(booking.held.values())
+
+
+def is_paid(booking: Booking) -> bool:
+    """Return whether it is completed, and had to be paid for."""
+    return booking.status == "completed" and booking.total > 0
+
+
+def every(steps: int) -> Callable[[Rule], Rule]:
+    """Make a rule possible only once in so many steps, so that others are not crowded out."""
+    return precondition(lambda self: self.steps % steps == steps - 1)
+
+
+def document(model: Model) -> Document:
+    """Return the catalogue of the model as it is now."""
+
+    def offer(name: str) -> Document:
+        return {
+            "name": name,
+            "price": str(model.prices[name]),
+            "capacity": model.capacities.get(name),
+            "min_per_attendee": MIN_PER_ATTENDEE.get(name, 0),
+            "max_per_attendee": MAX_PER_ATTENDEE.get(name),
+            "max_per_registration": MAX_PER_REGISTRATION.get(name),
+        }
+
+    return {
+        "organisation": {"organisation_id": FUNCTION, "slug": "hosts", "name": "Hosts"},
+        "function": {
+            "function_id": FUNCTION,
+            "slug": "weekend",
+            "name": "Weekend",
+            "currency": model.currency,
+            "status": "published",
+            "hold_minutes": 600,
+            "max_hold_minutes": 600,
+        },
+        "events": [
+            {
+                "event_id": IDS[event],
+                "slug": event,
+                "title": event,
+                "capacity": model.capacities.get(event),
+            }
+            for event in EVENTS
+        ],
+        "ticket_types": [
+            {"ticket_type_id": IDS[name], "event_id": IDS[event], **offer(name)}
+            for event, names in EVENTS.items()
+            for name in names
+        ],
+        "packages": [
+            {
+                "package_id": IDS[package],
+                "items": [
+                    {"ticket_type_id": IDS[name], "quantity": quantity}
+                    for name, quantity in items.items()
+                ],
+                **offer(package),
+            }
+            for package, items in PACKAGES.items()
+        ],
+        "pools": [
+            {
+                "capacity_pool_id": IDS[pool],
+                "name": pool,
+                "capacity": model.capacities[pool],
+                "ticket_type_ids": [IDS[name] for name in members if name not in PACKAGES],
+                "package_ids": [IDS[name] for name in members if name in PACKAGES],
+            }
+            for pool, members in POOLS.items()
+            if pool not in (*EVENTS, *OFFERS) and model.capacities[pool] is not None
+        ],
+    }
+
+
+class History(RuleBasedStateMachine):
+    """Everything that can be done, done to the database and to the model."""
+
+    db: ClassVar[Connection]
+
+    def __init__(self) -> None:
+        """Start with an empty database and the catalogue in it."""
+        super().__init__()
+        self.service = Client(self.db)
+        self.model = Model(CURRENCY)
+        self.cursor: str | None = None
+        self.told: dict[UUID, str] = {}
+        self.stored: dict[UUID, Document] = {}
+        self.is_settled = True
+        self.steps = 0
+        self.db.execute(
+            """
+            TRUNCATE ticketing.organisations, ticketing.registration_index,
+                ticketing.ticket_changes CASCADE
+            """
+        )
+        self.service.import_catalogue(document(self.model))
+
+    def attempt(self, expected: Outcome, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+        """Make a call that must come to what the model says, and return its answer."""
+        self.is_settled = False
+        answer, refusal = None, None
+        try:
+            answer = call(*arguments)
+        except TicketingError as error:
+            refusal = error
+        assert (refusal and refusal.sqlstate) == expected, refusal or answer
+        if isinstance(refusal, SoldOut):
+            self.check_numbers(refusal)
+        self.notice_expired()
+        return answer
+
+    def check_numbers(self, error: SoldOut) -> None:
+        """A buyer who is refused hears what he asked for and what is left, of some short pool."""
+        assert error.issues
+        for issue in error.issues:
+            subject = NAMES[issue.ticket_type_id or issue.package_id or FUNCTION]
+            short = {self.model.shortage.get(p) for p in POOLS if subject in POOLS[p]} - {None}
+            assert (issue.requested, issue.available) in short, (issue, self.model.shortage)
+
+    def notice_expired(self) -> None:
+        """Let the model know who was expired: that may be anybody whose hold is over, no other."""
+        for registration, status in self.db.execute(
+            "SELECT registration_id, status FROM ticketing.registrations"
+        ):
+            booking = self.model.bookings[registration]
+            if status == "expired" and booking.is_overdue:
+                booking.status = "expired"
+
+    def pick(self, who: int, preferred: Callable[[Booking], bool]) -> UUID:
+        """Choose a registration: mostly one of those preferred."""
+        bookings = self.model.bookings
+        likely = [registration for registration in bookings if preferred(bookings[registration])]
+        candidates = likely * 5 + list(bookings)
+        return candidates[who % len(candidates)]
+
+    # The rules. Left alone, hypothesis would spend most steps on prices and cancellations.
+
+    @initialize()
+    def begin(self) -> None:
+        """Three are there from the beginning, so that there is no time lost."""
+        for owner, attendees in zip((*OWNERS, OWNERS[0]), (1, 1, 2), strict=True):
+            self.create(owner, attendees, has_contact=True)
+
+    @every(3)
+    @precondition(lambda self: len(self.model.bookings) < REGISTRATIONS)
+    @rule(owner=st.sampled_from(OWNERS), attendees=st.integers(1, 3), is_nameless=RARELY)
+    def another(self, owner: UUID, attendees: int, *, is_nameless: bool) -> None:
+        """Somebody begins."""
+        self.create(owner, attendees, has_contact=not is_nameless)
+
+    def create(self, owner: UUID, attendees: int, *, has_contact: bool) -> None:
+        """Make a registration, without tickets."""
+        number = len(self.model.bookings) + 1
+        registration = UUID(int=(7 << 64) + number)
+        people = [UUID(int=registration.int + (n << 16)) for n in range(1, attendees + 1)]
+        first, *others = [
+            {"attendeeId": person, "attendeeType": "guest", "firstName": f"Guest {n}"}
+            for n, person in enumerate(people, 1)
+        ]
+        data: Document = {
+            "registrationId": registration,
+            "functionId": FUNCTION,
+            "registrationType": "individuals",
+            "primaryAttendee": first,
+            "additionalAttendees": others,
+        }
+        if has_contact:
+            data["billingDetails"] = {"firstName": "Pat", "emailAddress": "pat@example.org"}
+        self.model.bookings[registration] = Booking(
+            owner, has_contact, {person: {} for person in people}
+        )
+        self.attempt(None, self.service.as_user(owner).create_individual_registration_jsonb, data)
+
+    @rule(
+        who=WHO,
+        choices=st.tuples(*[CHOICES | CHOICES | st.none()] * 3),
+        is_stale=RARELY,
+        as_tickets=st.booleans(),
+    )
+    def persist(
+        self,
+        who: int,
+        choices: tuple[Mapping[str, int] | None, ...],
+        *,
+        is_stale: bool,
+        as_tickets: bool,
+    ) -> None:
+        """Somebody chooses, for some of his attendees."""
+        registration = self.pick(who, is_editable)
+        attendees = self.model.bookings[registration].held
+        chosen = {
+            attendee: choice
+            for attendee, choice in zip(attendees, choices, strict=False)
+            if choice is not None
+        }
+        self.choose(registration, chosen, is_stale=is_stale, as_tickets=as_tickets)
+
+    @rule(
+        who=WHO,
+        what=st.sampled_from(["everything", "everything", "the first", "nothing"]),
+        is_stale=RARELY,
+        as_tickets=st.booleans(),
+    )
+    def persist_again(self, who: int, what: str, *, is_stale: bool, as_tickets: bool) -> None:
+        """Somebody sends what he has, or what his first attendee has, or gives it all back."""
+        registration = self.pick(who, is_editable)
+        chosen: dict[UUID, Mapping[str, int]] = {
+            attendee: {offer: len(units) for offer, units in held.items() if what != "nothing"}
+            for attendee, held in self.model.bookings[registration].held.items()
+        }
+        if what == "the first":
+            first = next(iter(chosen))
+            chosen = {first: chosen[first]}
+        self.choose(registration, chosen, is_stale=is_stale, as_tickets=as_tickets)
+
+    def choose(
+        self,
+        registration: UUID,
+        chosen: Mapping[UUID, Mapping[str, int]],
+        *,
+        is_stale: bool,
+        as_tickets: bool,
+    ) -> None:
+        """Quote and persist a selection: the quote says beforehand what the persist comes to."""
+        booking = self.model.bookings[registration]
+        user = self.service.as_user(booking.owner)
+        selections = TicketSelections()
+        for attendee, choice in chosen.items():
+            selections.nothing(attendee)
+            for offer in OFFERS:
+                if offer in choice:
+                    add = selections.package if offer in PACKAGES else selections.ticket
+                    add(attendee, IDS[offer], choice[offer])
+
+        tickets = None
+        if booking.status not in {"completed", "cancelled"}:
+            refusal = self.model.quote(booking, chosen)
+            quote = user.quote_ticket_selections(FUNCTION, selections, registration_id=registration)
+            kinds = {"TK005" if issue.code == "sold_out" else "TK004" for issue in quote.issues}
+            assert min(kinds, default=None) == refusal, (quote.issues, refusal)
+            assert quote.valid == (refusal is None)
+            tickets = quote.tickets if quote.valid and as_tickets else None
+
+        revision = booking.revision - 1 if is_stale else booking.revision
+        outcome = self.model.persist(booking, chosen, is_stale=is_stale)
+        if tickets is None:
+            answer = self.attempt(
+                outcome, user.persist_ticket_selections, registration, selections, revision
+            )
+        else:
+            updates = [
+                {"attendee_id": attendee, "selected_tickets": selected}
+                for attendee, selected in selections.to_json().items()
+            ]
+            answer = self.attempt(
+                outcome, user.persist_attendee_tickets, registration, tickets, updates, revision
+            )
+        if answer:
+            assert answer.total == booking.total
+            assert (answer.status, answer.revision) == (booking.status, booking.revision)
+            assert len(answer.attendees_without_tickets) == sum(
+                not held for held in booking.held.values()
+            )
+
+    @every(2)
+    @rule(who=WHO, is_stale=RARELY)
+    def start_payment(self, who: int, *, is_stale: bool) -> None:
+        """Somebody is about to pay."""
+        registration = self.pick(who, is_payable)
+        booking = self.model.bookings[registration]
+        revision = booking.revision - 1 if is_stale else booking.revision
+        outcome = self.model.start_payment(booking, is_stale=is_stale)
+        user = self.service.as_user(booking.owner)
+        answer = self.attempt(outcome, user.start_payment, registration, revision)
+        if answer:
+            assert answer.amount_due == (0 if booking.status == "completed" else booking.total)
+            assert answer.status == booking.status
+
+    @every(4)
+    @rule(
+        who=WHO,
+        what=st.sampled_from(["due"] * 4 + ["too much", "other money", "another's reference"]),
+    )
+    def pay(self, who: int, what: str) -> None:
+        """The provider reports what was due, or something else."""
+        registration = self.pick(who, is_payable)
+        fee, total = Decimal("1.50"), self.model.bookings[registration].total
+        self.report(
+            self.reference(registration) if what == "another's reference" else self.reference(),
+            Payment(
+                registration,
+                "payment",
+                total + fee + (what == "too much"),
+                fee,
+                "EUR" if what == "other money" else CURRENCY,
+            ),
+        )
+
+    @every(5)
+    @precondition(lambda self: self.model.payments)
+    @rule(data=st.data(), more=st.sampled_from([0, 0, 1]), fee=st.sampled_from([0, 0, 1]))
+    def report_again(self, data: st.DataObject, more: int, fee: int) -> None:
+        """The provider repeats himself, sometimes with another amount or another fee."""
+        reference = data.draw(st.sampled_from(sorted(self.model.payments)))
+        said = self.model.payments[reference]
+        fee = fee if said.kind == "payment" else 0
+        self.report(reference, replace(said, amount=said.amount + more + fee, fee=said.fee + fee))
+
+    def reference(self, registration: UUID | None = None) -> str:
+        """Return a new reference, or one that another registration than this was paid with."""
+        used = (
+            reference
+            for reference, payment in self.model.payments.items()
+            if registration not in {None, payment.registration}
+        )
+        return next(used, f"reference {len(self.model.payments) + 1}")
+
+    def report(
+        self, reference: str, payment: Payment, chosen: frozenset[UUID] = frozenset()
+    ) -> None:
+        """Report a payment or a refund of chosen tickets."""
+        registration = payment.registration
+        booking = self.model.bookings[registration]
+        money = {
+            "reference": reference,
+            "amount": payment.amount,
+            "currency": payment.currency,
+        }
+        if payment.kind == "payment":
+            outcome = self.model.pay(registration, reference, payment)
+            money["fee_amount"] = payment.fee
+            answer = self.attempt(
+                outcome, self.service.complete_registration_payment, registration, money
+            )
+        else:
+            tickets = {
+                ticket
+                for ticket, row in self.stored.items()
+                if row["registration_id"] == registration
+            }
+            outcome = self.model.refund(registration, reference, payment, set(chosen), tickets)
+            if chosen:
+                money["ticket_ids"] = sorted(chosen)
+            answer = self.attempt(outcome, self.service.record_refund, registration, money)
+        if answer:
+            assert (answer.status, answer.payment_status) == (
+                booking.status,
+                booking.payment_status,
+            )
+
+    @every(3)
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def hold_runs_out(self, data: st.DataObject) -> None:
+        """Time goes by."""
+        registration = data.draw(st.sampled_from(self.running()))
+        self.model.bookings[registration].hold = "over"
+        self.db.execute(
+            """
+            UPDATE ticketing.registrations
+            SET hold_expires_at = clock_timestamp() - interval '1 minute'
+            WHERE registration_id = %s
+            """,
+            [registration],
+        )
+
+    def running(self) -> list[UUID]:
+        """Return the registrations that hold places."""
+        return [
+            registration
+            for registration, booking in self.model.bookings.items()
+            if booking.hold == "running"
+        ]
+
+    @every(4)
+    @precondition(lambda self: self.model.release(1))
+    @rule(limit=st.sampled_from([1, 1, 100]))
+    def release_expired_holds(self, limit: int) -> None:
+        """The operator's job runs."""
+        expected = self.model.release(limit)
+        answer = self.attempt(None, self.service.release_expired_holds, limit)
+        assert answer.released == expected
+
+    @every(5)
+    @precondition(lambda self: len(self.model.bookings) > 2 * len(self.cancelled()))
+    @rule(who=WHO, by_owner=st.booleans())
+    def cancel(self, who: int, *, by_owner: bool) -> None:
+        """Somebody does not come."""
+        registration = self.pick(who, is_paid)
+        booking = self.model.bookings[registration]
+        was_cancelled = booking.status == "cancelled"
+        outcome = self.model.cancel(booking, by_owner=by_owner)
+        client = self.service.as_user(booking.owner) if by_owner else self.service
+        answer = self.attempt(outcome, client.cancel_registration, registration)
+        if answer:
+            tickets = sum(row["registration_id"] == registration for row in self.stored.values())
+            assert answer.tickets_cancelled == (0 if was_cancelled else tickets)
+            assert answer.revision == booking.revision
+
+    def cancelled(self) -> list[UUID]:
+        """Return the registrations that are cancelled."""
+        return [
+            registration
+            for registration, booking in self.model.bookings.items()
+            if booking.status == "cancelled"
+        ]
+
+    @every(3)
+    @precondition(lambda self: self.cancelled() and self.model.payments)
+    @rule(
+        data=st.data(),
+        part=st.sampled_from(["all", "half", "too much"]),
+        is_other_money=RARELY,
+        is_used_reference=RARELY,
+    )
+    def refund(
+        self, data: st.DataObject, part: str, *, is_other_money: bool, is_used_reference: bool
+    ) -> None:
+        """Money is given back for some tickets, or for all."""
+        paid = {payment.registration for payment in self.model.payments.values()}
+        registration = data.draw(st.sampled_from(sorted(paid.union(self.cancelled()[:1]))))
+        tickets = sorted(
+            ticket for ticket, row in self.stored.items() if row["registration_id"] == registration
+        )
+        chosen = data.draw(st.integers(0, len(tickets)), label="tickets")
+        total = self.model.bookings[registration].total
+        amount = {"all": total, "half": total / 2, "too much": total + 2}[part]
+        self.report(
+            self.reference(registration) if is_used_reference else self.reference(),
+            Payment(
+                registration,
+                "refund",
+                amount.quantize(Decimal("0.01")),
+                Decimal(0),
+                "EUR" if is_other_money else CURRENCY,
+            ),
+            frozenset(tickets[:chosen]),
+        )
+
+    @every(6)
+    @rule(pool=st.sampled_from(list(POOLS)), more=st.sampled_from([-1, -1, 0, 1, 2, 3, None]))
+    def change_capacity(self, pool: str, more: int | None) -> None:
+        """The organiser finds another room, for so many more than are taken now."""
+        before = self.model.capacities[pool]
+        taken = self.model.counted(("draft", "pending", "completed"))[pool]
+        capacity = None if more is None else max(taken + more, 0)
+        self.model.capacities[pool] = capacity
+        wanted = document(self.model)
+        self.model.capacities[pool] = before
+        outcome = self.model.set_capacity(pool, capacity)
+        self.attempt(outcome, self.service.import_catalogue, wanted)
+
+    @every(10)
+    @rule(offer=st.sampled_from(["standing", "weekend"]), price=st.sampled_from(["5.50", "7.77"]))
+    def change_price(self, offer: str, price: str) -> None:
+        """The organiser thinks better of it."""
+        self.model.prices[offer] = Decimal(price)
+        self.attempt(None, self.service.import_catalogue, document(self.model))
+
+    # What holds after every step
+
+    @invariant()
+    def registrations_agree(self) -> None:
+        """Status, money and holds are those of the model."""
+        with self.db.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(
+                """
+                SELECT registration_id, status, payment_status, revision, subtotal, total,
+                    CASE
+                        WHEN status = 'expired' OR hold_expires_at <= clock_timestamp() THEN 'over'
+                        WHEN hold_expires_at IS NOT NULL THEN 'running'
+                    END AS hold,
+                    confirmation_number IS NOT NULL AS is_confirmed
+                FROM ticketing.registrations ORDER BY registration_id
+                """
+            ).fetchall()
+        assert rows == [
+            {
+                "registration_id": registration,
+                "status": booking.status,
+                "payment_status": booking.payment_status,
+                "revision": booking.revision,
+                "subtotal": booking.total,
+                "total": booking.total,
+                "hold": booking.hold,
+                "is_confirmed": booking.payment_status != "Unpaid",
+            }
+            for registration, booking in sorted(self.model.bookings.items())
+        ]
+
+    @invariant()
+    def tickets_agree(self) -> None:
+        """Everybody has the tickets that the model gives him, at its prices and in its state.
+
+        And those that could stay did: of equal ones as many have kept their ids as could.
+        """
+        with self.db.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(
+                """
+                SELECT ticket_id, ticket.registration_id, client_attendee_id, package_id,
+                    package_number, ticket_type_id, price_paid, original_price, ticket.status,
+                    payment_status
+                FROM ticketing.tickets AS ticket
+                INNER JOIN ticketing.attendees USING (function_id, attendee_id)
+                """
+            ).fetchall()
+        stored = {row["ticket_id"]: row for row in rows}
+        found: dict[tuple[UUID, str], list[Document]] = {}
+        for row in rows:
+            offer = NAMES[row["package_id"] or row["ticket_type_id"]]
+            found.setdefault((row["client_attendee_id"], offer), []).append(row)
+
+        expected = {
+            (attendee, offer): (registration, units)
+            for registration, booking in self.model.bookings.items()
+            for attendee, held in booking.held.items()
+            for offer, units in held.items()
+        }
+        assert set(found) == set(expected)
+        for (attendee, offer), (registration, units) in expected.items():
+            booking = self.model.bookings[registration]
+            tickets = found[attendee, offer]
+            assert Counter(NAMES[row["ticket_type_id"]] for row in tickets) == {
+                name: quantity * len(units) for name, quantity in contents(offer).items()
+            }
+            assert sum(row["price_paid"] for row in tickets) == sum(unit.price for unit in units)
+            assert Counter(row["original_price"] for row in tickets) == Counter(
+                price
+                for unit in units
+                for price, quantity in zip(unit.terms[1:], contents(offer).values(), strict=True)
+                for _ in range(quantity)
+            )
+            for row in tickets:
+                is_refunded = row["ticket_id"] in booking.refunded
+                paid = "Unpaid" if booking.payment_status == "Unpaid" else "Paid"
+                assert row["payment_status"] == ("Refunded" if is_refunded else paid)
+                is_cancelled = booking.status == "cancelled"
+                assert row["status"] == ("Cancelled" if is_cancelled else "Active")
+
+        def alike(rows: Mapping[UUID, Document]) -> Counter[tuple[object, ...]]:
+            return Counter(
+                tuple(value for column, value in row.items() if column in KIND)
+                for row in rows.values()
+            )
+
+        could_stay = alike(self.stored) & alike(stored)
+        stayed = alike({key: row for key, row in stored.items() if key in self.stored})
+        assert stayed == could_stay
+        self.stored = stored
+
+    @invariant()
+    def counters_agree(self) -> None:
+        """The pools are those of the model, and so are their counters: never over capacity."""
+        reserved = self.model.counted(("draft", "pending"))
+        sold = self.model.counted(("completed",))
+        assert {
+            NAMES[pool]: numbers
+            for pool, *numbers in self.db.execute(
+                "SELECT capacity_pool_id, capacity, reserved, sold FROM ticketing.capacity_pools"
+            )
+        } == {
+            pool: [capacity, reserved[pool], sold[pool]]
+            for pool, capacity in self.model.capacities.items()
+            if capacity is not None
+        }
+
+    @invariant()
+    def availability_agrees(self) -> None:
+        """A visitor, and in turns everybody who has chosen, sees what is left for him."""
+        visitor = self.service.as_user({}, role="anon").get_ticket_availability(FUNCTION)
+        views: list[tuple[Booking | None, Availability]] = [(None, visitor)]
+        if self.model.bookings:
+            bookings = sorted(self.model.bookings.items())
+            registration, booking = bookings[self.steps % len(bookings)]
+            user = self.service.as_user(booking.owner)
+            views.append((booking, user.get_ticket_availability(FUNCTION, registration)))
+        for viewer, seen in views:
+            offers: dict[UUID, Offer] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
+            offers |= {package.package_id: package for package in seen.packages}
+            left = {NAMES[ident]: offer.places_left for ident, offer in offers.items()}
+            assert left == {offer: self.model.places_left(offer, viewer) for offer in OFFERS}
+            assert {NAMES[ident]: offer.status for ident, offer in offers.items()} == {
+                offer: "sold_out" if places == 0 else "on_sale" for offer, places in left.items()
+            }
+            events = {NAMES[event.event_id]: event.places_left for event in seen.events}
+            assert events == {
+                event: self.model.places_left(event, viewer) if event in POOLS else None
+                for event in EVENTS
+            }
+
+    @invariant()
+    def settle(self) -> None:
+        """Read on in the feed; note that all invariants before this one have held."""
+        if self.steps % 4 == 0:
+            self.read_on(limit=20)
+        self.is_settled = True
+        self.steps += 1
+
+    def read_on(self, limit: int) -> None:
+        """Replay a page of the change feed."""
+        page = self.service.get_ticket_changes(self.cursor, limit)
+        self.cursor = page.cursor
+        before = {
+            "added": None,
+            "removed": "Active Unpaid",
+            "paid": "Active Unpaid",
+            "refunded": "Cancelled Paid",
+        }
+        for change in page.changes:
+            state = self.told.get(change.ticket_id)
+            if change.change == "cancelled":
+                assert state in {"Active Unpaid", "Active Paid"}
+                self.told[change.ticket_id] = state.replace("Active", "Cancelled")
+                continue
+            assert state == before[change.change]
+            if change.change == "removed":
+                del self.told[change.ticket_id]
+            else:
+                self.told[change.ticket_id] = {
+                    "added": "Active Unpaid",
+                    "paid": "Active Paid",
+                    "refunded": "Cancelled Refunded",
+                }[change.change]
+
+    def teardown(self) -> None:
+        """At the end everything is sound, and the feed has told the whole story."""
+        if not self.is_settled:
+            return  # it has failed already
+        assert self.service.check_integrity() == ()
+        expected = {
+            ticket: f"{row['status']} {row['payment_status']}"
+            for ticket, row in self.stored.items()
+        }
+        # the server may be at work in the background, which delays the feed
+        deadline = time.monotonic() + 30
+        while self.told != expected and time.monotonic() < deadline:
+            self.read_on(limit=10_000)
+        assert self.told == expected
+
+
+def test_the_database_does_what_the_model_does(connect: Callable[..., Connection]) -> None:
+    class Here(History):
+        db = connect(autocommit=True)
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            derandomize=True,
+            max_examples=10 * SCALE,
+            stateful_step_count=50,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
