@@ -171,10 +171,10 @@ def ticket_states(connection: Connection, registration_id: str) -> set[tuple[str
     }
 
 
-def integrity(connection: Connection) -> list[Document]:
-    """Return what check_integrity finds, as the service."""
+def integrity(connection: Connection, role: LiteralString = "service_role") -> list[Document]:
+    """Return what check_integrity finds, called by a role."""
     with connection.transaction():
-        connection.execute("SET LOCAL ROLE service_role")
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
         found = rows(connection, "SELECT * FROM ticketing.check_integrity()")
         connection.execute("RESET ROLE")
     return found

@@ -1,6 +1,5 @@
 """What the public page of an event shows: what is on sale, and how many are left."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -311,9 +310,7 @@ def test_a_package_has_a_status_of_its_own(
     assert (now[LADIES], now[BRUNCH], now[MASONS]) == (status, "on_sale", "on_sale")
 
 
-def test_an_event_that_is_off_takes_its_tickets_along(
-    db: Connection, catalogue: Document
-) -> None:
+def test_an_event_that_is_off_takes_its_tickets_along(db: Connection, catalogue: Document) -> None:
     change(catalogue, EVENTS[BRUNCH], is_active=False)
     sell(db, catalogue)
     now = {element: status for element, (status, _) in on_offer(db).items()}
@@ -361,9 +358,7 @@ def test_what_is_on_sale_can_be_bought(db: Connection, catalogue: Document) -> N
 # One's own
 
 
-def test_places_of_ones_own_registration_count_as_free(
-    db: Connection, catalogue: Document
-) -> None:
+def test_places_of_ones_own_registration_count_as_free(db: Connection, catalogue: Document) -> None:
     change(catalogue, CEREMONY, capacity=3)
     sell(db, catalogue)
     mine = book(db, {WALTER: selection(tickets={CEREMONY: 2})})
@@ -392,7 +387,7 @@ def test_what_is_paid_is_not_free_to_its_owner(db: Connection, catalogue: Docume
 
 def test_a_strangers_registration_is_not_there(db: Connection) -> None:
     mine = book(db, {WALTER: selection(tickets={CEREMONY: 2})})
-    arguments: Mapping[str, object] = {"p_function_id": FUNCTION, "p_registration_id": mine}
+    arguments: Document = {"p_function_id": FUNCTION, "p_registration_id": mine}
     for caller in (stranger(db), anonymous(db)):
         refusal = caller.refusal("get_ticket_availability", **arguments)
         assert refusal.sqlstate == "TK002"

@@ -10,7 +10,6 @@ import pytest
 
 from .calls import (
     ABSENT,
-    BANQUET,
     CEREMONY,
     CEREMONY_AND_BANQUET,
     JSON_NULL,
@@ -81,9 +80,7 @@ def cancel(caller: Seller, registration_id: str, **arguments: object) -> Documen
 
 def refund(db: Connection, registration_id: str, p_refund: object) -> Document:
     """Record a refund as the service."""
-    return service(db).call(
-        "record_refund", p_registration_id=registration_id, p_refund=p_refund
-    )
+    return service(db).call("record_refund", p_registration_id=registration_id, p_refund=p_refund)
 
 
 def refused_refund(
@@ -158,9 +155,7 @@ def test_an_owner_does_not_give_up_what_is_paid(db: Connection, booking: str) ->
 
 
 @pytest.mark.parametrize("who", [staff, service])
-def test_staff_and_the_service_cancel_what_is_paid(
-    db: Connection, booking: str, who: As
-) -> None:
+def test_staff_and_the_service_cancel_what_is_paid(db: Connection, booking: str, who: As) -> None:
     paid = pay(db, booking)
     assert places(db)[CEREMONY] == (600, 0, 2)
     answer = cancel(who(db), booking)
@@ -323,9 +318,7 @@ def test_no_more_is_given_back_than_was_paid(
 
 
 def test_a_refund_is_in_the_currency_paid(db: Connection, cancelled: str) -> None:
-    sqlstate, (issue,) = refused_refund(
-        db, cancelled, payment("20.00", "refund-1", currency="NZD")
-    )
+    sqlstate, (issue,) = refused_refund(db, cancelled, payment("20.00", "refund-1", currency="NZD"))
     assert (sqlstate, issue["code"], issue["path"]) == (
         "TK007",
         "currency_mismatch",
@@ -456,5 +449,3 @@ def test_only_the_service_records_refunds(db: Connection, cancelled: str) -> Non
             )
     sqlstate, _ = refused_refund(db, ABSENT, payment("1", "refund-1"))
     assert sqlstate == "TK002"
-
-

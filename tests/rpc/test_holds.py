@@ -400,9 +400,7 @@ def test_a_buyer_does_not_wait_for_an_overdue_registration(
     assert integrity(buyer) == []
 
 
-def test_a_buyer_takes_the_places_of_others_instead(
-    connect: Connect, scarce: Document
-) -> None:
+def test_a_buyer_takes_the_places_of_others_instead(connect: Connect, scarce: Document) -> None:
     buyer = connect(autocommit=True)
     buyer.execute("SET lock_timeout = '5s'")
     service(buyer).call("import_catalogue", p_catalogue=scarce)
