@@ -21,6 +21,13 @@ SQL = Path(__file__).resolve().parents[2] / "sql"
 
 RULES: dict[str, LiteralString] = {
     # -- functions
+    # a disabled plan node adds so much to the cost that a server with JIT compiles every plan
+    "who disables plan nodes disables JIT": """
+        SELECT oid::regprocedure FROM functions
+        WHERE
+            EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting ~ '^enable_.*=off$')
+            AND 'jit=off' <> ALL (proconfig)
+    """,
     "search_path is pinned": """
         SELECT oid::regprocedure FROM functions
         WHERE 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'))
@@ -329,6 +336,11 @@ SPECIMEN: LiteralString = """
 """
 
 FAULTS: list[tuple[str, LiteralString, str]] = [
+    (
+        "who disables plan nodes disables JIT",
+        "ALTER FUNCTION ticketing.get_specimen SET enable_seqscan = off",
+        "ticketing.get_specimen(uuid)",
+    ),
     (
         "search_path is pinned",
         "ALTER FUNCTION ticketing.get_specimen RESET search_path",

@@ -18,6 +18,7 @@ SET search_path = pg_catalog, pg_temp
 -- not have been made for tables that were still empty: every access here is by key.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);

@@ -27,6 +27,8 @@ SET search_path = pg_catalog, pg_temp
 -- and ruin for 2,000
 SET enable_nestloop = off
 SET plan_cache_mode = force_generic_plan
+-- what is disabled adds so much to the cost of a plan that JIT would compile it, for seconds
+SET jit = off
 AS $$
 DECLARE
     c_most_tickets CONSTANT integer := 2000;
