@@ -368,7 +368,10 @@ class History(RuleBasedStateMachine):
     @rule(who=WHO, is_stale=RARELY)
     def start_payment(self, who: int, *, is_stale: bool) -> None:
         """Somebody is about to pay."""
-        registration = self.pick(who, is_payable)
+        self.start(self.pick(who, is_payable), is_stale=is_stale)
+
+    def start(self, registration: UUID, *, is_stale: bool = False) -> None:
+        """Start a payment."""
         booking = self.model.bookings[registration]
         revision = booking.revision - 1 if is_stale else booking.revision
         outcome = self.model.start_payment(booking, is_stale=is_stale)
@@ -386,17 +389,18 @@ class History(RuleBasedStateMachine):
     def pay(self, who: int, what: str) -> None:
         """The provider reports what was due, or something else."""
         registration = self.pick(who, is_payable)
+        due = self.due(registration)
+        match what:
+            case "too much":
+                due = replace(due, amount=due.amount + 1)
+            case "other money":
+                due = replace(due, currency="EUR")
+        self.report(self.reference(registration if what == "another's reference" else None), due)
+
+    def due(self, registration: UUID) -> Payment:
+        """Return the payment that a registration needs."""
         fee, total = Decimal("1.50"), self.model.bookings[registration].total
-        self.report(
-            self.reference(registration) if what == "another's reference" else self.reference(),
-            Payment(
-                registration,
-                "payment",
-                total + fee + (what == "too much"),
-                fee,
-                "EUR" if what == "other money" else CURRENCY,
-            ),
-        )
+        return Payment(registration, "payment", total + fee, fee, CURRENCY)
 
     @every(5)
     @precondition(lambda self: self.model.payments)
@@ -450,12 +454,15 @@ class History(RuleBasedStateMachine):
                 booking.payment_status,
             )
 
-    @every(3)
+    @every(2)
     @precondition(lambda self: self.running())
     @rule(data=st.data())
     def hold_runs_out(self, data: st.DataObject) -> None:
         """Time goes by."""
-        registration = data.draw(st.sampled_from(self.running()))
+        self.run_out(data.draw(st.sampled_from(self.running())))
+
+    def run_out(self, registration: UUID) -> None:
+        """Let the hold of a registration run out."""
         self.model.bookings[registration].hold = "over"
         self.db.execute(
             """
@@ -488,7 +495,10 @@ class History(RuleBasedStateMachine):
     @rule(who=WHO, by_owner=st.booleans())
     def cancel(self, who: int, *, by_owner: bool) -> None:
         """Somebody does not come."""
-        registration = self.pick(who, is_paid)
+        self.give_up(self.pick(who, is_paid), by_owner=by_owner)
+
+    def give_up(self, registration: UUID, *, by_owner: bool) -> None:
+        """Cancel a registration."""
         booking = self.model.bookings[registration]
         was_cancelled = booking.status == "cancelled"
         outcome = self.model.cancel(booking, by_owner=by_owner)
@@ -552,7 +562,7 @@ class History(RuleBasedStateMachine):
         outcome = self.model.set_capacity(pool, capacity)
         self.attempt(outcome, self.service.import_catalogue, wanted)
 
-    @every(10)
+    @every(7)
     @rule(offer=st.sampled_from(["standing", "weekend"]), price=st.sampled_from(["5.50", "7.77"]))
     def change_price(self, offer: str, price: str) -> None:
         """The organiser thinks better of it."""
@@ -740,6 +750,115 @@ class History(RuleBasedStateMachine):
         assert self.told == expected
 
 
+class Story:
+    """A history that is told, not drawn: after each step the invariants are looked at."""
+
+    def __init__(self, db: Connection) -> None:
+        """Begin with three registrations: of one, one and two attendees."""
+
+        class Here(History):
+            pass
+
+        Here.db = db
+        self.history = Here()
+        self.history.begin()
+        self.first, self.second, self.third = self.history.model.bookings
+        self.look()
+
+    def look(self) -> None:
+        """Look at all invariants."""
+        self.history.registrations_agree()
+        self.history.tickets_agree()
+        self.history.counters_agree()
+        self.history.availability_agrees()
+        self.history.settle()
+
+    def choose(self, registration: UUID, *choices: Mapping[str, int]) -> None:
+        """Let the attendees of a registration choose, one after the other."""
+        held = self.history.model.bookings[registration].held
+        chosen = dict(zip(held, choices, strict=False))
+        self.history.choose(registration, chosen, is_stale=False, as_tickets=False)
+        self.look()
+
+    def tell(self, step: Callable[..., None], *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        """Do any other step."""
+        step(*arguments, **options)
+        self.look()
+
+    def statuses(self) -> list[str]:
+        """Return the statuses of the three."""
+        return [booking.status for booking in self.history.model.bookings.values()]
+
+
+def test_places_prices_and_money_from_the_hold_to_the_refund(
+    connect: Callable[..., Connection],
+) -> None:
+    story = Story(connect(autocommit=True))
+    history, first, second, third = story.history, story.first, story.second, story.third
+
+    # who is late makes room for the next, and gets his places back only while there are some
+    story.choose(first, {"seat": 2})
+    story.tell(history.run_out, first)
+    story.choose(second, {"seat": 2})
+    assert story.statuses() == ["expired", "draft", "draft"]
+    story.tell(history.report, "late", history.due(first))
+    assert story.statuses() == ["expired", "draft", "draft"]
+    story.tell(history.give_up, second, by_owner=True)
+    story.tell(history.report, "late", history.due(first))
+    assert story.statuses() == ["completed", "cancelled", "draft"]
+    story.tell(history.report, "late", history.due(first))
+
+    # a price is promised while the hold lives
+    story.choose(third, {"standing": 2})
+    story.tell(history.change_price, "standing", "7.77")
+    story.choose(third, {"standing": 3})
+    assert history.model.bookings[third].total == Decimal("18.77")
+    story.tell(history.start, third)
+    story.tell(history.run_out, third)
+    story.choose(third, {"standing": 3})
+    assert history.model.bookings[third].total == Decimal("23.31")
+
+    # what is changed must be asked for again, and what is free costs no step
+    story.choose(third, {"weekend": 1}, {"drink": 1})
+    story.tell(history.start, third)
+    assert story.statuses() == ["completed", "cancelled", "pending"]
+    story.choose(third, {"drink": 1})
+    assert story.statuses() == ["completed", "cancelled", "draft"]
+    story.tell(history.start, third)
+    assert story.statuses() == ["completed", "cancelled", "completed"]
+
+    # only what was paid is given back, and each ticket once
+    story.tell(history.give_up, first, by_owner=True)
+    story.tell(history.give_up, first, by_owner=False)
+    assert story.statuses() == ["cancelled", "cancelled", "completed"]
+    seats = [key for key, row in history.stored.items() if row["registration_id"] == first]
+    back = Payment(first, "refund", Decimal(10), Decimal(0), CURRENCY)
+    for reference in ("one", "one", "the same ticket again"):
+        story.tell(history.report, reference, back, frozenset(seats[:1]))
+    assert history.model.bookings[first].payment_status == "Paid"
+    story.tell(history.report, "two", back)
+    assert history.model.bookings[first].payment_status == "Refunded"
+    story.tell(history.report, "three", back)
+    history.teardown()
+
+
+def test_who_pays_too_late_hears_how_many_places_are_left(
+    connect: Callable[..., Connection],
+) -> None:
+    story = Story(connect(autocommit=True))
+    history, first, second, third = story.history, story.first, story.second, story.third
+    story.choose(first, {"seat": 2})
+    story.tell(history.run_out, first)
+    story.tell(history.release_expired_holds, 100)
+    story.choose(second, {"seat": 2})
+    story.choose(third, {"seat": 1})
+    story.tell(history.run_out, third)
+    # one place is left, that of the third: the same for everybody who asks for two
+    story.choose(first, {"seat": 2})
+    story.tell(history.report, "late", history.due(first))
+    assert history.model.shortage == {"seat": (2, 1)}
+
+
 def test_the_database_does_what_the_model_does(connect: Callable[..., Connection]) -> None:
     class Here(History):
         db = connect(autocommit=True)
@@ -748,8 +867,8 @@ def test_the_database_does_what_the_model_does(connect: Callable[..., Connection
         Here,
         settings=settings(
             derandomize=True,
-            max_examples=10 * SCALE,
-            stateful_step_count=50,
+            max_examples=8 * SCALE,
+            stateful_step_count=40,
             suppress_health_check=list(HealthCheck),
         ),
     )
