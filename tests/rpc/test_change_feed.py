@@ -376,6 +376,20 @@ def test_a_slow_transaction_between_two_others_is_not_skipped(
     assert integrity(seller) == []
 
 
+def test_the_first_sale_after_a_start_holds_nobody_up(seller: Connection, connect: Connect) -> None:
+    # it verifies the epoch of the feed; nothing has been sold on this server before
+    slow = connect(options=LOCK_TIMEOUT)
+    begin(slow)
+    first = book(slow, ELSEWHERE)
+    second = book(seller, ONE)
+    reader = Reader(connect(autocommit=True))
+    assert reader.read() == 0
+    slow.commit()
+    reader.read_until(2)
+    assert reader.story == [(first, "added"), (second, "added")]
+    assert epoch(seller) == 1
+
+
 def test_a_slow_transaction_that_fails_leaves_no_gap(seller: Connection, connect: Connect) -> None:
     slow = connect(options=LOCK_TIMEOUT)
     reader = Reader(connect(autocommit=True))
