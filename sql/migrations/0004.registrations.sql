@@ -22,6 +22,8 @@ CREATE TABLE ticketing.registrations (
     hold_expires_at timestamptz,
     cancellation_reason text,
     revision integer NOT NULL DEFAULT 0,
+    last_change_epoch integer NOT NULL DEFAULT 0,
+    last_change_transaction_id xid8 NOT NULL DEFAULT '0',
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT registrations_pkey PRIMARY KEY (function_id, registration_id),
@@ -94,6 +96,10 @@ COMMENT ON COLUMN ticketing.registrations.hold_expires_at IS
 COMMENT ON COLUMN ticketing.registrations.cancellation_reason IS
 'Why it was cancelled, as far as somebody said so.';
 COMMENT ON COLUMN ticketing.registrations.revision IS 'Goes up by one with every change, so that two tabs notice each other.';
+COMMENT ON COLUMN ticketing.registrations.last_change_epoch IS
+'Epoch of its last change in the change feed; 0 before the first.';
+COMMENT ON COLUMN ticketing.registrations.last_change_transaction_id IS
+'Transaction that its last change stands under in the change feed.';
 COMMENT ON COLUMN ticketing.registrations.created_at IS 'When it was made.';
 COMMENT ON COLUMN ticketing.registrations.updated_at IS 'When it was last changed.';
 
@@ -331,7 +337,8 @@ COMMENT ON TABLE ticketing.ticket_changes IS
 COMMENT ON COLUMN ticketing.ticket_changes.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.ticket_changes.epoch IS
 'Goes up when a restored database counts its transactions from lower than before.';
-COMMENT ON COLUMN ticketing.ticket_changes.transaction_id IS 'The transaction that made the change.';
+COMMENT ON COLUMN ticketing.ticket_changes.transaction_id IS
+'The transaction that made the change, or a later one that had changed the same registration before it.';
 COMMENT ON COLUMN ticketing.ticket_changes.change_id IS 'Orders the changes of one transaction.';
 COMMENT ON COLUMN ticketing.ticket_changes.change IS 'added, removed, paid, cancelled or refunded.';
 COMMENT ON COLUMN ticketing.ticket_changes.registration_id IS 'The registration.';

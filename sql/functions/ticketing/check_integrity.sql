@@ -276,6 +276,8 @@ BEGIN
         FROM ticketing.ticket_changes AS change
         INNER JOIN ticketing_internal.feed_epoch AS current ON current.epoch <= change.epoch
         WHERE (SELECT stored.server_started_at FROM ticketing_internal.feed_epoch AS stored) = pg_postmaster_start_time()
+            -- the caller's own is still running
+            AND change.transaction_id IS DISTINCT FROM pg_current_xact_id_if_assigned()
         GROUP BY change.function_id, change.epoch
     ) AS ahead
     WHERE ahead.transaction_id >= pg_snapshot_xmax(pg_current_snapshot());

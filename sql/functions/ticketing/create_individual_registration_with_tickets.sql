@@ -1,8 +1,8 @@
 -- Guarantees: registration, attendees and tickets are stored together or not at all; the same
--- registrationId again from the same owner updates what it made instead of making another.
--- Lock order: the entry in registration_index (only while it is new), the registration, then its
--- capacity pools in id order.
--- Errors: 42501, TK008, TK002, TK001, TK003, TK006, TK004, TK005.
+-- registrationId again from the same owner updates what it made instead of making another. Lock
+-- order: the catalogue of the function, the entry in registration_index (only while it is new), the
+-- registration, then its capacity pools in id order. Errors: 42501, TK008, TK002, TK001, TK003,
+-- TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_with_tickets(
     p_registration_data jsonb,
@@ -90,6 +90,8 @@ BEGIN
         || jsonb_build_object('registrationId', v_registration_id);
     v_attendees := ticketing_internal.list_attendees(v_data, v_registration_id);
 
+    -- before any row that refers to the function, which an import holding this lock may be writing
+    PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
     INSERT INTO ticketing.registration_index AS known (registration_id, function_id)
     VALUES (v_registration_id, v_function_id)
     ON CONFLICT (registration_id) DO NOTHING;

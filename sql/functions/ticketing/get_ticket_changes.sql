@@ -32,9 +32,7 @@ BEGIN
         v_change_id := v_after[3];
     END IF;
 
-    SELECT stored.epoch
-    INTO v_current_epoch
-    FROM ticketing_internal.feed_epoch AS stored;
+    v_current_epoch := ticketing_internal.current_epoch();
 
     -- Each function's changes are in order in the primary key; the first p_limit of each make the
     -- first p_limit of all.

@@ -1,7 +1,7 @@
 -- Guarantees: afterwards the function is as the document says, or nothing has changed and every
 -- problem is listed. What is reserved or sold stays; what the document no longer names becomes
 -- inactive.
--- Lock order: imports of the function one after the other; its catalogue, only when pools or
+-- Lock order: imports one after the other; its catalogue, only when pools or
 -- packages change; its rows; its capacity pools in id order.
 -- Errors: 42501, TK001, TK004.
 
@@ -29,7 +29,7 @@ BEGIN
     END IF;
 
     v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
-    PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import ' || v_function_id, 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import', 0));
     IF ticketing_internal.catalogue_restructures(p_catalogue) THEN
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
     END IF;

@@ -17,11 +17,12 @@ DECLARE
     v_registration ticketing.registrations := p_registration;
     v_tickets CONSTANT ticketing_internal.planned_ticket[] :=
         ticketing_internal.stored_tickets(p_registration.function_id, p_registration.registration_id);
-    v_demands ticketing_internal.pool_demand[] := ticketing_internal.scale_demands(
+    v_own CONSTANT ticketing_internal.pool_demand[] := ticketing_internal.scale_demands(
         ticketing_internal.registration_pool_use(p_registration.function_id, ARRAY[p_registration.registration_id]),
         CASE p_registration.status WHEN 'expired' THEN 0 ELSE -1 END,
         1
     );
+    v_demands ticketing_internal.pool_demand[];
     v_issues jsonb;
 BEGIN
     v_registration.status := 'completed';
@@ -31,7 +32,7 @@ BEGIN
     v_registration.revision := p_registration.revision + 1;
 
     v_demands := ticketing_internal.make_room(
-        p_registration.function_id, v_demands, p_registration.registration_id, p_now
+        p_registration.function_id, v_own, p_registration.registration_id, p_now
     );
 
     UPDATE ticketing.tickets AS ticket
@@ -58,8 +59,9 @@ BEGIN
 
     IF NOT ticketing_internal.take_places(p_registration.function_id, v_demands) THEN
         v_issues := ticketing_internal.find_place_issues(
-            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_demands, '{}',
-            p_registration.registration_id, p_now
+            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own, '{}',
+            p_registration.registration_id, p_now,
+            ticketing_internal.merge_demands(v_own || ticketing_internal.scale_demands(v_demands, -1, 0))
         );
         PERFORM ticketing_internal.refuse_places(v_issues);
     END IF;

@@ -9,41 +9,19 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_epoch integer;
-    v_verified timestamptz;
+    v_epoch CONSTANT integer := ticketing_internal.current_epoch();
 BEGIN
-    SELECT stored.epoch, stored.server_started_at
-    INTO v_epoch, v_verified
-    FROM ticketing_internal.feed_epoch AS stored;
-
-    IF v_verified = pg_postmaster_start_time() THEN
-        RETURN v_epoch;
-    END IF;
-
-    SELECT stored.epoch
-    INTO v_epoch
+    -- Whoever comes first writes it down; the others come to the same epoch by themselves and do
+    -- not wait for him.
+    PERFORM stored.epoch
     FROM ticketing_internal.feed_epoch AS stored
-    FOR NO KEY UPDATE;
+    WHERE stored.server_started_at <> pg_postmaster_start_time()
+    FOR NO KEY UPDATE SKIP LOCKED;
 
-    -- all functions: the epoch is that of the whole feed
-    IF EXISTS (
-        SELECT
-        FROM ticketing.functions AS function
-        CROSS JOIN LATERAL (
-            SELECT change.transaction_id
-            FROM ticketing.ticket_changes AS change
-            WHERE change.function_id = function.function_id
-                AND change.epoch = v_epoch
-            ORDER BY change.transaction_id DESC
-            LIMIT 1
-        ) AS latest
-        WHERE latest.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
-    ) THEN
-        v_epoch := v_epoch + 1;
+    IF found THEN
+        UPDATE ticketing_internal.feed_epoch AS stored
+        SET epoch = v_epoch, server_started_at = pg_postmaster_start_time();
     END IF;
-
-    UPDATE ticketing_internal.feed_epoch AS stored
-    SET epoch = v_epoch, server_started_at = pg_postmaster_start_time();
     RETURN v_epoch;
 END
 $$;

@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.find_place_issues(
     p_demands ticketing_internal.pool_demand[],
     p_lines ticketing_internal.selection_line[],
     p_registration_id uuid,
-    p_now timestamptz
+    p_now timestamptz,
+    p_freed ticketing_internal.pool_demand[] DEFAULT '{}'
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -40,9 +41,9 @@ BEGIN
         RETURN '[]';
     END IF;
 
-    v_overdue := ticketing_internal.registration_pool_use(
+    v_overdue := ticketing_internal.merge_demands(p_freed || ticketing_internal.registration_pool_use(
         p_function_id, ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now)
-    );
+    ));
 
     WITH short_pool AS (
         SELECT
@@ -153,11 +154,14 @@ COMMENT ON FUNCTION ticketing_internal.find_place_issues(
     ticketing_internal.pool_demand[],
     ticketing_internal.selection_line[],
     uuid,
-    timestamptz
+    timestamptz,
+    ticketing_internal.pool_demand[]
 ) IS
 'One sold_out issue for each ticket type and package that is added and has a pool with too few places: requested (places
 that the whole request takes from that pool), available (places left in it, also
-those whose hold is over at p_now, except those of p_registration_id itself) and attendee_ids; [] when there are none.';
+those whose hold is over at p_now, except those of p_registration_id itself) and attendee_ids; [] when there are
+none. p_freed: places that the
+call has already taken back from overdue registrations.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.find_place_issues(
     uuid,
@@ -165,5 +169,6 @@ REVOKE ALL ON FUNCTION ticketing_internal.find_place_issues(
     ticketing_internal.pool_demand[],
     ticketing_internal.selection_line[],
     uuid,
-    timestamptz
+    timestamptz,
+    ticketing_internal.pool_demand[]
 ) FROM public;

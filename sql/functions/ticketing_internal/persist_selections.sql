@@ -201,7 +201,10 @@ BEGIN
         IF NOT ticketing_internal.take_places(v_function_id, v_demands) THEN
             -- somebody else was quicker since the evaluation; raising takes everything above back
             v_issues := ticketing_internal.find_place_issues(
-                v_function_id, v_plan, v_demands, v_evaluation.lines, v_registration_id, p_now
+                v_function_id, v_plan, v_evaluation.demands, v_evaluation.lines, v_registration_id, p_now,
+                ticketing_internal.merge_demands(
+                    v_evaluation.demands || ticketing_internal.scale_demands(v_demands, -1, 0)
+                )
             );
             PERFORM ticketing_internal.refuse_places(v_issues);
         END IF;

@@ -17,6 +17,20 @@ DECLARE
     v_actor_id uuid := ticketing_internal.caller_id();
     v_actor_role text := ticketing_internal.caller_role();
 BEGIN
+    -- The feed is in the order of transaction ids, and a transaction that began earlier can come to
+    -- a registration later: its changes then stand under the id of the one before. Nothing is
+    -- skipped by that, since the feed shows no id as long as an earlier one is running.
+    UPDATE ticketing.registrations AS registration
+    SET
+        last_change_epoch = v_epoch,
+        last_change_transaction_id = CASE registration.last_change_epoch
+            WHEN v_epoch THEN greatest(registration.last_change_transaction_id, v_transaction_id)
+            ELSE v_transaction_id
+        END
+    WHERE registration.function_id = p_function_id
+        AND registration.registration_id = p_registration_id
+    RETURNING registration.last_change_transaction_id INTO v_transaction_id;
+
     INSERT INTO ticketing.ticket_changes (
         function_id, epoch, transaction_id, change, registration_id, revision, ticket_id, attendee_id, event_id,
         ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at

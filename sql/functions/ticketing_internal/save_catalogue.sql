@@ -19,7 +19,7 @@ BEGIN
     SET slug = excluded.slug, name = excluded.name, updated_at = excluded.updated_at
     WHERE (organisation.slug, organisation.name) IS DISTINCT FROM (excluded.slug, excluded.name);
 
-    INSERT INTO ticketing.functions AS function (
+    INSERT INTO ticketing.functions (
         function_id, organisation_id, slug, name, currency, timezone, status, starts_at, ends_at,
         registration_opens_at, registration_closes_at, selection_mode, hold_minutes, payment_minutes,
         max_hold_minutes, created_at, updated_at
@@ -35,23 +35,33 @@ BEGIN
         registration_opens_at timestamptz, registration_closes_at timestamptz, selection_mode text,
         hold_minutes integer, payment_minutes integer, max_hold_minutes integer
     )
-    -- always written, also when nothing differs: see lock_catalogue
-    ON CONFLICT (function_id) DO UPDATE
+    ON CONFLICT (function_id) DO NOTHING;
+
+    -- Always written, also when nothing differs: see lock_catalogue. By a plain UPDATE, which locks
+    -- the row against new registrations only if a key does change; ON CONFLICT DO UPDATE always
+    -- would.
+    UPDATE ticketing.functions AS function
     SET
-        slug = excluded.slug,
-        name = excluded.name,
-        currency = excluded.currency,
-        timezone = excluded.timezone,
-        status = excluded.status,
-        starts_at = excluded.starts_at,
-        ends_at = excluded.ends_at,
-        registration_opens_at = excluded.registration_opens_at,
-        registration_closes_at = excluded.registration_closes_at,
-        selection_mode = excluded.selection_mode,
-        hold_minutes = excluded.hold_minutes,
-        payment_minutes = excluded.payment_minutes,
-        max_hold_minutes = excluded.max_hold_minutes,
-        updated_at = excluded.updated_at;
+        slug = given.slug,
+        name = given.name,
+        currency = given.currency,
+        timezone = coalesce(given.timezone, 'UTC'),
+        status = coalesce(given.status, 'draft'),
+        starts_at = given.starts_at,
+        ends_at = given.ends_at,
+        registration_opens_at = given.registration_opens_at,
+        registration_closes_at = given.registration_closes_at,
+        selection_mode = coalesce(given.selection_mode, 'exclusive'),
+        hold_minutes = coalesce(given.hold_minutes, 30),
+        payment_minutes = coalesce(given.payment_minutes, 30),
+        max_hold_minutes = coalesce(given.max_hold_minutes, 1440),
+        updated_at = p_now
+    FROM jsonb_to_record(v_function) AS given (
+        slug text, name text, currency text, timezone text, status text, starts_at timestamptz, ends_at timestamptz,
+        registration_opens_at timestamptz, registration_closes_at timestamptz, selection_mode text,
+        hold_minutes integer, payment_minutes integer, max_hold_minutes integer
+    )
+    WHERE function.function_id = v_function_id;
 
     INSERT INTO ticketing.events AS event (
         function_id, event_id, slug, title, starts_at, ends_at, is_active, created_at, updated_at

@@ -19,6 +19,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_pool_ids uuid [];
+    v_is_short boolean;
     v_updated bigint;
 BEGIN
     IF cardinality(p_demands) = 0 THEN
@@ -29,12 +30,26 @@ BEGIN
     INTO v_pool_ids
     FROM unnest(p_demands) AS demand;
 
-    -- an UPDATE alone locks in whatever order its plan visits the rows
-    PERFORM pool.capacity_pool_id
-    FROM ticketing.capacity_pools AS pool
-    WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
-    ORDER BY pool.capacity_pool_id
-    FOR NO KEY UPDATE;
+    -- An UPDATE alone locks in whatever order its plan visits the rows. With all of them locked,
+    -- either every pool gives or none is touched: what is then said of a shortage counts nothing
+    -- that this call has taken itself.
+    SELECT coalesce(bool_or(
+        demand.reserved + demand.sold > 0
+        AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+    ), FALSE)
+    INTO v_is_short
+    FROM (
+        SELECT pool.capacity_pool_id, pool.capacity, pool.reserved, pool.sold
+        FROM ticketing.capacity_pools AS pool
+        WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
+        ORDER BY pool.capacity_pool_id
+        FOR NO KEY UPDATE
+    ) AS pool
+    INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id;
+
+    IF v_is_short THEN
+        RETURN FALSE;
+    END IF;
 
     UPDATE ticketing.capacity_pools AS pool
     SET reserved = pool.reserved + demand.reserved, sold = pool.sold + demand.sold
