@@ -17,31 +17,29 @@ class Mutation:
 
     Attributes:
         function: The function that has it.
-        text: What stands there.
-        instead: What stands there without it.
+        without: What stands there, and what stands there without it.
         test: The test that goes red, called with `connect` and `hand`.
         also: A statement to run as well.
     """
 
     function: str
-    text: str
-    instead: str
+    without: dict[str, str]
     test: Callable[[Connect, Connection], None]
     also: LiteralString = ""
 
 
-GUARD = """
+GUARDS = {
+    "IF v_is_short THEN": "IF FALSE THEN",
+    """
         AND (
             demand.reserved + demand.sold <= 0
             OR pool.reserved + pool.sold + demand.reserved + demand.sold <= pool.capacity
-        )"""
+        )""": "",
+}
 
 ORDERED_LOCK = """
-    PERFORM pool.capacity_pool_id
-    FROM ticketing.capacity_pools AS pool
-    WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
-    ORDER BY pool.capacity_pool_id
-    FOR NO KEY UPDATE;
+        ORDER BY pool.capacity_pool_id
+        FOR NO KEY UPDATE
 """
 
 WITHOUT_CHECK: LiteralString = """
@@ -57,50 +55,43 @@ def order_of_pools(connect: Connect, hand: Connection) -> None:
 
 
 MUTATIONS = {
-    "the guard in take_places and the CHECK behind it": Mutation(
+    "the guards in take_places and the CHECK behind it": Mutation(
         "ticketing_internal.take_places",
-        GUARD,
-        "",
+        GUARDS,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
         WITHOUT_CHECK,
     ),
-    "the guard in take_places, with the CHECK": Mutation(
+    "the guards in take_places, with the CHECK": Mutation(
         "ticketing_internal.take_places",
-        GUARD,
-        "",
+        GUARDS,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
     ),
     "the lock of the pools before their update": Mutation(
-        "ticketing_internal.take_places", ORDERED_LOCK, "", order_of_pools
+        "ticketing_internal.take_places", {ORDERED_LOCK: "\n"}, order_of_pools
     ),
     "the order of that lock": Mutation(
         "ticketing_internal.take_places",
-        "ORDER BY pool.capacity_pool_id",
-        "ORDER BY pool.capacity_pool_id DESC",
+        {"ORDER BY pool.capacity_pool_id": "ORDER BY pool.capacity_pool_id DESC"},
         order_of_pools,
     ),
     "the snapshot rule of the feed": Mutation(
         "ticketing.get_ticket_changes",
-        "OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())",
-        "OR TRUE",
+        {"OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())": "OR TRUE"},
         races.test_the_feed_waits_for_a_slower_transaction_and_skips_nothing,
     ),
     "the shared lock of the catalogue": Mutation(
         "ticketing_internal.lock_catalogue",
-        "PERFORM pg_advisory_xact_lock_shared(v_key);",
-        "NULL;",
+        {"PERFORM pg_advisory_xact_lock_shared(v_key);": "NULL;"},
         races.test_a_type_enters_a_pool_only_after_those_who_are_buying_it,
     ),
     "SKIP LOCKED": Mutation(
         "ticketing_internal.expire_overdue",
-        "FOR NO KEY UPDATE SKIP LOCKED",
-        "FOR NO KEY UPDATE",
+        {"FOR NO KEY UPDATE SKIP LOCKED": "FOR NO KEY UPDATE"},
         races.test_a_buyer_never_waits_for_somebody_elses_overdue_registration,
     ),
     "the lock of the registration": Mutation(
         "ticketing_internal.lock_registration",
-        "FOR NO KEY UPDATE;",
-        ";",
+        {"FOR NO KEY UPDATE;": ";"},
         races.test_of_two_payments_with_different_references_one_is_recorded,
     ),
 }
@@ -112,8 +103,10 @@ def test_a_missing_safeguard_is_noticed(connect: Connect, mutation: Mutation) ->
     row = hand.execute("SELECT pg_get_functiondef(%s::regproc)", [mutation.function]).fetchone()
     assert row is not None
     definition: str = row[0]
-    assert definition.count(mutation.text) == 1, "the safeguard has moved: name it anew"
-    hand.execute(definition.replace(mutation.text, mutation.instead).encode())
+    for text, instead in mutation.without.items():
+        assert definition.count(text) == 1, "the safeguard has moved: name it anew"
+        definition = definition.replace(text, instead)
+    hand.execute(definition.encode())
     hand.execute(mutation.also or "SELECT")
     with pytest.raises((AssertionError, psycopg.Error)):
         mutation.test(connect, hand)
