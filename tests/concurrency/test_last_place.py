@@ -32,7 +32,7 @@ from .sessions import (
     uid,
 )
 
-EARLIER, FIRST, SECOND = uid(0xA0), uid(0xA1), uid(0xA2)
+FIRST, SECOND = uid(0xA1), uid(0xA2)
 
 Buy: TypeAlias = Callable[..., Document]
 
@@ -74,10 +74,6 @@ def tickets(hand: Connection, registration: str) -> list[str]:
 def hand(connect: Connect) -> Iterator[Connection]:
     """The session that is ahead: it commits when the test says so."""
     connection = connect(autocommit=True)
-    # the first change of a database holds others up at the change feed, once: here they are to
-    # meet at the pools
-    offer(connection, {})
-    buy(connection, EARLIER, selection(walk=1))
     yield connection
     assert problems(connection) == []
 
@@ -130,10 +126,10 @@ def test_a_booking_that_comes_second_is_not_made_at_all(connect: Connect, hand: 
     assert refusal.value.sqlstate == "TK005"
     for table in ("registration_index", "registrations", "attendees", "tickets"):
         assert hand.execute(
-            sql.SQL("SELECT DISTINCT registration_id::text FROM {} ORDER BY 1").format(
+            sql.SQL("SELECT DISTINCT registration_id::text FROM {}").format(
                 sql.Identifier("ticketing", table)
             )
-        ).fetchall() == [(EARLIER,), (FIRST,)]
+        ).fetchall() == [(FIRST,)]
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
@@ -210,7 +206,5 @@ def test_a_booking_sent_twice_at_once_is_made_once(
     assert second["revision"] == 1
     assert (second["tickets"] == first["tickets"]) is is_committed
     assert tickets(hand, FIRST) == [row["ticket_id"] for row in second["tickets"]]
-    assert hand.execute(
-        "SELECT count(*) FROM ticketing.attendees WHERE registration_id = %s", [FIRST]
-    ).fetchone() == (1,)
+    assert hand.execute("SELECT count(*) FROM ticketing.attendees").fetchone() == (1,)
     assert pool(hand, SEAT) == (2, 1, 0)
