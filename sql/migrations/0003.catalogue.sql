@@ -48,7 +48,8 @@ CREATE TABLE ticketing.events (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT events_pkey PRIMARY KEY (function_id, event_id),
-    CONSTRAINT events_slug_key UNIQUE (function_id, slug),
+    -- at the end of a statement, so that events can exchange their slugs in one
+    CONSTRAINT events_slug_key UNIQUE (function_id, slug) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT events_function_fkey FOREIGN KEY (function_id) REFERENCES ticketing.functions (
         function_id
     ),

@@ -72,6 +72,23 @@ BEGIN
         v_function, v_registration, v_people, v_selections, v_lines, NULL, statement_timestamp()
     );
 
+    SELECT jsonb_agg(ticketing_internal.issue(
+        'attendee_named_twice', format('p_attendees[%s].attendeeId', twice.position - 1),
+        format('%s is named twice; say everything about one attendee once.', (twice.person).name), twice.person
+    ) ORDER BY twice.position)
+    INTO v_issues
+    FROM (
+        SELECT
+            given.ordinality AS position,
+            person,
+            row_number() OVER (PARTITION BY person.attendee_id ORDER BY given.ordinality) AS occurrence
+        FROM jsonb_array_elements(v_attendees) WITH ORDINALITY AS given
+        INNER JOIN unnest(v_people) AS person
+            ON (given.value ->> 'attendeeId')::uuid IN (person.attendee_id, person.client_attendee_id)
+    ) AS twice
+    WHERE twice.occurrence > 1;
+    v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
+
     SELECT array_agg(selection.attendee_ref)
     INTO v_named
     FROM unnest(v_evaluation.selections) AS selection;
@@ -114,8 +131,8 @@ BEGIN
     WHERE ticket.change <> 'removed';
 
     RETURN jsonb_build_object(
-        'valid', v_evaluation.issues = '[]',
-        'issues', v_evaluation.issues,
+        'valid', v_issues = '[]',
+        'issues', v_issues,
         'expanded_tickets', coalesce(v_expanded, '[]'),
         'tickets', ticketing_internal.describe_tickets(v_evaluation.tickets, v_people, v_function.currency, v_named),
         'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(

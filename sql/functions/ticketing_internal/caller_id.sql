@@ -9,7 +9,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub';
+    -- cast here, since what RETURN casts by itself fails outside the block
+    RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
 EXCEPTION
     WHEN data_exception OR program_limit_exceeded THEN
         RETURN NULL;

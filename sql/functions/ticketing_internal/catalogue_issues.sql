@@ -19,13 +19,15 @@ BEGIN
             section.name AS section,
             element.value,
             format('p_catalogue.%s[%s]', section.name, element.ordinality - 1) AS path,
+            section.rank,
+            element.ordinality AS position,
             (element.value ->> section.key)::uuid AS id,
             section.key AS id_key
         FROM (
             VALUES
-            ('events', 'event_id'), ('ticket_types', 'ticket_type_id'), ('packages', 'package_id'),
-            ('pools', 'capacity_pool_id')
-        ) AS section (name, key)
+            ('events', 'event_id', 1), ('ticket_types', 'ticket_type_id', 2), ('packages', 'package_id', 3),
+            ('pools', 'capacity_pool_id', 4)
+        ) AS section (name, key, rank)
         CROSS JOIN LATERAL jsonb_array_elements(
             coalesce(nullif(p_catalogue -> section.name, 'null'), '[]')
         ) WITH ORDINALITY AS element
@@ -33,6 +35,8 @@ BEGIN
     item AS (
         SELECT
             element.id AS package_id,
+            element.path AS package_path,
+            item.ordinality AS position,
             item.value,
             (item.value ->> 'ticket_type_id')::uuid AS ticket_type_id,
             (item.value ->> 'quantity')::integer AS quantity,
@@ -75,7 +79,7 @@ BEGIN
                 p_actual => to_jsonb(repeated.id)
             )
         FROM (
-            SELECT element.*, row_number() OVER (PARTITION BY element.id) AS occurrence FROM element
+            SELECT element.*, row_number() OVER (PARTITION BY element.id ORDER BY element.rank, element.position) AS occurrence FROM element
         ) AS repeated
         WHERE repeated.occurrence > 1
 
@@ -87,7 +91,9 @@ BEGIN
                 p_actual => to_jsonb(repeated.ticket_type_id)
             )
         FROM (
-            SELECT item.*, row_number() OVER (PARTITION BY item.package_id, item.ticket_type_id) AS occurrence FROM item
+            SELECT item.*, row_number() OVER (
+                PARTITION BY item.package_path, item.ticket_type_id ORDER BY item.position
+            ) AS occurrence FROM item
         ) AS repeated
         WHERE repeated.occurrence > 1
 

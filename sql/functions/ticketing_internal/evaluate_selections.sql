@@ -32,6 +32,8 @@ SET jit = off
 AS $$
 DECLARE
     c_most_tickets CONSTANT integer := 2000;
+    -- what numeric(12, 2) holds
+    c_most_money CONSTANT numeric := 9999999999.99;
     v_function_id CONSTANT uuid := p_function.function_id;
     -- whether the stored tickets are counted in their pools, and whether nobody can take their
     -- places away any more
@@ -190,12 +192,14 @@ BEGIN
     -- individual tickets the oldest are kept. A ticket held too long is kept only if it still costs
     -- the same.
     v_plan := ticketing_internal.plan_tickets(
-        p_people, v_named, v_lines, v_stored, v_packages, v_items, v_offers, v_is_held, c_most_tickets
+        p_people, v_named, v_lines, v_stored, v_packages, v_items, v_offers, v_is_held, c_most_tickets,
+        c_most_money
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', substring(coalesce(p_selections[1].path, p_tickets[1].path) FROM '^[a-z_]+'),
-            format('The request amounts to more than %s tickets; send it in several calls.', c_most_tickets),
+            'too_large', substring(v_lines[1].path FROM '^[a-z_]+'),
+            format('The request amounts to more than %s tickets, or the registration to more than %s.',
+                c_most_tickets, c_most_money),
             p_expected => to_jsonb(c_most_tickets)
         )));
     END IF;

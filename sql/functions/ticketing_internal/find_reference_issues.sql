@@ -32,6 +32,7 @@ BEGIN
     selection AS (
         SELECT
             selection.path,
+            selection.position,
             selection.attendee_ref,
             reference.ref,
             reference.person,
@@ -57,7 +58,15 @@ BEGIN
             package.name AS package_name,
             item.ticket_type_id IS NOT NULL AS is_in_package,
             stored.ticket_id AS stored_id
-        FROM unnest(p_tickets) AS ticket
+        FROM (
+            SELECT
+                given.*,
+                row_number() OVER (PARTITION BY given.ticket_id ORDER BY given.position) AS occurrence
+            FROM unnest(p_tickets) WITH ORDINALITY AS given (
+                path, ticket_id, registration_id, attendee_ref, client_attendee_ref, event_id, ticket_type_id,
+                package_id, price_paid, original_price, currency, position
+            )
+        ) AS ticket
         LEFT JOIN reference ON reference.ref = ticket.attendee_ref
         LEFT JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = ticket.ticket_type_id
         LEFT JOIN unnest(p_packages) AS package ON package.package_id = ticket.package_id
@@ -67,6 +76,8 @@ BEGIN
             ON stored.ticket_id = ticket.ticket_id
             AND stored.attendee_id = (reference.person).attendee_id
             AND stored.ticket_type_id = ticket.ticket_type_id
+            AND stored.package_id IS NOT DISTINCT FROM ticket.package_id
+            AND ticket.occurrence = 1
         WHERE reference.ref IS NULL
             OR ticket.client_attendee_ref <> (reference.person).client_attendee_id
             OR (ticket.ticket_id IS NOT NULL AND stored.ticket_id IS NULL)
@@ -76,8 +87,8 @@ BEGIN
             OR ticket.event_id <> offer.event_id
             OR (ticket.package_id IS NOT NULL AND item.ticket_type_id IS NULL)
     ),
-    problem (issue) AS (
-        SELECT CASE
+    problem (source, position, issue) AS (
+        SELECT 1, selection.position, CASE
             WHEN selection.ref IS NULL THEN ticketing_internal.issue(
                 'attendee_not_found', regexp_replace(selection.path, '\.selected_tickets$', '.attendee_id'),
                 'There is no such attendee in this registration.',
@@ -93,8 +104,10 @@ BEGIN
         WHERE selection.ref IS NULL OR selection.occurrence > 1
 
         UNION ALL
-        SELECT fault.issue
-        FROM unnest(p_lines) AS line
+        SELECT 2, line.position, fault.issue
+        FROM unnest(p_lines) WITH ORDINALITY AS line (
+            attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
+        )
         LEFT JOIN reference ON reference.ref = line.attendee_ref
         LEFT JOIN unnest(p_packages) AS package ON package.package_id = line.package_id
         LEFT JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = line.ticket_type_id
@@ -121,7 +134,7 @@ BEGIN
         WHERE fault.issue IS NOT NULL
 
         UNION ALL
-        SELECT fault.issue
+        SELECT 3, ticket.position, fault.issue
         FROM suspect AS ticket
         CROSS JOIN LATERAL (
             SELECT ticketing_internal.issue(
@@ -140,7 +153,7 @@ BEGIN
             UNION ALL
             SELECT ticketing_internal.issue(
                 'ticket_not_found', ticket.path || '.ticket_id',
-                format('%s holds no such ticket of this type; leave ticket_id out to add one.', (ticket.person).name),
+                format('%s holds no such ticket, or it stands here already; leave ticket_id out to add one.', (ticket.person).name),
                 ticket.person, ticket.ticket_type_id, ticket.package_id, p_actual => to_jsonb(ticket.ticket_id)
             )
             WHERE ticket.ticket_id IS NOT NULL AND ticket.stored_id IS NULL
@@ -195,7 +208,7 @@ BEGIN
             WHERE ticket.package_name IS NOT NULL AND ticket.offer_event_id IS NOT NULL AND NOT ticket.is_in_package
         ) AS fault
     )
-    SELECT jsonb_agg(problem.issue)
+    SELECT jsonb_agg(problem.issue ORDER BY problem.source, problem.position)
     INTO v_issues
     FROM problem;
 

@@ -26,8 +26,6 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- what numeric(12, 2) holds
-    c_most_money CONSTANT numeric := 9999999999.99;
     v_function_id CONSTANT uuid := p_function.function_id;
     v_registration_id CONSTANT uuid := p_registration.registration_id;
     v_people ticketing_internal.person [] := ticketing_internal.find_people(v_function_id, v_registration_id);
@@ -49,8 +47,6 @@ DECLARE
     v_hold_expires_at timestamptz;
     v_answer jsonb;
 BEGIN
-    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
-
     -- Evaluate. An attendee who leaves is one who chooses nothing.
     IF cardinality(p_leaving) > 0 THEN
         SELECT v_selections || array_agg(ROW(
@@ -62,6 +58,7 @@ BEGIN
     v_evaluation := ticketing_internal.evaluate_selections(
         p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
     );
+    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
     v_plan := v_evaluation.tickets;
     v_issues := p_issues || v_evaluation.issues;
 
@@ -83,13 +80,6 @@ BEGIN
         coalesce(bool_or(ticket.change <> 'removed'), FALSE)
     INTO v_created, v_unchanged, v_removed, v_subtotal, v_has_tickets
     FROM unnest(v_plan) AS ticket;
-
-    IF v_subtotal > c_most_money THEN
-        PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', 'p_registration_id', format('A registration can come to at most %s.', c_most_money),
-            p_expected => to_jsonb(c_most_money), p_actual => to_jsonb(v_subtotal)
-        )));
-    END IF;
 
     v_is_changed := p_is_changed OR v_created > 0 OR v_removed IS NOT NULL OR v_updates IS NOT NULL
         OR (p_registration.status = 'expired' AND v_has_tickets);

@@ -11,7 +11,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.plan_tickets(
     p_items ticketing.package_items[],
     p_offers ticketing_internal.offer[],
     p_is_held boolean,
-    p_most_tickets integer
+    p_most_tickets integer,
+    p_most_money numeric
 )
 RETURNS ticketing_internal.planned_ticket[]
 LANGUAGE plpgsql
@@ -23,6 +24,7 @@ DECLARE
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     v_units ticketing_internal.package_unit [];
     v_wanted bigint;
+    v_total numeric;
     v_plan ticketing_internal.planned_ticket [];
 BEGIN
     IF p_packages IS NOT NULL THEN
@@ -51,10 +53,11 @@ BEGIN
             offer.price AS price_paid,
             offer.price AS original_price,
             line.position,
-            offer.event_starts_at
+            offer.event_starts_at,
+            unit.number
         FROM line
         INNER JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = line.ticket_type_id
-        CROSS JOIN generate_series(1, line.quantity)
+        CROSS JOIN generate_series(1, line.quantity) AS unit (number)
         UNION ALL
         SELECT
             line.attendee_id,
@@ -65,7 +68,8 @@ BEGIN
             unit.price_paid,
             unit.original_price,
             line.position,
-            offer.event_starts_at
+            offer.event_starts_at,
+            unit.unit
         FROM line
         CROSS JOIN generate_series(1, line.quantity) AS copy (number)
         INNER JOIN unnest(v_units) AS unit ON unit.package_id = line.package_id
@@ -83,6 +87,7 @@ BEGIN
                     expanded.attendee_id, expanded.package_id, expanded.package_number, expanded.ticket_type_id,
                     CASE WHEN p_is_held THEN 0 ELSE expanded.price_paid END,
                     CASE WHEN p_is_held THEN 0 ELSE expanded.original_price END
+                ORDER BY expanded.number
             ) AS unit
         FROM expanded
     ),
@@ -151,14 +156,15 @@ BEGIN
         )::ticketing_internal.planned_ticket ORDER BY
             person.position, planned.position, planned.package_number, planned.event_starts_at,
             planned.ticket_type_id, planned.unit),
-        count(*) FILTER (WHERE planned.is_wanted)
-    INTO v_plan, v_wanted
+        count(*) FILTER (WHERE planned.is_wanted),
+        coalesce(sum(planned.price_paid) FILTER (WHERE planned.change <> 'removed'), 0)
+    INTO v_plan, v_wanted, v_total
     FROM planned
     INNER JOIN unnest(p_people) WITH ORDINALITY AS person (
         attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
     ) ON person.attendee_id = planned.attendee_id;
 
-    IF v_wanted <= p_most_tickets THEN
+    IF v_wanted <= p_most_tickets AND v_total <= p_most_money THEN
         RETURN coalesce(v_plan, '{}');
     END IF;
     RETURN NULL;
@@ -174,11 +180,13 @@ COMMENT ON FUNCTION ticketing_internal.plan_tickets(
     ticketing.package_items[],
     ticketing_internal.offer[],
     boolean,
-    integer
+    integer,
+    numeric
 ) IS
 'Every ticket of a registration as kept, added or removed, in a stable order: by attendee, line, package, start of event.
 Tickets of attendees who are not named are kept. Unless p_is_held, a stored ticket stays only at today''s price, and is
-called retaken. Null when the lines amount to more than p_most_tickets.';
+called retaken. Null
+when the lines amount to more than p_most_tickets, or all tickets to more than p_most_money.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.plan_tickets(
     ticketing_internal.person[],
@@ -189,5 +197,6 @@ REVOKE ALL ON FUNCTION ticketing_internal.plan_tickets(
     ticketing.package_items[],
     ticketing_internal.offer[],
     boolean,
-    integer
+    integer,
+    numeric
 ) FROM public;

@@ -26,14 +26,24 @@ BEGIN
             attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
         )
     ),
-    matched AS (
-        SELECT known.*, given.data
-        FROM known
-        LEFT JOIN given ON given.ref IN (known.attendee_id, known.client_attendee_id)
-        UNION ALL
-        SELECT given.ref, given.ref, NULL, NULL, FALSE, '{}', cardinality(p_known) + given.position, given.data
+    named AS (
+        SELECT
+            given.*,
+            known.attendee_id,
+            row_number() OVER (
+                PARTITION BY coalesce(known.attendee_id, given.ref) ORDER BY given.position
+            ) AS occurrence
         FROM given
-        WHERE NOT EXISTS (SELECT FROM known WHERE given.ref IN (known.attendee_id, known.client_attendee_id))
+        LEFT JOIN known ON given.ref IN (known.attendee_id, known.client_attendee_id)
+    ),
+    matched AS (
+        SELECT known.*, named.data
+        FROM known
+        LEFT JOIN named ON named.attendee_id = known.attendee_id AND named.occurrence = 1
+        UNION ALL
+        SELECT named.ref, named.ref, NULL, NULL, FALSE, '{}', cardinality(p_known) + named.position, named.data
+        FROM named
+        WHERE named.attendee_id IS NULL AND named.occurrence = 1
     )
     SELECT array_agg(ROW(
         person.attendee_id,
@@ -60,7 +70,7 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.quoted_people(ticketing_internal.person[], jsonb) IS
 'p_known with the facts that p_attendees, wizard''s attendee objects, give them now, and after them those in p_attendees who
-are not known; these have their client id as both ids.';
+are not known; these have their client id as both ids. Of somebody named twice the first counts.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.quoted_people(
     ticketing_internal.person[], jsonb

@@ -66,6 +66,8 @@ BEGIN
                             (ticket.value -> 'ticketId') - '{event_ticket_id,quantity}'::text[] = '{}'
                             AND jsonb_typeof(ticket.value -> 'ticketId' -> 'event_ticket_id')
                             IS NOT DISTINCT FROM 'string'
+                            AND coalesce(jsonb_typeof(ticket.value -> 'ticketId' -> 'quantity'), 'null')
+                            IN ('number', 'null')
                             AND coalesce((ticket.value -> 'ticketId' ->> 'quantity')::integer, 0) BETWEEN 0 AND 1000
                         ELSE FALSE
                     END

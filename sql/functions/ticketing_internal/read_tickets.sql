@@ -8,6 +8,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    c_amount CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0*)?$';
     v_tickets ticketing_internal.given_ticket [];
     v_is_sound boolean;
 BEGIN
@@ -19,15 +20,16 @@ BEGIN
         array_agg(ROW(
             'p_tickets[' || element.ordinality - 1 || ']', ticket.ticket_id, ticket.registration_id,
             ticket.attendee_id, ticket.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.price_paid, ticket.original_price, ticket.currency
+            ticket.price_paid::numeric, ticket.original_price::numeric, ticket.currency #>> '{}'
         )::ticketing_internal.given_ticket),
         bool_and(
             ticket.attendee_id IS NOT NULL AND ticket.event_id IS NOT NULL AND ticket.ticket_type_id IS NOT NULL
             AND coalesce(ticket.status = 'Active', TRUE)
             AND coalesce(ticket.payment_status = 'Unpaid', TRUE)
-            -- NaN counts as greater than every number
-            AND coalesce(ticket.price_paid BETWEEN 0 AND 9999999999.99, TRUE)
-            AND coalesce(ticket.original_price BETWEEN 0 AND 9999999999.99, TRUE)
+            -- as text, since numeric reads much that is no amount
+            AND coalesce(ticket.price_paid ~ c_amount, TRUE)
+            AND coalesce(ticket.original_price ~ c_amount, TRUE)
+            AND coalesce(jsonb_typeof(ticket.currency) IN ('string', 'null'), TRUE)
             AND coalesce(jsonb_typeof(ticket.is_partner_ticket) IN ('boolean', 'null'), TRUE)
             AND element.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
                 package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket}'::text[] = '{}'
@@ -36,7 +38,7 @@ BEGIN
     FROM jsonb_array_elements(p_tickets) WITH ORDINALITY AS element
     CROSS JOIN LATERAL jsonb_to_record(element.value) AS ticket (
         ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
-        ticket_type_id uuid, package_id uuid, price_paid numeric, original_price numeric, currency text, status text,
+        ticket_type_id uuid, package_id uuid, price_paid text, original_price text, currency jsonb, status text,
         payment_status text, is_partner_ticket jsonb
     );
 
