@@ -572,7 +572,9 @@ class Session:
         self._isolation = usual
 
     def _repair(self, step: Step) -> None:
+        usual, self._isolation = self._isolation, IsolationLevel.READ_COMMITTED
         self._call("repair_capacity", step)
+        self._isolation = usual
 
     def _read(self, step: Step) -> None:
         self._call("get_registration", step, p_registration_id=step.registration)

@@ -1173,6 +1173,25 @@ LIMITS = [
         given={"fifty": {"max_per_attendee": 2}},
     ),
     Case(
+        "as many as every limit allows are fine",
+        {"tomas": selected(one("fifty", 2)), "ines": selected(pack("free"), pack("uneven"))},
+        [
+            *packed("ines", "free", ("fifty", "0.00", "50.00")),
+            *packed(
+                "ines",
+                "uneven",
+                ("nothing", "0.00", "0.00"),
+                ("fifty", "41.67", "50.00"),
+                ("seventy", "58.33", "70.00"),
+            ),
+            *single("tomas", "fifty", "50.00", 2),
+        ],
+        given={
+            "fifty": {"min_per_attendee": 2, "max_per_attendee": 2, "max_per_registration": 4},
+            "free": {"min_per_attendee": 1, "max_per_attendee": 1, "max_per_registration": 1},
+        },
+    ),
+    Case(
         "tickets inside packages count, too",
         {"tomas": selected(one("fifty"), pack("uneven"))},
         issues=[

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, LiteralString
 
 import pglast
+import psycopg
 import pytest
 from pglast import ast
 from psycopg import sql
@@ -199,6 +200,14 @@ ABSURD = NAMES.ids(
     }
 )
 
+
+def repair_with_a_snapshot(stage: Stage) -> Outcome:
+    """Recount in a transaction that may not see what was sold since it began."""
+    with psycopg.connect(stage.db.info.dsn) as strict:
+        strict.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return attempt(strict, "repair_capacity")
+
+
 REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     # the caller
     "not_authenticated": lambda stage: stage.as_role("authenticated", "").create(),
@@ -293,6 +302,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "unknown_timezone": lambda stage: stage.imported(
         lambda catalogue: catalogue["function"].update(timezone="Europe/Atlantis")
     ),
+    "isolation_too_strict": repair_with_a_snapshot,
     "invalid_window": lambda stage: stage.imported(
         first("packages", sale_starts_at=LATER, sale_ends_at=EARLIER)
     ),
@@ -333,6 +343,37 @@ def test_the_code_is_raised(stage: Stage, code: str) -> None:
 
 def test_every_code_is_raised_by_a_test(db: Connection) -> None:
     assert listed(db, "code", "issue_codes") == set(REFUSALS)
+
+
+@pytest.mark.parametrize("shape", [one("fifty", -1), pack("two of each", 501)])
+def test_of_several_reasons_the_first_is_raised(stage: Stage, shape: Document) -> None:
+    stage.given({"gift": only(GL), "fifty": {"capacity": 1}})
+
+    def refused(*, reasons: int) -> str | None:
+        """Call with the last so many of all reasons to refuse it."""
+        stage.db.execute(
+            "UPDATE ticketing.registrations SET status = %s",
+            ["cancelled" if reasons >= 4 else "draft"],
+        )
+        lines = [one("fifty", 2)]
+        lines += [one("gift")] if reasons >= 2 else []
+        lines += [shape] if reasons >= 5 else []
+        return attempt(
+            stage.db,
+            "persist_ticket_selections",
+            p_registration_id=OTHER_REGISTRATION if reasons >= 6 else REGISTRATION,
+            p_selections=NAMES.ids({"tomas": selected(*lines)}),
+            p_expected_revision=7 if reasons >= 3 else None,
+        ).sqlstate
+
+    assert [refused(reasons=number) for number in (6, 5, 4, 3, 2, 1)] == [
+        "TK002",
+        "TK001",
+        "TK003",
+        "TK006",
+        "TK004",
+        "TK005",
+    ]
 
 
 # ------------------------------------------------------------------------ what the functions raise

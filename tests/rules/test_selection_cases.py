@@ -393,6 +393,40 @@ def test_a_plain_decimal_may_be_written_in_many_ways(
     assert answer["total"] == 50
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{}, {}],
+        [{"package_id": "free"}],
+        [{"ticket_type_id": "gift"}],
+        [{"attendee_id": "ines"}],
+    ],
+    ids=["twice", "in a package", "of another type", "of somebody else"],
+)
+def test_a_ticket_id_stands_for_the_one_ticket_that_has_it(
+    db: Connection, workshop: Names, rows: list[Document]
+) -> None:
+    row = workshop.ids({"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"})
+    held = call(db, "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row])[
+        "tickets"
+    ]
+    row["ticket_id"] = held[0]["ticket_id"]
+    assert (
+        call(db, "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row])[
+            "tickets_unchanged"
+        ]
+        == 1
+    )
+    outcome = attempt(
+        db,
+        "persist_attendee_tickets",
+        p_registration_id=REGISTRATION,
+        p_tickets=[row | workshop.ids(each) for each in rows],
+    )
+    assert outcome.sqlstate == "TK004"
+    assert [each["path"] for each in outcome.issues] == [f"p_tickets[{len(rows) - 1}].ticket_id"]
+
+
 def test_more_money_than_a_registration_can_owe_is_refused_by_the_quote_as_well(
     db: Connection, workshop: Names
 ) -> None:

@@ -73,7 +73,8 @@ rows have become inactive), server_time}.
 
 Raises 42501 insufficient_privilege (not the service, nor owner or admin of the organisation), TK001 invalid_payload, TK004
 selection_invalid (references, windows, limits; a capacity below what is in use; contents of a package with tickets, the
-event of a ticket type, or the currency of a function with registrations changed).';
+event of a ticket type, or the currency of a function with registrations changed; something moved between pools, or contents
+of a package changed, in a transaction that is not READ COMMITTED).';
 
 REVOKE ALL ON FUNCTION ticketing.import_catalogue(jsonb) FROM public;
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb)

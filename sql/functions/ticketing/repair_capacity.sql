@@ -16,6 +16,7 @@ DECLARE
     v_repaired integer := 0;
 BEGIN
     PERFORM ticketing_internal.require_service();
+    PERFORM ticketing_internal.require_read_committed();
     IF p_function_id IS NOT NULL THEN
         PERFORM ticketing_internal.find_function(p_function_id, 'p_function_id');
     END IF;
@@ -73,7 +74,8 @@ Parameters:
 
 Returns {success, pools_repaired, server_time}.
 
-Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than places), TK008 function_not_found.';
+Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than
+places, or the transaction is not READ COMMITTED), TK008 function_not_found.';
 
 REVOKE ALL ON FUNCTION ticketing.repair_capacity(uuid) FROM public;
 GRANT EXECUTE ON FUNCTION ticketing.repair_capacity(uuid) TO service_role;

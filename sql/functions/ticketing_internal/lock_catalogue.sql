@@ -21,15 +21,7 @@ DECLARE
     v_key CONSTANT bigint := hashtextextended('ticketing.catalogue ' || p_function_id, 0);
 BEGIN
     IF p_is_exclusive THEN
-        -- what was sold since an older snapshot was taken would not be counted
-        IF current_setting('transaction_isolation') <> 'read committed' THEN
-            PERFORM ticketing_internal.refuse('TK004', jsonb_build_array(ticketing_internal.issue(
-                'isolation_too_strict', 'transaction_isolation',
-                'What moves between pools or is recounted must be seen as it is now: call in READ COMMITTED.',
-                p_expected => to_jsonb('read committed'::text),
-                p_actual => to_jsonb(current_setting('transaction_isolation'))
-            )));
-        END IF;
+        PERFORM ticketing_internal.require_read_committed();
         PERFORM pg_advisory_xact_lock(v_key);
     ELSE
         PERFORM pg_advisory_xact_lock_shared(v_key);

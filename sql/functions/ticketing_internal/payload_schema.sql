@@ -24,17 +24,14 @@ DECLARE
     v_eligibility CONSTANT jsonb := '{"type": "object", "additionalProperties": false, "required": ["rules"],
         "properties": {
             "operator": {"type": "string", "enum": ["AND", "OR"]},
-            "rules": {"type": "array", "maxItems": 50, "items": {"title": "an eligibility rule", "anyOf": [
-                {"type": "object", "additionalProperties": false, "required": ["type", "operator", "value"],
-                    "properties": {
-                        "type": {"type": "string", "minLength": 1, "maxLength": 100},
-                        "operator": {"type": "string", "enum": ["equals", "not_equals"]},
-                        "value": {}}},
-                {"type": "object", "additionalProperties": false, "required": ["type", "operator", "value"],
-                    "properties": {
-                        "type": {"type": "string", "minLength": 1, "maxLength": 100},
-                        "operator": {"type": "string", "enum": ["in", "not_in"]},
-                        "value": {"type": "array"}}}]}}}}';
+            "rules": {"type": "array", "maxItems": 50, "items": {
+                "type": "object", "additionalProperties": false, "required": ["type", "operator", "value"],
+                "properties": {
+                    "type": {"type": "string", "minLength": 1, "maxLength": 100},
+                    "operator": {"type": "string", "enum": ["equals", "not_equals", "in", "not_in"]},
+                    "value": {}},
+                "if": {"required": ["operator"], "properties": {"operator": {"enum": ["in", "not_in"]}}},
+                "then": {"properties": {"value": {"type": "array"}}}}}}}';
     -- what ticket types and packages have in common
     v_sellable CONSTANT jsonb := jsonb_build_object(
         'name', v_name,

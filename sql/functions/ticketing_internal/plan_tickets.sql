@@ -136,6 +136,7 @@ BEGIN
             stored.is_partner_ticket,
             wanted.position,
             wanted.event_starts_at,
+            wanted.number,
             coalesce(wanted.unit, stored.unit) AS unit,
             wanted.unit IS NOT NULL AS is_wanted
         FROM wanted
@@ -155,7 +156,7 @@ BEGIN
             coalesce(planned.is_partner_ticket, person.is_partner)
         )::ticketing_internal.planned_ticket ORDER BY
             person.position, planned.position, planned.package_number, planned.event_starts_at,
-            planned.ticket_type_id, planned.unit),
+            planned.ticket_type_id, planned.number, planned.unit),
         count(*) FILTER (WHERE planned.is_wanted),
         coalesce(sum(planned.price_paid) FILTER (WHERE planned.change <> 'removed'), 0)
     INTO v_plan, v_wanted, v_total

@@ -147,6 +147,13 @@ BEGIN
         END LOOP;
     END IF;
 
+    -- two steps, since AND would ask the second question also when the first has no answer
+    IF p_schema ? 'if' THEN
+        IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
+            v_issues := v_issues || ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path);
+        END IF;
+    END IF;
+
     RETURN v_issues;
 END
 $$;
