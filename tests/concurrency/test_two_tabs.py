@@ -33,7 +33,6 @@ from .sessions import (
 )
 
 REGISTRATION = uid(0xA1)
-ADA, BEN = attendee_of(REGISTRATION, 0), attendee_of(REGISTRATION, 1)
 
 Save: TypeAlias = Callable[..., Document]
 
