@@ -427,6 +427,9 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "expired": {"status": "expired", "cancellation_reason": "ill"},
             "completed": {**_COMPLETED, "cancellation_reason": "ill"},
         },
+        "registrations_cancellation_reason_length_check": {
+            "too long": {**_CANCELLED, "cancellation_reason": "r" * 1001}
+        },
         "registrations_booking_contact_check": {
             "a list": {"booking_contact": Jsonb([])},
             "a string": {"booking_contact": Jsonb("A")},
@@ -554,6 +557,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             **_amounts("fee_amount"),
             "more than the amount": {"amount": "3.00", "fee_amount": "3.01"},
         },
+        "payments_paid_at_check": _each("paid_at", "infinity", "-infinity"),
         "payments_currency_check": _currencies(),
     },
     "ticket_changes": {
@@ -654,6 +658,7 @@ RIGHT: Mapping[str, Cases] = {
         "a long number": {**_COMPLETED, "confirmation_number": "1" * 50},
         "cancelled": _CANCELLED,
         "cancelled for a reason": {**_CANCELLED, "cancellation_reason": "ill"},
+        "cancelled for a long reason": {**_CANCELLED, "cancellation_reason": "r" * 1000},
         "cancelled after it was paid": _CANCELLED_PAID,
         "refunded": {**_CANCELLED_PAID, "payment_status": "Refunded"},
     },
@@ -680,6 +685,7 @@ RIGHT: Mapping[str, Cases] = {
     },
     "payments": {
         **_each("kind", "payment", "refund"),
+        **_each("paid_at", "0001-01-01T00:00Z", "294276-12-31T23:59:59.999999Z"),
         "all of it a fee": {"amount": "3.00", "fee_amount": "3.00"},
         "nothing": {"amount": 0, "fee_amount": 0},
         "a reference of another provider": {"provider": "paypal", "reference": "pi_1"},
