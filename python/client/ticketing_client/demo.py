@@ -1,15 +1,16 @@
-"""The demo: what a registration wizard does with a real event, from the first price to resuming.
+"""The demo: a real event from the first price to the refund, with a scramble for the last place.
 
 `ticketing demo` runs it. All that happens goes through the public client, so `walk_through` is also
-a tour of it. Only the database around it is made, and looked into at the end, with plain SQL.
+a tour of it. Plain SQL only makes the database around it, ends holds early and spoils a counter.
 """
 
 import json
+from collections import Counter
 from importlib.resources import files
 from itertools import groupby
 from operator import attrgetter
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -19,17 +20,23 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ticketing_client import (
+    Availability,
     Client,
     CreateResult,
+    PaymentConflict,
+    PaymentStart,
     PersistResult,
     Registration,
     RegistrationNotFound,
     SelectionInvalid,
+    SoldOut,
+    TicketingError,
     TicketSelections,
 )
 from ticketing_client.calls import Call
 from ticketing_client.embedded import Server, default_data_dir, run_server
 from ticketing_client.migrate import migrate
+from ticketing_client.models import Json
 
 T = TypeVar("T")
 
@@ -126,22 +133,25 @@ def walk_through(url: str, console: Console) -> None:
 
     """
     catalogue, wizard = _example("catalogue"), _example("wizard_state")
-    names, ids = _names(catalogue), {name: str(id_) for id_, name in _names(catalogue).items()}
+    # The client makes the id, so that sending the same twice cannot book twice.
+    registration = wizard["registration"] | {"registrationId": str(uuid4())}
 
     with TimedClient(url, console) as service:
+        visitor = service.as_user({}, role="anon")
+        user = service.as_user(registration["authUserId"])
+
         _heading(console, "The organiser loads the event")
         imported = service.import_catalogue(catalogue)
         console.print(
             f"  {catalogue['function']['name']}: {imported.events} events, "
             f"{imported.ticket_types} ticket types, {imported.packages} packages, "
-            f"{imported.capacity_pools} pools of places"
+            f"{imported.capacity_pools} pools of places",
+            soft_wrap=True,
         )
 
-        _heading(console, "A visitor's wizard asks what four attendees' choices cost")
-        # The client makes the id, so that sending the same twice cannot book twice.
-        registration = wizard["registration"] | {"registrationId": str(uuid4())}
+        _heading(console, "A visitor's wizard asks what is on sale, and what four people would pay")
+        at_first = visitor.get_ticket_availability(imported.function_id)
         attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
-        visitor = service.as_user({}, role="anon")
         quote = visitor.quote_ticket_selections(
             imported.function_id, wizard["ticketSelections"], attendees
         )
@@ -151,65 +161,91 @@ def walk_through(url: str, console: Console) -> None:
         )
 
         _heading(console, "Signed in, the user books: registration, attendees and tickets at once")
-        user = service.as_user(registration["authUserId"])
         created = user.create_individual_registration_with_tickets(registration, quote.tickets)
         stored = user.get_registration(created.registration_id)
-        console.print(_ticket_table(stored, names))
+        console.print(_ticket_table(stored, _names(catalogue)))
 
-        _heading(console, "He goes back: Tomas takes the cruise instead of the banquet")
-        tomas = created.attendees[2].client_attendee_id
-        choice = (
-            TicketSelections()
-            .ticket(tomas, ids["Grand Proclamation Ceremony"])
-            .ticket(tomas, ids["Farewell Cruise Luncheon"])
-        )
-        changed = user.persist_ticket_selections(
-            created.registration_id, choice, expected_revision=created.revision
-        )
-        _show_difference(console, stored, changed, names)
+        _change_and_resume(console, user, created, stored, catalogue)
+        _show_refusals(console, service, user, created, catalogue)
+
+        due = _pay(console, service, user, created.registration_id)
+        _sell_out(console, service, catalogue, url)
+
+        _heading(console, "The four cannot come: the organiser cancels, and gives the money back")
+        before = visitor.get_ticket_availability(imported.function_id)
+        cancelled = service.cancel_registration(created.registration_id, "illness")
+        refund = {"reference": "re_1", "amount": due.amount_due, "currency": due.currency}
+        refunded = service.record_refund(created.registration_id, refund)
+        after = visitor.get_ticket_availability(imported.function_id)
         console.print(
-            f"  {_counts(changed)}; {created.subtotal} is now {changed.subtotal} "
-            f"{changed.currency}, revision {created.revision} is now {changed.revision}"
+            f"  {cancelled.tickets_cancelled} tickets cancelled, {refunded.amount} "
+            f"{refunded.currency} given back; their places are on sale again:\n"
         )
+        console.print(_place_table(at_first, before, after))
 
-        _heading(console, "The same again, as after a lost reply: nothing changes")
-        again = user.persist_ticket_selections(
-            created.registration_id, choice, expected_revision=created.revision
-        )
-        console.print(f"  {_counts(again)}; revision {again.revision}")
+        _read_changes(console, service)
+        _repair(console, service, url)
 
-        _heading(console, "On another device, with nothing but the registration's id")
-        found = user.get_registration(created.registration_id)
-        console.print(
-            f"  {found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
-            f"{len(found.tickets)} tickets, {found.total} {found.currency}, "
-            f"held until {found.hold_expires_at:%H:%M %Z}"
-        )
-        user.create_individual_registration_jsonb(found.registration)
-        resumed = user.persist_ticket_selections(found.registration_id, found.ticket_selections)
-        console.print(f"  sent back as it came: {_counts(resumed)}; revision {resumed.revision}")
 
-        _show_refusals(console, service, user, created, ids)
+def _change_and_resume(
+    console: Console,
+    user: Client,
+    created: CreateResult,
+    stored: Registration,
+    catalogue: dict[str, Any],
+) -> None:
+    """Choose something else, send it twice, and go on on another device."""
+    names, ids = _names(catalogue), _ids(catalogue)
 
-    _heading(console, "What the database now holds")
-    with psycopg.connect(url) as connection:
-        _show_row_counts(console, connection)
-        console.print()
-        console.print(_place_table(connection))
+    _heading(console, "He goes back: Tomas takes the cruise instead of the banquet")
+    tomas = created.attendees[2].client_attendee_id
+    choice = (
+        TicketSelections()
+        .ticket(tomas, ids["Grand Proclamation Ceremony"])
+        .ticket(tomas, ids["Farewell Cruise Luncheon"])
+    )
+    changed = user.persist_ticket_selections(
+        created.registration_id, choice, expected_revision=created.revision
+    )
+    _show_difference(console, stored, changed, names)
+    console.print(
+        f"  {_counts(changed)}; {created.subtotal} is now {changed.subtotal} "
+        f"{changed.currency}, revision {created.revision} is now {changed.revision}"
+    )
+
+    _heading(console, "The same again, as after a lost reply: nothing changes")
+    again = user.persist_ticket_selections(
+        created.registration_id, choice, expected_revision=created.revision
+    )
+    console.print(f"  {_counts(again)}; revision {again.revision}")
+
+    _heading(console, "On another device, with nothing but the registration's id")
+    found = user.get_registration(created.registration_id)
+    console.print(
+        f"  {found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
+        f"{len(found.tickets)} tickets, {found.total} {found.currency}, {_held(found)}"
+    )
+    user.create_individual_registration_jsonb(found.registration)
+    resumed = user.persist_ticket_selections(found.registration_id, found.ticket_selections)
+    console.print(f"  sent back as it came: {_counts(resumed)}; revision {resumed.revision}")
 
 
 def _show_refusals(
-    console: Console, service: Client, user: Client, created: CreateResult, ids: dict[str, str]
+    console: Console,
+    service: Client,
+    user: Client,
+    created: CreateResult,
+    catalogue: dict[str, Any],
 ) -> None:
     """Ask for what is wrong, and for what is somebody else's."""
     _heading(console, "A request with many mistakes: all are named, nothing is written")
-    walter, ines, tomas, harold = (person.client_attendee_id for person in created.attendees)
+    walter, ines, _, harold = (person.client_attendee_id for person in created.attendees)
+    ids = _ids(catalogue)
     mistakes = (
         TicketSelections()
         .package(walter, ids["All Events"])
         .ticket(walter, ids["Ladies Brunch"])
         .ticket(ines, ids["Quarterly Communication"])
-        .package(tomas, ids["Lodge Package"])
         .ticket(harold, ids["Grand Proclamation Banquet - Mezzanine"])
         .ticket(harold, ids["Meet & Greet Cocktail Party"], quantity=300)
         .ticket(harold, uuid4())
@@ -227,7 +263,101 @@ def _show_refusals(
     try:
         stranger.get_registration(created.registration_id)
     except RegistrationNotFound as refusal:
-        console.print(f"  refused with {refusal.sqlstate}: {refusal.issues[0].message}")
+        _show_refusal(console, refusal)
+
+
+def _pay(console: Console, service: Client, user: Client, registration_id: UUID) -> PaymentStart:
+    """Pay: too little, then what is due, then the same once more."""
+    _heading(console, "The user goes to pay: all is checked again, his places are kept longer")
+    due = user.start_payment(registration_id)
+    console.print(f"  {due.status}: {due.amount_due} {due.currency} are due, {_held(due)}")
+
+    _heading(console, "The payment provider reports to the service: too little, all of it, again")
+    payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
+    try:
+        service.complete_registration_payment(registration_id, payment | {"amount": 600})
+    except PaymentConflict as refusal:
+        _show_refusal(console, refusal)
+    paid = service.complete_registration_payment(registration_id, payment)
+    again = service.complete_registration_payment(registration_id, payment)
+    found = user.get_registration(registration_id)
+    states = Counter(ticket.payment_status for ticket in found.tickets)
+    console.print(
+        f"  {found.status}: {_listed(states)}; confirmation number {paid.confirmation_number}, "
+        f"{'the same' if again == paid else 'another'} both times",
+        soft_wrap=True,
+    )
+    return due
+
+
+def _sell_out(console: Console, service: Client, catalogue: dict[str, Any], url: str) -> None:
+    """Let two users want one last place, whose holder then does not pay in time."""
+    _heading(
+        console, "The organiser cuts the Ladies Brunch: to none, though one is sold; then to two"
+    )
+    try:
+        service.import_catalogue(_with_brunches(catalogue, 0))
+    except SelectionInvalid as refusal:
+        _show_refusal(console, refusal)
+    service.import_catalogue(_with_brunches(catalogue, 2))
+
+    _heading(console, "Nora takes the last place; Edith comes too late")
+    nora, edith = service.as_user(uuid4()), service.as_user(uuid4())
+    noras, ediths = _wish_for_brunch(catalogue, "Nora"), _wish_for_brunch(catalogue, "Edith")
+    booked = nora.create_individual_registration_with_tickets(*noras)
+    console.print(f"  Nora: {booked.tickets_created} added, {_held(booked)}")
+    try:
+        edith.create_individual_registration_with_tickets(*ediths)
+    except SoldOut as refusal:
+        _show_refusal(console, refusal, "Edith: ")
+
+    _heading(console, "Nora's time is up (the demo ends her hold): the place is Edith's at once")
+    _end_holds(url)
+    given = edith.create_individual_registration_with_tickets(*ediths)
+    console.print(f"  Edith: {given.tickets_created} added, {_held(given)}")
+    payment = {"reference": "pi_2", "amount": booked.total, "currency": booked.currency}
+    try:
+        service.complete_registration_payment(booked.registration_id, payment)
+    except SoldOut as refusal:
+        _show_refusal(console, refusal, "Nora's payment, now: ")
+
+    _heading(console, "The organiser finds more chairs: Nora sends her wish again, and has a place")
+    service.import_catalogue(catalogue)
+    retaken = nora.create_individual_registration_with_tickets(*noras)
+    console.print(f"  Nora: {retaken.tickets_unchanged} unchanged, {_held(retaken)}")
+
+    _heading(console, "Both let it lapse, and nobody needs their places: a job tidies up")
+    _end_holds(url)
+    released = service.release_expired_holds()
+    console.print(f"  {released.released} registrations have expired")
+
+
+def _read_changes(console: Console, service: Client) -> None:
+    """Read the change feed to its end, as a program would that keeps another system up to date."""
+    _heading(console, "Another system reads every change of a ticket, 40 at a time")
+    page = service.get_ticket_changes(limit=40)
+    while page.changes:
+        console.print(f"  {_listed(Counter(change.change for change in page.changes))}")
+        page = service.get_ticket_changes(page.cursor, limit=40)
+    console.print("  nothing more; the cursor waits for what comes")
+
+
+def _repair(console: Console, service: Client, url: str) -> None:
+    """Spoil a counter, find it and put it right."""
+    _heading(console, "Somebody spoils a counter by hand: a check finds it, a recount corrects it")
+    _execute(
+        url,
+        "UPDATE ticketing.capacity_pools SET reserved = 7 WHERE name = 'Farewell Cruise Luncheon'"
+        " AND capacity_pool_id IN (SELECT event_id FROM ticketing.events)",
+    )
+    for problem in service.check_integrity():
+        console.print(
+            f"  {problem.check_name}: stored {_listed(problem.detail['stored'])}, "
+            f"counted {_listed(problem.detail['counted'])}"
+        )
+    repaired = service.repair_capacity()
+    problems = service.check_integrity()
+    console.print(f"  corrected: {repaired.pools_repaired}; left to correct: {len(problems)}")
 
 
 def _example(name: str) -> dict[str, Any]:
@@ -242,8 +372,71 @@ def _names(catalogue: dict[str, Any]) -> dict[UUID, str]:
     return types | {UUID(item["package_id"]): item["name"] for item in catalogue["packages"]}
 
 
+def _ids(catalogue: dict[str, Any]) -> dict[str, str]:
+    """Return the ids of ticket types and packages by name."""
+    return {name: str(id_) for id_, name in _names(catalogue).items()}
+
+
+def _with_brunches(catalogue: dict[str, Any], capacity: int) -> dict[str, Any]:
+    """Return the catalogue with another number of places at the Ladies Brunch."""
+    types = [
+        type_ | {"capacity": capacity} if type_["name"] == "Ladies Brunch" else type_
+        for type_ in catalogue["ticket_types"]
+    ]
+    return catalogue | {"ticket_types": types}
+
+
+def _wish_for_brunch(catalogue: dict[str, Any], first_name: str) -> tuple[Json, list[Json]]:
+    """Return a registration of one guest, and the ticket she wants."""
+    brunch = next(type_ for type_ in catalogue["ticket_types"] if type_["name"] == "Ladies Brunch")
+    guest = {"attendeeId": str(uuid4()), "attendeeType": "guest", "firstName": first_name}
+    registration = {
+        "registrationId": str(uuid4()),
+        "functionId": catalogue["function"]["function_id"],
+        "primaryAttendee": guest,
+    }
+    ticket = {
+        "attendee_id": guest["attendeeId"],
+        "event_id": brunch["event_id"],
+        "ticket_type_id": brunch["ticket_type_id"],
+    }
+    return registration, [ticket]
+
+
+def _end_holds(url: str) -> None:
+    """Do what half an hour without a payment would."""
+    _execute(
+        url, "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE status = 'draft'"
+    )
+
+
+def _execute(url: str, statement: LiteralString) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statement)
+
+
 def _heading(console: Console, text: str) -> None:
     console.print(f"\n{text}", style="bold")
+
+
+def _show_refusal(console: Console, refusal: TicketingError, prefix: str = "") -> None:
+    """Say why, and how many places were wanted when that is the reason."""
+    (issue,) = refusal.issues
+    places = (
+        "" if issue.requested is None else f" ({issue.requested} wanted, {issue.available} left)"
+    )
+    console.print(
+        f"  {prefix}refused with {refusal.sqlstate}: {issue.message}{places}", soft_wrap=True
+    )
+
+
+def _held(result: PersistResult | Registration | PaymentStart) -> str:
+    return f"held until {result.hold_expires_at:%H:%M %Z}"
+
+
+def _listed(counts: Json) -> str:
+    """Return "3 added, 1 removed"."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 def _counts(result: PersistResult) -> str:
@@ -311,32 +504,12 @@ def _show_difference(
             console.print(f"    = {line}")
 
 
-def _show_row_counts(console: Console, connection: psycopg.Connection[Any]) -> None:
-    """List the tables that hold something and how many rows."""
-    tables = connection.execute(
-        "SELECT relname FROM pg_catalog.pg_class"
-        " WHERE relnamespace = 'ticketing'::regnamespace AND relkind = 'r' ORDER BY relname"
-    ).fetchall()
-    for (table,) in tables:
-        query = SQL("SELECT count(*) FROM {}").format(Identifier("ticketing", table))
-        (count,) = connection.execute(query).fetchone() or (0,)
-        if count:
-            console.print(f"  {table:<22}{count:3} {'row' if count == 1 else 'rows'}")
-
-
-def _place_table(connection: psycopg.Connection[Any]) -> Table:
-    """Draw the pools of places of which some are taken."""
-    table = _table("  Places of", "", _numbers("Taken"), _numbers("Of"))
-    for is_event, name, taken, capacity in connection.execute(
-        """
-        SELECT event.event_id IS NOT NULL, pool.name, pool.reserved + pool.sold, pool.capacity
-        FROM ticketing.capacity_pools AS pool
-        LEFT JOIN ticketing.events AS event
-            ON event.function_id = pool.function_id AND event.event_id = pool.capacity_pool_id
-        WHERE pool.reserved + pool.sold > 0
-        ORDER BY pool.name, event.event_id
-        """
+def _place_table(*moments: Availability) -> Table:
+    """Draw how many places were left at first, before and after, of what is on sale."""
+    table = _table("  Places left", *map(_numbers, ("At first", "Before", "After")))
+    for offers in zip(
+        *((*moment.ticket_types, *moment.packages) for moment in moments), strict=True
     ):
-        kind = "  event" if is_event else "  ticket type"
-        table.add_row(kind, name, f"{taken}", f"{capacity}")
+        if offers[0].status == "on_sale":
+            table.add_row(f"  {offers[0].name}", *(f"{offer.places_left}" for offer in offers))
     return table
