@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 API = "ticketing"
 INTERNAL = "ticketing_internal"
+CALLERS = {"anon", "authenticated"}
 SCHEMAS = (API, INTERNAL, "pg_catalog")
 TENANT_KEY = "function_id"
 ALL_FUNCTIONS = re.compile(r"--.*\ball functions: \S")
@@ -233,6 +234,7 @@ class Project:
         types: schema of each table, view, composite type, domain and enum, by name.
         scalars: the domains and enums, qualified with a dot.
         tenant_tables: schema and name of the tables keyed by function_id and something more.
+        policy_functions: schema and name of the functions that policies call.
         findings: what could not be parsed.
 
     """
@@ -245,6 +247,7 @@ class Project:
     types: dict[str, str] = field(default_factory=dict)
     scalars: set[str] = field(default_factory=set)
     tenant_tables: set[tuple[str, str]] = field(default_factory=set)
+    policy_functions: set[tuple[str, str]] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def define(self, file: SqlFile) -> None:
@@ -253,6 +256,9 @@ class Project:
             if isinstance(node, ast.CreateFunctionStmt):
                 volatility = option(node, "volatility") or "volatile"
                 self.volatility[qualified(node.funcname)] = volatility
+            if isinstance(node, ast.CreatePolicyStmt):
+                calls = (part for part in walk(node) if isinstance(part, ast.FuncCall))
+                self.policy_functions.update(qualified(call.funcname) for call in calls)
             if type(node) in TYPE_NAMES:
                 type_ = getattr(node, TYPE_NAMES[type(node)])
                 is_scalar = isinstance(type_, tuple)
@@ -513,8 +519,11 @@ def check_comment(function: Function, _: Project) -> Iterator[Hit]:
         yield Hit(function.statement.offset, "add COMMENT ON FUNCTION")
 
 
-def check_grants(function: Function, _: Project) -> Iterator[Hit]:
-    """Require that an RPC is granted to somebody, a helper to no caller, nothing to PUBLIC."""
+def check_grants(function: Function, project: Project) -> Iterator[Hit]:
+    """Require that an RPC is granted to somebody, a helper to no caller, nothing to PUBLIC.
+
+    A policy runs with the rights of whoever reads the table, so what it calls is granted to him.
+    """
     revoked, granted = set[str](), set[str]()
     for grant in function.file.statements(ast.GrantStmt):
         if any(qualified(item.objname)[1] == function.name for item in grant.node.objects):
@@ -525,14 +534,16 @@ def check_grants(function: Function, _: Project) -> Iterator[Hit]:
         yield Hit(offset, "add REVOKE ALL ON FUNCTION ... FROM PUBLIC, and grant PUBLIC nothing")
     if function.schema == API and not granted:
         yield Hit(offset, "add GRANT EXECUTE to the roles that may call it")
-    if function.schema == INTERNAL and granted & {"anon", "authenticated"}:
+    is_called_by_policy = (function.schema, function.name) in project.policy_functions
+    if function.schema == INTERNAL and granted & CALLERS and not is_called_by_policy:
         yield Hit(offset, f"grant nothing in {INTERNAL} to callers; call it from an RPC")
 
 
-def check_definer(function: Function, _: Project) -> Iterator[Hit]:
-    """Require the owner's rights for RPCs that reach inside, and for nothing else."""
+def check_definer(function: Function, project: Project) -> Iterator[Hit]:
+    """Require the owner's rights for RPCs that reach inside; beside them policies may need some."""
     is_definer = bool(function.option("security"))
-    if function.schema != API and is_definer:
+    is_called_by_policy = (function.schema, function.name) in project.policy_functions
+    if function.schema != API and is_definer and not is_called_by_policy:
         yield Hit(function.statement.offset, f"leave SECURITY DEFINER to the RPCs in {API}")
     reaches_inside = any(
         names(call.funcname)[0] == INTERNAL

@@ -37,7 +37,17 @@ def test_only_what_is_new_is_applied(empty_database_url: str, sql: SqlDir) -> No
     sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     assert status(empty_database_url, sql_dir=sql.path).pending == ("0003.notes",)
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport(("0003.notes",), ())
+    assert report == MigrationReport(("0003.notes",), FUNCTIONS)
+
+
+def test_function_that_a_migration_declares_gets_its_body(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    declaration = "CREATE OR REPLACE FUNCTION shop.amount_due(p_order_id integer) RETURNS integer"
+    sql.write("migrations/0003.declared.sql", f"{declaration} RETURN NULL::integer;")
+    assert migrate(empty_database_url, sql_dir=sql.path).functions == FUNCTIONS
+    assert query("SELECT shop.amount_due(1)") == [(100,)]
 
 
 def test_records_are_kept_out_of_every_other_schema(

@@ -168,4 +168,5 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
         "SET LOCAL ROLE ticketing_owner; CREATE TABLE ticketing.more (id integer);"
     )
     report = migrate(url, sql_dir=tmp_path / "sql")
-    assert report == MigrationReport(("9999.more",), ("ticketing/answer.sql",))
+    functions = sorted((*first.functions, "ticketing/answer.sql"))
+    assert report == MigrationReport(("9999.more",), tuple(functions))

@@ -58,7 +58,7 @@ def test_yoyo_adopts_ours(empty_database_url: str, sql: SqlDir, yoyo: Yoyo) -> N
     assert listed == [["A", name] for name in MIGRATIONS]
     sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     yoyo("apply", "--batch")
-    assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), ())
+    assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
 def test_rolled_back_and_applied_anew_by_yoyo(

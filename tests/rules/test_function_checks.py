@@ -192,6 +192,16 @@ def test_good_project(check: Check) -> None:
     assert check({**GOOD, TWICE: SQL_FUNCTION}) == []
 
 
+def test_what_a_policy_calls_is_granted_to_whoever_reads(check: Check) -> None:
+    definer = SQL_FUNCTION.replace("IMMUTABLE\n", "IMMUTABLE\nSECURITY DEFINER\n")
+    granted = f"{definer}GRANT EXECUTE ON FUNCTION ticketing_internal.twice(integer) TO anon;\n"
+    policy = (
+        "CREATE POLICY few ON ticketing.tickets USING (places < ticketing_internal.twice(2));\n"
+    )
+    assert check({**GOOD, TWICE: granted, SCHEMA: GOOD[SCHEMA] + policy}) == []
+    assert {rule for rule, _ in check({**GOOD, TWICE: granted})} == {"grants", "definer"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

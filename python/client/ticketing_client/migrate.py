@@ -1,8 +1,8 @@
 """Install, upgrade, inspect and roll back the SQL part of the package in a database.
 
 `migrate` applies what is pending of `sql/migrations`, then (re)installs what has changed of
-`sql/functions`. Migrations go through yoyo and are recorded in yoyo's own tables, so a plain
-`yoyo apply` keeps working beside it. What this module adds to yoyo:
+`sql/functions`; after a migration, all of it. Migrations go through yoyo and are recorded in yoyo's
+own tables, so a plain `yoyo apply` keeps working beside it. What this module adds to yoyo:
 
 * A migration, yoyo's mark and a hash of the file's content commit together. A kill at any moment
   leaves a migration either applied and recorded or not there at all.
@@ -73,7 +73,8 @@ class MigrationReport:
 
     Attributes:
         applied: Names of the migrations applied now, in order, such as `0003.catalogue`.
-        functions: Function files (re)installed now, such as `ticketing/get_registration.sql`.
+        functions: Function files (re)installed now, such as `ticketing/get_registration.sql`:
+            those that are new or changed; after a migration, all.
     """
 
     applied: tuple[str, ...]
@@ -509,14 +510,24 @@ def _log(
 
 
 def _record_migrations(connection: _Connection, hashes: Mapping[str, str]) -> None:
-    """Record the content hash of those migrations that are marked and have none."""
+    """Record the content hash of those migrations that are marked and have none.
+
+    A migration may drop a function, or declare one for its policies to call. So the content of
+    every function counts as unknown from then on, and all are installed again.
+    """
     connection.execute(
         """
-        INSERT INTO ticketing_install.migration_files (migration_hash, content_hash)
-        SELECT m.migration_hash, f.content_hash
-        FROM unnest(%s::text[], %s::text[]) AS f (migration_id, content_hash)
-        JOIN ticketing_install._yoyo_migration AS m USING (migration_id)
-        ON CONFLICT DO NOTHING
+        WITH recorded AS (
+            INSERT INTO ticketing_install.migration_files (migration_hash, content_hash)
+            SELECT m.migration_hash, f.content_hash
+            FROM unnest(%s::text[], %s::text[]) AS f (migration_id, content_hash)
+            JOIN ticketing_install._yoyo_migration AS m USING (migration_id)
+            ON CONFLICT DO NOTHING
+            RETURNING migration_hash
+        )
+        UPDATE ticketing_install.function_files
+        SET content_hash = ''
+        WHERE EXISTS (SELECT FROM recorded)
         """,
         [list(hashes), list(hashes.values())],
     )
@@ -524,7 +535,7 @@ def _record_migrations(connection: _Connection, hashes: Mapping[str, str]) -> No
 
 def _install_functions(connection: _Connection, files: _Files) -> tuple[str, ...]:
     """Install the function files that are due, all or none, and record them."""
-    # Read again: a migration may just have dropped some.
+    # Read again: a migration makes them all due.
     records = _read_records(connection)
     due = _compare(connection, files, records).functions_pending
     gone = [path for path in records.functions if path not in {*files.functions, *records.existing}]
