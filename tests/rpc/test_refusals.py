@@ -1201,7 +1201,8 @@ def test_of_several_classes_the_first_is_raised(
             "TK004",
         ),
         (OWNER, {"registrationId": REGISTRATION}, {**BAD_RULE, **BAD_REVISION}, "TK006"),
-        (OWNER, {"registrationId": REGISTRATION, "subtotal": 1}, BAD_PLACES, "TK005"),
+        (OWNER, {"registrationId": REGISTRATION, "subtotal": 1}, BAD_PLACES, "TK004"),
+        (OWNER, {"registrationId": REGISTRATION}, BAD_PLACES, "TK005"),
     ],
 )
 def test_of_several_classes_the_first_is_raised_by_a_creation(

@@ -42,19 +42,21 @@ BEGIN
             AND ticket.registration_id = p_registration_id
             AND ticket.status = 'Active';
 
+        v_registration := ticketing_internal.record_changes(
+            v_registration, v_registration.revision + 1, v_tickets, v_now
+        );
         UPDATE ticketing.registrations AS registration
         SET
             status = 'cancelled',
             hold_expires_at = NULL,
             cancellation_reason = left(p_reason, 1000),
             revision = v_registration.revision + 1,
+            last_change_epoch = v_registration.last_change_epoch,
+            last_change_transaction_id = v_registration.last_change_transaction_id,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;
 
-        PERFORM ticketing_internal.record_changes(
-            v_function_id, p_registration_id, v_registration.revision + 1, v_tickets, v_now
-        );
         PERFORM ticketing_internal.take_places(v_function_id, ticketing_internal.scale_demands(
             v_use,
             CASE WHEN v_registration.status IN ('draft', 'pending') THEN -1 ELSE 0 END,

@@ -135,17 +135,18 @@ BEGIN
         ) THEN
             v_registration.payment_status := 'Refunded';
         END IF;
+        v_registration := ticketing_internal.record_changes(
+            v_registration, v_registration.revision, v_tickets, v_now
+        );
         UPDATE ticketing.registrations AS registration
         SET
             payment_status = v_registration.payment_status,
             revision = v_registration.revision,
+            last_change_epoch = v_registration.last_change_epoch,
+            last_change_transaction_id = v_registration.last_change_transaction_id,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;
-
-        PERFORM ticketing_internal.record_changes(
-            v_function_id, p_registration_id, v_registration.revision, v_tickets, v_now
-        );
     END IF;
 
     RETURN jsonb_build_object(

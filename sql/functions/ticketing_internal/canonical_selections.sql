@@ -16,59 +16,30 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_contents jsonb[];
     v_selections ticketing_internal.selection [];
 BEGIN
-    WITH given AS (
-        SELECT line.*
-        FROM unnest(p_lines) WITH ORDINALITY AS line (
-            attendee_id, package_id, ticket_type_id, quantity, contents, path, position
-        )
-    ),
-    total AS (
-        SELECT
-            given.attendee_id,
-            given.package_id,
-            given.ticket_type_id,
-            sum(given.quantity) AS quantity,
-            min(given.position) AS position
-        FROM given
-        GROUP BY given.attendee_id, given.package_id, given.ticket_type_id
-        HAVING sum(given.quantity) > 0
-    ),
-    line AS (
-        SELECT total.*, given.contents
-        FROM total
-        INNER JOIN given ON given.position = total.position
-    ),
-    content AS (
-        SELECT
-            line.attendee_id,
-            line.package_id,
-            jsonb_agg(
-                jsonb_build_object('ticketId', item.ticket_type_id, 'quantity', item.quantity)
-                ORDER BY
-                    array_position(line.contents, item.ticket_type_id), offer.event_starts_at, item.ticket_type_id
-            ) AS tickets
-        FROM line
-        INNER JOIN unnest(p_items) AS item ON item.package_id = line.package_id
-        INNER JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = item.ticket_type_id
-        GROUP BY line.attendee_id, line.package_id
-    ),
-    selected AS (
-        SELECT
-            line.attendee_id,
-            jsonb_agg(
-                jsonb_build_object(
-                    'packageId', line.package_id, 'quantity', line.quantity, 'tickets', content.tickets
-                ) ORDER BY line.position
-            ) FILTER (WHERE line.package_id IS NOT NULL) AS packages,
-            jsonb_agg(
-                jsonb_build_object('ticketId', line.ticket_type_id, 'quantity', line.quantity) ORDER BY line.position
-            ) FILTER (WHERE line.package_id IS NULL) AS individual_tickets
-        FROM line
-        LEFT JOIN content ON content.attendee_id = line.attendee_id AND content.package_id = line.package_id
-        GROUP BY line.attendee_id
-    )
+    -- what is inside the package of each line, by the position of the line
+    IF p_items IS NOT NULL THEN
+        SELECT array_agg(content.tickets ORDER BY content.position)
+        INTO v_contents
+        FROM (
+            SELECT
+                line.position,
+                jsonb_agg(
+                    jsonb_build_object('ticketId', item.ticket_type_id, 'quantity', item.quantity)
+                    ORDER BY
+                        array_position(line.contents, item.ticket_type_id), offer.event_starts_at, item.ticket_type_id
+                ) FILTER (WHERE item.package_id IS NOT NULL) AS tickets
+            FROM unnest(p_lines) WITH ORDINALITY AS line (
+                attendee_id, package_id, ticket_type_id, quantity, contents, path, position
+            )
+            LEFT JOIN unnest(p_items) AS item ON item.package_id = line.package_id
+            LEFT JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = item.ticket_type_id
+            GROUP BY line.position
+        ) AS content;
+    END IF;
+
     SELECT array_agg(ROW(
         named.attendee_id,
         jsonb_build_object(
@@ -79,7 +50,33 @@ BEGIN
     )::ticketing_internal.selection)
     INTO v_selections
     FROM unnest(p_named) AS named (attendee_id)
-    LEFT JOIN selected ON selected.attendee_id = named.attendee_id;
+    LEFT JOIN (
+        SELECT
+            total.attendee_id,
+            jsonb_agg(
+                jsonb_build_object(
+                    'packageId', total.package_id, 'quantity', total.quantity, 'tickets', v_contents[total.position::integer]
+                ) ORDER BY total.position
+            ) FILTER (WHERE total.package_id IS NOT NULL) AS packages,
+            jsonb_agg(
+                jsonb_build_object('ticketId', total.ticket_type_id, 'quantity', total.quantity)
+                ORDER BY total.position
+            ) FILTER (WHERE total.package_id IS NULL) AS individual_tickets
+        FROM (
+            SELECT
+                line.attendee_id,
+                line.package_id,
+                line.ticket_type_id,
+                sum(line.quantity) AS quantity,
+                min(line.position) AS position
+            FROM unnest(p_lines) WITH ORDINALITY AS line (
+                attendee_id, package_id, ticket_type_id, quantity, contents, path, position
+            )
+            GROUP BY line.attendee_id, line.package_id, line.ticket_type_id
+            HAVING sum(line.quantity) > 0
+        ) AS total
+        GROUP BY total.attendee_id
+    ) AS selected ON selected.attendee_id = named.attendee_id;
 
     RETURN coalesce(v_selections, '{}');
 END

@@ -22,8 +22,7 @@ DECLARE
         CASE p_registration.status WHEN 'expired' THEN 0 ELSE -1 END,
         1
     );
-    v_demands ticketing_internal.pool_demand[];
-    v_issues jsonb;
+    v_room record;
 BEGIN
     v_registration.status := 'completed';
     v_registration.payment_status := 'Paid';
@@ -31,8 +30,11 @@ BEGIN
     v_registration.hold_expires_at := NULL;
     v_registration.revision := p_registration.revision + 1;
 
-    v_demands := ticketing_internal.make_room(
+    v_room := ticketing_internal.make_room(
         p_registration.function_id, v_own, p_registration.registration_id, p_now
+    );
+    v_registration := ticketing_internal.record_changes(
+        v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'paid'), p_now
     );
 
     UPDATE ticketing.tickets AS ticket
@@ -48,22 +50,17 @@ BEGIN
         confirmation_number = v_registration.confirmation_number,
         hold_expires_at = NULL,
         revision = v_registration.revision,
+        last_change_epoch = v_registration.last_change_epoch,
+        last_change_transaction_id = v_registration.last_change_transaction_id,
         updated_at = p_now
     WHERE registration.function_id = p_registration.function_id
         AND registration.registration_id = p_registration.registration_id;
 
-    PERFORM ticketing_internal.record_changes(
-        p_registration.function_id, p_registration.registration_id, v_registration.revision,
-        ticketing_internal.mark_tickets(v_tickets, 'paid'), p_now
-    );
-
-    IF NOT ticketing_internal.take_places(p_registration.function_id, v_demands) THEN
-        v_issues := ticketing_internal.find_place_issues(
-            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own, '{}',
-            p_registration.registration_id, p_now,
-            ticketing_internal.merge_demands(v_own || ticketing_internal.scale_demands(v_demands, -1, 0))
+    IF v_room.r_is_short OR NOT ticketing_internal.take_places(p_registration.function_id, v_room.r_demands) THEN
+        PERFORM ticketing_internal.refuse_places(
+            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own,
+            v_room.r_demands, '{}', p_registration.registration_id, p_now
         );
-        PERFORM ticketing_internal.refuse_places(v_issues);
     END IF;
     RETURN v_registration;
 END

@@ -25,58 +25,52 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    WITH ticket AS (
-        SELECT
-            ticket.change,
-            ticket.attendee_id,
-            ticket.ticket_type_id,
-            ticket.package_id,
-            ticket.package_number,
-            -- there afterwards, less there before
-            (ticket.change <> 'removed')::integer - (p_is_counted AND ticket.change <> 'added')::integer AS places
-        FROM unnest(p_plan) AS ticket
-    ),
-    demand AS (
-        SELECT pool.capacity_pool_id, typed.places
-        FROM (
-            SELECT ticket.ticket_type_id, sum(ticket.places) AS places
-            FROM ticket
-            GROUP BY ticket.ticket_type_id
-        ) AS typed
-        INNER JOIN ticketing.ticket_type_pools AS pool
-            ON pool.function_id = p_function_id
-            AND pool.ticket_type_id = ANY(v_ticket_type_ids)
-            AND pool.ticket_type_id = typed.ticket_type_id
-        UNION ALL
-        SELECT pool.capacity_pool_id, packaged.places
-        FROM (
-            SELECT copy.package_id, sum(copy.places) AS places
-            FROM (
-                SELECT
-                    ticket.package_id,
-                    bool_or(ticket.change <> 'removed')::integer
-                    - (p_is_counted AND bool_or(ticket.change <> 'added'))::integer AS places
-                FROM ticket
-                WHERE ticket.package_id IS NOT NULL
-                GROUP BY ticket.attendee_id, ticket.package_id, ticket.package_number
-            ) AS copy
-            GROUP BY copy.package_id
-        ) AS packaged
-        INNER JOIN ticketing.package_pools AS pool
-            ON pool.function_id = p_function_id
-            AND pool.package_id = ANY(v_package_ids)
-            AND pool.package_id = packaged.package_id
-    )
+    -- what is there afterwards, less what is there before
     SELECT array_agg(
         ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
     )
     INTO v_demands
     FROM (
-        SELECT demand.capacity_pool_id, sum(demand.places)::integer AS places
-        FROM demand
-        GROUP BY demand.capacity_pool_id
-        HAVING sum(demand.places) <> 0
+        SELECT membership.capacity_pool_id, sum(typed.places)::integer AS places
+        FROM (
+            SELECT
+                ticket.ticket_type_id,
+                sum((ticket.change <> 'removed')::integer - (p_is_counted AND ticket.change <> 'added')::integer)
+                AS places
+            FROM unnest(p_plan) AS ticket
+            GROUP BY ticket.ticket_type_id
+        ) AS typed
+        INNER JOIN ticketing.ticket_type_pools AS membership
+            ON membership.function_id = p_function_id
+            AND membership.ticket_type_id = ANY(v_ticket_type_ids)
+            AND membership.ticket_type_id = typed.ticket_type_id
+        GROUP BY membership.capacity_pool_id
+        HAVING sum(typed.places) <> 0
     ) AS pool;
+
+    IF array_remove(v_package_ids, NULL) <> '{}' THEN
+        SELECT ticketing_internal.merge_demands(v_demands || array_agg(
+            ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand
+        ))
+        INTO v_demands
+        FROM (
+            SELECT membership.capacity_pool_id, sum(packaged.places)::integer AS places
+            FROM (
+                SELECT
+                    ticket.package_id,
+                    bool_or(ticket.change <> 'removed')::integer
+                    - (p_is_counted AND bool_or(ticket.change <> 'added'))::integer AS places
+                FROM unnest(p_plan) AS ticket
+                WHERE ticket.package_id IS NOT NULL
+                GROUP BY ticket.attendee_id, ticket.package_id, ticket.package_number
+            ) AS packaged
+            INNER JOIN ticketing.package_pools AS membership
+                ON membership.function_id = p_function_id
+                AND membership.package_id = ANY(v_package_ids)
+                AND membership.package_id = packaged.package_id
+            GROUP BY membership.capacity_pool_id
+        ) AS pool;
+    END IF;
 
     RETURN coalesce(v_demands, '{}');
 END

@@ -4,9 +4,9 @@
 -- It expands the declared selections through the catalogue into the tickets that should exist,
 -- compares these with the tickets stored (the plan: kept, added, removed) and with the rows that
 -- the caller gave, and applies the rules: those about who may hold what to everything the
--- attendees named would hold, those about prices, windows and places to what is added. A ticket
--- already held keeps its price while its hold lives; once that is over, what was held counts as
--- added.
+-- attendees named would hold, those about prices and windows to what is added. A ticket already
+-- held keeps its price while its hold lives; once that is over, what was held counts as added.
+-- Whether there are places is for the caller to ask: a quote looks, a write takes.
 --
 -- Reads only, locks nothing, raises only for a request beyond the limits (TK001).
 
@@ -43,14 +43,19 @@ DECLARE
     v_packages ticketing.packages [];
     v_items ticketing.package_items [];
     v_offers ticketing_internal.offer [];
+    v_units ticketing_internal.package_unit [];
     v_package_ids uuid [];
     v_offer_ids uuid [];
     v_lines ticketing_internal.selection_line [];
     v_named uuid [];
+    v_known bigint;
+    v_implied record;
+    v_root text;
     v_plan ticketing_internal.planned_ticket [];
     v_choices ticketing_internal.choice[];
-    v_demands ticketing_internal.pool_demand [];
-    v_issues jsonb;
+    v_is_restricted boolean;
+    v_is_unlike boolean;
+    v_issues jsonb := '[]';
 BEGIN
     -- What is stored: the whole registration, since limits per registration and totals need all of
     -- it.
@@ -59,176 +64,177 @@ BEGIN
     END IF;
 
     -- The part of the catalogue that the request is about.
-    SELECT array_agg(DISTINCT wanted.package_id) INTO v_package_ids
+    SELECT
+        array_agg(DISTINCT wanted.package_id) FILTER (WHERE wanted.package_id IS NOT NULL),
+        array_agg(DISTINCT wanted.ticket_type_id) FILTER (WHERE wanted.ticket_type_id IS NOT NULL)
+    INTO v_package_ids, v_offer_ids
     FROM (
-        SELECT line.package_id FROM unnest(p_lines) AS line
+        SELECT line.package_id, line.ticket_type_id FROM unnest(p_lines) AS line
         UNION ALL
-        SELECT ticket.package_id FROM unnest(p_tickets) AS ticket
+        SELECT ticket.package_id, ticket.ticket_type_id FROM unnest(p_tickets) AS ticket
         UNION ALL
-        SELECT ticket.package_id FROM unnest(v_stored) AS ticket WHERE NOT v_is_held
-    ) AS wanted
-    WHERE wanted.package_id IS NOT NULL;
+        SELECT CASE WHEN NOT v_is_held THEN ticket.package_id END, ticket.ticket_type_id
+        FROM unnest(v_stored) AS ticket
+    ) AS wanted;
 
     IF v_package_ids IS NOT NULL THEN
-        SELECT array_agg(package) INTO v_packages
+        SELECT
+            array_agg(package),
+            bool_or(
+                package.eligibility -> 'rules' <> '[]'
+                OR NOT package.is_active
+                OR num_nonnulls(
+                    package.sale_starts_at, package.sale_ends_at, package.min_per_attendee,
+                    package.max_per_attendee, package.max_per_registration
+                ) > 0
+            )
+        INTO v_packages, v_is_restricted
         FROM ticketing.packages AS package
         WHERE package.function_id = v_function_id AND package.package_id = ANY(v_package_ids);
 
         SELECT array_agg(item) INTO v_items
         FROM ticketing.package_items AS item
         WHERE item.function_id = v_function_id AND item.package_id = ANY(v_package_ids);
+
+        SELECT array_agg(DISTINCT wanted.ticket_type_id) INTO v_offer_ids
+        FROM (
+            SELECT unnest(v_offer_ids) AS ticket_type_id
+            UNION ALL
+            SELECT item.ticket_type_id FROM unnest(v_items) AS item
+        ) AS wanted;
     END IF;
 
-    SELECT array_agg(DISTINCT wanted.ticket_type_id) INTO v_offer_ids
-    FROM (
-        SELECT line.ticket_type_id FROM unnest(p_lines) AS line
-        UNION ALL
-        SELECT ticket.ticket_type_id FROM unnest(p_tickets) AS ticket
-        UNION ALL
-        SELECT ticket.ticket_type_id FROM unnest(v_stored) AS ticket
-        UNION ALL
-        SELECT item.ticket_type_id FROM unnest(v_items) AS item
-    ) AS wanted;
-
-    SELECT array_agg(ROW(
-        ticket_type.ticket_type_id, ticket_type.event_id, event.starts_at, ticket_type.name, ticket_type.price,
-        ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
-        ticket_type.min_per_attendee, ticket_type.max_per_attendee, ticket_type.max_per_registration,
-        ticket_type.eligibility
-    )::ticketing_internal.offer)
-    INTO v_offers
+    SELECT
+        array_agg(ROW(
+            ticket_type.ticket_type_id, ticket_type.event_id, event.starts_at, ticket_type.name, ticket_type.price,
+            ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
+            ticket_type.min_per_attendee, ticket_type.max_per_attendee, ticket_type.max_per_registration,
+            ticket_type.eligibility
+        )::ticketing_internal.offer),
+        array_agg(ROW(
+            NULL, ticket_type.ticket_type_id, 1, ticket_type.price, ticket_type.price
+        )::ticketing_internal.package_unit),
+        -- most things are for everyone, on sale and without limits
+        coalesce(v_is_restricted, FALSE) OR bool_or(
+            ticket_type.eligibility -> 'rules' <> '[]'
+            OR NOT (ticket_type.is_active AND event.is_active)
+            OR num_nonnulls(
+                ticket_type.sale_starts_at, ticket_type.sale_ends_at, ticket_type.min_per_attendee,
+                ticket_type.max_per_attendee, ticket_type.max_per_registration
+            ) > 0
+        )
+    INTO v_offers, v_units, v_is_restricted
     FROM ticketing.ticket_types AS ticket_type
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = v_function_id AND ticket_type.ticket_type_id = ANY(v_offer_ids);
 
-    -- Whom the request names, and the lines of each by attendee id. An attendee named only by given
-    -- tickets declares what these amount to; when the hold is over, everybody else declares again
-    -- what is stored.
-    WITH reference AS (
+    -- Whom the request names, and the lines of each by attendee id.
+    SELECT array_agg(DISTINCT reference.attendee_id), count(DISTINCT reference.attendee_id)
+    INTO v_named, v_known
+    FROM unnest(p_selections) AS selection
+    INNER JOIN (
         SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
-        UNION
+        UNION ALL
         SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
-    ),
-    declared AS (
-        SELECT DISTINCT reference.attendee_id
-        FROM unnest(p_selections) AS selection
-        INNER JOIN reference ON reference.ref = selection.attendee_ref
-    ),
-    given AS (
-        SELECT reference.attendee_id, ticket.package_id, ticket.ticket_type_id, ticket.path, ticket.position
-        FROM unnest(p_tickets) WITH ORDINALITY AS ticket (
-            path, ticket_id, registration_id, attendee_ref, client_attendee_ref, event_id, ticket_type_id, package_id,
-            price_paid, original_price, currency, position
-        )
-        INNER JOIN reference ON reference.ref = ticket.attendee_ref
-        LEFT JOIN declared ON declared.attendee_id = reference.attendee_id
-        WHERE declared.attendee_id IS NULL
-    ),
-    implied AS (
-        SELECT given.attendee_id, given.package_id, given.ticket_type_id, given.path, given.position
-        FROM given
-        UNION ALL
-        SELECT ticket.attendee_id, ticket.package_id, ticket.ticket_type_id, 'p_registration_id', 0
-        FROM unnest(v_stored) AS ticket
-        LEFT JOIN declared ON declared.attendee_id = ticket.attendee_id
-        LEFT JOIN given ON given.attendee_id = ticket.attendee_id
-        WHERE NOT v_is_held AND declared.attendee_id IS NULL AND given.attendee_id IS NULL
-    ),
-    counted AS (
-        SELECT
-            implied.attendee_id,
-            implied.package_id,
-            implied.ticket_type_id,
-            count(*)::integer AS quantity,
-            (array_agg(implied.path ORDER BY implied.position))[1] AS path,
-            min(implied.position) AS position
-        FROM implied
-        GROUP BY implied.attendee_id, implied.package_id, implied.ticket_type_id
-    ),
-    line AS (
-        SELECT
-            reference.attendee_id, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path,
-            0 AS source, line.position
-        FROM unnest(p_lines) WITH ORDINALITY AS line (
-            attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
-        )
-        INNER JOIN reference ON reference.ref = line.attendee_ref
-        UNION ALL
-        SELECT
-            counted.attendee_id, NULL, counted.ticket_type_id, counted.quantity, NULL, counted.path, 1,
-            counted.position
-        FROM counted
-        WHERE counted.package_id IS NULL
-        UNION ALL
-        SELECT
-            counted.attendee_id,
-            counted.package_id,
-            NULL,
-            -- as many packages as explain every ticket: too few tickets then show as an incomplete
-            -- package
-            max((counted.quantity + item.quantity - 1) / item.quantity),
-            NULL,
-            (array_agg(counted.path ORDER BY counted.position))[1],
-            1,
-            min(counted.position)
-        FROM counted
-        INNER JOIN unnest(v_items) AS item
-            ON item.package_id = counted.package_id AND item.ticket_type_id = counted.ticket_type_id
-        GROUP BY counted.attendee_id, counted.package_id
+    ) AS reference
+        ON reference.ref = selection.attendee_ref;
+
+    SELECT array_agg(ROW(
+        reference.attendee_id, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path
+    )::ticketing_internal.selection_line ORDER BY line.position)
+    INTO v_lines
+    FROM unnest(p_lines) WITH ORDINALITY AS line (
+        attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
     )
-    SELECT
-        (SELECT array_agg(ROW(
-            line.attendee_id, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path
-        )::ticketing_internal.selection_line ORDER BY line.source, line.position) FROM line),
-        (SELECT array_agg(named.attendee_id) FROM (
-            SELECT declared.attendee_id FROM declared
-            UNION
-            SELECT implied.attendee_id FROM implied
-        ) AS named)
-    INTO v_lines, v_named;
+    INNER JOIN (
+        SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
+        UNION ALL
+        SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
+        WHERE person.client_attendee_id <> person.attendee_id
+    ) AS reference
+        ON reference.ref = line.attendee_ref;
+
+    -- An attendee named only by given tickets declares what these amount to; when the hold is over,
+    -- everybody else declares again what is stored.
+    IF (NOT v_is_held AND cardinality(v_stored) > 0) OR EXISTS (
+        SELECT
+        FROM unnest(p_tickets) AS ticket
+        LEFT JOIN unnest(p_selections) AS selection ON selection.attendee_ref = ticket.attendee_ref
+        WHERE selection.attendee_ref IS NULL
+    ) THEN
+        v_implied := ticketing_internal.imply_lines(
+            p_people, v_named, p_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
+        );
+        v_lines := v_lines || v_implied.r_lines;
+        v_named := v_named || v_implied.r_named;
+    END IF;
+    v_root := substring(v_lines[1].path FROM '^[a-z_]+');
 
     -- The plan. Packages come and go as a whole: copy by copy, each with all its tickets. Of
     -- individual tickets the oldest are kept. A ticket held too long is kept only if it still costs
     -- the same.
+    IF v_packages IS NOT NULL THEN
+        v_units := v_units || ticketing_internal.allocate_package_prices(v_packages, v_items, v_offers);
+    END IF;
     v_plan := ticketing_internal.plan_tickets(
-        p_people, v_named, v_lines, v_stored, v_packages, v_items, v_offers, v_is_held, c_most_tickets,
-        c_most_money
+        p_people, v_named, v_lines, v_stored, v_units, v_offers, v_is_held, c_most_tickets, c_most_money
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', substring(v_lines[1].path FROM '^[a-z_]+'),
+            'too_large', v_root,
             format('The request amounts to more than %s tickets, or the registration to more than %s.',
                 c_most_tickets, c_most_money),
             p_expected => to_jsonb(c_most_tickets)
         )));
     END IF;
 
-    v_choices := ticketing_internal.list_choices(p_people, v_lines, v_packages, v_items, v_offers);
-    v_demands := ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted);
-
-    v_issues := ticketing_internal.find_reference_issues(
+    -- What is wrong with it. Mostly nothing: whether there can be something at all is known by now
+    -- or quickly seen, and only then it is looked for.
+    v_is_unlike := p_tickets IS NOT NULL AND ticketing_internal.tickets_differ(
+        p_function.currency, p_registration.registration_id, p_people, v_named, p_tickets, v_plan
+    );
+    IF v_is_unlike
+        OR cardinality(p_selections) <> v_known
+        OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)
+        OR cardinality(v_package_ids) <> coalesce(cardinality(v_packages), 0)
+        OR v_packages IS NOT NULL AND EXISTS (
+            SELECT
+            FROM unnest(p_lines) AS line
+            INNER JOIN (
+                SELECT item.package_id, array_agg(item.ticket_type_id) AS ticket_type_ids
+                FROM unnest(v_items) AS item
+                GROUP BY item.package_id
+            ) AS package ON package.package_id = line.package_id
+            WHERE NOT (line.contents @> package.ticket_type_ids AND line.contents <@ package.ticket_type_ids)
+        )
+    THEN
+        v_issues := ticketing_internal.find_reference_issues(
             p_registration.registration_id, p_function.currency, p_people, p_selections, p_lines, p_tickets, v_plan,
             v_packages, v_items, v_offers
-        )
-        || ticketing_internal.find_composition_issues(
-            p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_packages
-        )
-        || ticketing_internal.find_eligibility_issues(p_registration.registration_type, v_choices)
-        || ticketing_internal.find_limit_issues(v_choices, v_plan)
-        || ticketing_internal.find_sale_issues(
-            p_function, v_choices, v_plan, substring(v_lines[1].path FROM '^[a-z_]+'), p_now
-        )
-        || CASE WHEN p_tickets IS NULL THEN '[]'::jsonb ELSE ticketing_internal.find_ticket_issues(
-            p_people, v_named, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
-        ) END
-        || ticketing_internal.find_place_issues(
-            v_function_id, v_plan, v_demands, v_lines, p_registration.registration_id, p_now
         );
+    END IF;
+    IF v_packages IS NOT NULL THEN
+        v_issues := v_issues || ticketing_internal.find_composition_issues(
+            p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_packages
+        );
+    END IF;
+    IF v_is_restricted THEN
+        v_choices := ticketing_internal.list_choices(p_people, v_lines, v_packages, v_items, v_offers);
+        v_issues := v_issues
+            || ticketing_internal.find_eligibility_issues(p_registration.registration_type, v_choices)
+            || ticketing_internal.find_limit_issues(v_choices, v_plan);
+    END IF;
+    v_issues := v_issues || ticketing_internal.find_sale_issues(p_function, v_choices, v_plan, v_root, p_now);
+    IF v_is_unlike THEN
+        v_issues := v_issues || ticketing_internal.find_ticket_issues(
+            p_people, v_named, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
+        );
+    END IF;
 
     RETURN ROW(
         ticketing_internal.canonical_selections(v_named, v_lines, v_items, v_offers),
-        v_lines, v_plan, v_demands, v_issues
+        v_lines, v_plan, ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted), v_issues
     )::ticketing_internal.evaluation;
 END
 $$;

@@ -18,8 +18,13 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    -- without packages there is nothing to keep apart
-    IF p_packages IS NULL THEN
+    -- mostly there is nothing to keep apart
+    IF NOT EXISTS (
+        SELECT FROM unnest(p_packages) AS package WHERE p_registration_type <> ALL(package.registration_types)
+    ) AND NOT (
+        p_function.selection_mode = 'exclusive'
+        AND EXISTS (SELECT FROM unnest(p_lines) AS line WHERE line.package_id IS NULL)
+    ) THEN
         RETURN '[]';
     END IF;
 

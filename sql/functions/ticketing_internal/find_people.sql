@@ -14,7 +14,10 @@ BEGIN
     SELECT array_agg(ROW(
         attendee.attendee_id,
         attendee.client_attendee_id,
-        ticketing_internal.person_name(attendee.first_name, attendee.last_name, attendee.attendee_type),
+        coalesce(
+            nullif(concat_ws(' ', nullif(trim(attendee.first_name), ''), nullif(trim(attendee.last_name), '')), ''),
+            attendee.attendee_type
+        ),
         attendee.attendee_type,
         attendee.is_partner,
         attendee.attendee_data

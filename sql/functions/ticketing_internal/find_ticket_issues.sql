@@ -24,48 +24,6 @@ DECLARE
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     v_issues jsonb;
 BEGIN
-    -- Mostly the rows agree: compared as two sorted lists, which is quick and says nothing of
-    -- where.
-    IF NOT EXISTS (
-        SELECT
-        FROM (
-            SELECT
-                coalesce(person.attendee_id, ticket.attendee_ref) AS attendee_id,
-                coalesce(ticket.package_id, c_none) AS package_key,
-                ticket.ticket_type_id,
-                count(*) AS quantity,
-                array_agg(ticket.price_paid ORDER BY ticket.price_paid) AS prices_paid,
-                array_agg(ticket.original_price ORDER BY ticket.original_price) AS original_prices,
-                bool_and(ticket.price_paid IS NULL) AS says_no_price,
-                bool_and(ticket.original_price IS NULL) AS says_no_original_price
-            FROM unnest(p_tickets) AS ticket
-            LEFT JOIN unnest(p_people) AS person ON person.client_attendee_id = ticket.attendee_ref
-            GROUP BY
-                coalesce(person.attendee_id, ticket.attendee_ref), coalesce(ticket.package_id, c_none),
-                ticket.ticket_type_id
-        ) AS given
-        FULL JOIN (
-            SELECT
-                ticket.attendee_id,
-                coalesce(ticket.package_id, c_none) AS package_key,
-                ticket.ticket_type_id,
-                count(*) AS quantity,
-                array_agg(ticket.price_paid ORDER BY ticket.price_paid) AS prices_paid,
-                array_agg(ticket.original_price ORDER BY ticket.original_price) AS original_prices
-            FROM unnest(p_plan) AS ticket
-            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_named)
-            GROUP BY ticket.attendee_id, coalesce(ticket.package_id, c_none), ticket.ticket_type_id
-        ) AS planned
-            ON planned.attendee_id = given.attendee_id
-            AND planned.package_key = given.package_key
-            AND planned.ticket_type_id = given.ticket_type_id
-        WHERE given.quantity IS DISTINCT FROM planned.quantity
-            OR (NOT given.says_no_price AND given.prices_paid <> planned.prices_paid)
-            OR (NOT given.says_no_original_price AND given.original_prices <> planned.original_prices)
-    ) THEN
-        RETURN '[]';
-    END IF;
-
     WITH reference AS (
         SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
         UNION

@@ -9,9 +9,11 @@ CREATE OR REPLACE FUNCTION ticketing_internal.make_room(
     p_function_id uuid,
     p_demands ticketing_internal.pool_demand[],
     p_except uuid,
-    p_now timestamptz
+    p_now timestamptz,
+    OUT r_demands ticketing_internal.pool_demand[],
+    OUT r_is_short boolean
 )
-RETURNS ticketing_internal.pool_demand[]
+RETURNS record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -21,14 +23,12 @@ DECLARE
     v_missing integer;
     v_freed ticketing_internal.pool_demand[] := '{}';
 BEGIN
-    SELECT array_agg(demand.capacity_pool_id)
-    INTO v_pool_ids
-    FROM unnest(p_demands) AS demand
-    WHERE demand.reserved + demand.sold > 0;
-
-    IF v_pool_ids IS NULL THEN
-        RETURN p_demands;
+    r_demands := p_demands;
+    r_is_short := FALSE;
+    IF cardinality(p_demands) = 0 THEN
+        RETURN;
     END IF;
+    v_pool_ids := ARRAY(SELECT demand.capacity_pool_id FROM unnest(p_demands) AS demand);
 
     FOR v_pool IN
         SELECT
@@ -38,28 +38,32 @@ BEGIN
         INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
         WHERE pool.function_id = p_function_id
             AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND demand.reserved + demand.sold > 0
             AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
         ORDER BY pool.capacity_pool_id
     LOOP
         -- what was let go for the pools before may be enough for this one
-        SELECT v_pool.missing + coalesce(sum(freed.reserved), 0)
-        INTO v_missing
-        FROM unnest(v_freed) AS freed
-        WHERE freed.capacity_pool_id = v_pool.capacity_pool_id;
-
+        v_missing := v_pool.missing + (
+            SELECT coalesce(sum(freed.reserved), 0)
+            FROM unnest(v_freed) AS freed
+            WHERE freed.capacity_pool_id = v_pool.capacity_pool_id
+        );
         IF v_missing > 0 THEN
-            SELECT v_freed || expired.r_demands
-            INTO v_freed
+            SELECT v_freed || expired.r_demands, v_missing + coalesce(sum(freed.reserved), 0)
+            INTO v_freed, v_missing
             FROM ticketing_internal.expire_overdue(
                 p_function_id, v_pool.capacity_pool_id, p_except, v_missing, p_now
-            ) AS expired;
+            ) AS expired
+            LEFT JOIN unnest(expired.r_demands) AS freed
+                ON freed.capacity_pool_id = v_pool.capacity_pool_id
+            GROUP BY expired.r_demands;
+            r_is_short := r_is_short OR v_missing > 0;
         END IF;
     END LOOP;
 
-    IF cardinality(v_freed) = 0 THEN
-        RETURN p_demands;
+    IF cardinality(v_freed) > 0 THEN
+        r_demands := ticketing_internal.merge_demands(p_demands || v_freed);
     END IF;
-    RETURN ticketing_internal.merge_demands(p_demands || v_freed);
 END
 $$;
 
@@ -69,8 +73,8 @@ COMMENT ON FUNCTION ticketing_internal.make_room(
     uuid,
     timestamptz
 ) IS
-'p_demands, together with what overdue registrations (without p_except) give back where places are
-short; these are expired then.';
+'p_demands, together with what overdue registrations (without p_except) give back where places are short; these are expired
+then (r_demands), and whether places are missing even so (r_is_short).';
 
 REVOKE ALL ON FUNCTION ticketing_internal.make_room(
     uuid,

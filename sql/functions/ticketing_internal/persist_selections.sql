@@ -28,11 +28,12 @@ AS $$
 DECLARE
     v_function_id CONSTANT uuid := p_function.function_id;
     v_registration_id CONSTANT uuid := p_registration.registration_id;
+    v_registration ticketing.registrations := p_registration;
     v_people ticketing_internal.person [] := ticketing_internal.find_people(v_function_id, v_registration_id);
     v_selections ticketing_internal.selection [] := p_selections;
     v_evaluation ticketing_internal.evaluation;
     v_plan ticketing_internal.planned_ticket [];
-    v_demands ticketing_internal.pool_demand[];
+    v_room record;
     v_issues jsonb;
     v_updates ticketing_internal.selection [];
     v_named uuid [];
@@ -98,10 +99,10 @@ BEGIN
         ));
     END IF;
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse(
-            CASE WHEN jsonb_path_exists(v_issues, '$[*] ? (@.code != "sold_out")') THEN 'TK004' ELSE 'TK005' END,
-            v_issues
+        v_issues := v_issues || ticketing_internal.find_place_issues(
+            v_function_id, v_plan, v_evaluation.demands, v_evaluation.lines, v_registration_id, p_now
         );
+        PERFORM ticketing_internal.refuse('TK004', v_issues);
     END IF;
 
     -- A living hold is renewed, up to its limit and never shortened; a new one starts when there is
@@ -116,8 +117,18 @@ BEGIN
         END IF;
     END IF;
 
-    -- Write the difference.
     IF v_is_changed THEN
+        v_room := ticketing_internal.make_room(
+            v_function_id, v_evaluation.demands, v_registration_id, p_now
+        );
+        IF v_room.r_is_short THEN
+            PERFORM ticketing_internal.refuse_places(
+                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
+                p_now
+            );
+        END IF;
+
+        -- Write the difference.
         v_status := 'draft';
         v_revision := p_registration.revision + 1;
 
@@ -129,14 +140,6 @@ BEGIN
         END IF;
 
         IF v_created > 0 THEN
-            SELECT array_agg(ROW(
-                ticket.change, coalesce(ticket.ticket_id, gen_random_uuid()), ticket.attendee_id, ticket.event_id,
-                ticket.ticket_type_id, ticket.package_id, ticket.package_number, ticket.price_paid,
-                ticket.original_price, ticket.is_partner_ticket
-            )::ticketing_internal.planned_ticket)
-            INTO v_plan
-            FROM unnest(v_plan) AS ticket;
-
             INSERT INTO ticketing.tickets (
                 function_id, ticket_id, registration_id, owner_id, attendee_id, event_id, ticket_type_id, package_id,
                 package_number, price_paid, original_price, currency, is_partner_ticket, created_at, updated_at
@@ -150,9 +153,7 @@ BEGIN
         END IF;
 
         IF v_removed IS NOT NULL OR v_created > 0 THEN
-            PERFORM ticketing_internal.record_changes(
-                v_function_id, v_registration_id, v_revision, v_plan, p_now
-            );
+            v_registration := ticketing_internal.record_changes(v_registration, v_revision, v_plan, p_now);
         END IF;
 
         IF v_updates IS NOT NULL THEN
@@ -181,22 +182,18 @@ BEGIN
             subtotal = v_subtotal,
             total = v_subtotal,
             hold_expires_at = v_hold_expires_at,
+            last_change_epoch = v_registration.last_change_epoch,
+            last_change_transaction_id = v_registration.last_change_transaction_id,
             updated_at = p_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = v_registration_id;
 
-        v_demands := ticketing_internal.make_room(
-            v_function_id, v_evaluation.demands, v_registration_id, p_now
-        );
-        IF NOT ticketing_internal.take_places(v_function_id, v_demands) THEN
-            -- somebody else was quicker since the evaluation; raising takes everything above back
-            v_issues := ticketing_internal.find_place_issues(
-                v_function_id, v_plan, v_evaluation.demands, v_evaluation.lines, v_registration_id, p_now,
-                ticketing_internal.merge_demands(
-                    v_evaluation.demands || ticketing_internal.scale_demands(v_demands, -1, 0)
-                )
+        -- somebody else may have been quicker since; raising takes everything above back
+        IF NOT ticketing_internal.take_places(v_function_id, v_room.r_demands) THEN
+            PERFORM ticketing_internal.refuse_places(
+                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
+                p_now
             );
-            PERFORM ticketing_internal.refuse_places(v_issues);
         END IF;
     ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration

@@ -1,24 +1,56 @@
--- The guard of take_places has said no: say what is missing, or, when nothing is, that the
--- caller should try again. Raising takes back what the transaction has written.
+-- Say of which ticket types and packages there are too few places. What the call has taken back from
+-- overdue registrations counts as free: raising gives it back to them, but they have no claim to it.
+--
+-- Errors: TK005; 40001 when the places are those of an overdue registration that somebody else is
+-- working on at this very moment.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(p_issues jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(
+    p_function_id uuid,
+    p_plan ticketing_internal.planned_ticket[],
+    p_own ticketing_internal.pool_demand[],
+    p_demands ticketing_internal.pool_demand[],
+    p_lines ticketing_internal.selection_line[],
+    p_registration_id uuid,
+    p_now timestamptz
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_issues CONSTANT jsonb := ticketing_internal.find_place_issues(
+        p_function_id, p_plan, p_own, p_lines, p_registration_id, p_now,
+        ticketing_internal.merge_demands(p_own || ticketing_internal.scale_demands(p_demands, -1, 0))
+    );
 BEGIN
-    IF p_issues = '[]' THEN
+    IF v_issues = '[]' THEN
         RAISE serialization_failure USING
             MESSAGE = 'The places needed are changing hands at this moment',
             HINT = 'Repeat the whole call.';
     END IF;
-    PERFORM ticketing_internal.refuse('TK005', p_issues);
+    PERFORM ticketing_internal.refuse('TK005', v_issues);
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.refuse_places(jsonb) IS
-'Raises TK005 with the issues of find_place_issues; without any (the places are those of an overdue registration that
-somebody else is working on) 40001. Never returns.';
+COMMENT ON FUNCTION ticketing_internal.refuse_places(
+    uuid,
+    ticketing_internal.planned_ticket[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.selection_line[],
+    uuid,
+    timestamptz
+) IS
+'Raises TK005 with the issues of find_place_issues for p_own, what p_plan needs; p_demands is the same less what make_room
+has taken back. Raises 40001 when there are no such issues any more. Never returns.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(jsonb) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(
+    uuid,
+    ticketing_internal.planned_ticket[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.pool_demand[],
+    ticketing_internal.selection_line[],
+    uuid,
+    timestamptz
+) FROM public;

@@ -26,9 +26,7 @@ BEGIN
         RETURN TRUE;
     END IF;
 
-    SELECT array_agg(demand.capacity_pool_id)
-    INTO v_pool_ids
-    FROM unnest(p_demands) AS demand;
+    v_pool_ids := ARRAY(SELECT demand.capacity_pool_id FROM unnest(p_demands) AS demand);
 
     -- An UPDATE alone locks in whatever order its plan visits the rows. With all of them locked,
     -- either every pool gives or none is touched: what is then said of a shortage counts nothing
