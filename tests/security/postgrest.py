@@ -257,7 +257,7 @@ class PostgREST:
 
 def _type(name: str) -> sql.SQL:
     """Return the name of a type, which has come from the server, to stand in a statement."""
-    return sql.SQL(cast("LiteralString", name))
+    return sql.SQL(name)
 
 
 def _statement(routine: Routine, source: sql.Composable, call: sql.Composable) -> sql.Composed:

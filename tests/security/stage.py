@@ -11,9 +11,13 @@ from typing import Any
 from psycopg import sql
 from tests.rpc.calls import (
     FUNCTION,
+    HAROLD,
+    INES,
     ORGANISATION,
     OWNER,
     STRANGER,
+    TOMAS,
+    WALTER,
     Caller,
     Connection,
     Document,
@@ -32,7 +36,7 @@ REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
 """The owner's: the tickets of the recorded wizard, not paid yet."""
 
 STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
-"""The stranger's, alike in everything else."""
+"""The stranger's, alike in everything but the ids of its attendees."""
 
 CANCELLED = "01974a10-0000-7000-8000-0000000000fc"
 """The owner's too: paid, then cancelled, not refunded yet."""
@@ -80,15 +84,16 @@ def set_stage(db: Connection, catalogue: Document, wizard_state: Document) -> No
         (STRANGERS_CANCELLED, STRANGER),
         (LAPSED, OWNER),
     ):
+        state = of_a_stranger(wizard_state) if user_id == STRANGER else wizard_state
         caller = Caller(db, "authenticated", user_id)
         caller.call(
             "create_individual_registration_jsonb",
-            p_registration_data=wizard_state["registration"] | {"registrationId": registration_id},
+            p_registration_data=state["registration"] | {"registrationId": registration_id},
         )
         caller.call(
             "persist_ticket_selections",
             p_registration_id=registration_id,
-            p_selections=wizard_state["ticketSelections"],
+            p_selections=state["ticketSelections"],
         )
     for registration_id in (CANCELLED, STRANGERS_CANCELLED):
         service(db).call(
@@ -106,6 +111,15 @@ def set_stage(db: Connection, catalogue: Document, wizard_state: Document) -> No
         """,
         [LAPSED],
     )
+
+
+def of_a_stranger(wizard_state: Document) -> Document:
+    """Return the same state of another wizard: its attendees have ids of their own."""
+    text = json.dumps(wizard_state)
+    for attendee in (WALTER, INES, TOMAS, HAROLD):
+        text = text.replace(attendee, other_id(attendee))
+    state: Document = json.loads(text)
+    return state
 
 
 def working_calls(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-import pytest
 from tests.rpc.calls import Connection, Document
 
 from .postgrest import NO_SUCH_FUNCTION, Person, PostgREST
@@ -18,8 +17,6 @@ from .stage import (
     VISITOR,
     Digest,
     Steady,
-    set_stage,
-    working_calls,
 )
 
 FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
@@ -37,29 +34,6 @@ READERS = FOR_VISITORS | {"check_integrity", "get_registration", "get_ticket_cha
 
 DENIED = "42501"
 READ_ONLY = "25006"
-
-
-@pytest.fixture(autouse=True)
-def stage(db: Connection, catalogue: Document, wizard_state: Document) -> None:
-    """Let there be somebody and something to call for."""
-    set_stage(db, catalogue, wizard_state)
-
-
-@pytest.fixture
-def calls(
-    stage: None,  # noqa: ARG001 - has to be there first
-    db: Connection,
-    catalogue: Document,
-    wizard_state: Document,
-) -> dict[str, Document]:
-    """A call of every RPC that works."""
-    return working_calls(db, catalogue, wizard_state)
-
-
-@pytest.fixture
-def api(db: Connection) -> PostgREST:
-    """The way in."""
-    return PostgREST(db)
 
 
 def caller(rpc: str) -> Person:
