@@ -31,7 +31,10 @@ DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 RESULTS: Final = DOCS / "performance/results.json"
 PAGE: Final = DOCS / "performance.md"
 
-_WIDTH: Final = 140
+FOLDER: Final = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
+"""Where data is kept that outlives a restart, so on a disk."""
+
+_WIDTH: Final = 140  # where there is no terminal
 
 SECTIONS: Final[dict[str, Callable[[Server, Effort], Document]]] = {
     "persist": lambda server, effort: measure_persist(server, effort.persist_rounds),
@@ -64,7 +67,7 @@ def main() -> None:
     parser.add_argument(
         "--folder",
         type=Path,
-        default=Path("/var/tmp"),  # noqa: S108 - a folder of our own is made in it
+        default=FOLDER,
         help="a folder on the disk to measure; the data in it is deleted at the end (%(default)s)",
     )
     parser.add_argument(
@@ -109,7 +112,7 @@ def measure(effort: Effort, folder: Path, sections: Collection[str], console: Co
     Returns:
         The machine and the sections, by name.
     """
-    with benchmark_server(folder) as server:
+    with benchmark_server(folder, effort.stored[0]) as server:
         results: Results = {"machine": describe(server)}
         for name in SECTIONS:
             if name in sections:

@@ -569,9 +569,11 @@ def _check_selections(
 ) -> None:
     """Check exclusivity, who may hold what, and how many."""
     if request.function.selection_mode == "exclusive":
-        for attendee_id, selection in selections.items():
-            if selection["packages"] and selection["individualTickets"]:
-                request.issues.append(("exclusive_selection", f"{attendee_id}"))
+        request.issues += [
+            ("exclusive_selection", f"{attendee_id}")
+            for attendee_id, selection in selections.items()
+            if selection["packages"] and selection["individualTickets"]
+        ]
 
     together: Counter[TicketType | Package] = Counter()
     for (attendee_id, subject), quantity in _quantities(request, wanted).items():

@@ -20,7 +20,7 @@ class Effort:
         places: Places of a sell-out.
         mixed_clients: Clients of the mixed load.
         mixed_calls: Transactions of each of them.
-        stored: Numbers of tickets stored, for growth.
+        stored: Numbers of tickets stored, for growth; all else is measured with the first.
         growth_rounds: Rounds of every call in each of these databases.
     """
 
@@ -38,7 +38,7 @@ class Effort:
 
 
 FULL: Final = Effort(
-    persist_rounds={1: 100, 10: 100, 13: 60, 50: 60, 500: 16, 2000: 5},
+    persist_rounds={1: 60, 10: 60, 13: 40, 50: 40, 500: 12, 2000: 4},
     call_rounds=30,
     work_sizes=(1, 10, 13, 50, 500, 2000),
     clients=(1, 4, 16, 64),

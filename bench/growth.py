@@ -27,7 +27,8 @@ def measure_growth(server: Server, stored: Sequence[int], rounds: int) -> Docume
 
     Args:
         server: The server.
-        stored: Numbers of tickets stored; the first is what the others are compared with.
+        stored: Numbers of tickets stored; the first, which the others are compared with, is that
+            of the template.
         rounds: How many rounds count.
 
     Returns:
@@ -38,7 +39,8 @@ def measure_growth(server: Server, stored: Sequence[int], rounds: int) -> Docume
         connections = {
             tickets: stack.enter_context(
                 psycopg.connect(
-                    create_database(server, f"bench_growth_{tickets}", tickets), autocommit=True
+                    create_database(server, f"bench_growth_{tickets}", tickets - stored[0]),
+                    autocommit=True,
                 )
             )
             for tickets in stored

@@ -137,7 +137,9 @@ def pages(results: Results) -> list[Page]:
     judged = [
         [goal.words, goal.measured, "yes" if goal.is_met else "no"] for goal in goals(results)
     ]
-    return [*made, Page("goals", "Goals", ["goal", "measured", "met"], judged)]
+    if judged:
+        made.append(Page("goals", "Goals", ["goal", "measured", "met"], judged))
+    return made
 
 
 def goals(results: Results) -> list[Goal]:

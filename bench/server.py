@@ -38,61 +38,46 @@ SHOWN: Final = ("fsync", "synchronous_commit", "full_page_writes", *SETTINGS)
 ROOMY: Final = 10_000_000
 """Places in a pool that nobody fills."""
 
-USUAL_TICKETS: Final = 10_000
-"""Tickets sold before a measurement that is not about their number."""
-
-TICKETS_SOLD_EACH: Final = 10
-"""Tickets of each registration that has been sold before: two attendees, five types."""
-
-_BASE: Final = "bench_base"
+_TEMPLATE: Final = "bench_template"
 
 
 @contextmanager
-def benchmark_server(folder: Path) -> Iterator[Server]:
+def benchmark_server(folder: Path, tickets: int) -> Iterator[Server]:
     """Run a server that writes to disk like a real one, and delete its data at the end.
 
     Args:
         folder: An existing folder on the disk to measure.
+        tickets: How many tickets are stored in the template of all databases, in multiples of 10.
+            PostgreSQL plans by what is stored, so nothing is measured with empty tables.
 
     Yields:
-        The server, with a template database for `create_database`.
+        The server, with the template for `create_database`: migrated, with the example event and
+        the baselines in schema bench.
     """
     with tempfile.TemporaryDirectory(prefix="ticketing-bench-", dir=folder) as parent:
         Path(parent).chmod(0o755)  # when we are root, the server's user has to get through
         with run_server(Path(parent) / "data", settings=SETTINGS) as server:
-            _create_base(server)
+            _create_template(server, tickets)
             yield server
 
 
-def create_database(server: Server, name: str, tickets: int = USUAL_TICKETS) -> str:
-    """Make a migrated database with the example event, with the baselines in schema bench.
+def create_database(server: Server, name: str, tickets: int = 0) -> str:
+    """Make a copy of the template.
 
     Args:
         server: The server to make it on.
         name: The name of the database.
-        tickets: How many tickets have been sold already. A multiple of TICKETS_SOLD_EACH: each
-            registration has as many. PostgreSQL plans by what is stored, so never measure with
-            empty tables.
+        tickets: How many more tickets are to be stored in it; in multiples of 10.
 
     Returns:
         Its URL.
     """
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(
-            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_BASE))
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE))
         )
-    catalogue = roomy_catalogue()
     with psycopg.connect(server.url(name), autocommit=True) as connection:
-        connection.execute(
-            "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
-            [
-                catalogue["function"]["function_id"],
-                [kind["ticket_type_id"] for kind in open_types(catalogue)],
-                tickets // TICKETS_SOLD_EACH,
-                Jsonb(example_guest()),
-            ],
-        )
-        settle(connection)
+        _fill(connection, tickets)
     return server.url(name)
 
 
@@ -196,15 +181,31 @@ def describe(server: Server) -> Document:
     }
 
 
-def _create_base(server: Server) -> None:
-    """Make the template: migrated, with the example event and the baselines."""
+def _create_template(server: Server, tickets: int) -> None:
+    """Make the template: migrated, with the example event, the baselines and some tickets sold."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_BASE)))
-    migrate(server.url(_BASE))
-    with psycopg.connect(server.url(_BASE), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TEMPLATE)))
+    migrate(server.url(_TEMPLATE))
+    with psycopg.connect(server.url(_TEMPLATE), autocommit=True) as connection:
         connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
         connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
-        settle(connection)
+        _fill(connection, tickets)
+
+
+def _fill(connection: Connection, tickets: int) -> None:
+    """Store tickets as if they had been sold, and let PostgreSQL know how many there are."""
+    catalogue = roomy_catalogue()
+    kinds = [kind["ticket_type_id"] for kind in open_types(catalogue)]
+    connection.execute(
+        "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
+        [
+            catalogue["function"]["function_id"],
+            kinds,
+            tickets // (2 * len(kinds)),
+            Jsonb(example_guest()),
+        ],
+    )
+    settle(connection)
 
 
 def _shown(connection: Connection, name: str) -> str:
