@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test soak bench lint format docs clean
+.PHONY: help demo psql test soak fuzz bench lint format docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/.dev ## Run the tests, each worker on a PostgreSQL of its own
 
 soak: $(VENV)/.dev ## Let many sessions fight for places: make soak ARGS="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.concurrency.histories $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send requests that nobody thought of: make fuzz ARGS="--examples 5000 --seed 7"
+	$(BIN)/python -m tests.security.fuzz $(ARGS)
 
 bench: $(VENV)/.dev ## Measure what the calls cost, and write docs/performance.md: make bench ARGS=--quick
 	$(BIN)/python -m bench $(ARGS)

@@ -5,7 +5,7 @@ the claims and the request in settings, and one statement around the call.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -155,25 +155,27 @@ class PostgREST:
         )
         source: sql.Composable = sql.SQL("FROM ")
         if names:
-            source = sql.SQL(
-                """
-                FROM (SELECT {}::json AS json_data) pgrst_payload,
-                    LATERAL (
-                        SELECT {} FROM json_to_record(pgrst_payload.json_data) AS _({})
-                    ) pgrst_body, LATERAL
-                """
-            ).format(
-                sql.Placeholder("body"),
-                sql.SQL(", ").join(sql.Identifier(each) for each in names),
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(sql.Identifier(each), _type(routine.types[each]))
-                    for each in names
-                ),
-            )
-        with self._sent(
-            person, routine, "POST", _statement(routine, source, call), {"body": text}
-        ) as reply:
+            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
+        statement = _statement(routine, source, call)
+        with self._sent(person, routine, "POST", statement, {"body": text}) as reply:
             yield reply
+
+    def arrival(self, name: str, body: str | Mapping[str, object]) -> str | None:
+        """Return the code of what keeps the arguments of a request from reaching any function."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        routine = self.find(name, frozenset(json.loads(text)))
+        assert routine is not None
+        arguments = _arguments(
+            routine, [each for each in routine.types if each in json.loads(text)]
+        )
+        try:
+            with self.connection.transaction():
+                self.connection.execute(
+                    sql.SQL("SELECT pgrst_body::text {}").format(arguments), {"body": text}
+                )
+        except psycopg.Error as error:
+            return error.sqlstate
+        return None
 
     def get(self, person: Person, name: str, query: Mapping[str, object]) -> Reply:
         """Send the arguments in the query string, as the text that they are there.
@@ -258,6 +260,25 @@ class PostgREST:
 def _type(name: str) -> sql.SQL:
     """Return the name of a type, which has come from the server, to stand in a statement."""
     return sql.SQL(name)
+
+
+def _arguments(routine: Routine, names: Iterable[str]) -> sql.Composed:
+    """Return the clause that reads these arguments of a routine from the body of a request."""
+    return sql.SQL(
+        """
+        FROM (SELECT {}::json AS json_data) pgrst_payload,
+            LATERAL (
+                SELECT {} FROM json_to_record(pgrst_payload.json_data) AS _({})
+            ) pgrst_body
+        """
+    ).format(
+        sql.Placeholder("body"),
+        sql.SQL(", ").join(sql.Identifier(each) for each in names),
+        sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(each), _type(routine.types[each]))
+            for each in names
+        ),
+    )
 
 
 def _statement(routine: Routine, source: sql.Composable, call: sql.Composable) -> sql.Composed:
