@@ -195,7 +195,7 @@ BEGIN
     SELECT
         'A policy is for everybody.',
         policy.name,
-        format('ALTER POLICY %s TO the roles that it is for', policy.name)
+        format('Say whom it is for: ALTER POLICY %s TO ...', policy.name)
     FROM policies AS policy
     WHERE 0 = ANY(policy.polroles)
 
@@ -223,7 +223,7 @@ BEGIN
     SELECT
         'A policy asks again for each row who is reading.',
         policy.name,
-        format('ALTER POLICY %s to call (SELECT function()) instead of function()', policy.name)
+        format('Write (SELECT function()) instead of function(): ALTER POLICY %s ...', policy.name)
     FROM policies AS policy
     WHERE concat_ws(' ', policy.condition, policy.check_condition)
         ~ '(?<!SELECT [(]*)\m(current_setting|auth\.\w+|ticketing(_internal)?\.\w+)\('
@@ -268,7 +268,7 @@ BEGIN
         relation.name,
         CASE relation.relkind
             WHEN 'v' THEN format('ALTER VIEW %s SET (security_invoker = true)', relation.name)
-            ELSE format('Move the materialised view %s to a schema that is not exposed', relation.name)
+            ELSE format('Move it to another schema: ALTER MATERIALIZED VIEW %s SET SCHEMA ...', relation.name)
         END
     FROM relations AS relation
     WHERE relation.relkind = 'm'
@@ -481,7 +481,7 @@ BEGIN
     SELECT
         'PostgREST is told to expose a schema that nobody calls.',
         format('%s: %s', setting.target, setting.entry),
-        format('ALTER %s SET pgrst.db_schemas without ticketing_internal and ticketing_install', setting.target)
+        format('Take it out: ALTER %s SET pgrst.db_schemas = ...', setting.target)
     FROM settings AS setting
     WHERE setting.name = 'pgrst.db_schemas'
         AND setting.entry ~ '\mticketing_(internal|install)\M'
