@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test soak lint format docs clean
+.PHONY: help demo psql test soak fuzz bench lint format docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ test: $(VENV)/.dev ## Run the tests, each worker on a PostgreSQL of its own
 
 soak: $(VENV)/.dev ## Let many sessions fight for places: make soak ARGS="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.concurrency.histories $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send requests that nobody thought of: make fuzz ARGS="--examples 5000 --seed 7"
+	$(BIN)/python -m tests.security.fuzz $(ARGS)
+
+bench: $(VENV)/.dev ## Measure what the calls cost, and write docs/performance.md: make bench ARGS=--quick
+	$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and SQL
 	$(BIN)/ruff check
@@ -45,7 +51,7 @@ docs: $(VENV)/.dev ## Write the reference pages in docs from the database's own 
 
 clean: ## Remove .venv and all caches (the demo's database stays)
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find python tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # What is installed is remembered by empty files, so that a second run starts at once.
 $(VENV)/.demo: pyproject.toml | $(BIN)/pip

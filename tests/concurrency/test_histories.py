@@ -9,7 +9,7 @@ def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(database_url: 
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     history = History(database_url, seed)
-    faults = history.run(seconds=8)
+    faults = history.run(seconds=20)
     print(report(history))  # noqa: T201
     assert faults == [], f"repeat with: make soak ARGS='--seed {seed} --seconds 60'"
     outcomes = history.ledger.outcomes

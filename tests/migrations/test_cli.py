@@ -135,7 +135,7 @@ def test_rollback_wants_to_know_how_far(ticketing: Ticketing, arguments: list[st
 
 
 def test_unreachable_server(ticketing: Ticketing) -> None:
-    for command in (["status"], ["migrate"], ["rollback", "--all"]):
+    for command in (["status"], ["doctor"], ["migrate"], ["rollback", "--all"]):
         code, out, err = ticketing(*command, "--database-url", "host=/nowhere")
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert err.startswith("ticketing: ")

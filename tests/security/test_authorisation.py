@@ -11,53 +11,34 @@ from typing import LiteralString
 import psycopg
 import pytest
 from psycopg import sql
+
 from tests.rpc.calls import (
     ABSENT,
     CEREMONY,
     FUNCTION,
-    ORGANISATION,
     OWNER,
     STRANGER,
     TOMAS,
     Caller,
     Connection,
     Document,
-    other_event,
     rows,
     selection,
-    service,
     ticket,
     updates_of,
 )
 
-REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
-STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
-
-STAFF, ADMIN, BOSS, OUTSIDER = (
-    f"7e9a6303-0000-4000-8000-00000000000{number}" for number in range(3, 7)
+from .personas import (
+    PEOPLE,
+    REGISTRATION,
+    SERVICES,
+    STAFF,
+    STAFFS,
+    STRANGERS,
+    USERS,
+    VISITORS,
+    plant,
 )
-
-PEOPLE: Mapping[str, tuple[str, str | None]] = {
-    "owner": ("authenticated", OWNER),
-    "stranger": ("authenticated", STRANGER),
-    "staff": ("authenticated", STAFF),
-    "admin": ("authenticated", ADMIN),
-    "boss": ("authenticated", BOSS),
-    "staff of another organisation": ("authenticated", OUTSIDER),
-    "nobody": ("authenticated", None),
-    "visitor": ("anon", None),
-    "service": ("service_role", None),
-    "service with a user's claims": ("service_role", STRANGER),
-    "back end": ("back_end", None),
-    "reader": ("ticketing_reader", None),
-    "DBA": ("none", None),
-}
-"""Role and user id of everybody. The stranger and the outsider have registrations and a function
-of their own."""
-
-SERVICES = {"service", "service with a user's claims", "back end", "DBA"}
-STAFFS = {"staff", "admin", "boss"}
-USERS = {"owner", "stranger", *STAFFS, "staff of another organisation"}
 
 YES = "yes"
 DENIED = "42501"
@@ -66,32 +47,8 @@ NOT_FOUND = "TK002"
 
 @pytest.fixture
 def people(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
-    """Everybody, with two functions of two organisations, and a registration of two users each."""
-    db.execute("CREATE ROLE back_end LOGIN IN ROLE service_role")
-    people = {name: Caller(db, *who) for name, who in PEOPLE.items()}
-    other = other_event(catalogue)
-    for document in (catalogue, other):
-        service(db).call("import_catalogue", p_catalogue=document)
-    for organisation, user, role in (
-        (ORGANISATION, STAFF, "staff"),
-        (ORGANISATION, ADMIN, "admin"),
-        (ORGANISATION, BOSS, "owner"),
-        (other["organisation"]["organisation_id"], OUTSIDER, "owner"),
-    ):
-        db.execute(
-            """
-            INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
-            VALUES (%s, %s, %s)
-            """,
-            [organisation, user, role],
-        )
-    for name, registration_id in (("owner", REGISTRATION), ("stranger", STRANGERS)):
-        people[name].call(
-            "create_individual_registration_with_tickets",
-            p_registration_data=wizard_state["registration"] | {"registrationId": registration_id},
-            p_tickets=[ticket(TOMAS, CEREMONY)],
-        )
-    return people
+    """Everybody, and what is his."""
+    return plant(db, catalogue, wizard_state)
 
 
 def outcome(caller: Caller, rpc: LiteralString, arguments: Mapping[str, object]) -> str:
@@ -111,12 +68,12 @@ def among(yes: set[str], otherwise: str, denied: set[str]) -> dict[str, str]:
     }
 
 
-THEIRS = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {"visitor", "reader"})
+THEIRS = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {*VISITORS, "reader"})
 """Of a registration: its owner, the staff of its organisation, and services; for all others who
 may call at all there is no such registration."""
 
-READABLE = THEIRS | {"visitor": NOT_FOUND}
-"""The same, of what visitors may call, too."""
+READABLE = THEIRS | {"visitor": NOT_FOUND, "visitor with the owner's claims": YES}
+"""The same, of what visitors may call, too. Who somebody is, his claims say, whatever his role."""
 
 ANYBODY = among(set(PEOPLE) - {"reader"}, DENIED, {"reader"})
 SIGNED_IN = among(USERS | SERVICES, DENIED, set())
@@ -181,12 +138,12 @@ CASES: dict[str, Case] = {
     "create again": (
         "create_individual_registration_with_tickets",
         {"p_registration_data": "the owner's"},
-        among({"owner", *SERVICES}, NOT_FOUND, {"visitor", "reader", "nobody"}),
+        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "nobody"}),
     ),
     "create again without tickets": (
         "create_individual_registration_jsonb",
         {"p_registration_data": "the owner's"},
-        among({"owner", *SERVICES}, NOT_FOUND, {"visitor", "reader", "nobody"}),
+        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "nobody"}),
     ),
     "import": ("import_catalogue", {"p_catalogue": "catalogue"}, MANAGERS),
     # (TK001: who may call, but with what?)
@@ -270,7 +227,7 @@ def test_a_draft_is_there_for_staff_and_services_alone(
         (
             "create_individual_registration_jsonb",
             {"p_registration_data": documents["new"]},
-            {"reader", "visitor", "nobody"},
+            {"reader", *VISITORS, "nobody"},
         ),
     )
     for rpc, arguments, denied in calls:

@@ -1,20 +1,24 @@
 """The command line: `ticketing`.
 
-Exit codes: 0 done; 1 `ticketing status` found a difference, or the user said no; 2 wrong usage, or
-the command was refused or failed, with one sentence on the standard error output.
+Exit codes: 0 done; 1 `ticketing status` found a difference, `ticketing doctor` something that is
+wrong, or the user said no; 2 wrong usage, or the command was refused or failed, with one sentence
+on the standard error output.
 """
 
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
+
+import psycopg
 
 try:
     import typer
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Column, Table
 
     from ticketing_client.migrate import MigrationError, Status
@@ -29,6 +33,20 @@ except ModuleNotFoundError as error:
 __all__ = ["app", "main"]
 
 _DEMO_DATABASE = "ticketing_demo"
+
+_FACTS: Final = """
+    SELECT current_setting('server_version'), current_user, (
+        SELECT string_agg(login.rolname, ', ' ORDER BY login.rolname)
+        FROM pg_roles AS login
+        WHERE login.rolcanlogin AND NOT login.rolsuper
+            AND pg_has_role(login.oid, 'ticketing_owner', 'MEMBER')
+    ), (
+        SELECT string_agg(login.rolname, ', ' ORDER BY login.rolname)
+        FROM pg_roles AS login
+        WHERE login.rolcanlogin AND NOT login.rolsuper
+            AND pg_has_role(login.oid, 'service_role', 'MEMBER')
+    )
+"""
 
 app = typer.Typer(
     add_completion=False,
@@ -108,6 +126,35 @@ def status(*, database_url: DatabaseUrl = "") -> None:
     Console().print(_status_table(state))
     if not state.up_to_date:
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(*, database_url: DatabaseUrl = "") -> None:
+    """Show who has more rights than he should, and what to do about it. Exits with 1 if anybody.
+
+    Changes nothing. Connect as the role that installed the package, or as a superuser.
+    """
+    try:
+        state = compare_database(database_url)
+        if not state.up_to_date:
+            _fail(f"{state.database} is not up to date and cannot be judged. Run: ticketing status")
+        with psycopg.connect(database_url, fallback_application_name="ticketing") as connection:
+            connection.read_only = True
+            facts = connection.execute(_FACTS).fetchall()
+            connection.execute("SET LOCAL ROLE ticketing_owner")
+            findings = connection.execute(
+                "SELECT finding, object, remedy FROM ticketing_internal.security_findings()"
+            ).fetchall()
+    except (MigrationError, psycopg.Error) as error:
+        if isinstance(error.__cause__ or error, psycopg.errors.InsufficientPrivilege):
+            _fail("This role may not look: connect as the one that installed, or as a superuser.")
+        _fail(" ".join(str(error).split()))
+    console = Console()
+    console.print(_facts_table(state.database, *facts[0]))
+    if findings:
+        console.print(_findings_table(findings))
+        raise typer.Exit(1)
+    console.print("[green]nothing found[/]")
 
 
 @app.command()
@@ -207,6 +254,29 @@ def _status_table(state: Status) -> Table:
         table.add_row(path, "[red]orphaned: drop it in a migration[/]")
     installed = len(state.functions) - len(state.functions_pending)
     table.add_row(_counted(installed, "function"), "[green]installed[/]")
+    return table
+
+
+def _facts_table(
+    database: str, version: str, role: str, owners: str | None, services: str | None
+) -> Table:
+    """Draw what a DBA wants to know of the installation before the findings."""
+    table = Table("fact", Column("value", overflow="fold"), title=database, title_justify="left")
+    table.add_row("server", f"PostgreSQL {version}")
+    table.add_row("connected as", escape(role))
+    table.add_row("schema to expose", "ticketing")
+    table.add_row("never to expose", "ticketing_internal, ticketing_install")
+    table.add_row("logins in ticketing_owner", escape(owners or "superusers only"))
+    table.add_row("logins in service_role", escape(services or "superusers only"))
+    return table
+
+
+def _findings_table(findings: Iterable[tuple[str, str, str]]) -> Table:
+    """Draw the findings, each with its remedy."""
+    columns = [Column(name, overflow="fold") for name in ("finding", "where", "remedy")]
+    table = Table(*columns, show_lines=True)
+    for finding in findings:
+        table.add_row(*(escape(text) for text in finding))
     return table
 
 

@@ -90,13 +90,17 @@ class _Executor:
             user: The claims of the user's verified token, or his id. For visitors: `{}` with the
                 role "anon".
             role: The database role to call as; the connection's own role must be a member of it.
+                Not "none", which to PostgreSQL is the connection's own.
 
         Returns:
             A client over the same connection or pool. It needs no closing.
 
         Raises:
-            ValueError: When the id is not a UUID.
+            ValueError: When the id is not a UUID, or the role is "none".
         """
+        if role == "none":
+            message = "role must be a user's, such as 'authenticated': 'none' is whoever connected"
+            raise ValueError(message)
         other = copy(self)
         other._identity = Identity.of(user, role)  # noqa: SLF001 - it is one of us
         other._owned = None  # noqa: SLF001
@@ -172,7 +176,7 @@ class Client(_Executor):
         attempt = 0
         while True:
             with self._borrow() as connection:
-                joined = connection.info.transaction_status != TransactionStatus.IDLE
+                joined = _in_transaction(connection)
                 try:
                     with translated(), connection.transaction():
                         answer = _run(connection, call, self._identity, joined=joined)
@@ -181,6 +185,9 @@ class Client(_Executor):
                     pause = None if joined else pause_before_retry(error, attempt)
                     if pause is None:
                         raise
+                finally:
+                    if not joined and _in_transaction(connection):
+                        connection.close()
             time.sleep(pause)
             attempt += 1
 
@@ -228,7 +235,7 @@ class AsyncClient(_Executor):
         attempt = 0
         while True:
             async with self._borrow() as connection:
-                joined = connection.info.transaction_status != TransactionStatus.IDLE
+                joined = _in_transaction(connection)
                 try:
                     with translated():
                         async with connection.transaction():
@@ -240,6 +247,9 @@ class AsyncClient(_Executor):
                     pause = None if joined else pause_before_retry(error, attempt)
                     if pause is None:
                         raise
+                finally:
+                    if not joined and _in_transaction(connection):
+                        await connection.close()
             await asyncio.sleep(pause)
             attempt += 1
 
@@ -295,6 +305,16 @@ async def _run_async(
         except StopIteration as end:
             answer: str = end.value
             return answer
+
+
+def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    """Tell whether a transaction is running.
+
+    One of our own that is still running after its call could not be ended, as when somebody
+    interrupts the rollback. It takes its connection with it: the next call would join it, with the
+    identity that it has, and never be committed.
+    """
+    return connection.info.transaction_status != TransactionStatus.IDLE
 
 
 def _turns(

@@ -1,0 +1,148 @@
+"""The command: `python -m bench`, or `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from bench import effort as efforts
+from bench.calls import measure_calls, measure_work
+from bench.growth import measure_growth
+from bench.persist import measure_persist
+from bench.plots import write_plots
+from bench.report import show, write_tables
+from bench.server import benchmark_server, describe
+from bench.throughput import measure_mixed, measure_sell_out, measure_throughput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from bench.effort import Effort
+    from bench.report import Results
+    from bench.server import Document
+    from ticketing_client.embedded import Server
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+RESULTS: Final = DOCS / "performance/results.json"
+PAGE: Final = DOCS / "performance.md"
+
+FOLDER: Final = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
+"""Where data is kept that outlives a restart, so on a disk."""
+
+_WIDTH: Final = 140  # where there is no terminal
+
+SECTIONS: Final[dict[str, Callable[[Server, Effort], Document]]] = {
+    "persist": lambda server, effort: measure_persist(server, effort.persist_rounds),
+    "calls": lambda server, effort: measure_calls(server, effort.call_rounds),
+    "work": lambda server, effort: measure_work(server, effort.work_sizes),
+    "throughput": lambda server, effort: measure_throughput(
+        server, effort.clients, effort.throughput_calls, effort.throughput_rounds
+    ),
+    "sell_out": lambda server, effort: measure_sell_out(server, effort.clients, effort.places),
+    "mixed": lambda server, effort: measure_mixed(server, effort.mixed_clients, effort.mixed_calls),
+    "growth": lambda server, effort: measure_growth(server, effort.stored, effort.growth_rounds),
+}
+
+
+def main() -> None:
+    """Measure, print, and write what docs/performance.md shows."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure what the calls cost; see docs/performance.md."
+    )
+    parser.add_argument("--quick", action="store_true", help="a quick look, less exact")
+    parser.add_argument(
+        "--ten-million", action="store_true", help="growth also with ten million tickets stored"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(SECTIONS),
+        help="measure this section only; may be given more than once",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=FOLDER,
+        help="a folder on the disk to measure; the data in it is deleted at the end (%(default)s)",
+    )
+    parser.add_argument(
+        "--update-docs",
+        action=argparse.BooleanOptionalAction,
+        help="write docs/performance.md and what it shows; by default when everything is measured",
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="measure nothing; show the results of the last update"
+    )
+    arguments = parser.parse_args()
+    everything = not (arguments.quick or arguments.only or arguments.show)
+    update_docs = everything if arguments.update_docs is None else arguments.update_docs
+    if update_docs and arguments.only:
+        parser.error("docs/performance.md needs all sections: leave out --only or --update-docs")
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    if arguments.show:
+        results = stored_results()
+    else:
+        effort = efforts.QUICK if arguments.quick else efforts.FULL
+        if arguments.ten_million:
+            effort = efforts.with_ten_million(effort)
+        results = measure(effort, arguments.folder, arguments.only or SECTIONS, console)
+    show(results, console)
+    if update_docs:
+        update(results)
+        console.print(f"{PAGE.relative_to(DOCS.parent)} and what it shows are written.")
+
+
+def measure(effort: Effort, folder: Path, sections: Collection[str], console: Console) -> Results:
+    """Measure on a server of our own.
+
+    Args:
+        effort: How much.
+        folder: A folder on the disk to measure.
+        sections: Which sections.
+        console: Where to say how far it is.
+
+    Returns:
+        The machine and the sections, by name.
+    """
+    with benchmark_server(folder, effort.stored[0]) as server:
+        results: Results = {"machine": describe(server)}
+        for name in SECTIONS:
+            if name in sections:
+                started = time.perf_counter()
+                results[name] = SECTIONS[name](server, effort)
+                console.print(f"{name}: {time.perf_counter() - started:.0f} s", style="dim")
+    return results
+
+
+def stored_results() -> Results:
+    """Return the results that docs/performance.md shows.
+
+    Returns:
+        The machine and all sections, by name.
+    """
+    results: Results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return results
+
+
+def update(results: Results) -> None:
+    """Write the results, their plots and their tables into docs.
+
+    Args:
+        results: The machine and all sections, by name.
+    """
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_plots(results, RESULTS.parent)
+    PAGE.write_text(write_tables(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

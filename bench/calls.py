@@ -1,0 +1,214 @@
+"""Every call of a booking's life, in units of a bare INSERT; what each reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import psycopg
+
+from bench.bookings import WIZARD_TICKETS, Booking, BookingOffice, encoded
+from bench.measure import Times, in_turn, ratios, spread, take_turns
+from bench.persist import FLOOR
+from bench.server import create_database, faults, settle
+from ticketing_client import Client, calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.server import Connection, Document
+    from ticketing_client.calls import Call
+    from ticketing_client.embedded import Server
+
+CHANGED: Final = 50
+"""Tickets of the booking of which one is changed."""
+
+
+_WORK_ROUNDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The calls that one booking of the recorded wizard goes through, in their order.
+
+    Attributes:
+        before: Calls that take no measured time, to be made first.
+        calls: The calls by the name they are reported under.
+    """
+
+    before: list[Call[Any]]
+    calls: dict[str, Call[Any]]
+
+
+def life_of_a_booking(office: BookingOffice) -> Life:
+    """Prepare every call of a booking: 4 attendees and 13 tickets, unless it says otherwise.
+
+    Args:
+        office: Where to prepare it.
+
+    Returns:
+        The calls, none of them made yet.
+    """
+    booking, bought = office.wizards(), office.wizards()
+    many = office.guests(CHANGED)
+    total = sum(round(100 * ticket["price_paid"]) for ticket in bought.tickets) / 100
+    payment = {"reference": str(uuid4()), "amount": total, "currency": "AUD"}
+    return Life(
+        before=[bought.call, many.call],
+        calls={
+            "create": calls.create_individual_registration_with_tickets(
+                office.registration_data(), _by_client_id(office, booking)
+            ),
+            "persist": booking.call,
+            "repeat": booking.call,
+            "change 1 of 50": office.with_one_changed(many).call,
+            "quote": calls.quote_ticket_selections(
+                office.function_id, office.selections, office.people
+            ),
+            "get_registration": calls.get_registration(booking.registration_id),
+            "availability": calls.get_ticket_availability(office.function_id),
+            "start_payment": calls.start_payment(bought.registration_id),
+            "complete_payment": calls.complete_registration_payment(
+                bought.registration_id, payment
+            ),
+        },
+    )
+
+
+def measure_calls(server: Server, rounds: int) -> Document:
+    """Measure every call over one warm connection, as a raw call and through the client.
+
+    Args:
+        server: The server.
+        rounds: How many rounds count.
+
+    Returns:
+        For each call its times in milliseconds and its ratio to the floor of 13 tickets; what
+        calls read and write; and the number of faults that check_integrity() finds afterwards.
+    """
+    url = create_database(server, "bench_calls")
+    with psycopg.connect(url, autocommit=True) as connection:
+        office = BookingOffice(connection)
+        client = Client(connection)
+        foreign: list[str] = []
+
+        def turn(number: int) -> Times:
+            floor, raw, typed = (
+                office.wizards(),
+                life_of_a_booking(office),
+                life_of_a_booking(office),
+            )
+            foreign.append(floor.registration_id)
+            for call in (*raw.before, *typed.before):
+                office.answer(call)
+            values = floor.baseline
+            statements = {name: encoded(call) for name, call in raw.calls.items()}
+            return in_turn(
+                [
+                    {"floor": lambda: connection.execute(FLOOR, values).fetchone()},
+                    {
+                        f"raw {name}": _execution(connection, statement)
+                        for name, statement in statements.items()
+                    },
+                    {f"client {name}": _call(client, call) for name, call in typed.calls.items()},
+                ],
+                number,
+            )
+
+        settle(connection)
+        series = take_turns(rounds, turn)
+        connection.execute("SELECT bench.forget(%s, %s::uuid[])", [office.function_id, foreign])
+        names = [name.removeprefix("raw ") for name in series if name.startswith("raw ")]
+        return {
+            "rounds": rounds,
+            "floor": spread(series["floor"]),
+            "calls": [
+                {
+                    "call": name,
+                    "raw": spread(series[f"raw {name}"]),
+                    "client": spread(series[f"client {name}"]),
+                    "to_floor": ratios(series[f"raw {name}"], series["floor"]),
+                    "client_to_raw": ratios(series[f"client {name}"], series[f"raw {name}"]),
+                }
+                for name in names
+            ],
+            "faults": faults(connection),
+        }
+
+
+def measure_work(server: Server, sizes: Sequence[int]) -> Document:
+    """Measure what does not depend on the machine: pages touched and bytes logged by a persist.
+
+    Args:
+        server: The server.
+        sizes: Numbers of tickets.
+
+    Returns:
+        For each size and variant the medians of shared buffers touched, of bytes of WAL and of
+        WAL records.
+    """
+    url = create_database(server, "bench_work")
+    with psycopg.connect(url, autocommit=True) as connection:
+        office = BookingOffice(connection)
+        rows: list[Document] = []
+        for tickets in sizes:
+            work: dict[str, list[Document]] = {"floor": [], "ours": [], "repeat": []}
+            for number in range(-1, _WORK_ROUNDS):
+                floor, ours = office.of_size(tickets), office.of_size(tickets)
+                explained = {
+                    "floor": _explained(connection, FLOOR, floor.baseline),
+                    "ours": _explained(connection, *encoded(ours.call)),
+                    "repeat": _explained(connection, *encoded(ours.call)),
+                }
+                if number >= 0:
+                    for name, found in explained.items():
+                        work[name].append(found)
+            rows += [
+                {
+                    "tickets": tickets,
+                    "variant": name,
+                    **{
+                        key: round(spread([found[key] for found in explained_rounds])[1])
+                        for key in ("buffers", "wal_bytes", "wal_records")
+                    },
+                }
+                for name, explained_rounds in work.items()
+            ]
+        return {"rounds": _WORK_ROUNDS, "rows": rows}
+
+
+def _explained(connection: Connection, statement: str, values: Any) -> Document:  # noqa: ANN401
+    """Execute a statement and return what it touched, everything inside functions included."""
+    row = connection.execute(
+        b"EXPLAIN (ANALYZE, BUFFERS, WAL, TIMING OFF, FORMAT JSON) " + statement.encode(),
+        values,
+    ).fetchone()
+    assert row is not None
+    plan = row[0][0]["Plan"]
+    return {
+        "buffers": plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
+        "wal_bytes": plan.get("WAL Bytes", 0),
+        "wal_records": plan.get("WAL Records", 0),
+    }
+
+
+def _execution(connection: Connection, statement: tuple[Any, Any]) -> Callable[[], object]:
+    return lambda: connection.execute(*statement).fetchone()
+
+
+def _call(client: Client, call: Call[Any]) -> Callable[[], object]:
+    return lambda: client.execute(call)
+
+
+def _by_client_id(office: BookingOffice, booking: Booking) -> list[Document]:
+    """Return a booking's tickets as sent before the attendees are stored: by the wizard's ids."""
+    stored = dict(
+        zip(
+            dict.fromkeys(update["attendee_id"] for update in booking.attendee_updates),
+            office.selections,
+            strict=True,
+        )
+    )
+    assert len(booking.tickets) == WIZARD_TICKETS
+    return [row | {"attendee_id": stored[row["attendee_id"]]} for row in booking.tickets]

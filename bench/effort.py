@@ -1,0 +1,92 @@
+"""How much is measured: everything, a quick look, or just enough to see that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        persist_rounds: Rounds by the number of tickets in a persist.
+        call_rounds: Rounds of every call.
+        work_sizes: Numbers of tickets of which pages and WAL are counted.
+        clients: Numbers of clients.
+        throughput_calls: Calls of all clients of a run together.
+        throughput_rounds: Runs of each scenario.
+        places: Places of a sell-out.
+        mixed_clients: Clients of the mixed load.
+        mixed_calls: Transactions of each of them.
+        stored: Numbers of tickets stored, for growth; all else is measured with the first.
+        growth_rounds: Rounds of every call in each of these databases.
+    """
+
+    persist_rounds: dict[int, int]
+    call_rounds: int
+    work_sizes: tuple[int, ...]
+    clients: tuple[int, ...]
+    throughput_calls: int
+    throughput_rounds: int
+    places: int
+    mixed_clients: int
+    mixed_calls: int
+    stored: tuple[int, ...]
+    growth_rounds: int
+
+
+FULL: Final = Effort(
+    persist_rounds={1: 60, 10: 60, 13: 40, 50: 40, 500: 12, 2000: 4},
+    call_rounds=30,
+    work_sizes=(1, 10, 13, 50, 500, 2000),
+    clients=(1, 4, 16, 64),
+    throughput_calls=960,
+    throughput_rounds=3,
+    places=10_000,
+    mixed_clients=64,
+    mixed_calls=50,
+    stored=(1_000, 100_000, 1_000_000),
+    growth_rounds=30,
+)
+
+QUICK: Final = replace(
+    FULL,
+    persist_rounds={1: 20, 10: 20, 13: 15, 50: 10, 500: 3, 2000: 1},
+    call_rounds=8,
+    work_sizes=(1, 10, 50, 500),
+    clients=(1, 16),
+    throughput_calls=480,
+    throughput_rounds=1,
+    places=2_000,
+    mixed_calls=10,
+    stored=(1_000, 100_000),
+    growth_rounds=8,
+)
+
+TINY: Final = Effort(
+    persist_rounds={1: 1, 10: 1, 13: 1, 50: 1, 500: 1, 2000: 1},
+    call_rounds=1,
+    work_sizes=(1,),
+    clients=(1, 16),
+    throughput_calls=48,
+    throughput_rounds=1,
+    places=40,
+    mixed_clients=2,
+    mixed_calls=40,
+    stored=(100, 1_000),
+    growth_rounds=1,
+)
+
+
+def with_ten_million(effort: Effort) -> Effort:
+    """Return an effort that also measures with ten million tickets stored.
+
+    Args:
+        effort: The effort without.
+
+    Returns:
+        The effort with it; filling that database takes several minutes.
+    """
+    return replace(effort, stored=(*effort.stored, 10_000_000))

@@ -1,0 +1,105 @@
+"""A persist of 1 to 2,000 tickets, beside what else could write the same rows."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+
+from bench.application import Application
+from bench.bookings import Booking, BookingOffice, encoded
+from bench.measure import Times, in_turn, ratios, spread, take_turns
+from bench.server import create_database, faults, settle
+from ticketing_client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.server import Connection, Document
+    from ticketing_client.embedded import Server
+
+MOST_FOR_APPLICATION: Final = 500
+"""Application code is not tried with more tickets than this: it would take most of the time."""
+
+FLOOR: Final = "SELECT bench.floor(%s, %s, %s, %s, %s)"
+_NAIVE: Final = "SELECT bench.naive_loop(%s, %s, %s, %s, %s)"
+
+
+def measure_persist(server: Server, rounds: Mapping[int, int]) -> Document:
+    """Measure persists of several sizes over one warm connection, each with its COMMIT.
+
+    Args:
+        server: The server.
+        rounds: How many rounds count, by the number of tickets.
+
+    Returns:
+        For each size the times of all variants in milliseconds, and ratios between them; and the
+        number of faults that check_integrity() finds afterwards.
+    """
+    url = create_database(server, "bench_persist")
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        closing(Application(url)) as application,
+    ):
+        bench = _Persist(connection, application)
+        sizes = [bench.measure(tickets, number) for tickets, number in rounds.items()]
+        return {"sizes": sizes, "faults": faults(connection)}
+
+
+class _Persist:
+    """One connection, and everything that persists over it or beside it."""
+
+    def __init__(self, connection: Connection, application: Application) -> None:
+        self._connection = connection
+        self._application = application
+        self._client = Client(connection)
+        self._office = BookingOffice(connection)
+
+    def measure(self, tickets: int, rounds: int) -> Document:
+        """Measure one size."""
+        settle(self._connection)
+        foreign: list[str] = []
+        series = take_turns(rounds, lambda number: self._turn(tickets, number, foreign))
+        self._connection.execute(
+            "SELECT bench.forget(%s, %s::uuid[])", [self._office.function_id, foreign]
+        )
+        result: Document = {
+            "tickets": tickets,
+            "rounds": rounds,
+            "times": {name: spread(values) for name, values in series.items()},
+            "to_floor": {
+                name: ratios(series[name], series["floor"])
+                for name in ("ours", "naive", "client", "application")
+                if name in series
+            },
+            "repeat_to_ours": ratios(series["repeat"], series["ours"]),
+            "client_to_ours": ratios(series["client"], series["ours"]),
+        }
+        if "application" in series:
+            result["application_to_client"] = ratios(series["application"], series["client"])
+        return result
+
+    def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:
+        """Let each variant persist a booking of its own; note those that need to be taken back."""
+        floor, naive, ours, client = (self._office.of_size(tickets) for _ in range(4))
+        foreign += [floor.registration_id, naive.registration_id]
+        persist, floor_values, naive_values = encoded(ours.call), floor.baseline, naive.baseline
+        groups = [
+            {"floor": lambda: self._connection.execute(FLOOR, floor_values).fetchone()},
+            {"naive": lambda: self._connection.execute(_NAIVE, naive_values).fetchone()},
+            {
+                "ours": lambda: self._connection.execute(*persist).fetchone(),
+                "repeat": lambda: self._connection.execute(*persist).fetchone(),
+            },
+            {"client": lambda: self._persist_by_client(client)},
+        ]
+        if tickets <= MOST_FOR_APPLICATION:
+            own = self._office.of_size(tickets)
+            groups.append({"application": lambda: self._application.persist(own)})
+        return in_turn(groups, number)
+
+    def _persist_by_client(self, booking: Booking) -> object:
+        return self._client.persist_attendee_tickets(
+            booking.registration_id, booking.tickets, booking.attendee_updates
+        )

@@ -1,0 +1,4 @@
+-- Price the wizard's selections of a visitor who has not registered.
+SELECT ticketing.quote_ticket_selections(asked.function_id, asked.selections, asked.attendees)
+FROM bench.questions AS asked
+WHERE asked.question = 1;

@@ -1,0 +1,5 @@
+-- Resume one of the bookings that have tickets.
+\set booking :client_id * :calls + random(0, :step)
+SELECT ticketing.get_registration(wanted.registration_id)
+FROM bench.bookings AS wanted
+WHERE wanted.booking = :booking;

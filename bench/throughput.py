@@ -1,0 +1,425 @@
+"""Many clients at once, driven by pgbench: hot and spread tickets, a sell-out, mixed load."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import NAMESPACE_OID, uuid5
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from bench.bookings import BookingOffice
+from bench.measure import percentiles, ratios, spread
+from bench.server import ROOMY, create_database, example_guest, faults, roomy_catalogue, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bench.server import Connection, Document
+    from ticketing_client.embedded import Server
+
+TYPES: Final = 100
+"""Ticket types that buyers are spread over."""
+
+TICKETS: Final = 2
+"""Tickets in a call; in a sell-out twice as many."""
+
+PLACES: Final = 10_000
+"""Places in a sell-out."""
+
+HEAD_START: Final = 10
+"""Bookings of every client that have tickets before a mixed load begins."""
+
+MIX: Final = {"persist": 70, "quote": 10, "read": 10, "pay": 10}
+"""Percent of the transactions of a mixed load, by script."""
+
+_SAMPLE_EVERY: Final = 0.02
+_FAILURES: Final = re.compile(r"number of (serialization|deadlock) failures: (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a run of pgbench.
+
+    Attributes:
+        calls_per_second: Between the moment when all clients were warm and the first one's end.
+        latencies: Milliseconds of every transaction after the first of its client, by script.
+        failures: Transactions that failed, by kind: serialization and deadlock.
+        waits: What the server's sessions were busy with, as shares of 1.
+    """
+
+    calls_per_second: float
+    latencies: dict[str, list[float]]
+    failures: dict[str, int]
+    waits: dict[str, float]
+
+
+def measure_throughput(server: Server, clients: Sequence[int], calls: int, rounds: int) -> Document:
+    """Measure persists of many clients: spread over 100 types, on one of them, on a shared pool.
+
+    Args:
+        server: The server.
+        clients: Numbers of clients.
+        calls: How many calls all clients of a run make together.
+        rounds: How many runs of each kind, taking turns.
+
+    Returns:
+        Calls per second by scenario and number of clients, the ratios of the crowded scenarios to
+        the spread one, failures, waits, and the faults that check_integrity() finds afterwards.
+    """
+    url = create_database(server, "bench_throughput")
+    with psycopg.connect(url, autocommit=True) as connection:
+        market = _Market(connection)
+        scenarios = {
+            "spread": market.separate,
+            "hot type": market.separate[:1],
+            "shared pool": market.sharing,
+        }
+        rows: list[Document] = []
+        for number in clients:
+            runs: dict[str, list[Run]] = {name: [] for name in scenarios}
+            for _ in range(rounds):
+                for name, types in scenarios.items():
+                    each = calls // number
+                    market.make_bookings(types, number * each, TICKETS)
+                    run = run_pgbench(server, url, {"persist": 1}, clients=number, calls=each)
+                    runs[name].append(run)
+            rows += [_summary(number, name, runs[name], runs["spread"]) for name in scenarios]
+        return {"rounds": rounds, "rows": rows, "faults": faults(connection)}
+
+
+def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Document:
+    """Let more buyers than there are places fight for one ticket type until it is sold out.
+
+    Args:
+        server: The server.
+        clients: Numbers of clients.
+        places: Places to begin with, a multiple of the tickets in a call.
+
+    Returns:
+        For each number of clients how many tickets are stored and counted afterwards, how many
+        calls were refused, calls per second and failures; and the faults that check_integrity()
+        finds afterwards.
+    """
+    rows: list[Document] = []
+    tickets = 2 * TICKETS
+    found = 0
+    for number in clients:
+        url = create_database(server, f"bench_sell_out_{number}")
+        with psycopg.connect(url, autocommit=True) as connection:
+            market = _Market(connection, hot_places=places)
+            each = places // tickets * 11 // 10 // number + 1
+            market.make_bookings(market.separate[:1], number * each, tickets)
+            run = run_pgbench(server, url, {"buy": 1}, clients=number, calls=each)
+            stored, counted, buyers = market.sold()
+            found += faults(connection)
+            rows.append(
+                {
+                    "clients": number,
+                    "places": places,
+                    "stored": stored,
+                    "counted": counted,
+                    "bought": buyers,
+                    "refused": number * each - buyers,
+                    "calls_per_second": round(run.calls_per_second),
+                    "failures": run.failures,
+                }
+            )
+    return {"rows": rows, "faults": found}
+
+
+def measure_mixed(server: Server, clients: int, calls: int) -> Document:
+    """Measure how long each call takes while many clients do different things at once.
+
+    Nobody pauses: a client that has its answer asks again at once.
+
+    Args:
+        server: The server.
+        clients: Number of clients.
+        calls: How many transactions each client makes.
+
+    Returns:
+        Percentiles of the milliseconds of each script, calls per second, failures, waits, and the
+        faults that check_integrity() finds afterwards.
+
+    Raises:
+        RuntimeError: When fewer payments were stored than were timed.
+    """
+    url = create_database(server, "bench_mixed")
+    with psycopg.connect(url, autocommit=True) as connection:
+        office = BookingOffice(connection)
+        each = calls + HEAD_START
+        _make_bookings(
+            connection,
+            office.function_id,
+            [kind["ticket_type_id"] for kind in office.types],
+            clients * each,
+            TICKETS,
+        )
+        connection.execute(
+            "INSERT INTO bench.questions VALUES (1, %s, %s, %s)",
+            [office.function_id, Jsonb(office.selections), Jsonb(office.people)],
+        )
+        connection.execute(
+            "SELECT bench.buy(booking) FROM bench.bookings WHERE booking %% %s < %s",
+            [each, HEAD_START],
+        )
+        settle(connection)
+        run = run_pgbench(
+            server, url, MIX, clients=clients, calls=calls, bookings=each, ahead=HEAD_START
+        )
+        row = connection.execute(
+            "SELECT count(*) FROM ticketing.payments WHERE provider = 'default'"
+        ).fetchone()
+        assert row is not None
+        if row[0] < len(run.latencies["pay"]):
+            message = "A client paid for a booking that had no tickets yet: raise HEAD_START."
+            raise RuntimeError(message)
+        return {
+            "clients": clients,
+            "calls_per_second": round(run.calls_per_second),
+            "rows": [
+                {"call": name, "calls": len(values), **percentiles(values)}
+                for name, values in run.latencies.items()
+            ],
+            "failures": run.failures,
+            "waits": run.waits,
+            "faults": faults(connection),
+        }
+
+
+def run_pgbench(
+    server: Server,
+    url: str,
+    mix: Mapping[str, int],
+    *,
+    clients: int,
+    calls: int,
+    bookings: int | None = None,
+    ahead: int = 0,
+) -> Run:
+    """Run pgbench.
+
+    Args:
+        server: The server whose pgbench it is.
+        url: The database.
+        mix: Weights of scripts in bench/pgbench, by name.
+        clients: Number of clients.
+        calls: How many transactions each client makes.
+        bookings: How many bookings each client has; by default one for each transaction.
+        ahead: How many of them it passes over.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        RuntimeError: When pgbench fails or a client was refused.
+    """
+    with (
+        as_file(files("bench").joinpath("pgbench")) as scripts,
+        tempfile.TemporaryDirectory() as folder,
+        _sampled_waits(url) as waits,
+    ):
+        command = [
+            str(server.bin_dir / "pgbench"),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--client={clients}",
+            f"--jobs={min(clients, 2)}",
+            f"--transactions={calls}",
+            f"--define=calls={bookings or calls}",
+            f"--define=step={ahead - 1}",
+            "--define=paid=-1",
+            "--failures-detailed",
+            "--log",
+            f"--log-prefix={folder}/log",
+            *(f"--file={scripts / name}.sql@{weight}" for name, weight in mix.items()),
+            url,
+        ]
+        done = subprocess.run(  # noqa: S603 - our own program and scripts
+            command, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            message = f"pgbench failed: {done.stderr.strip().splitlines()[-1]}"
+            raise RuntimeError(message)
+        calls_per_second, latencies = _read_logs(Path(folder), list(mix))
+    return Run(
+        calls_per_second,
+        latencies,
+        {kind: int(number) for kind, number in _FAILURES.findall(done.stdout)},
+        _shares(waits),
+    )
+
+
+class _Market:
+    """A function with 200 ticket types, each of an event of its own: half of them share a pool."""
+
+    def __init__(self, connection: Connection, hot_places: int = ROOMY) -> None:
+        catalogue = roomy_catalogue()
+        function = catalogue["function"] | {
+            "function_id": _id("function"),
+            "slug": "benchmark-market",
+        }
+        kinds = [_id(f"type {number}") for number in range(2 * TYPES)]
+        document = {
+            "organisation": catalogue["organisation"],
+            "function": function,
+            "events": [
+                {
+                    "event_id": _id(f"event {number}"),
+                    "slug": f"event-{number}",
+                    "title": f"Event {number}",
+                    "capacity": ROOMY,
+                }
+                for number in range(2 * TYPES)
+            ],
+            "ticket_types": [
+                {
+                    "ticket_type_id": kind,
+                    "event_id": _id(f"event {number}"),
+                    "name": f"Type {number}",
+                    "price": "20.00",
+                    "capacity": ROOMY if number else hot_places,
+                }
+                for number, kind in enumerate(kinds)
+            ],
+            "packages": [],
+            "pools": [
+                {
+                    "capacity_pool_id": _id("shared pool"),
+                    "name": "Shared",
+                    "capacity": ROOMY,
+                    "ticket_type_ids": kinds[TYPES:],
+                }
+            ],
+        }
+        self._connection = connection
+        self._function_id = function["function_id"]
+        self.separate = kinds[:TYPES]
+        self.sharing = kinds[TYPES:]
+        connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(document)])
+
+    def make_bookings(self, types: Sequence[str], count: int, tickets: int) -> None:
+        """Prepare what the clients of a run will send."""
+        _make_bookings(self._connection, self._function_id, types, count, tickets)
+
+    def sold(self) -> tuple[int, int, int]:
+        """Return tickets of the first type stored, its places counted as taken, and its buyers."""
+        row = self._connection.execute(
+            """
+            SELECT count(*), min(pool.reserved + pool.sold), count(DISTINCT ticket.registration_id)
+            FROM ticketing.tickets AS ticket
+            INNER JOIN ticketing.capacity_pools AS pool
+                ON pool.function_id = ticket.function_id
+                AND pool.capacity_pool_id = ticket.ticket_type_id
+            WHERE ticket.function_id = %s AND ticket.ticket_type_id = %s
+            """,
+            [self._function_id, self.separate[0]],
+        ).fetchone()
+        assert row is not None
+        stored, counted, buyers = row
+        return stored, counted, buyers
+
+
+def _make_bookings(
+    connection: Connection, function_id: str, types: Sequence[str], count: int, tickets: int
+) -> None:
+    connection.execute(
+        "SELECT bench.make_bookings(%s, %s::uuid[], %s, %s, %s)",
+        [function_id, list(types), count, tickets, Jsonb(example_guest())],
+    )
+    settle(connection)
+
+
+def _id(name: str) -> str:
+    return str(uuid5(NAMESPACE_OID, f"ticketing-sql bench {name}"))
+
+
+def _summary(clients: int, name: str, runs: Sequence[Run], spread_runs: Sequence[Run]) -> Document:
+    """Return what is reported of the runs of a scenario."""
+    rates = [run.calls_per_second for run in runs]
+    failures: Counter[str] = Counter()
+    waits: Counter[str] = Counter()
+    for run in runs:
+        failures.update(run.failures)
+        for wait, share in run.waits.items():
+            waits[wait] += round(share / len(runs), 4)  # type: ignore[assignment]
+    return {
+        "clients": clients,
+        "scenario": name,
+        "calls_per_second": spread(rates),
+        "to_spread": ratios(rates, [run.calls_per_second for run in spread_runs]),
+        "failures": dict(failures),
+        "waits": dict(waits.most_common(5)),
+    }
+
+
+def _read_logs(folder: Path, scripts: Sequence[str]) -> tuple[float, dict[str, list[float]]]:
+    """Return calls per second and latencies by script from the logs of a run.
+
+    The first transaction of a client compiles and plans; it is left out.
+    """
+    ends: dict[int, list[float]] = {}
+    latencies: dict[str, list[float]] = {name: [] for name in scripts}
+    for path in folder.iterdir():
+        for line in path.read_text(encoding="ascii").splitlines():
+            client, number, duration, script, second, microsecond = line.split()[:6]
+            if not duration.isdecimal():
+                continue  # failed; counted elsewhere
+            ends.setdefault(int(client), []).append(int(second) + int(microsecond) / 1e6)
+            if int(number) > 1:
+                latencies[scripts[int(script)]].append(int(duration) / 1000)
+    everyone_warm = max(min(times) for times in ends.values())
+    first_gone = min(max(times) for times in ends.values())
+    if first_gone <= everyone_warm:  # too short a run for that: take it as a whole
+        everyone_warm = min(min(times) for times in ends.values())
+        first_gone = max(max(times) for times in ends.values())
+    counted = sum(everyone_warm < end <= first_gone for times in ends.values() for end in times)
+    return counted / (first_gone - everyone_warm), latencies
+
+
+@contextmanager
+def _sampled_waits(url: str) -> Iterator[Counter[str]]:
+    """Look every few milliseconds at what busy sessions wait for, as long as the block lasts."""
+    seen: Counter[str] = Counter()
+    stop = threading.Event()
+
+    def sample() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not stop.wait(_SAMPLE_EVERY):
+                seen.update(
+                    dict(
+                        connection.execute(
+                            """
+                            SELECT
+                                coalesce(wait_event_type || ': ' || wait_event, 'running'), count(*)
+                            FROM pg_stat_activity
+                            WHERE backend_type = 'client backend' AND state = 'active'
+                                AND pid <> pg_backend_pid()
+                            GROUP BY 1
+                            """
+                        ).fetchall()
+                    )
+                )
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _shares(seen: Counter[str]) -> dict[str, float]:
+    total = seen.total()
+    return {wait: round(number / total, 3) for wait, number in seen.most_common(5)} if total else {}

@@ -1,0 +1,165 @@
+"""Everybody who meets the database, and the rows that some of them must not see."""
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.rpc.calls import (
+    CEREMONY,
+    EVENTS,
+    FUNCTION,
+    ORGANISATION,
+    OWNER,
+    STRANGER,
+    TOMAS,
+    Caller,
+    Connection,
+    Document,
+    other_event,
+    other_id,
+    service,
+    ticket,
+)
+
+STAFF, ADMIN, BOSS, OUTSIDER, NEWCOMER, FOUNDER = (
+    f"7e9a6303-0000-4000-8000-00000000000{number}" for number in range(3, 9)
+)
+
+OTHER_ORGANISATION, DRAFT = other_id(ORGANISATION), other_id(FUNCTION)
+"""The organisation of the outsider, and its function, which is not published."""
+
+IDLE_ORGANISATION = "7e9a6303-0000-4000-8000-0000000000c0"
+"""An organisation that has no function yet."""
+
+CLOSED = "7e9a6303-0000-4000-8000-0000000000c1"
+"""A function of the first organisation that sells nothing any more."""
+
+REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
+STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
+STRANGERS_DRAFT = "01974a10-0000-7000-8000-0000000000fc"
+
+OWNERS: Mapping[str, str] = {REGISTRATION: OWNER, STRANGERS: STRANGER, STRANGERS_DRAFT: STRANGER}
+"""Whose each registration is. The last one is of the draft."""
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Somebody, as the database sees him.
+
+    Attributes:
+        role: His database role; none for the superuser's own.
+        user_id: The sub of his claims; None for somebody who has not signed in.
+        organisation_id: Whom he works for.
+        works_as: His role there.
+    """
+
+    role: str
+    user_id: str | None = None
+    organisation_id: str | None = None
+    works_as: str | None = None
+
+
+PEOPLE: Mapping[str, Persona] = {
+    "owner": Persona("authenticated", OWNER),
+    "stranger": Persona("authenticated", STRANGER),
+    "newcomer": Persona("authenticated", NEWCOMER),
+    "staff": Persona("authenticated", STAFF, ORGANISATION, "staff"),
+    "admin": Persona("authenticated", ADMIN, ORGANISATION, "admin"),
+    "boss": Persona("authenticated", BOSS, ORGANISATION, "owner"),
+    "staff of another organisation": Persona(
+        "authenticated", OUTSIDER, OTHER_ORGANISATION, "owner"
+    ),
+    "founder": Persona("authenticated", FOUNDER, IDLE_ORGANISATION, "owner"),
+    "nobody": Persona("authenticated"),
+    "visitor": Persona("anon"),
+    "visitor with the owner's claims": Persona("anon", OWNER),
+    "service": Persona("service_role"),
+    "service with a user's claims": Persona("service_role", STRANGER),
+    "back end": Persona("back_end"),
+    "reader": Persona("ticketing_reader"),
+    "DBA": Persona("none"),
+}
+"""Everybody. The stranger has registrations of his own, the newcomer has nothing."""
+
+SERVICES = {"service", "service with a user's claims", "back end", "DBA"}
+STAFFS = {"staff", "admin", "boss"}
+USERS = {"owner", "stranger", "newcomer", *STAFFS, "staff of another organisation", "founder"}
+VISITORS = {"visitor", "visitor with the owner's claims"}
+
+
+def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
+    """Make everybody, and of every table rows that concern some of them and not others.
+
+    Args:
+        db: To a migrated database, in a transaction that will be rolled back.
+        catalogue: The example event's.
+        wizard_state: The recorded state of the wizard that registrations are made of.
+
+    Returns:
+        Everybody by his name, calling over this connection.
+    """
+    db.execute("CREATE ROLE back_end LOGIN IN ROLE service_role")
+    catalogue["packages"][0]["capacity"] = 100
+    for document in (catalogue, other_event(catalogue)):
+        service(db).call("import_catalogue", p_catalogue=document)
+    db.execute(
+        """
+        INSERT INTO ticketing.functions (function_id, organisation_id, slug, name, currency, status)
+        VALUES (%s, %s, 'last-year', 'Last year', 'AUD', 'closed')
+        """,
+        [CLOSED, ORGANISATION],
+    )
+    db.execute(
+        """
+        INSERT INTO ticketing.organisations (organisation_id, slug, name)
+        VALUES (%s, 'idle', 'Idle')
+        """,
+        [IDLE_ORGANISATION],
+    )
+    for person in PEOPLE.values():
+        if person.organisation_id:
+            db.execute(
+                """
+                INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
+                VALUES (%s, %s, %s)
+                """,
+                [person.organisation_id, person.user_id, person.works_as],
+            )
+    for registration_id, user_id in OWNERS.items():
+        is_draft = registration_id == STRANGERS_DRAFT
+        Caller(db, "authenticated", user_id).call(
+            "create_individual_registration_with_tickets",
+            p_registration_data=wizard_state["registration"]
+            | {"registrationId": registration_id}
+            | ({"functionId": DRAFT, "functionSlug": "other-function"} if is_draft else {}),
+            p_tickets=[
+                ticket(TOMAS, other_id(CEREMONY), event_id=other_id(EVENTS[CEREMONY]))
+                if is_draft
+                else ticket(TOMAS, CEREMONY)
+            ],
+        )
+    db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [DRAFT])
+    return {name: Caller(db, who.role, who.user_id) for name, who in PEOPLE.items()}
+
+
+def claims_of(user_id: str | None) -> str:
+    """Return the claims that PostgREST would set for a user, empty for nobody."""
+    return json.dumps({"sub": user_id}) if user_id else ""
+
+
+@contextmanager
+def acting(db: Connection, role: str, claims: str | None = "") -> Generator[None]:
+    """Act as somebody for as long as the `with` block lasts; then all he did is taken back.
+
+    Args:
+        db: In a transaction.
+        role: His database role.
+        claims: The text of his claims.
+    """
+    with db.transaction(force_rollback=True):
+        db.execute(
+            "SELECT set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
+            [role, claims],
+        )
+        yield

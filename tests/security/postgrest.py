@@ -1,0 +1,303 @@
+"""PostgREST 12 and later as PostgreSQL sees it: which function a request means, and what is sent.
+
+No PostgREST runs here. A request becomes what PostgREST makes of it: one transaction with the role,
+the claims and the request in settings, and one statement around the call.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+Connection: TypeAlias = psycopg.Connection[Any]
+
+NO_SUCH_FUNCTION = "PGRST202"
+"""What PostgREST answers by itself when no function takes the arguments that were sent."""
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A function that can be called over HTTP.
+
+    Attributes:
+        name: Its name.
+        types: The type of every parameter, by name.
+        required: The parameters without a default.
+        is_volatile: Whether it may write.
+        is_table: Whether it returns rows rather than one value.
+    """
+
+    name: str
+    types: Mapping[str, str]
+    required: frozenset[str]
+    is_volatile: bool
+    is_table: bool
+
+    def takes(self, keys: frozenset[str]) -> bool:
+        """Return whether a request with exactly these arguments means this function."""
+        return self.required <= keys <= self.types.keys()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a request comes to.
+
+    Attributes:
+        code: The code of the error; None when there is none.
+        body: The JSON document in the body.
+    """
+
+    code: str | None
+    body: Any
+
+    @property
+    def issues(self) -> list[tuple[str, str]]:
+        """The (code, path) of every issue of a refusal, sorted."""
+        listed = json.loads(self.body["details"])["issues"]
+        return sorted((issue["code"], issue["path"]) for issue in listed)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who sends requests.
+
+    Attributes:
+        role: The database role that his token names.
+        user_id: The sub claim of his token; None for a token without one.
+    """
+
+    role: Literal["anon", "authenticated", "service_role"]
+    user_id: str | None = None
+
+    @property
+    def claims(self) -> str:
+        """The claims of the token as PostgREST passes them on."""
+        sub = {"sub": self.user_id} if self.user_id else {}
+        return json.dumps({"aud": "authenticated", **sub, "role": self.role})
+
+
+class PostgREST:
+    """Sends the requests of anybody over a superuser's connection, and takes all of them back."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read the functions of the exposed schema, as PostgREST does when it starts.
+
+        Args:
+            connection: To the database. A running transaction is joined.
+        """
+        self.connection = connection
+        with connection.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(
+                """
+                SELECT proname, coalesce(proargnames[:pronargs], '{}') AS names,
+                    array(
+                        SELECT format_type(type, NULL)
+                        FROM unnest(proargtypes) WITH ORDINALITY AS argument (type, position)
+                        ORDER BY position
+                    ) AS types,
+                    pronargs - pronargdefaults AS required, provolatile, proretset
+                FROM pg_proc WHERE pronamespace = 'ticketing'::regnamespace
+                ORDER BY proname
+                """
+            ).fetchall()
+        self.routines = [
+            Routine(
+                name=row["proname"],
+                types=dict(zip(row["names"], row["types"], strict=True)),
+                required=frozenset(row["names"][: row["required"]]),
+                is_volatile=row["provolatile"] == "v",
+                is_table=row["proretset"],
+            )
+            for row in found
+        ]
+
+    def find(self, name: str, keys: frozenset[str]) -> Routine | None:
+        """Return the function that a request with these arguments means, if there is one."""
+        means = [each for each in self.routines if each.name == name and each.takes(keys)]
+        assert len(means) <= 1, "PostgREST cannot tell overloaded functions apart"
+        return means[0] if means else None
+
+    def post(self, person: Person, name: str, body: str | Mapping[str, object]) -> Reply:
+        """Send the arguments as the JSON object in the body of a request.
+
+        Args:
+            person: Who sends it.
+            name: The function.
+            body: The object, or its text as it is sent.
+
+        Returns:
+            What comes back.
+        """
+        with self.posted(person, name, body) as reply:
+            return reply
+
+    @contextmanager
+    def posted(
+        self, person: Person, name: str, body: str | Mapping[str, object]
+    ) -> Iterator[Reply]:
+        """Do the same as `post`, and look at what the request has done before it is taken back."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        routine = self.find(name, frozenset(json.loads(text)))
+        if routine is None:
+            yield Reply(NO_SUCH_FUNCTION, {"code": NO_SUCH_FUNCTION})
+            return
+        names = [each for each in routine.types if each in json.loads(text)]
+        call = sql.SQL("{}({})").format(
+            sql.Identifier("ticketing", name),
+            sql.SQL(", ").join(
+                sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
+            ),
+        )
+        source: sql.Composable = sql.SQL("FROM ")
+        if names:
+            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
+        statement = _statement(routine, source, call)
+        with self._sent(person, routine, "POST", statement, {"body": text}) as reply:
+            yield reply
+
+    def arrival(self, name: str, body: str | Mapping[str, object]) -> str | None:
+        """Return the code of what keeps the arguments of a request from reaching any function."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        routine = self.find(name, frozenset(json.loads(text)))
+        assert routine is not None
+        arguments = _arguments(
+            routine, [each for each in routine.types if each in json.loads(text)]
+        )
+        try:
+            with self.connection.transaction():
+                self.connection.execute(
+                    sql.SQL("SELECT pgrst_body::text {}").format(arguments), {"body": text}
+                )
+        except psycopg.Error as error:
+            return error.sqlstate
+        return None
+
+    def get(self, person: Person, name: str, query: Mapping[str, object]) -> Reply:
+        """Send the arguments in the query string, as the text that they are there.
+
+        Args:
+            person: Who sends it.
+            name: The function.
+            query: The arguments; what is not a text yet becomes JSON.
+
+        Returns:
+            What comes back.
+        """
+        routine = self.find(name, frozenset(query))
+        if routine is None:
+            return Reply(NO_SUCH_FUNCTION, {"code": NO_SUCH_FUNCTION})
+        call = sql.SQL("{}({})").format(
+            sql.Identifier("ticketing", name),
+            sql.SQL(", ").join(
+                sql.SQL("{} := {}::{}").format(
+                    sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
+                )
+                for each in query
+            ),
+        )
+        values = {
+            each: value if isinstance(value, str) else json.dumps(value)
+            for each, value in query.items()
+        }
+        statement = _statement(routine, sql.SQL("FROM "), call)
+        with self._sent(person, routine, "GET", statement, values) as reply:
+            return reply
+
+    @contextmanager
+    def _sent(
+        self,
+        person: Person,
+        routine: Routine,
+        method: Literal["GET", "POST"],
+        statement: sql.Composed,
+        values: Mapping[str, str],
+    ) -> Iterator[Reply]:
+        settings = {
+            "search_path": '"ticketing", "public"',
+            "role": person.role,
+            "request.jwt.claims": person.claims,
+            "request.method": method,
+            "request.path": f"/rpc/{routine.name}",
+            "request.headers": json.dumps({"accept": "*/*", "content-profile": "ticketing"}),
+            "request.cookies": "{}",
+        }
+        with self.connection.transaction(force_rollback=True):
+            # functions that do not write get transactions that cannot, whichever the method
+            if method == "GET" or not routine.is_volatile:
+                self.connection.execute("SET LOCAL transaction_read_only = on")
+            for setting, value in settings.items():
+                self.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+            reply = self._run(statement, values)
+            self.connection.execute("RESET ROLE")
+            yield reply
+
+    def _run(self, statement: sql.Composed, values: Mapping[str, str]) -> Reply:
+        try:
+            with self.connection.transaction():
+                row = self.connection.execute(statement, values).fetchone()
+        except psycopg.Error as error:
+            diagnosis = error.diag
+            return Reply(
+                error.sqlstate,
+                {
+                    "code": error.sqlstate,
+                    "message": diagnosis.message_primary,
+                    "details": diagnosis.message_detail,
+                    "hint": diagnosis.message_hint,
+                },
+            )
+        assert row is not None
+        *_, body, headers, status = row
+        assert (headers, status) == (None, None), "nobody may choose the head of the response"
+        return Reply(None, json.loads(body))
+
+
+def _type(name: str) -> sql.SQL:
+    """Return the name of a type, which has come from the server, to stand in a statement."""
+    return sql.SQL(name)
+
+
+def _arguments(routine: Routine, names: Iterable[str]) -> sql.Composed:
+    """Return the clause that reads these arguments of a routine from the body of a request."""
+    return sql.SQL(
+        """
+        FROM (SELECT {}::json AS json_data) pgrst_payload,
+            LATERAL (
+                SELECT {} FROM json_to_record(pgrst_payload.json_data) AS _({})
+            ) pgrst_body
+        """
+    ).format(
+        sql.Placeholder("body"),
+        sql.SQL(", ").join(sql.Identifier(each) for each in names),
+        sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(each), _type(routine.types[each]))
+            for each in names
+        ),
+    )
+
+
+def _statement(routine: Routine, source: sql.Composable, call: sql.Composable) -> sql.Composed:
+    """Return the statement that calls a routine with arguments from a source."""
+    if routine.is_table:
+        called = sql.SQL("SELECT * {}{} pgrst_call").format(source, call)
+        body = sql.SQL("coalesce(json_agg(_postgrest_t), '[]')")
+    else:
+        called = sql.SQL(
+            "SELECT pgrst_call.pgrst_scalar {}(SELECT {} pgrst_scalar) pgrst_call"
+        ).format(source, call)
+        body = sql.SQL("coalesce(json_agg(_postgrest_t.pgrst_scalar)->0, 'null')")
+    return sql.SQL(
+        """
+        WITH pgrst_source AS ({})
+        SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total,
+            {}::text AS body,
+            nullif(current_setting('response.headers', true), '') AS response_headers,
+            nullif(current_setting('response.status', true), '') AS response_status
+        FROM (SELECT {}.* FROM pgrst_source AS {}) _postgrest_t
+        """
+    ).format(called, body, sql.Identifier(routine.name), sql.Identifier(routine.name))

@@ -1,0 +1,580 @@
+"""What `ticketing doctor` finds: nothing in what is installed, and every fault that is planted.
+
+Where a remedy is a statement, it is tried as well: the finding is gone then.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import LiteralString, TypeAlias
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from tests.rpc.calls import Connection
+
+from ticketing_client.cli import main
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import migrate
+
+Doctor: TypeAlias = Callable[[str], tuple[int, str, str]]
+
+SOURCE = Path(__file__).parents[2] / "sql/functions/ticketing_internal/security_findings.sql"
+
+OPEN = "Row security is off: who may read the table reads all of it."
+FOR_ALL = "A policy is for everybody."
+SHOWS_ALL = "A policy shows users every row."
+WRITES = "A policy lets users write; they write through RPCs, which check what they write."
+SLOW = "A policy asks again for each row who is reading."
+NO_INDEX = "A foreign key has no index: deleting what it refers to reads the whole table."
+VIEW = "A view shows what its owner may read, not what its reader may."
+UNPINNED = "The search_path of a function is not pinned: who calls it chooses what its names mean."
+NOT_OURS = "Something belongs to another role than ticketing_owner."
+LATER = "What is created later is open to others from the start."
+SUPERUSER = "A role that requests run as, or that owns the functions they call, is a superuser."
+UNBOUND = "Row security does not bind a role of users."
+LOGIN = "Somebody may log in as ticketing_owner."
+MEMBER = "A role that requests run as is a member of a role that may do more."
+CREATES = "Users may create objects."
+EXPOSED = "PostgREST is told to expose a schema that nobody calls."
+TAKEN_FOR = "Whoever says nothing about himself is taken for this user."
+READS_FAIL = "Reads that row security limits fail."
+
+
+def public(privileges: str) -> str:
+    return f"PUBLIC has privileges: {privileges}."
+
+
+def beyond(role: str, privileges: str) -> str:
+    return f"{role} has privileges beyond the package's: {privileges}."
+
+
+def lacks(role: str, privileges: str) -> str:
+    return f"{role} lacks privileges that the package gives: {privileges}."
+
+
+GOOD: LiteralString = """
+    SET LOCAL ROLE ticketing_owner;
+    CREATE TABLE ticketing.specimens (
+        function_id uuid NOT NULL,
+        event_id uuid,
+        place bigint GENERATED ALWAYS AS IDENTITY,
+        FOREIGN KEY (function_id, event_id) REFERENCES ticketing.events
+    );
+    CREATE INDEX specimens_event_idx ON ticketing.specimens (event_id, function_id)
+    WHERE event_id IS NOT NULL;
+    ALTER TABLE ticketing.specimens ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY specimens_select ON ticketing.specimens FOR SELECT TO authenticated
+    USING (event_id = (SELECT (current_setting('a.b', TRUE)::jsonb ->> 'c')::uuid));
+    GRANT SELECT ON ticketing.specimens TO authenticated;
+    CREATE POLICY specimens_limit ON ticketing.specimens AS RESTRICTIVE TO anon, authenticated
+    USING (TRUE);
+    CREATE VIEW ticketing.specimen_events WITH (security_invoker) AS
+    SELECT event_id FROM ticketing.specimens;
+    GRANT SELECT ON ticketing.specimen_events TO anon;
+    CREATE DOMAIN ticketing.specimen_word AS text;
+    CREATE FUNCTION ticketing_internal.specimen() RETURNS integer
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT 1';
+    RESET ROLE;
+    CREATE ROLE specimen_reports;
+    GRANT USAGE ON SCHEMA ticketing TO specimen_reports;
+    GRANT SELECT ON ticketing.tickets TO specimen_reports;
+    CREATE ROLE authenticator LOGIN NOINHERIT;
+    GRANT anon, authenticated, service_role TO authenticator;
+    ALTER ROLE service_role BYPASSRLS;
+    ALTER ROLE authenticator SET pgrst.db_schemas = 'public, ticketing';
+    ALTER ROLE authenticator SET row_security = on;
+"""
+"""What a deployment may well have."""
+
+# fault, finding, where
+FAULTS: list[tuple[LiteralString, str, str]] = [
+    (
+        "ALTER TABLE ticketing.tickets DISABLE ROW LEVEL SECURITY",
+        OPEN,
+        "ticketing.tickets",
+    ),
+    (
+        "ALTER TABLE ticketing_internal.feed_epoch DISABLE ROW LEVEL SECURITY",
+        OPEN,
+        "ticketing_internal.feed_epoch",
+    ),
+    (
+        "CREATE POLICY mine ON ticketing.tickets FOR SELECT USING (owner_id IS NULL)",
+        FOR_ALL,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        "CREATE POLICY mine ON ticketing.tickets FOR SELECT TO service_role, anon USING (TRUE)",
+        SHOWS_ALL,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        "CREATE POLICY mine ON ticketing.tickets FOR UPDATE TO authenticated USING (status = '')",
+        WRITES,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        "CREATE POLICY mine ON ticketing.tickets TO anon USING (status = '')",
+        WRITES,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        """
+        CREATE POLICY mine ON ticketing.tickets FOR SELECT TO authenticated
+        USING (owner_id = ticketing_internal.caller_id())
+        """,
+        SLOW,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        """
+        CREATE POLICY mine ON ticketing.tickets FOR SELECT TO authenticated
+        USING (owner_id = (current_setting('request.jwt.claims')::jsonb ->> 'sub')::uuid)
+        """,
+        SLOW,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        """
+        CREATE SCHEMA auth;
+        CREATE FUNCTION auth.uid() RETURNS uuid STABLE RETURN NULL::uuid;
+        CREATE POLICY mine ON ticketing.tickets FOR INSERT TO service_role
+        WITH CHECK (owner_id = auth.uid())
+        """,
+        SLOW,
+        "mine ON ticketing.tickets",
+    ),
+    (
+        "DROP INDEX ticketing.payments_registration_idx",
+        NO_INDEX,
+        "payments_registration_fkey ON ticketing.payments",
+    ),
+    (
+        """
+        DROP INDEX ticketing.specimens_event_idx;
+        CREATE INDEX ON ticketing.specimens (function_id, place, event_id)
+        """,
+        NO_INDEX,
+        "specimens_function_id_event_id_fkey ON ticketing.specimens",
+    ),
+    (
+        """
+        DROP INDEX ticketing.specimens_event_idx;
+        CREATE INDEX ON ticketing.specimens (function_id) INCLUDE (event_id)
+        """,
+        NO_INDEX,
+        "specimens_function_id_event_id_fkey ON ticketing.specimens",
+    ),
+    (
+        """
+        DROP INDEX ticketing.specimens_event_idx;
+        CREATE INDEX ON ticketing.specimens (function_id, event_id) WHERE place > 0
+        """,
+        NO_INDEX,
+        "specimens_function_id_event_id_fkey ON ticketing.specimens",
+    ),
+    (
+        "ALTER VIEW ticketing.specimen_events RESET (security_invoker)",
+        VIEW,
+        "ticketing.specimen_events",
+    ),
+    (
+        "ALTER VIEW ticketing.specimen_events SET (security_invoker = FALSE)",
+        VIEW,
+        "ticketing.specimen_events",
+    ),
+    (
+        """
+        SET LOCAL ROLE ticketing_owner;
+        CREATE MATERIALIZED VIEW ticketing_internal.copy AS SELECT 1 AS a;
+        """,
+        VIEW,
+        "ticketing_internal.copy",
+    ),
+    (
+        "ALTER FUNCTION ticketing.get_registration RESET search_path",
+        UNPINNED,
+        "ticketing.get_registration(uuid)",
+    ),
+    (
+        "ALTER FUNCTION ticketing_internal.caller_id SET search_path = pg_catalog, public, pg_temp",
+        UNPINNED,
+        "ticketing_internal.caller_id()",
+    ),
+    (
+        "ALTER FUNCTION ticketing_internal.specimen RESET ALL",
+        UNPINNED,
+        "ticketing_internal.specimen()",
+    ),
+    (
+        "ALTER TABLE ticketing.tickets OWNER TO CURRENT_USER",
+        NOT_OURS,
+        "TABLE ticketing.tickets",
+    ),
+    (
+        "ALTER FUNCTION ticketing.get_registration OWNER TO authenticated",
+        NOT_OURS,
+        "FUNCTION ticketing.get_registration(uuid)",
+    ),
+    ("ALTER SCHEMA ticketing OWNER TO anon", NOT_OURS, "SCHEMA ticketing"),
+    (
+        "ALTER DOMAIN ticketing.specimen_word OWNER TO CURRENT_USER",
+        NOT_OURS,
+        "TYPE ticketing.specimen_word",
+    ),
+    ("CREATE SEQUENCE ticketing.numbers", NOT_OURS, "SEQUENCE ticketing.numbers"),
+    ("GRANT USAGE ON SCHEMA ticketing TO PUBLIC", public("USAGE"), "SCHEMA ticketing"),
+    (
+        "GRANT USAGE ON SCHEMA ticketing_install TO PUBLIC",
+        public("USAGE"),
+        "SCHEMA ticketing_install",
+    ),
+    (
+        "GRANT SELECT, UPDATE ON ticketing.events TO PUBLIC",
+        public("SELECT, UPDATE"),
+        "TABLE ticketing.events",
+    ),
+    (
+        "GRANT SELECT (name), UPDATE (name) ON ticketing.functions TO PUBLIC",
+        public("SELECT, UPDATE"),
+        "TABLE ticketing.functions.name",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION ticketing_internal.specimen TO PUBLIC",
+        public("EXECUTE"),
+        "FUNCTION ticketing_internal.specimen()",
+    ),
+    (
+        """
+        CREATE FUNCTION ticketing.f() RETURNS integer
+        LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT 1'
+        """,
+        public("EXECUTE"),
+        "FUNCTION ticketing.f()",
+    ),
+    (
+        "GRANT USAGE ON SEQUENCE ticketing.ticket_changes_change_id_seq TO PUBLIC",
+        public("USAGE"),
+        "SEQUENCE ticketing.ticket_changes_change_id_seq",
+    ),
+    (
+        "GRANT INSERT, DELETE, TRUNCATE, SELECT ON ticketing.tickets TO authenticated",
+        beyond("authenticated", "DELETE, INSERT, TRUNCATE"),
+        "TABLE ticketing.tickets",
+    ),
+    (
+        "GRANT SELECT ON ticketing.registration_index TO authenticated",
+        beyond("authenticated", "SELECT"),
+        "TABLE ticketing.registration_index",
+    ),
+    (
+        "GRANT INSERT (status), UPDATE (status) ON ticketing.tickets TO anon",
+        beyond("anon", "INSERT, UPDATE"),
+        "TABLE ticketing.tickets.status",
+    ),
+    (
+        "GRANT TRIGGER, REFERENCES ON ticketing.organisations TO service_role",
+        beyond("service_role", "REFERENCES, TRIGGER"),
+        "TABLE ticketing.organisations",
+    ),
+    (
+        "GRANT SELECT ON ticketing_internal.feed_epoch TO ticketing_reader",
+        beyond("ticketing_reader", "SELECT"),
+        "TABLE ticketing_internal.feed_epoch",
+    ),
+    (
+        "GRANT DELETE ON ticketing.specimen_events TO anon",
+        beyond("anon", "DELETE"),
+        "TABLE ticketing.specimen_events",
+    ),
+    (
+        """
+        CREATE POLICY mine ON ticketing.events FOR UPDATE TO ticketing_reader USING (TRUE);
+        GRANT UPDATE ON ticketing.events TO ticketing_reader
+        """,
+        beyond("ticketing_reader", "UPDATE"),
+        "TABLE ticketing.events",
+    ),
+    (
+        "GRANT USAGE ON SCHEMA ticketing_internal TO authenticated",
+        beyond("authenticated", "USAGE"),
+        "SCHEMA ticketing_internal",
+    ),
+    (
+        "GRANT CREATE ON SCHEMA ticketing TO service_role",
+        beyond("service_role", "CREATE"),
+        "SCHEMA ticketing",
+    ),
+    (
+        "GRANT USAGE ON SCHEMA ticketing_install TO service_role",
+        beyond("service_role", "USAGE"),
+        "SCHEMA ticketing_install",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION ticketing_internal.caller_id TO anon",
+        beyond("anon", "EXECUTE"),
+        "FUNCTION ticketing_internal.caller_id()",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION ticketing.record_refund TO authenticated",
+        beyond("authenticated", "EXECUTE"),
+        "FUNCTION ticketing.record_refund(uuid,jsonb)",
+    ),
+    (
+        "GRANT USAGE ON SEQUENCE ticketing.ticket_changes_change_id_seq TO service_role",
+        beyond("service_role", "USAGE"),
+        "SEQUENCE ticketing.ticket_changes_change_id_seq",
+    ),
+    (
+        "GRANT specimen_reports TO anon",
+        beyond("anon", "SELECT"),
+        "TABLE ticketing.tickets",
+    ),
+    (
+        "REVOKE SELECT ON ticketing.tickets FROM authenticated",
+        lacks("authenticated", "SELECT"),
+        "TABLE ticketing.tickets",
+    ),
+    (
+        "REVOKE INSERT, UPDATE ON ticketing.organisation_members FROM service_role",
+        lacks("service_role", "INSERT, UPDATE"),
+        "TABLE ticketing.organisation_members",
+    ),
+    (
+        "REVOKE EXECUTE ON FUNCTION ticketing.get_ticket_availability FROM anon",
+        lacks("anon", "EXECUTE"),
+        "FUNCTION ticketing.get_ticket_availability(uuid,uuid)",
+    ),
+    (
+        "REVOKE EXECUTE ON FUNCTION ticketing_internal.staff_function_ids FROM authenticated",
+        lacks("authenticated", "EXECUTE"),
+        "FUNCTION ticketing_internal.staff_function_ids()",
+    ),
+    (
+        "REVOKE USAGE ON SCHEMA ticketing FROM ticketing_reader",
+        lacks("ticketing_reader", "USAGE"),
+        "SCHEMA ticketing",
+    ),
+    (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE ticketing_owner GRANT ALL ON TABLES TO authenticated",
+        LATER,
+        "TABLES of ticketing_owner",
+    ),
+    (
+        """
+        ALTER DEFAULT PRIVILEGES FOR ROLE ticketing_owner IN SCHEMA ticketing
+        GRANT USAGE ON SEQUENCES TO PUBLIC
+        """,
+        LATER,
+        "SEQUENCES of ticketing_owner in ticketing",
+    ),
+    (
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA ticketing GRANT EXECUTE ON FUNCTIONS TO anon",
+        LATER,
+        "FUNCTIONS of postgres in ticketing",
+    ),
+    (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE ticketing_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
+        LATER,
+        "FUNCTIONS of ticketing_owner",
+    ),
+    ("ALTER ROLE ticketing_owner SUPERUSER", SUPERUSER, "ticketing_owner"),
+    ("ALTER ROLE anon SUPERUSER", SUPERUSER, "anon"),
+    ("ALTER ROLE authenticator SUPERUSER", SUPERUSER, "authenticator"),
+    ("ALTER ROLE authenticated BYPASSRLS", UNBOUND, "authenticated"),
+    ("ALTER ROLE ticketing_owner LOGIN", LOGIN, "ticketing_owner"),
+    ("GRANT service_role TO anon", MEMBER, "anon in service_role"),
+    ("GRANT service_role TO ticketing_reader", MEMBER, "ticketing_reader in service_role"),
+    ("GRANT ticketing_owner TO service_role", MEMBER, "service_role in ticketing_owner"),
+    ("GRANT ticketing_owner TO authenticator", MEMBER, "authenticator in ticketing_owner"),
+    ("GRANT pg_read_all_data TO authenticated", MEMBER, "authenticated in pg_read_all_data"),
+    (
+        "CREATE ROLE boss SUPERUSER; GRANT boss TO service_role",
+        MEMBER,
+        "service_role in boss",
+    ),
+    ("GRANT CREATE ON SCHEMA public TO authenticated", CREATES, "SCHEMA public"),
+    ("GRANT CREATE ON DATABASE shared TO anon", CREATES, "DATABASE shared"),
+    (
+        "ALTER ROLE authenticator SET pgrst.db_schemas = 'public,ticketing_internal'",
+        EXPOSED,
+        "ROLE authenticator: pgrst.db_schemas=public,ticketing_internal",
+    ),
+    (
+        """
+        ALTER ROLE authenticator IN DATABASE shared
+        SET pgrst.db_schemas = 'ticketing, ticketing_install'
+        """,
+        EXPOSED,
+        ("ROLE authenticator IN DATABASE shared: pgrst.db_schemas=ticketing, ticketing_install"),
+    ),
+    (
+        "ALTER DATABASE shared SET request.jwt.claims = '{}'",
+        TAKEN_FOR,
+        "DATABASE shared: request.jwt.claims={}",
+    ),
+    (
+        "ALTER ROLE ALL SET request.jwt.claims = '{}'",
+        TAKEN_FOR,
+        "ROLE ALL: request.jwt.claims={}",
+    ),
+    (
+        "ALTER ROLE authenticator SET row_security = off",
+        READS_FAIL,
+        "ROLE authenticator: row_security=off",
+    ),
+]
+
+ADVICE = ("Say ", "Write ", "Move ", "Take ")
+"""How remedies begin that are no statements, because only the DBA knows what he wants."""
+
+
+def findings(db: Connection) -> dict[tuple[str, str], str]:
+    """Return the remedies by finding and place."""
+    with db.transaction():
+        db.execute("SET LOCAL ROLE ticketing_owner")
+        found = db.execute(
+            "SELECT finding, object, remedy FROM ticketing_internal.security_findings()"
+        ).fetchall()
+        db.execute("SET LOCAL ROLE none")
+    remedies = {(finding, place): remedy for finding, place, remedy in found}
+    assert len(remedies) == len(found)
+    return remedies
+
+
+def test_nothing_is_found_in_what_is_installed(db: Connection) -> None:
+    assert findings(db) == {}
+
+
+def test_nothing_is_found_in_what_a_deployment_may_have(db: Connection) -> None:
+    db.execute(GOOD)
+    assert findings(db) == {}
+
+
+@pytest.mark.parametrize(("fault", "finding", "place"), FAULTS)
+def test_a_fault_is_found_and_remedied(
+    db: Connection, fault: LiteralString, finding: str, place: str
+) -> None:
+    db.execute(GOOD)
+    db.execute(fault)
+    db.execute("RESET ROLE")
+    remedy = findings(db)[finding, place]
+    if not remedy.startswith(ADVICE):
+        db.execute(remedy.replace(" CONCURRENTLY ", " ").encode())
+        assert (finding, place) not in findings(db)
+
+
+def test_every_finding_has_its_fault() -> None:
+    texts = re.findall(
+        r"^    SELECT\n        (?:format\(\s*)?'((?:[^']|'')+)'",
+        SOURCE.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    patterns = {re.escape(text.replace("''", "'")).replace("%s", ".*") for text in texts}
+    assert len(patterns) > 15
+    proven = {finding for _, finding, _ in FAULTS}
+    assert {one for one in patterns if not any(re.fullmatch(one, text) for text in proven)} == set()
+
+
+def test_a_role_that_may_do_everything_is_found_once(db: Connection) -> None:
+    db.execute("ALTER ROLE anon SUPERUSER")
+    assert findings(db) == {(SUPERUSER, "anon"): "ALTER ROLE anon NOSUPERUSER"}
+
+
+# -- the command
+
+
+@pytest.fixture
+def doctor(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Doctor:
+    """A function that runs `ticketing doctor`: its exit code, stdout and stderr."""
+    for name, value in {"COLUMNS": "300", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(url: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ticketing", "doctor", "--database-url", url])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return (exit_.value.code or 0, *capfd.readouterr())  # type: ignore[return-value]
+
+    return run
+
+
+def cells(table: str) -> list[list[str]]:
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_the_doctor_finds_nothing(doctor: Doctor, database_url: str) -> None:
+    code, out, err = doctor(database_url)
+    assert (code, err, out.splitlines()[-1]) == (0, "", "nothing found")
+    assert ["schema to expose", "ticketing"] in cells(out)
+
+
+def test_the_doctor_shows_what_he_finds_and_what_to_do(doctor: Doctor, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("GRANT UPDATE ON ticketing.tickets TO anon")
+        connection.execute("ALTER FUNCTION ticketing.get_registration RESET search_path")
+    code, out, err = doctor(database_url)
+    assert (code, err) == (1, "")
+    assert cells(out)[-2:] == [
+        [
+            UNPINNED,
+            "ticketing.get_registration(uuid)",
+            "ALTER FUNCTION ticketing.get_registration(uuid) SET search_path = pg_catalog, pg_temp",
+        ],
+        [
+            beyond("anon", "UPDATE"),
+            "TABLE ticketing.tickets",
+            "REVOKE UPDATE ON TABLE ticketing.tickets FROM anon",
+        ],
+    ]
+
+
+def test_the_doctor_does_not_judge_what_is_not_up_to_date(
+    doctor: Doctor, database_url: str, empty_database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DROP FUNCTION ticketing_internal.security_findings")
+    for url in (database_url, empty_database_url):
+        code, out, err = doctor(url)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "is not up to date and cannot be judged. Run: ticketing status" in err
+
+
+def test_the_doctor_says_when_he_may_not_look_or_meets_nobody(
+    doctor: Doctor, database_url: str
+) -> None:
+    may_not_look = (
+        "ticketing: This role may not look: connect as the one that installed, or as a superuser.\n"
+    )
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE passer_by LOGIN")
+        try:
+            assert doctor(make_conninfo(database_url, user="passer_by")) == (2, "", may_not_look)
+            # who reads the records is not let in by that alone
+            connection.execute("GRANT USAGE ON SCHEMA ticketing_install TO passer_by")
+            connection.execute(
+                "GRANT SELECT ON ALL TABLES IN SCHEMA ticketing_install TO passer_by"
+            )
+            assert doctor(make_conninfo(database_url, user="passer_by")) == (2, "", may_not_look)
+        finally:
+            connection.execute("DROP OWNED BY passer_by")
+            connection.execute("DROP ROLE passer_by")
+    code, out, err = doctor("host=/nowhere")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "/nowhere" in err
+
+
+def test_the_role_that_installed_may_ask_the_doctor(doctor: Doctor) -> None:
+    with run_server() as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE installer LOGIN CREATEROLE")
+            connection.execute("GRANT CREATE ON DATABASE postgres TO installer")
+        url = make_conninfo(server.url(), user="installer")
+        migrate(url)
+        code, out, _ = doctor(url)
+    assert (code, out.splitlines()[-1]) == (0, "nothing found")
+    assert ["connected as", "installer"] in cells(out)
+    assert ["logins in ticketing_owner", "installer"] in cells(out)

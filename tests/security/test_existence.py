@@ -1,0 +1,463 @@
+"""Whether something of somebody else exists is not to be learnt: it looks like nothing at all.
+
+Each request is sent twice, with the id of something that is there but not the caller's, and with
+an id that nothing has. The answers are the same but for the id. Meanwhile another session has
+locked every row of what is not the caller's: whoever touched one would have to wait.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+from psycopg import sql
+from tests.rpc.calls import (
+    ABSENT,
+    CEREMONY,
+    EVENTS,
+    FUNCTION,
+    MASONS,
+    ORGANISATION,
+    STRANGER,
+    TOMAS,
+    Connection,
+    Document,
+    other_id,
+    rows,
+)
+
+from .postgrest import Person, PostgREST, Reply
+from .stage import (
+    HIDDEN,
+    MANAGER,
+    STRANGERS,
+    STRANGERS_CANCELLED,
+    USER,
+    VISITOR,
+    Steady,
+    set_stage,
+    working_calls,
+)
+
+NEWCOMER = Person("authenticated", "7e9a6303-0000-4000-8000-00000000000f")
+
+Change: TypeAlias = Callable[[Document, str], object]
+"""Puts an id into the arguments of a call that works."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A request that names something.
+
+    Attributes:
+        rpc: The RPC.
+        names: What it names: a key of `Scene.theirs`.
+        put: Puts its id into the arguments.
+        person: Who sends it.
+        code: The answer to both; None when they succeed.
+        more: Other arguments that are changed.
+    """
+
+    rpc: str
+    names: str
+    put: Change
+    code: str | None
+    person: Person = USER
+    more: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to ask for.
+
+    Attributes:
+        api: The way in.
+        calls: A call of every RPC that works.
+        theirs: The ids of what is not the owner's.
+        steady: Reads answers without what is new in each.
+    """
+
+    api: PostgREST
+    calls: dict[str, Document]
+    theirs: dict[str, str]
+    steady: Steady
+
+
+def argument(name: str) -> Change:
+    """Return what puts an id in place of an argument."""
+    return lambda call, ident: call.update({name: ident})
+
+
+def inside(*path: str | int) -> Change:
+    """Return what puts an id at a place inside of the arguments."""
+
+    def put(call: Document, ident: str) -> None:
+        place: Any = call
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = ident
+
+    return put
+
+
+def as_key(call: Document, ident: str) -> None:
+    """Choose for an attendee of that id."""
+    call["p_selections"] = {ident: call["p_selections"][TOMAS]}
+
+
+def as_new_organisation(call: Document, ident: str) -> None:
+    """Import a catalogue of another function for an organisation of that id."""
+    call["p_catalogue"]["organisation"]["organisation_id"] = ident
+    call["p_catalogue"]["function"]["function_id"] = STRANGERS
+
+
+def as_event(call: Document, ident: str) -> None:
+    """Import a further event with that id."""
+    event = {"event_id": ident, "slug": "another", "title": "Another"}
+    call["p_catalogue"]["events"].append(event)
+
+
+def as_type(call: Document, ident: str) -> None:
+    """Import a further ticket type with that id."""
+    types = call["p_catalogue"]["ticket_types"]
+    types.append(types[0] | {"ticket_type_id": ident, "name": "Another"})
+
+
+def as_pool(call: Document, ident: str) -> None:
+    """Import a further pool with that id."""
+    pool = {"capacity_pool_id": ident, "name": "Another", "capacity": 1}
+    call["p_catalogue"]["pools"] = [pool]
+
+
+ON_IT = argument("p_registration_id")
+OF_IT = argument("p_function_id")
+REVISION = "p_expected_revision"
+CREATE = "create_individual_registration_with_tickets"
+CREATE_ONLY = "create_individual_registration_jsonb"
+DATA = "p_registration_data"
+UPDATES = "p_attendee_updates"
+
+PAIRS: dict[str, Pair] = {
+    # registrations of somebody else
+    "read": Pair("get_registration", "registration", ON_IT, "TK002"),
+    "read, as a newcomer": Pair("get_registration", "registration", ON_IT, "TK002", NEWCOMER),
+    "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
+    "cancel": Pair("cancel_registration", "registration", ON_IT, "TK002"),
+    "cancel what is cancelled": Pair("cancel_registration", "cancelled", ON_IT, "TK002"),
+    "pay": Pair("start_payment", "registration", ON_IT, "TK002"),
+    "pay, old revision": Pair("start_payment", "registration", ON_IT, "TK002", more={REVISION: 0}),
+    "pay, no revision": Pair(
+        "start_payment", "registration", ON_IT, "TK002", more={REVISION: None}
+    ),
+    "persist rows": Pair("persist_attendee_tickets", "registration", ON_IT, "TK002"),
+    "persist rows, old revision": Pair(
+        "persist_attendee_tickets", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "persist what is no rows": Pair(
+        "persist_attendee_tickets", "registration", ON_IT, "TK002", more={"p_tickets": [{}]}
+    ),
+    "persist rows of what is cancelled": Pair(
+        "persist_attendee_tickets", "cancelled", ON_IT, "TK002"
+    ),
+    "persist": Pair("persist_ticket_selections", "registration", ON_IT, "TK002"),
+    "persist, old revision": Pair(
+        "persist_ticket_selections", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "persist what is no selection": Pair(
+        "persist_ticket_selections", "registration", ON_IT, "TK002", more={"p_selections": []}
+    ),
+    "quote for it": Pair("quote_ticket_selections", "registration", ON_IT, "TK002"),
+    "quote for it, visitor": Pair(
+        "quote_ticket_selections", "registration", ON_IT, "TK002", VISITOR
+    ),
+    "quote for it in a draft": Pair(
+        "quote_ticket_selections", "registration", ON_IT, "TK002", more={"p_function_id": HIDDEN}
+    ),
+    "places for it": Pair("get_ticket_availability", "registration", ON_IT, "TK002"),
+    "places for it, visitor": Pair(
+        "get_ticket_availability", "registration", ON_IT, "TK002", VISITOR
+    ),
+    # drafts of another organisation
+    "places in a draft": Pair(
+        "get_ticket_availability", "function", OF_IT, "TK008", more={"p_registration_id": None}
+    ),
+    "places in a draft, visitor": Pair(
+        "get_ticket_availability",
+        "function",
+        OF_IT,
+        "TK008",
+        VISITOR,
+        {"p_registration_id": None},
+    ),
+    "places in a draft for one's own": Pair("get_ticket_availability", "function", OF_IT, "TK002"),
+    "quote in a draft": Pair(
+        "quote_ticket_selections", "function", OF_IT, "TK008", more={"p_registration_id": None}
+    ),
+    "quote in a draft for one's own": Pair("quote_ticket_selections", "function", OF_IT, "TK002"),
+    "create in a draft": Pair(CREATE, "function", inside(DATA, "functionId"), "TK008"),
+    "create only, in a draft": Pair(CREATE_ONLY, "function", inside(DATA, "functionId"), "TK008"),
+    "create in a draft, wrong form": Pair(
+        CREATE, "function", inside(DATA, "functionId"), "TK008", more={"p_tickets": 1}
+    ),
+    # attendees and tickets of somebody else
+    "rows of an attendee": Pair(
+        "persist_attendee_tickets",
+        "attendee",
+        inside("p_tickets", 0, "attendee_id"),
+        "TK004",
+    ),
+    "rows of an attendee, by the wizard's id": Pair(
+        "persist_attendee_tickets",
+        "client attendee",
+        inside("p_tickets", 0, "attendee_id"),
+        "TK004",
+    ),
+    "rows with an id of another attendee": Pair(
+        "persist_attendee_tickets",
+        "client attendee",
+        inside("p_tickets", 0, "client_attendee_id"),
+        "TK004",
+    ),
+    "rows of a registration": Pair(
+        "persist_attendee_tickets",
+        "registration",
+        inside("p_tickets", 0, "registration_id"),
+        "TK004",
+    ),
+    "rows with a ticket": Pair(
+        "persist_attendee_tickets", "ticket", inside("p_tickets", 0, "ticket_id"), "TK004"
+    ),
+    "selection of an attendee": Pair(
+        "persist_attendee_tickets", "attendee", inside(UPDATES, 0, "attendee_id"), "TK004"
+    ),
+    "choose for an attendee": Pair("persist_ticket_selections", "attendee", as_key, "TK004"),
+    "choose for an attendee, by the wizard's id": Pair(
+        "persist_ticket_selections", "client attendee", as_key, "TK004"
+    ),
+    "quote for an attendee": Pair("quote_ticket_selections", "attendee", as_key, None),
+    "quote about an attendee": Pair(
+        "quote_ticket_selections", "attendee", inside("p_attendees", 2, "attendeeId"), None
+    ),
+    "quote about an attendee, by the wizard's id": Pair(
+        "quote_ticket_selections",
+        "client attendee",
+        inside("p_attendees", 2, "attendeeId"),
+        None,
+        more={"p_registration_id": None},
+    ),
+    "create with rows of an attendee": Pair(
+        CREATE, "attendee", inside("p_tickets", 0, "attendee_id"), "TK004"
+    ),
+    "create with an attendee": Pair(
+        CREATE_ONLY,
+        "attendee",
+        inside(DATA, "additionalAttendees", 1, "attendeeId"),
+        None,
+    ),
+    "create with an attendee, by the wizard's id": Pair(
+        CREATE_ONLY,
+        "client attendee",
+        inside(DATA, "additionalAttendees", 1, "attendeeId"),
+        None,
+    ),
+    "create with a guest of an attendee": Pair(
+        CREATE_ONLY,
+        "client attendee",
+        inside(DATA, "additionalAttendees", 1, "guestOfId"),
+        None,
+    ),
+    # the catalogue of another function
+    "rows of an event": Pair(
+        "persist_attendee_tickets", "event", inside("p_tickets", 0, "event_id"), "TK004"
+    ),
+    "rows of a ticket type": Pair(
+        "persist_attendee_tickets",
+        "ticket type",
+        inside("p_tickets", 0, "ticket_type_id"),
+        "TK004",
+    ),
+    "rows of a package": Pair(
+        "persist_attendee_tickets", "package", inside("p_tickets", 0, "package_id"), "TK004"
+    ),
+    "choose a ticket type": Pair(
+        "persist_ticket_selections",
+        "ticket type",
+        inside("p_selections", TOMAS, "individualTickets", 0, "ticketId"),
+        "TK004",
+    ),
+    "quote a ticket type": Pair(
+        "quote_ticket_selections",
+        "ticket type",
+        inside("p_selections", TOMAS, "individualTickets", 0, "ticketId"),
+        None,
+    ),
+    "quote a package": Pair(
+        "quote_ticket_selections",
+        "package",
+        lambda call, ident: call["p_selections"].update(
+            {TOMAS: {"packages": [{"packageId": ident, "quantity": 1}]}}
+        ),
+        None,
+    ),
+    "import for an organisation": Pair(
+        "import_catalogue", "organisation", as_new_organisation, "42501", MANAGER
+    ),
+    "import for an organisation, as a user": Pair(
+        "import_catalogue", "organisation", as_new_organisation, "42501"
+    ),
+    "import an event": Pair("import_catalogue", "event", as_event, None, MANAGER),
+    "import a ticket type": Pair("import_catalogue", "ticket type", as_type, None, MANAGER),
+    "import a pool": Pair("import_catalogue", "event", as_pool, None, MANAGER),
+}
+
+
+@pytest.fixture
+def scene(
+    connect: Callable[..., Connection], catalogue: Document, wizard_state: Document
+) -> Iterator[Scene]:
+    """Everything committed, and what is not the owner's locked by somebody else."""
+    db = connect(autocommit=True)
+    set_stage(db, catalogue, wizard_state)
+    # nothing waits for long where nothing should wait at all
+    db.execute("SET lock_timeout = '2s'")
+    theirs = {
+        "registration": STRANGERS,
+        "cancelled": STRANGERS_CANCELLED,
+        "theirs": registered_there(db, wizard_state),
+        "function": HIDDEN,
+        "organisation": other_id(ORGANISATION),
+        "event": other_id(EVENTS[CEREMONY]),
+        "ticket type": other_id(CEREMONY),
+        "package": other_id(MASONS),
+        "client attendee": other_id(TOMAS),
+    }
+    (ids,) = rows(
+        db,
+        """
+        SELECT attendee_id::text AS attendee, min(ticket_id::text) AS ticket
+        FROM ticketing.attendees INNER JOIN ticketing.tickets USING (function_id, attendee_id)
+        WHERE attendees.registration_id = %s AND client_attendee_id = %s GROUP BY attendee_id
+        """,
+        STRANGERS,
+        other_id(TOMAS),
+    )
+    calls = working_calls(db, catalogue, wizard_state)
+    with connect().transaction() as elsewhere:
+        lock_what_is_theirs(elsewhere.connection)
+        yield Scene(PostgREST(db), calls, theirs | ids, Steady(db))
+
+
+def registered_there(db: Connection, wizard_state: Document) -> str:
+    """Make a registration for the other organisation's function, which is on sale for a moment."""
+    ident = "01974a10-0000-7000-8000-0000000000ff"
+    db.execute(
+        "UPDATE ticketing.functions SET status = 'published' WHERE function_id = %s", [HIDDEN]
+    )
+    data = wizard_state["registration"] | {"registrationId": ident, "functionId": HIDDEN}
+    db.execute(
+        """
+        SELECT ticketing.create_individual_registration_jsonb(
+            p_registration_data => %s::jsonb || jsonb_build_object('authUserId', %s::text)
+        )
+        """,
+        [json.dumps(data), STRANGER],
+    )
+    db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [HIDDEN])
+    return ident
+
+
+def lock_what_is_theirs(elsewhere: Connection) -> None:
+    """Lock the rows of the other organisation, and those of the stranger, in every table."""
+    columns = rows(
+        elsewhere,
+        """
+        SELECT attrelid::regclass::text AS name, array_agg(attname::text) AS columns
+        FROM pg_attribute INNER JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+        WHERE relnamespace = 'ticketing'::regnamespace
+            AND attname IN ('organisation_id', 'function_id', 'registration_id')
+        GROUP BY 1
+        """,
+    )
+    theirs = {
+        "organisation_id": [other_id(ORGANISATION)],
+        "function_id": [HIDDEN],
+        "registration_id": [STRANGERS, STRANGERS_CANCELLED],
+    }
+    locked = 0
+    for table in columns:
+        for column in table["columns"]:
+            query = sql.SQL("SELECT FROM {} WHERE {} = ANY(%s::uuid[]) FOR UPDATE").format(
+                sql.Identifier(*table["name"].split(".")), sql.Identifier(column)
+            )
+            locked += elsewhere.execute(query, [theirs[column]]).rowcount
+    assert locked > 50
+
+
+def ask(scene: Scene, pair: Pair, ident: str) -> Reply:
+    """Send the request with an id, and return the answer without it."""
+    call: Document = json.loads(json.dumps({**scene.calls[pair.rpc], **(pair.more or {})}))
+    pair.put(call, ident)
+    reply = scene.api.post(pair.person, pair.rpc, call)
+    said = json.loads(json.dumps(reply.body).replace(ident, "the id"))
+    return Reply(reply.code, json.dumps(scene.steady(said), sort_keys=True))
+
+
+def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
+    assert len(PAIRS) > 40
+    for name, pair in PAIRS.items():
+        theirs, nothing = (ask(scene, pair, ident) for ident in (scene.theirs[pair.names], ABSENT))
+        assert theirs == nothing, name
+        assert theirs.code == pair.code, (name, theirs)
+
+
+def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
+    """So the other test would have seen whoever touched one."""
+    for rpc in ("start_payment", "cancel_registration", "persist_ticket_selections"):
+        call = scene.calls[rpc] | {"p_registration_id": STRANGERS, REVISION: None}
+        if rpc == "cancel_registration":
+            del call[REVISION]
+        reply = scene.api.post(Person("authenticated", STRANGER), rpc, call)
+        assert reply.code == psycopg.errors.LockNotAvailable.sqlstate
+
+
+def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
+    """By nature: who asks for an id to be his own gets it, or hears that it cannot be his.
+
+    That is as much as anybody can learn, since ids are random: not whose it is, in what state, for
+    which function, or whether the rest of the request fits.
+    """
+    wrong: list[Document] = [
+        {},
+        {REVISION: 0},
+        {"p_tickets": [{}]},
+        {DATA: {"functionId": FUNCTION}},
+        {DATA: {"functionId": FUNCTION, "primaryAttendee": 1}},
+    ]
+    answers = set()
+    for registration in ("registration", "cancelled", "theirs"):
+        for more in wrong:
+            pair = Pair(CREATE, registration, inside(DATA, "registrationId"), "TK002", more=more)
+            reply = ask(scene, pair, scene.theirs[registration])
+            assert reply.code == "TK002", (registration, more, reply)
+            answers.add(reply.body)
+    assert len(answers) == 1
+
+
+def test_a_function_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
+    """By nature again: an admin who imports a new function gets it, or may not have its id."""
+    call = scene.calls["import_catalogue"]
+    taken, foreign = (json.loads(json.dumps(call)) for _ in range(2))
+    taken["p_catalogue"]["function"]["function_id"] = HIDDEN
+    as_new_organisation(foreign, ABSENT)
+    replies = [scene.api.post(MANAGER, "import_catalogue", each) for each in (taken, foreign)]
+    assert replies[0].code == "42501"
+    assert replies[0] == replies[1]
+
+
+def test_the_owners_own_are_found(scene: Scene) -> None:
+    """Lest nothing is found because nothing is asked rightly."""
+    for rpc in {pair.rpc for pair in PAIRS.values()}:
+        person = MANAGER if rpc == "import_catalogue" else USER
+        assert scene.api.post(person, rpc, scene.calls[rpc]).code is None

@@ -1,0 +1,275 @@
+"""Every RPC in the form in which PostgREST calls it, under each of its roles."""
+
+import json
+from collections.abc import Mapping
+
+from tests.rpc.calls import Connection, Document
+
+from .postgrest import NO_SUCH_FUNCTION, Person, PostgREST
+from .stage import (
+    CANCELLED,
+    HIDDEN,
+    MANAGER,
+    REGISTRATION,
+    SERVICE,
+    STRANGERS,
+    USER,
+    VISITOR,
+    Digest,
+    Steady,
+)
+
+FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
+FOR_USERS = FOR_VISITORS | {
+    "cancel_registration",
+    "create_individual_registration_jsonb",
+    "create_individual_registration_with_tickets",
+    "get_registration",
+    "import_catalogue",
+    "persist_attendee_tickets",
+    "persist_ticket_selections",
+    "start_payment",
+}
+READERS = FOR_VISITORS | {"check_integrity", "get_registration", "get_ticket_changes"}
+
+DENIED = "42501"
+READ_ONLY = "25006"
+
+
+def caller(rpc: str) -> Person:
+    """Return a user who succeeds with the call of this RPC."""
+    return MANAGER if rpc == "import_catalogue" else USER
+
+
+def for_a_visitor(rpc: str, call: Document) -> Document:
+    """Return the call without the registration, which a visitor has none of."""
+    if rpc not in FOR_VISITORS:
+        return call
+    return {key: value for key, value in call.items() if key != "p_registration_id"}
+
+
+def test_every_rpc_has_its_call_and_its_readers(api: PostgREST, calls: dict[str, Document]) -> None:
+    assert {each.name: set(each.types) for each in api.routines} == {
+        name: set(call) for name, call in calls.items()
+    }
+    assert {each.name for each in api.routines if not each.is_volatile} == READERS
+
+
+def test_no_two_functions_can_be_meant_by_one_request(api: PostgREST) -> None:
+    names = [each.name for each in api.routines]
+    assert len(names) == len(set(names))
+    # one nameless argument would make PostgREST pass the whole body to it, whatever its keys
+    assert all(key.startswith("p_") for each in api.routines for key in each.types)
+
+
+def test_everybody_gets_what_is_granted_to_his_role(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS), (SERVICE, set(calls))):
+        outcomes = {}
+        for name, call in calls.items():
+            who = caller(name) if person == USER else person
+            body = for_a_visitor(name, call) if person == VISITOR else call
+            outcomes[name] = api.post(who, name, body).code
+        assert outcomes == {name: None if name in granted else DENIED for name in calls}, person
+
+
+def test_what_the_role_was_not_granted_never_begins(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS)):
+        for name in calls.keys() - granted:
+            assert api.post(person, name, calls[name]).body == {
+                "code": DENIED,
+                "message": f"permission denied for function {name}",
+                "details": None,
+                "hint": None,
+            }
+
+
+def test_an_optional_argument_that_is_null_is_absent(
+    db: Connection, api: PostgREST, calls: dict[str, Document]
+) -> None:
+    steady = Steady(db)
+    tried = 0
+    for routine in api.routines:
+        call = calls[routine.name]
+        optional = sorted(routine.types.keys() - routine.required)
+        for left_out in [*([each] for each in optional), optional]:
+            absent = {key: value for key, value in call.items() if key not in left_out}
+            without = api.post(SERVICE, routine.name, absent)
+            null = api.post(SERVICE, routine.name, absent | dict.fromkeys(left_out))
+            assert steady(without.body) == steady(null.body), (routine.name, left_out)
+            # the tickets that remain in the call are for what it does not say any more
+            is_half = routine.name.endswith("_tickets") and left_out == ["p_tickets"]
+            assert (without.code == "TK004") if is_half else (without.code is None), (
+                routine.name,
+                left_out,
+                without,
+            )
+            tried += 1
+    assert tried > 10
+
+
+NULLS: Mapping[str, tuple[str, str]] = {
+    "p_registration_id": ("TK002", "registration_not_found"),
+    "p_function_id": ("TK008", "function_not_found"),
+}
+
+
+def test_a_required_argument_that_is_null_is_refused_by_name(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for routine in api.routines:
+        for argument in routine.required:
+            # (of a registration, it would be said first that it is of another function)
+            call = for_a_visitor(routine.name, calls[routine.name])
+            reply = api.post(SERVICE, routine.name, call | {argument: None})
+            code, issue = NULLS.get(argument, ("TK001", "missing_key"))
+            assert (reply.code, reply.issues) == (code, [(issue, argument)])
+
+
+def test_arguments_that_no_function_takes_reach_none(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for routine in api.routines:
+        call = calls[routine.name]
+        wrong = [
+            call | {"p_unknown": 1},
+            call | {"owner_id": None},
+            *(
+                {key: value for key, value in call.items() if key != each}
+                for each in routine.required
+            ),
+            *({**call, argument.upper(): None} for argument in call),
+        ]
+        for body in wrong:
+            assert api.post(SERVICE, routine.name, body).code == NO_SUCH_FUNCTION
+            assert api.get(SERVICE, routine.name, body).code == NO_SUCH_FUNCTION
+
+
+def test_what_reads_can_be_got_and_what_writes_cannot(
+    db: Connection, api: PostgREST, calls: dict[str, Document]
+) -> None:
+    steady = Steady(db)
+    digest = Digest(db)
+    for name, call in calls.items():
+        got = api.get(SERVICE, name, call)
+        if name in READERS:
+            posted = api.post(SERVICE, name, call)
+            assert got.code is None
+            assert steady(got.body) == steady(posted.body)
+        else:
+            # HTTP 405; it comes from the first statement that would lock or write
+            assert got.code == READ_ONLY, name
+        assert digest.changed() == []
+
+
+def test_what_users_and_visitors_read_can_be_got(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for name in READERS:
+        for person, granted, call in (
+            (USER, FOR_USERS, calls[name]),
+            (VISITOR, FOR_VISITORS, for_a_visitor(name, calls[name])),
+        ):
+            assert api.get(person, name, call).code == (None if name in granted else DENIED)
+
+
+# One refusal of every RPC: who calls, what of the working call he changes, and what he is told.
+Refused = tuple[str, Person, Document, str, list[tuple[str, str]]]
+
+NOT_FOUND = [("registration_not_found", "p_registration_id")]
+
+REFUSED: list[Refused] = [
+    ("cancel_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
+    (
+        "complete_registration_payment",
+        SERVICE,
+        {"p_registration_id": CANCELLED},
+        "TK003",
+        [("not_editable", "p_registration_id")],
+    ),
+    (
+        "create_individual_registration_jsonb",
+        USER,
+        {"p_registration_data": {"functionId": HIDDEN}},
+        "TK008",
+        [("function_not_found", "p_registration_data.functionId")],
+    ),
+    (
+        "create_individual_registration_with_tickets",
+        USER,
+        {"p_expected_revision": 99, "p_tickets": []},
+        "TK006",
+        [("revision_conflict", "p_expected_revision")],
+    ),
+    ("get_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
+    ("get_ticket_availability", VISITOR, {}, "TK002", NOT_FOUND),
+    ("get_ticket_changes", SERVICE, {"p_after": "x"}, "TK001", [("invalid_value", "p_after")]),
+    (
+        "import_catalogue",
+        USER,
+        {},
+        "42501",
+        [("not_allowed", "p_catalogue.organisation.organisation_id")],
+    ),
+    (
+        "persist_attendee_tickets",
+        USER,
+        {"p_attendee_updates": 1},
+        "TK001",
+        [("invalid_type", "p_attendee_updates")],
+    ),
+    (
+        "persist_ticket_selections",
+        USER,
+        {"p_selections": {HIDDEN: {}}},
+        "TK004",
+        [("attendee_not_found", f"p_selections.{HIDDEN}")],
+    ),
+    (
+        "quote_ticket_selections",
+        VISITOR,
+        {"p_registration_id": None, "p_registration_type": "x"},
+        "TK001",
+        [("invalid_value", "p_registration_type")],
+    ),
+    (
+        "record_refund",
+        SERVICE,
+        {"p_registration_id": REGISTRATION},
+        "TK007",
+        [("not_refundable", "p_registration_id")],
+    ),
+    ("release_expired_holds", SERVICE, {"p_limit": 0}, "TK001", [("invalid_value", "p_limit")]),
+    (
+        "repair_capacity",
+        SERVICE,
+        {"p_function_id": STRANGERS},
+        "TK008",
+        [("function_not_found", "p_function_id")],
+    ),
+    (
+        "start_payment",
+        USER,
+        {"p_expected_revision": 0},
+        "TK006",
+        [("revision_conflict", "p_expected_revision")],
+    ),
+]
+
+
+def test_every_refusal_has_all_that_its_body_can_say(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
+    for name, person, changes, code, issues in REFUSED:
+        reply = api.post(person, name, calls[name] | changes)
+        assert (reply.code, reply.issues) == (code, issues)
+        assert set(reply.body) == {"code", "message", "details", "hint"}
+        assert all(isinstance(part, str) and part for part in reply.body.values())
+        document = json.loads(reply.body["details"])
+        assert set(document) == {"issues", "issues_total"}
+        assert all(issue["message"] for issue in document["issues"])
+    # (what checks everything takes nothing, so it has nothing to refuse)
+    assert {name for name, *_ in REFUSED} == calls.keys() - {"check_integrity"}

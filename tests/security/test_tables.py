@@ -1,0 +1,500 @@
+"""Who may read and write which row: every table by everybody, and whatever else the schemas hold.
+
+What somebody must see is told here from the rows themselves, not from the policies; and every
+policy is broken once, to show that the comparison notices.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import LiteralString, TypeAlias
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.rpc.calls import FUNCTION, ORGANISATION, OWNER, STRANGER, Connection, Document, rows
+
+from .personas import (
+    CLOSED,
+    DRAFT,
+    IDLE_ORGANISATION,
+    OTHER_ORGANISATION,
+    OWNERS,
+    PEOPLE,
+    Persona,
+    acting,
+    claims_of,
+    plant,
+)
+
+TABLES: Mapping[str, LiteralString] = {
+    "ticketing.organisations": "catalogue",
+    "ticketing.functions": "catalogue",
+    "ticketing.events": "catalogue",
+    "ticketing.ticket_types": "catalogue",
+    "ticketing.packages": "catalogue",
+    "ticketing.package_items": "catalogue",
+    "ticketing.organisation_members": "own",
+    "ticketing.registrations": "own",
+    "ticketing.attendees": "own",
+    "ticketing.tickets": "own",
+    "ticketing.payments": "own",
+    "ticketing.capacity_pools": "staff",
+    "ticketing.ticket_type_pools": "staff",
+    "ticketing.package_pools": "staff",
+    "ticketing.ticket_changes": "staff",
+    "ticketing.registration_index": "service",
+    "ticketing_internal.feed_epoch": "nobody",
+}
+"""All tables and views, by who may read them at all: everybody what is published (and staff what is
+not), users what is their own (and staff all of it), staff alone, services and readers alone, or
+nobody."""
+
+MANAGED = {"ticketing.organisations", "ticketing.organisation_members"}
+"""What the service writes itself. All else is written through RPCs."""
+
+READERS: Mapping[str, set[str]] = {
+    "anon": {"catalogue"},
+    "authenticated": {"catalogue", "own", "staff"},
+    "service_role": {"catalogue", "own", "staff", "service"},
+    "back_end": {"catalogue", "own", "staff", "service"},
+    "ticketing_reader": {"catalogue", "own", "staff", "service"},
+}
+"""Which of these every role may read at all."""
+
+FUNCTIONS_OF: Mapping[str, set[str]] = {
+    ORGANISATION: {FUNCTION, CLOSED},
+    OTHER_ORGANISATION: {DRAFT},
+    IDLE_ORGANISATION: set(),
+}
+
+REFUSED, STOPPED, NOTHING, DONE = "refused", "stopped", "nothing", "done"
+"""For want of a privilege; of a policy; done without meeting a row; done to some."""
+
+WRITES: Mapping[str, LiteralString] = {
+    "INSERT": "INSERT INTO {table} DEFAULT VALUES",
+    "UPDATE": "UPDATE {table} SET {column} = DEFAULT",
+    "DELETE": "DELETE FROM {table}",
+    "TRUNCATE": "TRUNCATE {table}",
+}
+
+Statement: TypeAlias = sql.SQL | sql.Composed
+
+Matrix: TypeAlias = dict[tuple[str, str, str], str | frozenset[str]]
+"""By person, table and command: what happens, or the rows that are read."""
+
+
+@pytest.fixture
+def db(db: Connection, catalogue: Document, wizard_state: Document) -> Connection:
+    """The database with everybody's rows in it, payments included."""
+    plant(db, catalogue, wizard_state)
+    for registration_id, user_id in OWNERS.items():
+        db.execute(
+            """
+            INSERT INTO ticketing.payments (
+                function_id, payment_id, registration_id, provider, reference, kind, amount,
+                currency, paid_at
+            )
+            SELECT function_id, gen_random_uuid(), registration_id, 'till', registration_id,
+                'payment', 1, currency, now()
+            FROM ticketing.registrations
+            WHERE registration_id = %s AND owner_id = %s
+            """,
+            [registration_id, user_id],
+        )
+    return db
+
+
+def identifier(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))
+
+
+# -- what must happen
+
+
+def is_seen(who: Persona, table: str, row: Document) -> bool:
+    """Whether a user or visitor must see a row of a table that he may read at all."""
+    function_id = row.get("function_id")
+    works_on_it = who.organisation_id is not None and (
+        function_id in FUNCTIONS_OF[who.organisation_id]
+        or (table == "ticketing.organisations" and row["organisation_id"] == who.organisation_id)
+    )
+    match TABLES[table]:
+        case "catalogue":
+            is_published = (
+                row["organisation_id"] == ORGANISATION
+                if table == "ticketing.organisations"
+                else function_id in {FUNCTION, CLOSED}
+            )
+            return is_published or works_on_it
+        case "own":
+            user_id = row["user_id"] if "user_id" in row else OWNERS[row["registration_id"]]
+            return user_id == who.user_id or works_on_it
+        case _:
+            return works_on_it
+
+
+def expected(db: Connection, tables: Iterable[str]) -> Matrix:
+    """What everybody must meet."""
+    cells: Matrix = {}
+    for table in tables:
+        stored = list(
+            db.execute(
+                sql.SQL("SELECT to_jsonb(t), to_jsonb(t)::text FROM {} AS t").format(
+                    identifier(table)
+                )
+            )
+        )
+        for name, who in others():
+            sees_all = who.role not in {"anon", "authenticated"}
+            cells[name, table, "SELECT"] = (
+                frozenset(text for row, text in stored if sees_all or is_seen(who, table, row))
+                if TABLES[table] in READERS[who.role]
+                else REFUSED
+            )
+            for command in WRITES:
+                cells[name, table, command] = (
+                    DONE if may_write(who.role, table, command) else REFUSED
+                )
+    return cells
+
+
+def may_write(role: str, table: str, command: str) -> bool:
+    return role in {"service_role", "back_end"} and table in MANAGED and command != "TRUNCATE"
+
+
+def others() -> Iterator[tuple[str, Persona]]:
+    """Everybody but the superuser, whom nothing binds."""
+    return ((name, who) for name, who in PEOPLE.items() if who.role != "none")
+
+
+# -- what does happen
+
+
+def observed(db: Connection, tables: Iterable[str]) -> Matrix:
+    """What everybody does meet."""
+    cells: Matrix = {}
+    for table in tables:
+        column = columns_of(db, table)[0]
+        for name, who in others():
+            act = partial(attempt, db, who.role, claims_of(who.user_id))
+            cells[name, table, "SELECT"] = read(db, who, table)
+            for command, statement in WRITES.items():
+                cells[name, table, command] = act(
+                    sql.SQL(statement).format(
+                        table=identifier(table), column=sql.Identifier(column)
+                    )
+                )
+    return cells
+
+
+def read(db: Connection, who: Persona, table: str) -> str | frozenset[str]:
+    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(identifier(table))
+    try:
+        with acting(db, who.role, claims_of(who.user_id)):
+            return frozenset(text for (text,) in db.execute(query))
+    except psycopg.errors.InsufficientPrivilege:
+        return REFUSED
+
+
+def attempt(db: Connection, role: str, claims: str, statement: Statement) -> str:
+    """Try a statement, take it back, and tell what came of it."""
+    try:
+        with acting(db, role, claims):
+            return NOTHING if db.execute(statement).rowcount == 0 else DONE
+    except psycopg.errors.InsufficientPrivilege as error:
+        return STOPPED if "row-level security policy" in str(error) else REFUSED
+    # a constraint stops only whom privileges and policies have let through
+    except (psycopg.errors.IntegrityError, psycopg.errors.FeatureNotSupported):
+        return DONE
+
+
+def columns_of(db: Connection, table: str) -> list[str]:
+    found = rows(
+        db,
+        """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        """,
+        table,
+    )
+    return [row["attname"] for row in found]
+
+
+def differences(db: Connection, tables: Iterable[str]) -> dict[tuple[str, str, str], str]:
+    """The cells in which not what must happen does, in words."""
+    tables = list(tables)
+    must, does = expected(db, tables), observed(db, tables)
+    return {
+        cell: f"{words(does[cell])} instead of {words(must[cell])}"
+        for cell in must
+        if does[cell] != must[cell]
+    }
+
+
+def words(outcome: str | frozenset[str]) -> str:
+    return outcome if isinstance(outcome, str) else f"{len(outcome)} rows"
+
+
+# -- the matrix
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_everybody_reads_and_writes_what_he_may_and_nothing_else(
+    db: Connection, table: str
+) -> None:
+    assert differences(db, [table]) == {}
+
+
+def test_every_table_and_view_is_in_the_matrix(db: Connection) -> None:
+    query: LiteralString = """
+        SELECT oid::regclass::text AS name FROM pg_class
+        WHERE relnamespace IN ('ticketing'::regnamespace, 'ticketing_internal'::regnamespace)
+            AND relkind IN ('r', 'p', 'f', 'v', 'm')
+    """
+    assert {row["name"] for row in rows(db, query)} == set(TABLES)
+
+
+def test_every_table_has_rows_that_some_see_and_others_do_not(db: Connection) -> None:
+    for table, kind in TABLES.items():
+        seen = {
+            outcome
+            for (_, _, command), outcome in expected(db, [table]).items()
+            if command == "SELECT" and outcome != REFUSED
+        }
+        # nobody, somebody's own, one organisation's, all
+        at_least = {"catalogue": 2, "own": 4, "staff": 4, "service": 1, "nobody": 0}[kind]
+        assert len(seen) >= at_least, table
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_no_column_is_open_beside_its_table(db: Connection, role: str) -> None:
+    for table, kind in TABLES.items():
+        for column in columns_of(db, table):
+            names = {"table": identifier(table), "column": sql.Identifier(column)}
+            reads, writes = (
+                attempt(db, role, "", sql.SQL(statement).format(**names))
+                for statement in (
+                    "SELECT {column} FROM {table} LIMIT 0",
+                    "UPDATE {table} SET {column} = DEFAULT WHERE FALSE",
+                )
+            )
+            assert (table, column, reads, writes) == (
+                table,
+                column,
+                NOTHING if kind in READERS[role] else REFUSED,
+                NOTHING if may_write(role, table, "UPDATE") else REFUSED,
+            )
+
+
+def test_the_service_manages_organisations_and_their_members(db: Connection) -> None:
+    with acting(db, "back_end"):
+        for statement in (
+            "INSERT INTO ticketing.organisations VALUES (%(new)s, 'new', 'New')",
+            "INSERT INTO ticketing.organisation_members VALUES (%(new)s, %(user)s, 'staff')",
+            "UPDATE ticketing.organisation_members SET role = 'admin' WHERE user_id = %(user)s",
+            "UPDATE ticketing.organisations SET name = 'Newer' WHERE organisation_id = %(new)s",
+            "DELETE FROM ticketing.organisation_members WHERE organisation_id = %(new)s",
+            "DELETE FROM ticketing.organisations WHERE organisation_id = %(new)s",
+        ):
+            cursor = db.execute(
+                statement, {"new": "00000000-0000-4000-8000-000000000001", "user": STRANGER}
+            )
+            assert cursor.rowcount == 1
+
+
+# -- the matrix, tried on wrong policies
+
+
+POLICIES: LiteralString = """
+    SELECT polname AS name, polrelid::regclass::text AS table,
+        pg_get_expr(polqual, polrelid) AS condition
+    FROM pg_policy
+"""
+
+
+def unnoticed(db: Connection, faults: Iterable[tuple[str, Statement]]) -> list[str]:
+    """Of faults of tables, those with which everybody still meets what he must."""
+    noticed = {}
+    for table, fault in faults:
+        with db.transaction(force_rollback=True):
+            db.execute(fault)
+            noticed[fault.as_string(db)] = bool(differences(db, [table]))
+    assert len(noticed) > 10
+    return [fault for fault, is_noticed in noticed.items() if not is_noticed]
+
+
+def of_policies(
+    policies: Iterable[Document], statement: LiteralString
+) -> Iterator[tuple[str, Statement]]:
+    for policy in policies:
+        names = {"policy": sql.Identifier(policy["name"]), "table": identifier(policy["table"])}
+        yield policy["table"], sql.SQL(statement).format(**names)
+
+
+def of_tables(tables: Iterable[str], statement: LiteralString) -> Iterator[tuple[str, Statement]]:
+    for table in tables:
+        yield table, sql.SQL(statement).format(table=identifier(table))
+
+
+def test_a_policy_that_is_missing_is_noticed(db: Connection) -> None:
+    faults = of_policies(rows(db, POLICIES), "DROP POLICY {policy} ON {table}")
+    assert unnoticed(db, faults) == []
+
+
+def test_a_policy_that_shows_everything_is_noticed(db: Connection) -> None:
+    narrow = [policy for policy in rows(db, POLICIES) if policy["condition"] not in {None, "true"}]
+    faults = of_policies(narrow, "ALTER POLICY {policy} ON {table} USING (TRUE)")
+    assert unnoticed(db, faults) == []
+
+
+def test_row_security_that_is_off_is_noticed(db: Connection) -> None:
+    read_by_users = (table for table, kind in TABLES.items() if kind in READERS["authenticated"])
+    faults = of_tables(read_by_users, "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    assert unnoticed(db, faults) == []
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "ticketing_reader"])
+@pytest.mark.parametrize(
+    "grant",
+    [
+        "GRANT INSERT ON {table} TO ",
+        "GRANT UPDATE ON {table} TO ",
+        "GRANT DELETE ON {table} TO ",
+        "GRANT TRUNCATE ON {table} TO ",
+    ],
+)
+def test_a_privilege_too_many_is_noticed(
+    db: Connection, role: LiteralString, grant: LiteralString
+) -> None:
+    tables = (
+        table
+        for table in TABLES
+        if table.startswith("ticketing.") and not may_write(role, table, grant.split()[1])
+    )
+    assert unnoticed(db, of_tables(tables, grant + role)) == []
+
+
+# -- what is not a table
+
+
+ROLES = READERS.keys()
+
+
+def each(
+    db: Connection, query: LiteralString, statement: Callable[[Document], Statement]
+) -> list[tuple[str, str, str]]:
+    """What each role meets when it tries a statement about each row of a query."""
+    found = rows(db, query)
+    assert found
+    return [
+        (role, row["name"], attempt(db, role, claims_of(OWNER), statement(row)))
+        for role in ROLES
+        for row in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT nextval({name})",
+        "SELECT currval({name})",
+        "SELECT setval({name}, 1)",
+        "SELECT last_value FROM {sequence}",
+    ],
+)
+def test_nobody_uses_a_sequence(db: Connection, statement: LiteralString) -> None:
+    db.execute("SELECT nextval('ticketing.ticket_changes_change_id_seq')")  # currval needs one
+    sequences: LiteralString = """
+        SELECT oid::regclass::text AS name FROM pg_class
+        WHERE relnamespace IN ('ticketing'::regnamespace, 'ticketing_internal'::regnamespace)
+            AND relkind = 'S'
+    """
+    tried = each(
+        db,
+        sequences,
+        lambda row: sql.SQL(statement).format(
+            name=sql.Literal(row["name"]), sequence=identifier(row["name"])
+        ),
+    )
+    assert [one for one in tried if one[2] != REFUSED] == []
+
+
+INSIDE: LiteralString = """
+    SELECT oid, proname AS name, pronargs AS arguments FROM pg_proc
+    WHERE pronamespace = 'ticketing_internal'::regnamespace
+"""
+
+
+def test_nobody_calls_a_function_inside(db: Connection) -> None:
+    tried = each(
+        db,
+        INSIDE,
+        lambda row: sql.SQL("SELECT ticketing_internal.{}({})").format(
+            sql.Identifier(row["name"]), sql.SQL(", ").join([sql.NULL] * row["arguments"])
+        ),
+    )
+    assert len(tried) > 100
+    assert [one for one in tried if one[2] != REFUSED] == []
+
+
+def test_only_users_have_privileges_inside_and_only_for_their_policies(db: Connection) -> None:
+    functions = rows(db, INSIDE)
+    executable = {
+        (role, row["name"])
+        for role in ROLES
+        for row in functions
+        if db.execute(
+            "SELECT has_function_privilege(%s, %s::oid, 'EXECUTE')", [role, row["oid"]]
+        ).fetchone()
+        == (True,)
+    }
+    assert executable == {
+        ("authenticated", "caller_id"),
+        ("authenticated", "staff_function_ids"),
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE {schema}.mine ()",
+        "CREATE VIEW {schema}.mine AS SELECT 1",
+        "CREATE FUNCTION {schema}.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TYPE {schema}.mine AS ENUM ('mine')",
+        "DROP SCHEMA {schema} CASCADE",
+    ],
+)
+def test_nobody_creates_or_drops_anything(db: Connection, statement: LiteralString) -> None:
+    tried = each(
+        db,
+        """
+        SELECT nspname AS name FROM pg_namespace
+        WHERE nspname IN ('ticketing', 'ticketing_internal', 'ticketing_install')
+        """,
+        lambda row: sql.SQL(statement).format(schema=sql.Identifier(row["name"])),
+    )
+    assert len(tried) == 15
+    assert [one for one in tried if one[2] != REFUSED] == []
+
+
+def test_what_is_created_later_is_closed_to_everybody(db: Connection) -> None:
+    with db.transaction():
+        db.execute("SET LOCAL ROLE ticketing_owner")
+        db.execute("CREATE TABLE ticketing.later (place integer GENERATED ALWAYS AS IDENTITY)")
+        db.execute("CREATE VIEW ticketing.later_view AS SELECT 1 AS place")
+        db.execute("CREATE FUNCTION ticketing.later() RETURNS integer RETURN 1")
+        db.execute("SET LOCAL ROLE none")
+    statements: tuple[LiteralString, ...] = (
+        "SELECT place FROM ticketing.later",
+        "SELECT place FROM ticketing.later_view",
+        "SELECT nextval('ticketing.later_place_seq')",
+        "SELECT ticketing.later()",
+        *(
+            statement.replace("{table}", "ticketing.later").replace("{column}", "place")
+            for statement in WRITES.values()
+        ),
+    )
+    for statement in statements:
+        for role in ROLES:
+            assert attempt(db, role, "", sql.SQL(statement)) == REFUSED, (role, statement)
