@@ -11,25 +11,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_caller_id uuid := ticketing_internal.caller_id();
-    v_is_service boolean := ticketing_internal.caller_is_service();
     v_function_id uuid;
+    v_owner_id uuid;
 BEGIN
     SELECT found.function_id
     INTO v_function_id
     FROM ticketing.registration_index AS found
     WHERE found.registration_id = p_registration_id;
 
-    PERFORM
+    SELECT registration.owner_id
+    INTO v_owner_id
     FROM ticketing.registrations AS registration
     WHERE registration.function_id = v_function_id
-        AND registration.registration_id = p_registration_id
-        AND (
-            v_is_service
-            OR registration.owner_id = v_caller_id
-            OR ticketing_internal.member_role(v_function_id, v_caller_id) IS NOT NULL
-        );
+        AND registration.registration_id = p_registration_id;
 
-    IF NOT found THEN
+    IF v_owner_id IS NULL OR NOT coalesce(
+        v_owner_id = v_caller_id
+        OR ticketing_internal.caller_is_service()
+        OR ticketing_internal.member_role(v_function_id, v_caller_id) IS NOT NULL,
+        FALSE
+    ) THEN
         PERFORM ticketing_internal.refuse_registration();
     END IF;
 

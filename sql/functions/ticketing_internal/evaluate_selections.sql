@@ -48,7 +48,8 @@ DECLARE
     v_offer_ids uuid [];
     v_lines ticketing_internal.selection_line [];
     v_named uuid [];
-    v_known bigint;
+    v_given uuid [];
+    v_known integer;
     v_implied record;
     v_root text;
     v_plan ticketing_internal.planned_ticket [];
@@ -63,19 +64,47 @@ BEGIN
         v_stored := ticketing_internal.stored_tickets(v_function_id, p_registration.registration_id);
     END IF;
 
-    -- The part of the catalogue that the request is about.
+    -- In one pass: whom the request names, the lines of each by attendee id, and the part of the
+    -- catalogue that it is about.
     SELECT
-        array_agg(DISTINCT wanted.package_id) FILTER (WHERE wanted.package_id IS NOT NULL),
-        array_agg(DISTINCT wanted.ticket_type_id) FILTER (WHERE wanted.ticket_type_id IS NOT NULL)
-    INTO v_package_ids, v_offer_ids
+        array_agg(DISTINCT reference.attendee_id)
+        FILTER (WHERE named.is_selection AND reference.attendee_id IS NOT NULL),
+        array_agg(DISTINCT reference.attendee_id)
+        FILTER (WHERE named.is_ticket AND reference.attendee_id IS NOT NULL),
+        array_agg(ROW(
+            reference.attendee_id, named.package_id, named.ticket_type_id, named.quantity, named.contents, named.path
+        )::ticketing_internal.selection_line ORDER BY named.position)
+        FILTER (WHERE named.path IS NOT NULL AND reference.attendee_id IS NOT NULL),
+        array_agg(DISTINCT named.package_id) FILTER (WHERE named.package_id IS NOT NULL),
+        array_agg(DISTINCT named.ticket_type_id) FILTER (WHERE named.ticket_type_id IS NOT NULL)
+    INTO v_named, v_given, v_lines, v_package_ids, v_offer_ids
     FROM (
-        SELECT line.package_id, line.ticket_type_id FROM unnest(p_lines) AS line
+        SELECT
+            line.attendee_ref, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path,
+            line.position, FALSE AS is_selection, FALSE AS is_ticket
+        FROM unnest(p_lines) WITH ORDINALITY AS line (
+            attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
+        )
         UNION ALL
-        SELECT ticket.package_id, ticket.ticket_type_id FROM unnest(p_tickets) AS ticket
+        SELECT selection.attendee_ref, NULL, NULL, NULL, NULL, NULL, NULL, TRUE, FALSE
+        FROM unnest(p_selections) AS selection
         UNION ALL
-        SELECT CASE WHEN NOT v_is_held THEN ticket.package_id END, ticket.ticket_type_id
+        SELECT ticket.attendee_ref, ticket.package_id, ticket.ticket_type_id, NULL, NULL, NULL, NULL, FALSE, TRUE
+        FROM unnest(p_tickets) AS ticket
+        UNION ALL
+        SELECT
+            NULL, CASE WHEN NOT v_is_held THEN ticket.package_id END, ticket.ticket_type_id, NULL, NULL, NULL, NULL,
+            FALSE, FALSE
         FROM unnest(v_stored) AS ticket
-    ) AS wanted;
+    ) AS named
+    LEFT JOIN (
+        SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
+        UNION ALL
+        SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
+        WHERE person.client_attendee_id <> person.attendee_id
+    ) AS reference
+        ON reference.ref = named.attendee_ref;
+    v_known := cardinality(v_named);
 
     IF v_package_ids IS NOT NULL THEN
         SELECT
@@ -83,8 +112,9 @@ BEGIN
             bool_or(
                 package.eligibility -> 'rules' <> '[]'
                 OR NOT package.is_active
+                OR coalesce(package.min_per_attendee > 1, FALSE)
                 OR num_nonnulls(
-                    package.sale_starts_at, package.sale_ends_at, package.min_per_attendee,
+                    package.sale_starts_at, package.sale_ends_at,
                     package.max_per_attendee, package.max_per_registration
                 ) > 0
             )
@@ -118,8 +148,9 @@ BEGIN
         coalesce(v_is_restricted, FALSE) OR bool_or(
             ticket_type.eligibility -> 'rules' <> '[]'
             OR NOT (ticket_type.is_active AND event.is_active)
+            OR coalesce(ticket_type.min_per_attendee > 1, FALSE)
             OR num_nonnulls(
-                ticket_type.sale_starts_at, ticket_type.sale_ends_at, ticket_type.min_per_attendee,
+                ticket_type.sale_starts_at, ticket_type.sale_ends_at,
                 ticket_type.max_per_attendee, ticket_type.max_per_registration
             ) > 0
         )
@@ -129,40 +160,9 @@ BEGIN
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = v_function_id AND ticket_type.ticket_type_id = ANY(v_offer_ids);
 
-    -- Whom the request names, and the lines of each by attendee id.
-    SELECT array_agg(DISTINCT reference.attendee_id), count(DISTINCT reference.attendee_id)
-    INTO v_named, v_known
-    FROM unnest(p_selections) AS selection
-    INNER JOIN (
-        SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
-        UNION ALL
-        SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
-    ) AS reference
-        ON reference.ref = selection.attendee_ref;
-
-    SELECT array_agg(ROW(
-        reference.attendee_id, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path
-    )::ticketing_internal.selection_line ORDER BY line.position)
-    INTO v_lines
-    FROM unnest(p_lines) WITH ORDINALITY AS line (
-        attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
-    )
-    INNER JOIN (
-        SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
-        UNION ALL
-        SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
-        WHERE person.client_attendee_id <> person.attendee_id
-    ) AS reference
-        ON reference.ref = line.attendee_ref;
-
     -- An attendee named only by given tickets declares what these amount to; when the hold is over,
     -- everybody else declares again what is stored.
-    IF (NOT v_is_held AND cardinality(v_stored) > 0) OR EXISTS (
-        SELECT
-        FROM unnest(p_tickets) AS ticket
-        LEFT JOIN unnest(p_selections) AS selection ON selection.attendee_ref = ticket.attendee_ref
-        WHERE selection.attendee_ref IS NULL
-    ) THEN
+    IF (NOT v_is_held AND cardinality(v_stored) > 0) OR NOT coalesce(v_given, '{}') <@ coalesce(v_named, '{}') THEN
         v_implied := ticketing_internal.imply_lines(
             p_people, v_named, p_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
         );
@@ -195,7 +195,7 @@ BEGIN
         p_function.currency, p_registration.registration_id, p_people, v_named, p_tickets, v_plan
     );
     IF v_is_unlike
-        OR cardinality(p_selections) <> v_known
+        OR cardinality(p_selections) <> coalesce(v_known, 0)
         OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)
         OR cardinality(v_package_ids) <> coalesce(cardinality(v_packages), 0)
         OR v_packages IS NOT NULL AND EXISTS (

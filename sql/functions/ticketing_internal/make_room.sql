@@ -30,6 +30,19 @@ BEGIN
     END IF;
     v_pool_ids := ARRAY(SELECT demand.capacity_pool_id FROM unnest(p_demands) AS demand);
 
+    -- mostly there are places enough
+    IF NOT EXISTS (
+        SELECT
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND demand.reserved + demand.sold > 0
+            AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+    ) THEN
+        RETURN;
+    END IF;
+
     FOR v_pool IN
         SELECT
             pool.capacity_pool_id,

@@ -41,6 +41,7 @@ DECLARE
     v_created integer;
     v_unchanged integer;
     v_subtotal numeric;
+    v_holders integer;
     v_has_tickets boolean;
     v_is_changed boolean;
     v_status text := p_registration.status;
@@ -59,7 +60,9 @@ BEGIN
     v_evaluation := ticketing_internal.evaluate_selections(
         p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
     );
-    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
+    IF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
+        PERFORM ticketing_internal.refuse_unless_editable(p_registration);
+    END IF;
     v_plan := v_evaluation.tickets;
     v_issues := p_issues || v_evaluation.issues;
 
@@ -78,9 +81,10 @@ BEGIN
         count(*) FILTER (WHERE ticket.change IN ('kept', 'retaken') AND ticket.attendee_id = ANY(v_named)),
         array_agg(ticket.ticket_id) FILTER (WHERE ticket.change = 'removed'),
         coalesce(sum(ticket.price_paid) FILTER (WHERE ticket.change <> 'removed'), 0),
-        coalesce(bool_or(ticket.change <> 'removed'), FALSE)
-    INTO v_created, v_unchanged, v_removed, v_subtotal, v_has_tickets
+        count(DISTINCT ticket.attendee_id) FILTER (WHERE ticket.change <> 'removed')
+    INTO v_created, v_unchanged, v_removed, v_subtotal, v_holders
     FROM unnest(v_plan) AS ticket;
+    v_has_tickets := v_holders > 0;
 
     v_is_changed := p_is_changed OR v_created > 0 OR v_removed IS NOT NULL OR v_updates IS NOT NULL
         OR (p_registration.status = 'expired' AND v_has_tickets);
@@ -187,14 +191,6 @@ BEGIN
             updated_at = p_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = v_registration_id;
-
-        -- somebody else may have been quicker since; raising takes everything above back
-        IF NOT ticketing_internal.take_places(v_function_id, v_room.r_demands) THEN
-            PERFORM ticketing_internal.refuse_places(
-                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now
-            );
-        END IF;
     ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration
         SET hold_expires_at = v_hold_expires_at
@@ -202,20 +198,7 @@ BEGIN
             AND registration.registration_id = v_registration_id;
     END IF;
 
-    SELECT jsonb_agg(
-        jsonb_build_object(
-            'ticket_id', ticket.ticket_id,
-            'attendee_id', ticket.attendee_id,
-            'ticket_type_id', ticket.ticket_type_id,
-            'package_id', ticket.package_id,
-            'price_paid', ticket.price_paid
-        )
-    )
-    INTO v_answer
-    FROM unnest(v_plan) AS ticket
-    WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named);
-
-    RETURN jsonb_build_object(
+    SELECT jsonb_build_object(
         'success', TRUE,
         'registration_id', v_registration_id,
         'revision', v_revision,
@@ -224,14 +207,40 @@ BEGIN
         'tickets_removed', coalesce(cardinality(v_removed), 0),
         'tickets_unchanged', v_unchanged,
         'attendees_updated', coalesce(cardinality(v_updates), 0),
-        'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(v_people, v_plan, p_leaving),
+        'attendees_without_tickets', CASE
+            WHEN v_holders = cardinality(v_people) THEN '[]'
+            ELSE ticketing_internal.list_attendees_without_tickets(v_people, v_plan, p_leaving)
+        END,
         'subtotal', v_subtotal,
         'total', v_subtotal,
         'currency', p_function.currency,
         'hold_expires_at', v_hold_expires_at,
         'server_time', p_now,
-        'tickets', coalesce(v_answer, '[]')
-    );
+        'tickets', coalesce(jsonb_agg(
+            jsonb_build_object(
+                'ticket_id', ticket.ticket_id,
+                'attendee_id', ticket.attendee_id,
+                'ticket_type_id', ticket.ticket_type_id,
+                'package_id', ticket.package_id,
+                'price_paid', ticket.price_paid
+            )
+        ), '[]')
+    )
+    INTO v_answer
+    FROM unnest(v_plan) AS ticket
+    WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named);
+
+    -- The very last thing, since others wait for these places until this transaction ends. Somebody
+    -- may have been quicker since they were looked at; raising takes everything above back.
+    IF v_is_changed THEN
+        IF NOT ticketing_internal.take_places(v_function_id, v_room.r_demands) THEN
+            PERFORM ticketing_internal.refuse_places(
+                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
+                p_now
+            );
+        END IF;
+    END IF;
+    RETURN v_answer;
 END
 $$;
 

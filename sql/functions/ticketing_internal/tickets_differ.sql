@@ -26,7 +26,7 @@ BEGIN
         SELECT
         FROM (
             SELECT
-                reference.attendee_id,
+                coalesce(person.attendee_id, ticket.attendee_ref) AS attendee_id,
                 ticket.event_id,
                 ticket.ticket_type_id,
                 ticket.package_id,
@@ -36,17 +36,12 @@ BEGIN
                 ticket.ticket_id IS NOT NULL
                 OR ticket.currency <> p_currency
                 OR ticket.registration_id <> p_registration_id
-                OR ticket.client_attendee_ref <> reference.client_attendee_id AS is_odd
+                OR (ticket.client_attendee_ref IS NOT NULL AND coalesce(
+                    ticket.attendee_ref NOT IN (person.attendee_id, person.client_attendee_id), TRUE
+                )) AS is_odd
             FROM unnest(p_tickets) AS ticket
-            LEFT JOIN (
-                SELECT person.attendee_id AS ref, person.attendee_id, person.client_attendee_id
-                FROM unnest(p_people) AS person
-                UNION ALL
-                SELECT person.client_attendee_id, person.attendee_id, person.client_attendee_id
-                FROM unnest(p_people) AS person
-                WHERE person.client_attendee_id <> person.attendee_id
-            ) AS reference
-                ON reference.ref = ticket.attendee_ref
+            LEFT JOIN unnest(p_people) AS person
+                ON person.client_attendee_id = coalesce(ticket.client_attendee_ref, ticket.attendee_ref)
             UNION ALL
             SELECT
                 ticket.attendee_id,
@@ -58,8 +53,7 @@ BEGIN
                 -1,
                 FALSE
             FROM unnest(p_plan) AS ticket
-            INNER JOIN unnest(p_named) AS named (attendee_id) ON named.attendee_id = ticket.attendee_id
-            WHERE ticket.change <> 'removed'
+            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_named)
         ) AS compared
         GROUP BY
             compared.attendee_id, compared.event_id, compared.ticket_type_id, compared.package_id, compared.price_paid,
