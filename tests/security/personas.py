@@ -1,7 +1,7 @@
 """Everybody who meets the database, and the rows that some of them must not see."""
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -86,6 +86,70 @@ SERVICES = {"service", "service with a user's claims", "back end", "DBA"}
 STAFFS = {"staff", "admin", "boss"}
 USERS = {"owner", "stranger", "newcomer", *STAFFS, "staff of another organisation", "founder"}
 VISITORS = {"visitor", "visitor with the owner's claims"}
+
+
+NOBODYS_CLAIMS: Sequence[str | None] = [
+    None,
+    "",
+    "no JSON",
+    OWNER,
+    "{",
+    "null",
+    "7",
+    "[]",
+    f'["{OWNER}"]',
+    f'"{OWNER}"',
+    "{}",
+    *(
+        json.dumps({"sub": sub})
+        for sub in (
+            None,
+            "",
+            7,
+            1e300,
+            True,
+            [OWNER],
+            {"sub": OWNER},
+            "the owner",
+            f" {OWNER}",
+            f"{OWNER}\n",
+            f"{{{OWNER}",
+            f"urn:uuid:{OWNER}",
+            f"{OWNER}'; DROP TABLE ticketing.tickets; --",
+            f"{OWNER}' OR '1' = '1",
+            f"{OWNER}\0",
+            OWNER.replace("0", "\N{ARABIC-INDIC DIGIT ZERO}"),
+        )
+    ),
+    json.dumps({"Sub": OWNER, "user_id": OWNER, "email": "walter.ashby@example.org"}),
+    json.dumps({"user": {"sub": OWNER}, "app_metadata": {"sub": OWNER}}),
+    json.dumps({"role": "service_role", "is_admin": True}),
+    f'{{"sub": "{OWNER}", "name": "\\u0000"}}',
+    f'{{"sub": "{OWNER}", "name": "\\ud800"}}',
+    f'{{"sub": "{OWNER}", "iat": 1e9999999}}',
+    f'{{"sub": "{OWNER}", "iat": NaN}}',
+    f'{{"sub": "{OWNER}"}} {{"sub": "{OWNER}"}}',
+    f'{{"sub": "{OWNER}", "sub": null}}',
+    "[" * 10_000 + "]" * 10_000,
+    "[" * 1_000_000,
+]
+"""Claims that say nothing usable: with them a user is nobody, and learns nothing from an error."""
+
+OWNERS_CLAIMS: Sequence[str] = [
+    *(
+        json.dumps({"sub": sub})
+        for sub in (OWNER, OWNER.upper(), f"{{{OWNER}}}", OWNER.replace("-", ""))
+    ),
+    json.dumps({"sub": OWNER, "role": "anon", "aud": ["x"], "exp": 0}),
+    json.dumps({"sub": OWNER, "role": "authenticated", "is_anonymous": True, "email": ""}),
+    f'{{"sub": "{STRANGER}", "sub": "{OWNER}"}}',
+]
+"""Claims of the owner, one of them as if he had signed in anonymously."""
+
+STRANGERS_CLAIMS = json.dumps(
+    {"sub": STRANGER, "role": "service_role", "app_metadata": {"role": "service_role"}}
+)
+"""Claims of the stranger, who says that he is the service."""
 
 
 def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:

@@ -6,6 +6,7 @@ import re
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 from psycopg import sql
@@ -111,6 +112,13 @@ def set_stage(db: Connection, catalogue: Document, wizard_state: Document) -> No
         """,
         [LAPSED],
     )
+
+
+def example(name: str) -> Document:
+    """Return a document of the example event, for whoever has no fixtures."""
+    path = files("ticketing_client").joinpath(f"example/{name}.json")
+    document: Document = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 def of_a_stranger(wizard_state: Document) -> Document:

@@ -11,16 +11,18 @@ from typing import LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-
 from tests.rpc.calls import FUNCTION, ORGANISATION, OWNER, STRANGER, Connection, Document, rows
 
 from .personas import (
     CLOSED,
     DRAFT,
     IDLE_ORGANISATION,
+    NOBODYS_CLAIMS,
     OTHER_ORGANISATION,
     OWNERS,
+    OWNERS_CLAIMS,
     PEOPLE,
+    STRANGERS_CLAIMS,
     Persona,
     acting,
     claims_of,
@@ -178,7 +180,7 @@ def observed(db: Connection, tables: Iterable[str]) -> Matrix:
         column = columns_of(db, table)[0]
         for name, who in others():
             act = partial(attempt, db, who.role, claims_of(who.user_id))
-            cells[name, table, "SELECT"] = read(db, who, table)
+            cells[name, table, "SELECT"] = read(db, who.role, claims_of(who.user_id), table)
             for command, statement in WRITES.items():
                 cells[name, table, command] = act(
                     sql.SQL(statement).format(
@@ -188,10 +190,10 @@ def observed(db: Connection, tables: Iterable[str]) -> Matrix:
     return cells
 
 
-def read(db: Connection, who: Persona, table: str) -> str | frozenset[str]:
+def read(db: Connection, role: str, claims: str | None, table: str) -> str | frozenset[str]:
     query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(identifier(table))
     try:
-        with acting(db, who.role, claims_of(who.user_id)):
+        with acting(db, role, claims):
             return frozenset(text for (text,) in db.execute(query))
     except psycopg.errors.InsufficientPrivilege:
         return REFUSED
@@ -373,6 +375,41 @@ def test_a_privilege_too_many_is_noticed(
         if table.startswith("ticketing.") and not may_write(role, table, grant.split()[1])
     )
     assert unnoticed(db, of_tables(tables, grant + role)) == []
+
+
+# -- who somebody is
+
+
+def seen(db: Connection, claims: str | None) -> dict[str, str | frozenset[str]]:
+    """What a user with these claims reads of every table."""
+    return {table: read(db, "authenticated", claims, table) for table in TABLES}
+
+
+def must_see(db: Connection, name: str) -> dict[str, str | frozenset[str]]:
+    cells = expected(db, TABLES)
+    return {table: cells[name, table, "SELECT"] for table in TABLES}
+
+
+def test_with_claims_that_say_nothing_a_user_sees_what_everybody_sees(db: Connection) -> None:
+    nobody = must_see(db, "nobody")
+    for claims in NOBODYS_CLAIMS:
+        assert seen(db, claims) == nobody, (claims or "")[:100]
+
+
+@pytest.mark.parametrize("claims", OWNERS_CLAIMS)
+def test_the_sub_claim_is_the_reader(db: Connection, claims: str) -> None:
+    assert seen(db, claims) == must_see(db, "owner")
+
+
+def test_no_claim_shows_anybody_what_the_service_sees(db: Connection) -> None:
+    assert seen(db, STRANGERS_CLAIMS) == must_see(db, "stranger")
+
+
+def test_only_the_claims_that_postgrest_sets_count(db: Connection) -> None:
+    with db.transaction(force_rollback=True):
+        for setting in ("request.jwt.claim.sub", "request.jwt.sub", "request.headers"):
+            db.execute("SELECT set_config(%s, %s, true)", [setting, OWNER])
+        assert seen(db, "") == must_see(db, "nobody")
 
 
 # -- what is not a table

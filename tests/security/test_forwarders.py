@@ -1,0 +1,241 @@
+"""The optional forwarders in schema public: like what they forward to, and nothing more."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, LiteralString, TypeAlias
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ticketing_client.embedded import Server
+
+from .postgrest import Person
+from .stage import MANAGER, SERVICE, USER, VISITOR, Steady
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Connect: TypeAlias = Callable[..., Connection]
+Document: TypeAlias = dict[str, Any]
+
+FORWARDERS = Path(__file__).resolve().parents[2] / "sql/forwarders"
+APPLY, TAKE_BACK = FORWARDERS / "public.sql", FORWARDERS / "public.rollback.sql"
+
+LIKENESS: LiteralString = """
+SELECT proname, pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text,
+    proretset, proisstrict, proleakproof, proconfig @> '{"search_path=pg_catalog, pg_temp"}',
+    array(
+        SELECT grantee::regrole || ' ' || privilege_type FROM aclexplode(proacl)
+        WHERE grantee <> proowner ORDER BY 1
+    )
+FROM pg_proc WHERE pronamespace = %s::regnamespace ORDER BY proname
+"""
+
+
+def likeness(connection: Connection, schema: str) -> list[tuple[object, ...]]:
+    """What a forwarder has in common with what it forwards to."""
+    return connection.execute(LIKENESS, [schema]).fetchall()
+
+
+@pytest.fixture
+def forwarded(db: Connection) -> Connection:
+    """A connection in a transaction that is rolled back, with the forwarders."""
+    assert likeness(db, "public") == []  # an installation has none
+    statements = APPLY.read_text(encoding="utf-8")
+    _, begin, rest = statements.partition("\nBEGIN;\n")
+    inside, commit, after = rest.partition("\nCOMMIT;\n")
+    assert (bool(begin), bool(commit), after) == (True, True, "")
+    db.execute(inside.encode())
+    return db
+
+
+def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
+    assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
+    for name, definer, language, comment in forwarded.execute(
+        """
+        SELECT proname, prosecdef, lanname, obj_description(pg_proc.oid, 'pg_proc')
+        FROM pg_proc INNER JOIN pg_language ON pg_language.oid = prolang
+        WHERE pronamespace = 'public'::regnamespace
+        """
+    ):
+        assert (definer, language) == (False, "sql"), name
+        assert comment == f"Forwards to ticketing.{name}, which documents it."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE FUNCTION ticketing.get_more() RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
+        "DROP FUNCTION ticketing.get_registration",
+        "ALTER FUNCTION ticketing.get_registration VOLATILE",
+        "ALTER FUNCTION ticketing.get_registration STRICT",
+        "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon",
+        "REVOKE EXECUTE ON FUNCTION public.get_registration FROM authenticated",
+        "GRANT EXECUTE ON FUNCTION public.get_registration TO ticketing_reader",
+        "ALTER FUNCTION public.get_registration RESET search_path",
+        (
+            "CREATE OR REPLACE FUNCTION public.release_expired_holds(p_limit integer DEFAULT 10)"
+            " RETURNS jsonb LANGUAGE sql SET search_path = pg_catalog, pg_temp"
+            " AS 'SELECT NULL::jsonb'"
+        ),
+    ],
+)
+def test_an_rpc_without_its_like_is_noticed(forwarded: Connection, change: LiteralString) -> None:
+    forwarded.execute(change)
+    assert likeness(forwarded, "public") != likeness(forwarded, "ticketing")
+
+
+def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connection) -> None:
+    """As Supabase does with what its users make there."""
+    for role in ("anon", "authenticated", "service_role"):
+        db.execute(
+            sql.SQL(
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO {}"
+            ).format(sql.Identifier(role))
+        )
+    statements = APPLY.read_text(encoding="utf-8")
+    db.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    assert likeness(db, "public") == likeness(db, "ticketing")
+
+
+# Calling through them
+
+
+def answer(
+    db: Connection, schema: str, person: Person, name: str, arguments: Mapping[str, object]
+) -> Any:  # noqa: ANN401 - JSON
+    """Call as PostgREST does, take it back, and return the answer or the refusal."""
+    row = db.execute(
+        """
+        SELECT coalesce(proargnames[:pronargs], '{}'), proargtypes::regtype[]::text[], proretset
+        FROM pg_proc WHERE proname = %s AND pronamespace = %s::regnamespace
+        """,
+        [name, schema],
+    ).fetchone()
+    assert row is not None
+    names, types, returns_rows = row
+    of_type = dict(zip(names, types, strict=True))
+    statement = sql.SQL("SELECT {} FROM {}").format(
+        sql.SQL("coalesce(jsonb_agg(answer), '[]')" if returns_rows else "answer"),
+        sql.SQL("json_to_record({}) AS _({}), LATERAL {}({}) AS answer").format(
+            sql.Literal(json.dumps(arguments)),
+            sql.SQL(", ").join(
+                sql.SQL("{} {}").format(sql.Identifier(key), sql.SQL(of_type[key]))
+                for key in arguments
+            ),
+            sql.Identifier(schema, name),
+            sql.SQL(", ").join(
+                sql.SQL("{0} := _.{0}").format(sql.Identifier(key)) for key in arguments
+            ),
+        )
+        if arguments
+        else sql.SQL("{}() AS answer").format(sql.Identifier(schema, name)),
+    )
+    with db.transaction(force_rollback=True):
+        db.execute(
+            "SELECT set_config('search_path', %s, true), set_config('role', %s, true),"
+            " set_config('request.jwt.claims', %s, true)",
+            [schema, person.role, person.claims],
+        )
+        try:
+            found = db.execute(statement).fetchone()
+        except psycopg.Error as error:
+            diagnosis = error.diag
+            return [
+                diagnosis.sqlstate,
+                diagnosis.message_primary,
+                diagnosis.message_detail,
+                diagnosis.message_hint,
+            ]
+    assert found is not None
+    return found[0]
+
+
+def test_everybody_gets_the_same_answer_through_a_forwarder(
+    calls: dict[str, Document], forwarded: Connection
+) -> None:
+    steady = Steady(forwarded)
+    refused = 0
+    for person in (VISITOR, USER, MANAGER, SERVICE):
+        for name, arguments in calls.items():
+            direct = steady(answer(forwarded, "ticketing", person, name, arguments))
+            through = steady(answer(forwarded, "public", person, name, arguments))
+            assert through == direct, (person, name)
+            refused += isinstance(direct, list) and direct[:1] == ["42501"]
+    assert len(calls) < refused < 3 * len(calls)
+
+
+def test_what_is_left_out_has_the_same_default(
+    calls: dict[str, Document], forwarded: Connection
+) -> None:
+    steady = Steady(forwarded)
+    for name, optional in (
+        ("persist_attendee_tickets", {"p_attendee_updates", "p_expected_revision"}),
+        ("quote_ticket_selections", {"p_attendees", "p_registration_type", "p_registration_id"}),
+        ("get_ticket_availability", {"p_registration_id"}),
+        ("get_ticket_changes", {"p_after", "p_limit"}),
+        ("release_expired_holds", {"p_limit"}),
+    ):
+        least = {key: value for key, value in calls[name].items() if key not in optional}
+        direct = steady(answer(forwarded, "ticketing", SERVICE, name, least))
+        assert steady(answer(forwarded, "public", SERVICE, name, least)) == direct
+        assert isinstance(direct, dict), (name, direct)
+
+
+# Applying the file
+
+
+@pytest.fixture
+def installer(database_url: str) -> Iterator[str]:
+    """The URL of the role that has installed the package, which is no superuser."""
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE installer LOGIN IN ROLE ticketing_owner")
+    yield make_conninfo(database_url, user="installer")
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        superuser.execute("DROP OWNED BY installer")
+        superuser.execute("DROP ROLE installer")
+
+
+def apply(server: Server, url: str, path: Path) -> str:
+    """Run a file with psql as the documentation says, and return what it complains about."""
+    psql = [str(server.bin_dir / "psql"), "--no-psqlrc", "--quiet", "--file", str(path), url]
+    return subprocess.run(psql, check=False, capture_output=True, text=True).stderr
+
+
+def test_it_takes_no_superuser_but_create_on_public(
+    server: Server, installer: str, connect: Connect
+) -> None:
+    superuser = connect(autocommit=True)
+    assert "permission denied for schema public" in apply(server, installer, APPLY)
+    assert likeness(superuser, "public") == []
+    superuser.execute("GRANT CREATE ON SCHEMA public TO installer")
+    for _ in range(2):
+        assert apply(server, installer, APPLY) == ""
+        assert likeness(superuser, "public") == likeness(superuser, "ticketing")
+
+
+def test_a_function_of_the_app_is_left_alone(
+    server: Server,
+    database_url: str,
+    connect: Connect,
+) -> None:
+    connection = connect(autocommit=True)
+    own: LiteralString = (
+        "CREATE FUNCTION public.start_payment(p_order integer) RETURNS integer LANGUAGE sql"
+        " AS 'SELECT p_order'"
+    )
+    connection.execute(own)
+    complaint = apply(server, database_url, APPLY)
+    assert "There is already, in schema public: start_payment(integer)" in complaint
+    assert "Drop or rename it, or call schema ticketing itself." in complaint
+    assert [row[0] for row in likeness(connection, "public")] == ["start_payment"]
+
+    connection.execute("ALTER FUNCTION public.start_payment RENAME TO pay_order")
+    assert apply(server, database_url, APPLY) == ""
+    assert len(likeness(connection, "public")) == len(likeness(connection, "ticketing")) + 1
+
+    for _ in range(2):
+        assert apply(server, database_url, TAKE_BACK) == ""
+        assert [row[0] for row in likeness(connection, "public")] == ["pay_order"]
