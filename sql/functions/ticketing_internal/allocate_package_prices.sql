@@ -27,33 +27,34 @@ BEGIN
             unit.number,
             offer.price AS original_price,
             package.price * 100 AS package_cents,
-            CASE WHEN sum(offer.price) OVER in_package = 0 THEN 1 ELSE offer.price * 100 END AS weight
+            CASE WHEN sum(offer.price) OVER in_package = 0 THEN 1 ELSE offer.price END AS weight,
+            CASE WHEN sum(offer.price) OVER in_package = 0 THEN count(*) OVER in_package
+                ELSE sum(offer.price) OVER in_package END AS total_weight
         FROM unnest(p_items) AS item
         INNER JOIN unnest(p_packages) AS package ON package.package_id = item.package_id
         INNER JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = item.ticket_type_id
         CROSS JOIN generate_series(1, item.quantity) AS unit (number)
         WINDOW in_package AS (PARTITION BY package.package_id)
     ),
-    weighed AS (
-        SELECT unit.*, sum(unit.weight) OVER (PARTITION BY unit.package_id) AS total_weight
-        FROM unit
-    ),
     share AS (
         SELECT
-            weighed.*,
-            div(weighed.package_cents * weighed.weight, weighed.total_weight) AS whole_cents,
-            mod(weighed.package_cents * weighed.weight, weighed.total_weight) AS remainder
-        FROM weighed
+            unit.*,
+            div(unit.package_cents * unit.weight, unit.total_weight) AS whole_cents,
+            mod(unit.package_cents * unit.weight, unit.total_weight) AS remainder
+        FROM unit
     ),
     ranked AS (
         SELECT
             share.*,
-            share.package_cents - sum(share.whole_cents) OVER (PARTITION BY share.package_id) AS cents_left,
-            row_number() OVER (
-                PARTITION BY share.package_id
-                ORDER BY share.remainder DESC, share.ticket_type_id, share.number
-            ) AS rank
+            share.package_cents - sum(share.whole_cents) OVER (
+                by_remainder ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS cents_left,
+            row_number() OVER by_remainder AS rank
         FROM share
+        WINDOW by_remainder AS (
+            PARTITION BY share.package_id
+            ORDER BY share.remainder DESC, share.ticket_type_id, share.number
+        )
     )
     SELECT array_agg(ROW(
         ranked.package_id, ranked.ticket_type_id, ranked.number,

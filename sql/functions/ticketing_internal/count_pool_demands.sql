@@ -48,7 +48,12 @@ BEGIN
         HAVING sum(typed.places) <> 0
     ) AS pool;
 
-    IF array_remove(v_package_ids, NULL) <> '{}' THEN
+    -- few packages have places of their own
+    IF EXISTS (
+        SELECT
+        FROM ticketing.package_pools AS membership
+        WHERE membership.function_id = p_function_id AND membership.package_id = ANY(v_package_ids)
+    ) THEN
         SELECT ticketing_internal.merge_demands(v_demands || array_agg(
             ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand
         ))

@@ -54,7 +54,8 @@ DECLARE
     v_root text;
     v_plan ticketing_internal.planned_ticket [];
     v_choices ticketing_internal.choice[];
-    v_is_restricted boolean;
+    v_has_rules boolean;
+    v_has_limits boolean;
     v_is_unlike boolean;
     v_issues jsonb := '[]';
 BEGIN
@@ -109,16 +110,14 @@ BEGIN
     IF v_package_ids IS NOT NULL THEN
         SELECT
             array_agg(package),
-            bool_or(
-                package.eligibility -> 'rules' <> '[]'
-                OR NOT package.is_active
-                OR coalesce(package.min_per_attendee > 1, FALSE)
-                OR num_nonnulls(
-                    package.sale_starts_at, package.sale_ends_at,
-                    package.max_per_attendee, package.max_per_registration
-                ) > 0
-            )
-        INTO v_packages, v_is_restricted
+            bool_or(package.eligibility -> 'rules' <> '[]'),
+            bool_or(coalesce(
+                NOT package.is_active OR p_now < package.sale_starts_at OR p_now >= package.sale_ends_at
+                OR package.min_per_attendee > 1 OR package.max_per_attendee IS NOT NULL
+                OR package.max_per_registration IS NOT NULL,
+                FALSE
+            ))
+        INTO v_packages, v_has_rules, v_has_limits
         FROM ticketing.packages AS package
         WHERE package.function_id = v_function_id AND package.package_id = ANY(v_package_ids);
 
@@ -145,16 +144,15 @@ BEGIN
             NULL, ticket_type.ticket_type_id, 1, ticket_type.price, ticket_type.price
         )::ticketing_internal.package_unit),
         -- most things are for everyone, on sale and without limits
-        coalesce(v_is_restricted, FALSE) OR bool_or(
-            ticket_type.eligibility -> 'rules' <> '[]'
-            OR NOT (ticket_type.is_active AND event.is_active)
-            OR coalesce(ticket_type.min_per_attendee > 1, FALSE)
-            OR num_nonnulls(
-                ticket_type.sale_starts_at, ticket_type.sale_ends_at,
-                ticket_type.max_per_attendee, ticket_type.max_per_registration
-            ) > 0
-        )
-    INTO v_offers, v_units, v_is_restricted
+        coalesce(v_has_rules, FALSE) OR bool_or(ticket_type.eligibility -> 'rules' <> '[]'),
+        coalesce(v_has_limits, FALSE) OR bool_or(coalesce(
+            NOT ticket_type.is_active OR NOT event.is_active
+            OR p_now < ticket_type.sale_starts_at OR p_now >= ticket_type.sale_ends_at
+            OR ticket_type.min_per_attendee > 1 OR ticket_type.max_per_attendee IS NOT NULL
+            OR ticket_type.max_per_registration IS NOT NULL,
+            FALSE
+        ))
+    INTO v_offers, v_units, v_has_rules, v_has_limits
     FROM ticketing.ticket_types AS ticket_type
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
@@ -219,7 +217,9 @@ BEGIN
             p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_packages
         );
     END IF;
-    IF v_is_restricted THEN
+    IF v_has_limits OR v_has_rules AND NOT ticketing_internal.are_eligible(
+        p_registration.registration_type, p_people, v_named, v_plan, v_packages, v_offers
+    ) THEN
         v_choices := ticketing_internal.list_choices(p_people, v_lines, v_packages, v_items, v_offers);
         v_issues := v_issues
             || ticketing_internal.find_eligibility_issues(p_registration.registration_type, v_choices)

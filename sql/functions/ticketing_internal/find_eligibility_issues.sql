@@ -14,13 +14,6 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    -- most things are for everyone
-    IF NOT EXISTS (
-        SELECT FROM unnest(p_choices) AS chosen WHERE chosen.eligibility -> 'rules' <> '[]'
-    ) THEN
-        RETURN '[]';
-    END IF;
-
     WITH tested_rule AS (
         SELECT
             chosen.position,
@@ -28,28 +21,12 @@ BEGIN
             rule.value ->> 'type' AS fact,
             rule.value AS rule,
             fact.value AS fact_value,
-            CASE
-                WHEN coalesce(jsonb_typeof(fact.value), 'null') = 'null' THEN NULL
-                ELSE CASE rule.value ->> 'operator'
-                    WHEN 'equals' THEN fact.value = rule.value -> 'value'
-                    WHEN 'not_equals' THEN fact.value <> rule.value -> 'value'
-                    WHEN 'in' THEN EXISTS (
-                        SELECT FROM jsonb_array_elements(rule.value -> 'value') AS choice WHERE choice.value = fact.value
-                    )
-                    ELSE NOT EXISTS (
-                        SELECT FROM jsonb_array_elements(rule.value -> 'value') AS choice WHERE choice.value = fact.value
-                    )
-                END
-            END AS is_met
+            ticketing_internal.rule_is_met(rule.value, fact.value) AS is_met
         FROM unnest(p_choices) AS chosen
         CROSS JOIN LATERAL jsonb_array_elements(chosen.eligibility -> 'rules') AS rule
-        CROSS JOIN LATERAL (
-            SELECT CASE rule.value ->> 'type'
-                WHEN 'attendee_type' THEN to_jsonb((chosen.person).attendee_type)
-                WHEN 'registration_type' THEN to_jsonb(p_registration_type)
-                ELSE (chosen.person).attendee_data -> (rule.value ->> 'type')
-            END AS value
-        ) AS fact
+        CROSS JOIN LATERAL ticketing_internal.attendee_fact(
+            rule.value ->> 'type', p_registration_type, (chosen.person).attendee_type, (chosen.person).attendee_data
+        ) AS fact (value)
         WHERE chosen.eligibility -> 'rules' <> '[]'
     ),
     tested AS (

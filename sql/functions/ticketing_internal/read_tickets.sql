@@ -18,7 +18,7 @@ BEGIN
 
     SELECT
         array_agg(ROW(
-            'p_tickets[' || element.ordinality - 1 || ']', ticket.ticket_id, ticket.registration_id,
+            'p_tickets[' || ticket.ordinality - 1 || ']', ticket.ticket_id, ticket.registration_id,
             ticket.attendee_id, ticket.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
             ticket.price_paid::numeric, ticket.original_price::numeric, ticket.currency #>> '{}'
         )::ticketing_internal.given_ticket),
@@ -31,15 +31,21 @@ BEGIN
             AND coalesce(ticket.original_price ~ c_amount, TRUE)
             AND coalesce(jsonb_typeof(ticket.currency) IN ('string', 'null'), TRUE)
             AND coalesce(jsonb_typeof(ticket.is_partner_ticket) IN ('boolean', 'null'), TRUE)
-            AND element.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
+            AND ticket.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
                 package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket}'::text[] = '{}'
         )
     INTO v_tickets, v_is_sound
-    FROM jsonb_array_elements(p_tickets) WITH ORDINALITY AS element
-    CROSS JOIN LATERAL jsonb_to_record(element.value) AS ticket (
-        ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
-        ticket_type_id uuid, package_id uuid, price_paid text, original_price text, currency jsonb, status text,
-        payment_status text, is_partner_ticket jsonb
+    -- the same array twice, side by side: as columns, and whole for what no column is for
+    FROM ROWS FROM (
+        jsonb_to_recordset(p_tickets) AS (
+            ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
+            ticket_type_id uuid, package_id uuid, price_paid text, original_price text, currency jsonb, status text,
+            payment_status text, is_partner_ticket jsonb
+        ),
+        jsonb_array_elements(p_tickets)
+    ) WITH ORDINALITY AS ticket (
+        ticket_id, registration_id, attendee_id, client_attendee_id, event_id, ticket_type_id, package_id, price_paid,
+        original_price, currency, status, payment_status, is_partner_ticket, value, ordinality
     );
 
     IF NOT coalesce(v_is_sound, TRUE) OR cardinality(v_tickets) > 2000 OR pg_column_size(p_tickets) > 1048576 THEN
