@@ -29,7 +29,7 @@ from .personas import (
     plant,
 )
 
-TABLES: Mapping[str, LiteralString] = {
+TABLES: Mapping[str, str] = {
     "ticketing.organisations": "catalogue",
     "ticketing.functions": "catalogue",
     "ticketing.events": "catalogue",
