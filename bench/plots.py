@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "ours": "one call",
     "client": "the same by the client",
-    "naive": "loop without checks",
+    "loop": "loop without checks",
     "application": "application code",
 }
 

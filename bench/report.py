@@ -192,8 +192,8 @@ def _persist_goals(section: Results) -> Iterator[Goal]:
         f"{ratio:.2f} x",
         ratio <= FLOOR_FACTOR_AT_500,
     )
-    worst = max(section["sizes"], key=lambda size: float(size["repeat_to_ours"][1]))
-    ratio = worst["repeat_to_ours"][1]
+    worst = max(section["sizes"], key=lambda size: float(size["again_to_ours"][1]))
+    ratio = worst["again_to_ours"][1]
     yield Goal(
         f"the same persist again: at most {MOST_FOR_REPEAT} of the first",
         f"{ratio:.2f} at worst, of {_count(worst['tickets'])}",
@@ -288,7 +288,7 @@ def _machine_page(machine: Results) -> Page:
 
 
 def _persist_page(section: Results) -> Page:
-    variants = ("floor", "naive", "ours", "repeat", "client", "application")
+    variants = ("floor", "loop", "ours", "again", "client", "application")
     rows = [
         [
             f"{size['tickets']:,}",
@@ -305,8 +305,8 @@ def _ratios_page(section: Results) -> Page:
         [
             f"{size['tickets']:,}",
             _spread(size["to_floor"]["ours"]),
-            _spread(size["repeat_to_ours"]),
-            _spread(size["to_floor"]["naive"]),
+            _spread(size["again_to_ours"]),
+            _spread(size["to_floor"]["loop"]),
             _spread(size["client_to_ours"]),
             _spread(size["application_to_client"]) if "application_to_client" in size else "",
         ]
