@@ -202,7 +202,7 @@ class Requests:
         @st.composite
         def build(draw: st.DrawFn) -> Request:
             body = deepcopy(self._calls[rpc])
-            for _ in range(draw(st.integers(1, 4))):
+            for _ in range(draw(st.integers(1, 3))):
                 self._change(draw, body)
             return Request(draw(st.sampled_from(PEOPLE)), rpc, body)
 
