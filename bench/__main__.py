@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -79,6 +81,8 @@ def main() -> None:
         "--show", action="store_true", help="measure nothing; show the results of the last update"
     )
     arguments = parser.parse_args()
+    # or the data would stay behind
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     everything = not (arguments.quick or arguments.only or arguments.show)
     update_docs = everything if arguments.update_docs is None else arguments.update_docs
     if update_docs and arguments.only:
@@ -113,7 +117,7 @@ def measure(effort: Effort, folder: Path, sections: Collection[str], console: Co
         The machine and the sections, by name.
     """
     with benchmark_server(folder, effort.stored[0]) as server:
-        results: Results = {"machine": describe(server)}
+        results: Results = {"machine": describe(server) | {"run": effort.name}}
         for name in SECTIONS:
             if name in sections:
                 started = time.perf_counter()

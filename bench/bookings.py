@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 from uuid import uuid4
 
-from bench.server import Connection, Document, example, open_types, roomy_catalogue
+from psycopg.types.json import Jsonb
+
+from bench.server import Connection, Document, example, example_guest, open_types, roomy_catalogue
 from ticketing_client import calls
 
 if TYPE_CHECKING:
@@ -73,12 +76,13 @@ class BookingOffice:
         self._connection = connection
         self.function_id: str = catalogue["function"]["function_id"]
         self.types = open_types(catalogue)
-        self.wizard = example("wizard_state")
-        self.selections = _canonical(self.wizard["ticketSelections"])
-        registration = self.wizard["registration"]
+        self._guest = example_guest()
+        wizard = example("wizard_state")
+        self._registration: Document = wizard["registration"]
+        self.selections = _canonical(wizard["ticketSelections"])
         self.people: list[Document] = [
-            registration["primaryAttendee"],
-            *registration["additionalAttendees"],
+            self._registration["primaryAttendee"],
+            *self._registration["additionalAttendees"],
         ]
         quote = self.answer(
             calls.quote_ticket_selections(self.function_id, self.selections, self.people)
@@ -99,23 +103,13 @@ class BookingOffice:
         document: Document = json.loads(row[0])
         return document
 
-    def registration_data(self, people: Sequence[Document] | None = None) -> Document:
-        """Return what the wizard sends of a new registration.
-
-        Args:
-            people: Its attendees; by default those of the recorded wizard.
+    def registration_data(self) -> Document:
+        """Return what the recorded wizard sends of a new registration.
 
         Returns:
-            The p_registration_data, with an id of its own.
+            The p_registration_data, with an id and an owner of its own.
         """
-        primary, *additional = people or self.people
-        registration: Document = self.wizard["registration"]
-        return registration | {
-            "registrationId": str(uuid4()),
-            "authUserId": str(uuid4()),
-            "primaryAttendee": primary,
-            "additionalAttendees": additional,
-        }
+        return self._registration | {"registrationId": str(uuid4()), "authUserId": str(uuid4())}
 
     def guests(self, tickets: int) -> Booking:
         """Prepare a booking of guests who choose single tickets, four each, of several types.
@@ -126,18 +120,19 @@ class BookingOffice:
         Returns:
             The booking.
         """
-        guest = self.people[2]
-        people = [
-            guest | {"attendeeId": str(uuid4()), "guestOfId": None}
-            for _ in range(0, tickets, TICKETS_EACH)
-        ]
-        data = self.registration_data(people)
-        ids = self._register(data)
+        row = self._connection.execute(
+            "SELECT * FROM bench.make_registration(%s, %s, %s)",
+            [self.function_id, math.ceil(tickets / TICKETS_EACH), Jsonb(self._guest)],
+        ).fetchone()
+        assert row is not None
+        registration_id, owner_id, ids = row
         rows = [
-            _ticket_row(ids[number // TICKETS_EACH], self.types[number % len(self.types)])
+            _ticket_row(str(ids[number // TICKETS_EACH]), self.types[number % len(self.types)])
             for number in range(tickets)
         ]
-        return self._booking(data, rows, selections_of(rows))
+        return Booking(
+            self.function_id, str(registration_id), str(owner_id), rows, selections_of(rows)
+        )
 
     def wizards(self) -> Booking:
         """Prepare the booking of the recorded wizard: 4 attendees and 13 tickets.
@@ -146,7 +141,10 @@ class BookingOffice:
             The booking.
         """
         data = self.registration_data()
-        stored = dict(zip(self.selections, self._register(data), strict=True))
+        answer = self.answer(calls.create_individual_registration_jsonb(data))
+        stored = {
+            person["client_attendee_id"]: person["attendee_id"] for person in answer["attendees"]
+        }
         rows = [
             _row_of_quote(ticket) | {"attendee_id": stored[ticket["client_attendee_id"]]}
             for ticket in self._wizard_tickets
@@ -155,7 +153,7 @@ class BookingOffice:
             {"attendee_id": stored[attendee], "selected_tickets": selection}
             for attendee, selection in self.selections.items()
         ]
-        return self._booking(data, rows, chosen)
+        return Booking(self.function_id, data["registrationId"], data["authUserId"], rows, chosen)
 
     def of_size(self, tickets: int) -> Booking:
         """Prepare a booking of some size.
@@ -188,14 +186,6 @@ class BookingOffice:
             rows,
             selections_of(rows),
         )
-
-    def _register(self, data: Document) -> list[str]:
-        """Store a registration and return the ids of its attendees, in the wizard's order."""
-        answer = self.answer(calls.create_individual_registration_jsonb(data))
-        return [person["attendee_id"] for person in answer["attendees"]]
-
-    def _booking(self, data: Document, rows: list[Document], chosen: list[Document]) -> Booking:
-        return Booking(self.function_id, data["registrationId"], data["authUserId"], rows, chosen)
 
 
 def selections_of(rows: Sequence[Document]) -> list[Document]:

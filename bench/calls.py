@@ -61,7 +61,7 @@ def life_of_a_booking(office: BookingOffice) -> Life:
                 office.registration_data(), _by_client_id(office, booking)
             ),
             "persist": booking.call,
-            "repeat": booking.call,
+            "persist again": booking.call,
             "change 1 of 50": office.with_one_changed(many).call,
             "quote": calls.quote_ticket_selections(
                 office.function_id, office.selections, office.people
@@ -153,13 +153,13 @@ def measure_work(server: Server, sizes: Sequence[int]) -> Document:
         office = BookingOffice(connection)
         rows: list[Document] = []
         for tickets in sizes:
-            work: dict[str, list[Document]] = {"floor": [], "ours": [], "repeat": []}
+            work: dict[str, list[Document]] = {"floor": [], "ours": [], "again": []}
             for number in range(-1, _WORK_ROUNDS):
                 floor, ours = office.of_size(tickets), office.of_size(tickets)
                 explained = {
                     "floor": _explained(connection, FLOOR, floor.baseline),
                     "ours": _explained(connection, *encoded(ours.call)),
-                    "repeat": _explained(connection, *encoded(ours.call)),
+                    "again": _explained(connection, *encoded(ours.call)),
                 }
                 if number >= 0:
                     for name, found in explained.items():

@@ -20,7 +20,7 @@ Times: TypeAlias = dict[str, float]
 """Milliseconds by the name of what was timed."""
 
 WARM_UP: Final = 3
-"""Turns that are not counted: the first calls of a connection compile and plan."""
+"""Turns that are not counted, if there are as many that are: first calls compile and plan."""
 
 _DIGITS: Final = 3
 
@@ -53,7 +53,7 @@ def take_turns(rounds: int, turn: Callable[[int], Times]) -> dict[str, list[floa
     gc.collect()
     gc.disable()
     try:
-        for number in range(-WARM_UP, rounds):
+        for number in range(-min(WARM_UP, rounds), rounds):
             times = turn(number)
             if number >= 0:
                 for name, value in times.items():

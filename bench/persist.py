@@ -23,7 +23,7 @@ MOST_FOR_APPLICATION: Final = 500
 """Application code is not tried with more tickets than this: it would take most of the time."""
 
 FLOOR: Final = "SELECT bench.floor(%s, %s, %s, %s, %s)"
-_NAIVE: Final = "SELECT bench.naive_loop(%s, %s, %s, %s, %s)"
+_LOOP: Final = "SELECT bench.naive_loop(%s, %s, %s, %s, %s)"
 
 
 def measure_persist(server: Server, rounds: Mapping[int, int]) -> Document:
@@ -70,10 +70,10 @@ class _Persist:
             "times": {name: spread(values) for name, values in series.items()},
             "to_floor": {
                 name: ratios(series[name], series["floor"])
-                for name in ("ours", "naive", "client", "application")
+                for name in ("ours", "loop", "client", "application")
                 if name in series
             },
-            "repeat_to_ours": ratios(series["repeat"], series["ours"]),
+            "again_to_ours": ratios(series["again"], series["ours"]),
             "client_to_ours": ratios(series["client"], series["ours"]),
         }
         if "application" in series:
@@ -82,15 +82,15 @@ class _Persist:
 
     def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:
         """Let each variant persist a booking of its own; note those that need to be taken back."""
-        floor, naive, ours, client = (self._office.of_size(tickets) for _ in range(4))
-        foreign += [floor.registration_id, naive.registration_id]
-        persist, floor_values, naive_values = encoded(ours.call), floor.baseline, naive.baseline
+        floor, loop, ours, client = (self._office.of_size(tickets) for _ in range(4))
+        foreign += [floor.registration_id, loop.registration_id]
+        persist, floor_values, loop_values = encoded(ours.call), floor.baseline, loop.baseline
         groups = [
             {"floor": lambda: self._connection.execute(FLOOR, floor_values).fetchone()},
-            {"naive": lambda: self._connection.execute(_NAIVE, naive_values).fetchone()},
+            {"loop": lambda: self._connection.execute(_LOOP, loop_values).fetchone()},
             {
                 "ours": lambda: self._connection.execute(*persist).fetchone(),
-                "repeat": lambda: self._connection.execute(*persist).fetchone(),
+                "again": lambda: self._connection.execute(*persist).fetchone(),
             },
             {"client": lambda: self._persist_by_client(client)},
         ]

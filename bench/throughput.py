@@ -54,13 +54,13 @@ class Run:
         calls_per_second: Between the moment when all clients were warm and the first one's end.
         latencies: Milliseconds of every transaction after the first of its client, by script.
         failures: Transactions that failed, by kind: serialization and deadlock.
-        waits: What the server's sessions were busy with, as shares of 1.
+        waits: How often a session that was not idle was seen waiting for what, or running.
     """
 
     calls_per_second: float
     latencies: dict[str, list[float]]
     failures: dict[str, int]
-    waits: dict[str, float]
+    waits: Counter[str]
 
 
 def measure_throughput(server: Server, clients: Sequence[int], calls: int, rounds: int) -> Document:
@@ -192,7 +192,7 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
                 for name, values in run.latencies.items()
             ],
             "failures": run.failures,
-            "waits": run.waits,
+            "waits": _shares(run.waits),
             "faults": faults(connection),
         }
 
@@ -239,6 +239,7 @@ def run_pgbench(
             f"--define=calls={bookings or calls}",
             f"--define=step={ahead - 1}",
             "--define=paid=-1",
+            "--random-seed=1",
             "--failures-detailed",
             "--log",
             f"--log-prefix={folder}/log",
@@ -256,7 +257,7 @@ def run_pgbench(
         calls_per_second,
         latencies,
         {kind: int(number) for kind, number in _FAILURES.findall(done.stdout)},
-        _shares(waits),
+        waits,
     )
 
 
@@ -351,15 +352,14 @@ def _summary(clients: int, name: str, runs: Sequence[Run], spread_runs: Sequence
     waits: Counter[str] = Counter()
     for run in runs:
         failures.update(run.failures)
-        for wait, share in run.waits.items():
-            waits[wait] += round(share / len(runs), 4)  # type: ignore[assignment]
+        waits.update(run.waits)
     return {
         "clients": clients,
         "scenario": name,
         "calls_per_second": spread(rates),
         "to_spread": ratios(rates, [run.calls_per_second for run in spread_runs]),
         "failures": dict(failures),
-        "waits": dict(waits.most_common(5)),
+        "waits": _shares(waits),
     }
 
 
@@ -421,5 +421,6 @@ def _sampled_waits(url: str) -> Iterator[Counter[str]]:
 
 
 def _shares(seen: Counter[str]) -> dict[str, float]:
+    """Return the five things seen most often, as shares of all."""
     total = seen.total()
     return {wait: round(number / total, 3) for wait, number in seen.most_common(5)} if total else {}

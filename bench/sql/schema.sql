@@ -110,6 +110,39 @@ BEGIN
 END
 $$;
 
+-- A registration without tickets, and its attendees.
+CREATE FUNCTION bench.make_registration(
+    p_function_id uuid,
+    p_attendees integer,
+    p_attendee_data jsonb,
+    OUT o_registration_id uuid,
+    OUT o_owner_id uuid,
+    OUT o_attendee_ids uuid[]
+)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    o_registration_id := gen_random_uuid();
+    o_owner_id := gen_random_uuid();
+    o_attendee_ids := ARRAY(SELECT gen_random_uuid() FROM generate_series(1, p_attendees));
+
+    INSERT INTO ticketing.registration_index (registration_id, function_id)
+    VALUES (o_registration_id, p_function_id);
+
+    INSERT INTO ticketing.registrations (function_id, registration_id, owner_id, registration_type, currency)
+    VALUES (p_function_id, o_registration_id, o_owner_id, 'individuals', 'AUD');
+
+    INSERT INTO ticketing.attendees (
+        function_id, attendee_id, registration_id, owner_id, client_attendee_id, position, attendee_type,
+        is_primary, first_name, last_name, attendee_data
+    )
+    SELECT
+        p_function_id, made.attendee_id, o_registration_id, o_owner_id, gen_random_uuid(), made.number - 1,
+        'guest', made.number = 1, 'Ines', 'Ashby', p_attendee_data
+    FROM unnest(o_attendee_ids) WITH ORDINALITY AS made (attendee_id, number);
+END
+$$;
+
 -- Bookings of one attendee each, without tickets yet, who want p_tickets tickets of one type; the
 -- types take turns. What was in bench.bookings is gone.
 CREATE FUNCTION bench.make_bookings(

@@ -13,6 +13,17 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.rpc.calls import (
+    CEREMONY,
+    OWNER,
+    STRANGER,
+    TOMAS,
+    Document,
+    owner,
+    service,
+    ticket,
+)
+from tests.security.personas import acting, claims_of
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
@@ -170,3 +181,60 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
     report = migrate(url, sql_dir=tmp_path / "sql")
     functions = sorted((*first.functions, "ticketing/answer.sql"))
     assert report == MigrationReport(("9999.more",), tuple(functions))
+
+
+SUPABASE = """
+    CREATE ROLE anon NOLOGIN NOINHERIT;
+    CREATE ROLE authenticated NOLOGIN NOINHERIT;
+    CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
+    CREATE ROLE authenticator LOGIN NOINHERIT;
+    GRANT anon, authenticated, service_role TO authenticator;
+    ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon, authenticated, service_role;
+    ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+    ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+"""
+POSTGREST = """
+    CREATE ROLE authenticator LOGIN NOINHERIT;
+    GRANT anon, authenticated, service_role TO authenticator;
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [(SUPABASE, ""), ("", POSTGREST)])
+def test_rows_are_their_owners_whoever_made_the_roles(
+    own_server: Server, catalogue: Document, wizard_state: Document, before: str, after: str
+) -> None:
+    with psycopg.connect(own_server.url("installer"), autocommit=True) as superuser:
+        superuser.execute(before.encode())
+        migrate(make_conninfo(own_server.url("installer"), user="installer"))
+        superuser.execute(after.encode())
+    with psycopg.connect(own_server.url("installer"), user="authenticator") as connection:
+        service(connection).call("import_catalogue", p_catalogue=catalogue)
+        owner(connection).call(
+            "create_individual_registration_with_tickets",
+            p_registration_data=wizard_state["registration"],
+            p_tickets=[ticket(TOMAS, CEREMONY)],
+        )
+        seen = {
+            (role, user_id): _count(connection, role, user_id)
+            for role, user_id in (
+                ("authenticated", OWNER),
+                ("authenticated", STRANGER),
+                ("anon", OWNER),
+                ("service_role", None),
+            )
+        }
+    assert seen == {
+        ("authenticated", OWNER): 1,
+        ("authenticated", STRANGER): 0,
+        ("anon", OWNER): None,
+        ("service_role", None): 1,
+    }
+
+
+def _count(connection: psycopg.Connection[Any], role: str, user_id: str | None) -> int | None:
+    """Count the tickets that somebody reads; None when he is refused."""
+    try:
+        with acting(connection, role, claims_of(user_id)):
+            return len(connection.execute("SELECT FROM ticketing.tickets").fetchall())
+    except psycopg.errors.InsufficientPrivilege:
+        return None

@@ -1,7 +1,13 @@
 """A stage to call every RPC on, and the way in."""
 
+from collections.abc import Iterator
+
 import pytest
+from pytest_postgresql.executors import NoopExecutor
+from pytest_postgresql.janitor import DatabaseJanitor
 from tests.rpc.calls import Connection, Document
+
+from ticketing_client.embedded import Server
 
 from .postgrest import PostgREST
 from .stage import set_stage, working_calls
@@ -18,3 +24,16 @@ def calls(db: Connection, catalogue: Document, wizard_state: Document) -> dict[s
 def api(db: Connection) -> PostgREST:
     """PostgREST, before the same database."""
     return PostgREST(db)
+
+
+@pytest.fixture(scope="module")
+def module_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """The URL of a migrated database that only the tests of a module use."""
+    with DatabaseJanitor(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        dbname="module",
+        template_dbname=migrated.template_dbname,
+    ):
+        yield server.url("module")

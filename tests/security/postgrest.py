@@ -49,11 +49,16 @@ class Reply:
 
     Attributes:
         code: The code of the error; None when there is none.
-        body: The JSON document in the body.
+        text: The body, which may be more than Python can read.
     """
 
     code: str | None
-    body: Any
+    text: str
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - JSON
+        """The JSON document in the body."""
+        return json.loads(self.text)
 
     @property
     def issues(self) -> list[tuple[str, str]]:
@@ -79,6 +84,21 @@ class Person:
         """The claims of the token as PostgREST passes them on."""
         sub = {"sub": self.user_id} if self.user_id else {}
         return json.dumps({"aud": "authenticated", **sub, "role": self.role})
+
+
+class Raw(str):
+    """A value whose JSON text is to be sent as it is."""
+
+    __slots__ = ()
+
+
+def body_of(arguments: Mapping[str, object]) -> str:
+    """Return the body of a request with these arguments."""
+    texts = (
+        f"{json.dumps(name)}: {value if isinstance(value, Raw) else json.dumps(value)}"
+        for name, value in arguments.items()
+    )
+    return "{" + ", ".join(texts) + "}"
 
 
 class PostgREST:
@@ -122,31 +142,28 @@ class PostgREST:
         assert len(means) <= 1, "PostgREST cannot tell overloaded functions apart"
         return means[0] if means else None
 
-    def post(self, person: Person, name: str, body: str | Mapping[str, object]) -> Reply:
+    def post(self, person: Person, name: str, arguments: Mapping[str, object]) -> Reply:
         """Send the arguments as the JSON object in the body of a request.
 
         Args:
             person: Who sends it.
             name: The function.
-            body: The object, or its text as it is sent.
+            arguments: The object; a Raw one of them is sent as it is.
 
         Returns:
             What comes back.
         """
-        with self.posted(person, name, body) as reply:
+        with self.posted(person, name, arguments) as reply:
             return reply
 
     @contextmanager
-    def posted(
-        self, person: Person, name: str, body: str | Mapping[str, object]
-    ) -> Iterator[Reply]:
+    def posted(self, person: Person, name: str, arguments: Mapping[str, object]) -> Iterator[Reply]:
         """Do the same as `post`, and look at what the request has done before it is taken back."""
-        text = body if isinstance(body, str) else json.dumps(body)
-        routine = self.find(name, frozenset(json.loads(text)))
+        routine = self.find(name, frozenset(arguments))
         if routine is None:
-            yield Reply(NO_SUCH_FUNCTION, {"code": NO_SUCH_FUNCTION})
+            yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
             return
-        names = [each for each in routine.types if each in json.loads(text)]
+        names = [each for each in routine.types if each in arguments]
         call = sql.SQL("{}({})").format(
             sql.Identifier("ticketing", name),
             sql.SQL(", ").join(
@@ -157,22 +174,19 @@ class PostgREST:
         if names:
             source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
         statement = _statement(routine, source, call)
-        with self._sent(person, routine, "POST", statement, {"body": text}) as reply:
+        values = {"body": body_of(arguments)}
+        with self._sent(person, routine, "POST", statement, values) as reply:
             yield reply
 
-    def arrival(self, name: str, body: str | Mapping[str, object]) -> str | None:
+    def arrival(self, name: str, arguments: Mapping[str, object]) -> str | None:
         """Return the code of what keeps the arguments of a request from reaching any function."""
-        text = body if isinstance(body, str) else json.dumps(body)
-        routine = self.find(name, frozenset(json.loads(text)))
+        routine = self.find(name, frozenset(arguments))
         assert routine is not None
-        arguments = _arguments(
-            routine, [each for each in routine.types if each in json.loads(text)]
-        )
+        source = _arguments(routine, [each for each in routine.types if each in arguments])
+        statement = sql.SQL("SELECT pgrst_body IS NULL {}").format(source)
         try:
             with self.connection.transaction():
-                self.connection.execute(
-                    sql.SQL("SELECT pgrst_body::text {}").format(arguments), {"body": text}
-                )
+                self.connection.execute(statement, {"body": body_of(arguments)})
         except psycopg.Error as error:
             return error.sqlstate
         return None
@@ -190,7 +204,7 @@ class PostgREST:
         """
         routine = self.find(name, frozenset(query))
         if routine is None:
-            return Reply(NO_SUCH_FUNCTION, {"code": NO_SUCH_FUNCTION})
+            return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
         call = sql.SQL("{}({})").format(
             sql.Identifier("ticketing", name),
             sql.SQL(", ").join(
@@ -241,20 +255,17 @@ class PostgREST:
             with self.connection.transaction():
                 row = self.connection.execute(statement, values).fetchone()
         except psycopg.Error as error:
-            diagnosis = error.diag
-            return Reply(
-                error.sqlstate,
-                {
-                    "code": error.sqlstate,
-                    "message": diagnosis.message_primary,
-                    "details": diagnosis.message_detail,
-                    "hint": diagnosis.message_hint,
-                },
-            )
+            body = {
+                "code": error.sqlstate,
+                "message": error.diag.message_primary,
+                "details": error.diag.message_detail,
+                "hint": error.diag.message_hint,
+            }
+            return Reply(error.sqlstate, json.dumps(body))
         assert row is not None
-        *_, body, headers, status = row
+        *_, text, headers, status = row
         assert (headers, status) == (None, None), "nobody may choose the head of the response"
-        return Reply(None, json.loads(body))
+        return Reply(None, text)
 
 
 def _type(name: str) -> sql.SQL:

@@ -400,7 +400,7 @@ def ask(scene: Scene, pair: Pair, ident: str) -> Reply:
     call: Document = json.loads(json.dumps({**scene.calls[pair.rpc], **(pair.more or {})}))
     pair.put(call, ident)
     reply = scene.api.post(pair.person, pair.rpc, call)
-    said = json.loads(json.dumps(reply.body).replace(ident, "the id"))
+    said = json.loads(reply.text.replace(ident, "the id"))
     return Reply(reply.code, json.dumps(scene.steady(said), sort_keys=True))
 
 
@@ -441,7 +441,7 @@ def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
             pair = Pair(CREATE, registration, inside(DATA, "registrationId"), "TK002", more=more)
             reply = ask(scene, pair, scene.theirs[registration])
             assert reply.code == "TK002", (registration, more, reply)
-            answers.add(reply.body)
+            answers.add(reply.text)
     assert len(answers) == 1
 
 

@@ -15,11 +15,7 @@ from typing import Any, LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from pytest_postgresql.executors import NoopExecutor
-from pytest_postgresql.janitor import DatabaseJanitor
 from tests.rpc.calls import RECEPTION, Connection, Document
-
-from ticketing_client.embedded import Server
 
 from .postgrest import Person
 from .stage import MANAGER, SERVICE, USER, VISITOR, Steady, example, set_stage, working_calls
@@ -69,11 +65,13 @@ WIRES: tuple[LiteralString, ...] = (
                     INNER JOIN pg_type ON pg_type.oid = used.type
                     WHERE typtype = 'p' AND typname NOT IN ('anyelement', 'anyarray')
                 )
-                AND (p.proname = 'now' OR EXISTS (
-                    SELECT FROM pg_proc AS ours
+                AND p.proname IN (
+                    SELECT called[1]
+                    FROM pg_proc AS ours,
+                        regexp_matches(ours.prosrc, '([a-z0-9_]+)[(]', 'g') AS called
                     WHERE ours.pronamespace::regnamespace::text LIKE 'ticketing%'
-                        AND strpos(ours.prosrc, p.proname || '(') > 0
-                ))
+                    UNION ALL VALUES ('now')
+                )
         LOOP
             EXECUTE format('CREATE FUNCTION hostile.%I(%s) RETURNS %s LANGUAGE plpgsql AS
                 ''BEGIN PERFORM hostile.trip(); END''', v_function.proname, v_function.arguments,
@@ -269,16 +267,9 @@ def _type(argument: str) -> sql.SQL:
 
 
 @pytest.fixture(scope="module")
-def sessions(server: Server, migrated: NoopExecutor) -> Iterator[Sessions]:
+def sessions(module_url: str) -> Sessions:
     """New sessions, and what everything came to before there were wires."""
-    with DatabaseJanitor(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        dbname="sessions",
-        template_dbname=migrated.template_dbname,
-    ):
-        yield Sessions(server.url("sessions"))
+    return Sessions(module_url)
 
 
 def test_names_of_the_callers_choice_are_never_looked_at(sessions: Sessions) -> None:

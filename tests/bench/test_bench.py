@@ -1,0 +1,151 @@
+"""The benchmark works from end to end, and the page about it says what it measured.
+
+Nothing here looks at a time: these tests pass on a machine of any speed.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+from rich.console import Console
+
+from bench.__main__ import FOLDER, PAGE, SECTIONS, measure, stored_results
+from bench.application import Application, Refused
+from bench.bookings import WIZARD_TICKETS, BookingOffice
+from bench.effort import TINY
+from bench.plots import write_plots
+from bench.report import Results, goals, pages, show, write_tables
+from bench.server import faults, roomy_catalogue
+
+VARIABLE = {"load_before", "waits", "times", "to_smallest", "application_to_client"}
+"""What depends on how long it took, or on how many sizes there are."""
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    """What a run that measures next to nothing gives."""
+    return measure(TINY, FOLDER, SECTIONS, Console(file=io.StringIO()))
+
+
+def test_a_run_measures_every_section_of_the_stored_results(results: Results) -> None:
+    assert shape(results) == shape(stored_results())
+
+
+def test_everything_that_was_written_is_right(results: Results) -> None:
+    checked = {name: section["faults"] for name, section in results.items() if "faults" in section}
+    assert checked == dict.fromkeys(["persist", "calls", "throughput", "sell_out", "mixed"], 0)
+
+
+def test_a_sell_out_leaves_no_place_and_sells_none_twice(results: Results) -> None:
+    for row in results["sell_out"]["rows"]:
+        assert row["stored"] == row["counted"] == row["places"] == TINY.places
+        assert row["refused"] > 0
+        assert row["failures"] == {"deadlock": 0, "serialization": 0}
+
+
+def test_every_goal_is_judged(results: Results) -> None:
+    assert len(goals(results)) == len(goals(stored_results())) > len(SECTIONS)
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert write_tables(page, stored_results()) == page
+
+
+def test_the_page_has_a_place_for_every_table(results: Results) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for table in pages(results):
+        assert f"<!-- begin {table.name} -->" in page
+
+
+def test_a_goal_that_is_missed_is_said_to_be(results: Results) -> None:
+    slow = json.loads(json.dumps(results))
+    for size in slow["persist"]["sizes"]:
+        size["times"]["ours"] = [10 * time for time in size["times"]["floor"]]
+    missed = {goal.words for goal in goals(slow) if not goal.is_met}
+    assert "persist of 500 tickets: at most 1.35 x floor" in missed
+    assert "persist of 10 tickets: at most 1.5 x floor + 0.5 ms" in missed
+
+
+def test_the_terminal_and_the_plots_show_it_too(results: Results, tmp_path: Path) -> None:
+    output = io.StringIO()
+    show(results, Console(file=output, width=200))
+    assert all(table.title in output.getvalue() for table in pages(results))
+    write_plots(results, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "growth.png",
+        "persist.png",
+        "throughput.png",
+    ]
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[BookingOffice]:
+    """Prepares bookings in a database of this test's own."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
+        yield BookingOffice(connection)
+        assert faults(connection) == 0
+
+
+@pytest.fixture
+def application(database_url: str) -> Iterator[Application]:
+    """The application code, over a connection of its own."""
+    with closing(Application(database_url)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("tickets", [1, 10, WIZARD_TICKETS, 50])
+def test_the_application_code_stores_what_the_call_would(
+    office: BookingOffice, application: Application, tickets: int
+) -> None:
+    booking = office.of_size(tickets)
+    stored = application.persist(booking)
+    again = office.answer(booking.call)
+    assert stored["tickets_created"] == again["tickets_unchanged"] == tickets
+    assert again["tickets_created"] == again["tickets_removed"] == again["attendees_updated"] == 0
+    assert float(stored["total"]) == again["total"]
+
+
+def test_the_application_code_stores_a_difference(
+    office: BookingOffice, application: Application
+) -> None:
+    booking = office.guests(10)
+    application.persist(booking)
+    changed = application.persist(office.with_one_changed(booking))
+    assert (changed["tickets_created"], changed["tickets_removed"]) == (1, 1)
+    assert changed["tickets_unchanged"] == 9
+    again = application.persist(office.with_one_changed(booking))
+    assert (again["tickets_created"], again["revision"]) == (0, changed["revision"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("price_paid", 0.01, "price_mismatch"),
+        ("event_id", "e842bdb2-aff8-46d8-a347-bf50840fff14", "event_mismatch"),
+        ("ticket_type_id", "e842bdb2-aff8-46d8-a347-bf50840fff14", "unknown_ticket_type"),
+    ],
+)
+def test_the_application_code_checks_what_it_is_given(
+    office: BookingOffice, application: Application, field: str, value: object, code: str
+) -> None:
+    booking = office.wizards()
+    booking.tickets[0][field] = value
+    with pytest.raises(Refused) as refused:
+        application.persist(booking)
+    assert code in {found for found, _ in refused.value.issues}
+
+
+def shape(value: object) -> object:
+    """Return what a document is made of, without its numbers and without how many rows it has."""
+    if isinstance(value, dict):
+        return {key: shape(part) for key, part in value.items() if key not in VARIABLE}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [shape(value[0])]
+    return type(value).__name__
