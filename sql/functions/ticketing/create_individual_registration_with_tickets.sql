@@ -74,8 +74,9 @@ BEGIN
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
         WHEN data_exception THEN
-            v_issues := v_issues || ticketing_internal.payload_issues('p_tickets', v_given)
-                || ticketing_internal.payload_issues('p_attendee_updates', v_updates);
+            v_issues := v_issues || ticketing_internal.unreadable_issues(jsonb_build_object(
+                'p_tickets', v_given, 'p_attendee_updates', v_updates
+            ));
     END;
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.refuse('TK001', v_issues);

@@ -13,7 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_now timestamptz;
-    v_issues jsonb := ticketing_internal.payload_issues('p_catalogue', p_catalogue);
+    v_issues jsonb;
     v_function_id uuid;
     v_deactivated integer;
     v_pools integer;
@@ -24,6 +24,7 @@ BEGIN
             'Only the service and admins of the organisation can import its catalogue.'
         )));
     END IF;
+    v_issues := ticketing_internal.payload_issues('p_catalogue', p_catalogue);
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.refuse('TK001', v_issues);
     END IF;

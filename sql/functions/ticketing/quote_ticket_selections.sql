@@ -44,7 +44,7 @@ BEGIN
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
         WHEN data_exception THEN
-            v_issues := ticketing_internal.payload_issues('p_selections', p_selections);
+            v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
     END;
     v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_attendees)
         || ticketing_internal.schema_issues(

@@ -56,10 +56,10 @@ BEGIN
     WHERE registration.function_id = p_registration.function_id
         AND registration.registration_id = p_registration.registration_id;
 
-    IF v_room.r_is_short OR NOT ticketing_internal.take_places(p_registration.function_id, v_room.r_demands) THEN
+    IF NOT ticketing_internal.take_places(p_registration.function_id, v_room.r_demands) THEN
         PERFORM ticketing_internal.refuse_places(
             p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own,
-            v_room.r_demands, '{}', p_registration.registration_id, p_now
+            v_room.r_demands, '{}', p_registration.registration_id, p_now, p_is_final => TRUE
         );
     END IF;
     RETURN v_registration;

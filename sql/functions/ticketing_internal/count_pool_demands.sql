@@ -16,7 +16,9 @@ DECLARE
     v_package_ids uuid [];
     v_demands ticketing_internal.pool_demand [];
 BEGIN
-    SELECT array_agg(DISTINCT ticket.ticket_type_id), array_agg(DISTINCT ticket.package_id)
+    SELECT
+        array_agg(DISTINCT ticket.ticket_type_id),
+        array_agg(DISTINCT ticket.package_id) FILTER (WHERE ticket.package_id IS NOT NULL)
     INTO v_ticket_type_ids, v_package_ids
     FROM unnest(p_plan) AS ticket
     WHERE NOT p_is_counted OR ticket.change <> 'kept';
@@ -49,7 +51,7 @@ BEGIN
     ) AS pool;
 
     -- few packages have places of their own
-    IF EXISTS (
+    IF v_package_ids IS NOT NULL AND EXISTS (
         SELECT
         FROM ticketing.package_pools AS membership
         WHERE membership.function_id = p_function_id AND membership.package_id = ANY(v_package_ids)

@@ -36,7 +36,10 @@ BEGIN
             bool_or(tested_rule.is_met) AS any_met,
             bool_and(tested_rule.is_met) AS all_met,
             jsonb_agg(tested_rule.rule) FILTER (WHERE NOT tested_rule.is_met) AS unmet_rules,
-            jsonb_object_agg(tested_rule.fact, tested_rule.fact_value) FILTER (WHERE NOT tested_rule.is_met) AS facts,
+            jsonb_object_agg(tested_rule.fact, CASE
+                WHEN length(tested_rule.fact_value::text) > 200 THEN to_jsonb(left(tested_rule.fact_value #>> '{}', 200) || '…')
+                ELSE tested_rule.fact_value
+            END) FILTER (WHERE NOT tested_rule.is_met) AS facts,
             array_agg(DISTINCT tested_rule.fact) FILTER (WHERE tested_rule.is_met IS NULL) AS missing_facts
         FROM tested_rule
         GROUP BY tested_rule.position, tested_rule.subject_id

@@ -90,12 +90,12 @@ BEGIN
     problem (source, position, issue) AS (
         SELECT 1, selection.position, CASE
             WHEN selection.ref IS NULL THEN ticketing_internal.issue(
-                'attendee_not_found', regexp_replace(selection.path, '\.selected_tickets$', '.attendee_id'),
+                'attendee_not_found', regexp_replace(selection.path, '[.]selected_tickets$', '.attendee_id'),
                 'There is no such attendee in this registration.',
                 p_actual => to_jsonb(selection.attendee_ref)
             )
             ELSE ticketing_internal.issue(
-                'attendee_named_twice', regexp_replace(selection.path, '\.selected_tickets$', '.attendee_id'),
+                'attendee_named_twice', regexp_replace(selection.path, '[.]selected_tickets$', '.attendee_id'),
                 format('%s is named twice; say everything about one attendee once.', (selection.person).name),
                 selection.person
             )

@@ -6,9 +6,13 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- without a backslash, which means something else where standard_conforming_strings is off
+    c_iso_8601 CONSTANT text :=
+        '^[0-9]{4}(-[0-9]{2}){2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$';
 BEGIN
     PERFORM p_text::timestamptz;
-    RETURN p_text ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$';
+    RETURN p_text ~ c_iso_8601;
 EXCEPTION
     WHEN data_exception THEN
         RETURN FALSE;

@@ -20,7 +20,7 @@ DECLARE
     -- money: a number, or a decimal string, which no client rounds
     v_amount CONSTANT jsonb := '{"title": "an amount from 0 with at most two decimals", "anyOf": [
         {"type": "number", "minimum": 0, "maximum": 9999999999.99, "multipleOf": 0.01},
-        {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0*)?$"}]}';
+        {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]}';
     v_eligibility CONSTANT jsonb := '{"type": "object", "additionalProperties": false, "required": ["rules"],
         "properties": {
             "operator": {"type": "string", "enum": ["AND", "OR"]},

@@ -128,7 +128,7 @@ BEGIN
         IF v_room.r_is_short THEN
             PERFORM ticketing_internal.refuse_places(
                 v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now
+                p_now, p_is_final => FALSE
             );
         END IF;
 
@@ -236,7 +236,7 @@ BEGIN
         IF NOT ticketing_internal.take_places(v_function_id, v_room.r_demands) THEN
             PERFORM ticketing_internal.refuse_places(
                 v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now
+                p_now, p_is_final => TRUE
             );
         END IF;
     END IF;

@@ -8,7 +8,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c_amount CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0*)?$';
+    c_amount CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$';
     v_tickets ticketing_internal.given_ticket [];
     v_is_sound boolean;
 BEGIN

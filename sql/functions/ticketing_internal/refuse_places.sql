@@ -1,8 +1,9 @@
--- Say of which ticket types and packages there are too few places. What the call has taken back from
--- overdue registrations counts as free: raising gives it back to them, but they have no claim to it.
+-- Say of which ticket types and packages there are too few places. What the call has taken back
+-- from overdue registrations counts as free: raising gives it back to them, but they have no claim
+-- to it.
 --
 -- Errors: TK005; 40001 when the places are those of an overdue registration that somebody else is
--- working on at this very moment.
+-- working on at this very moment, so that whoever asks for them again may get them.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(
     p_function_id uuid,
@@ -11,7 +12,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(
     p_demands ticketing_internal.pool_demand[],
     p_lines ticketing_internal.selection_line[],
     p_registration_id uuid,
-    p_now timestamptz
+    p_now timestamptz,
+    p_is_final boolean
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -24,7 +26,9 @@ DECLARE
         ticketing_internal.merge_demands(p_own || ticketing_internal.scale_demands(p_demands, -1, 0))
     );
 BEGIN
-    IF v_issues = '[]' THEN
+    IF v_issues = '[]' AND NOT p_is_final THEN
+        RETURN;
+    ELSIF v_issues = '[]' THEN
         RAISE serialization_failure USING
             MESSAGE = 'The places needed are changing hands at this moment',
             HINT = 'Repeat the whole call.';
@@ -40,10 +44,12 @@ COMMENT ON FUNCTION ticketing_internal.refuse_places(
     ticketing_internal.pool_demand[],
     ticketing_internal.selection_line[],
     uuid,
-    timestamptz
+    timestamptz,
+    boolean
 ) IS
 'Raises TK005 with the issues of find_place_issues for p_own, what p_plan needs; p_demands is the same less what make_room
-has taken back. Raises 40001 when there are no such issues any more. Never returns.';
+has taken back. When there are none, raises 40001 if p_is_final, after the places were asked for under their locks, and
+returns otherwise.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(
     uuid,
@@ -52,5 +58,6 @@ REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(
     ticketing_internal.pool_demand[],
     ticketing_internal.selection_line[],
     uuid,
-    timestamptz
+    timestamptz,
+    boolean
 ) FROM public;

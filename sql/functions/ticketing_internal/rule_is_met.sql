@@ -7,29 +7,22 @@ IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_is_in boolean;
+    v_operator CONSTANT text := p_rule ->> 'operator';
+    v_value CONSTANT jsonb := p_rule -> 'value';
 BEGIN
     IF coalesce(p_fact, 'null') = 'null' THEN
         RETURN NULL;
+    ELSIF v_operator IN ('equals', 'not_equals') THEN
+        RETURN (p_fact = v_value) = (v_operator = 'equals');
+    ELSIF jsonb_typeof(p_fact) IN ('array', 'object') THEN
+        RETURN EXISTS (
+            SELECT FROM jsonb_array_elements(v_value) AS choice WHERE choice.value = p_fact
+        ) = (v_operator = 'in');
+    ELSE
+        -- Quicker, and of a scalar the same. A list or an object would also be found as part of an
+        -- element.
+        RETURN (v_value @> p_fact) = (v_operator = 'in');
     END IF;
-
-    CASE p_rule ->> 'operator'
-        WHEN 'equals' THEN
-            RETURN p_fact = p_rule -> 'value';
-        WHEN 'not_equals' THEN
-            RETURN p_fact <> p_rule -> 'value';
-        ELSE
-            -- An array contains a scalar that it has as an element; of a list or an object it could
-            -- also be said to contain a part.
-            IF jsonb_typeof(p_fact) IN ('array', 'object') THEN
-                v_is_in := EXISTS (
-                    SELECT FROM jsonb_array_elements(p_rule -> 'value') AS choice WHERE choice.value = p_fact
-                );
-            ELSE
-                v_is_in := (p_rule -> 'value') @> p_fact;
-            END IF;
-            RETURN v_is_in = (p_rule ->> 'operator' = 'in');
-    END CASE;
 END
 $$;
 

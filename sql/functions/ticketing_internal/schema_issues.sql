@@ -23,7 +23,9 @@ DECLARE
             WHEN 'uuid' THEN 'a UUID' WHEN 'date-time' THEN 'a date and time' ELSE 'a string' END
     END);
     v_fault text;
-    v_issues jsonb := '[]';
+    -- lists of issues: joined once, since joining them one by one would copy all of them every time
+    v_found jsonb[] := '{}';
+    v_issues jsonb;
     v_branch jsonb;
     v_branch_issues jsonb;
     v_best jsonb;
@@ -31,6 +33,11 @@ DECLARE
     v_child jsonb;
     v_index bigint;
 BEGIN
+    -- anything will do, however deep it is
+    IF coalesce(p_schema, '{}') = '{}' THEN
+        RETURN '[]';
+    END IF;
+
     IF p_schema ? 'anyOf' THEN
         -- the branch of the right type that comes nearest says what is wrong; with none, the type
         -- is
@@ -102,21 +109,21 @@ BEGIN
                 p_expected => p_schema -> 'minItems', p_actual => to_jsonb(jsonb_array_length(p_value))
             ));
         END IF;
-        FOR v_child, v_index IN SELECT value, ordinality - 1 FROM jsonb_array_elements(p_value) WITH ORDINALITY
+        FOR v_child, v_index IN
+            SELECT value, ordinality - 1 FROM jsonb_array_elements(p_value) WITH ORDINALITY WHERE p_schema ? 'items'
         LOOP
-            v_issues := v_issues || ticketing_internal.schema_issues(
+            v_found := array_append(v_found, ticketing_internal.schema_issues(
                 v_child, p_schema -> 'items', format('%s[%s]', p_path, v_index)
-            );
+            ));
         END LOOP;
     ELSIF v_type = 'object' THEN
-        FOR v_key IN
-            SELECT required FROM jsonb_array_elements_text(p_schema -> 'required') AS required
-            WHERE coalesce(jsonb_typeof(p_value -> required), 'null') = 'null'
-        LOOP
-            v_issues := v_issues || ticketing_internal.issue(
-                'missing_key', format('%s.%s', p_path, v_key), format('%s needs the key %s.', p_path, v_key)
-            );
-        END LOOP;
+        SELECT array_agg(jsonb_build_array(ticketing_internal.issue(
+            'missing_key', format('%s.%s', p_path, required), format('%s needs the key %s.', p_path, required)
+        )))
+        INTO v_found
+        FROM jsonb_array_elements_text(p_schema -> 'required') AS required
+        WHERE coalesce(jsonb_typeof(p_value -> required), 'null') = 'null';
+
         IF (SELECT count(*) FROM jsonb_object_keys(p_value)) > (p_schema ->> 'maxProperties')::integer THEN
             RETURN jsonb_build_array(ticketing_internal.issue(
                 'too_large', p_path, format('%s has more than %s keys.', p_path, p_schema ->> 'maxProperties'),
@@ -127,22 +134,21 @@ BEGIN
         LOOP
             IF p_schema -> 'properties' ? v_key THEN
                 CONTINUE WHEN jsonb_typeof(v_child) = 'null';
-                v_issues := v_issues || ticketing_internal.schema_issues(
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
                     v_child, p_schema -> 'properties' -> v_key, format('%s.%s', p_path, v_key)
-                );
+                ));
             ELSIF p_schema -> 'additionalProperties' = 'false' THEN
-                v_issues := v_issues || ticketing_internal.issue(
+                v_found := array_append(v_found, jsonb_build_array(ticketing_internal.issue(
                     'unknown_key', format('%s.%s', p_path, left(v_key, 200)),
                     format('%s has a key that means nothing here: %s.', p_path, left(v_key, 200))
-                );
+                )));
             ELSIF jsonb_typeof(p_schema -> 'additionalProperties') = 'object' THEN
-                v_issues := v_issues
-                    || ticketing_internal.schema_issues(
-                        to_jsonb(v_key), p_schema -> 'propertyNames', format('%s.%s', p_path, left(v_key, 200))
-                    )
-                    || ticketing_internal.schema_issues(
-                        v_child, p_schema -> 'additionalProperties', format('%s.%s', p_path, left(v_key, 200))
-                    );
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
+                    to_jsonb(v_key), p_schema -> 'propertyNames', format('%s.%s', p_path, left(v_key, 200))
+                ));
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
+                    v_child, p_schema -> 'additionalProperties', format('%s.%s', p_path, left(v_key, 200))
+                ));
             END IF;
         END LOOP;
     END IF;
@@ -150,11 +156,16 @@ BEGIN
     -- two steps, since AND would ask the second question also when the first has no answer
     IF p_schema ? 'if' THEN
         IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
-            v_issues := v_issues || ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path);
+            v_found := array_append(v_found, ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path));
         END IF;
     END IF;
 
-    RETURN v_issues;
+    SELECT jsonb_agg(issue.value ORDER BY found.position, issue.ordinality)
+    INTO v_issues
+    FROM unnest(v_found) WITH ORDINALITY AS found (issues, position)
+    CROSS JOIN LATERAL jsonb_array_elements(found.issues) WITH ORDINALITY AS issue
+    WHERE found.issues <> '[]';
+    RETURN coalesce(v_issues, '[]');
 END
 $$;
 

@@ -226,7 +226,7 @@ BEGIN
         format('Write (SELECT function()) instead of function(): ALTER POLICY %s ...', policy.name)
     FROM policies AS policy
     WHERE concat_ws(' ', policy.condition, policy.check_condition)
-        ~ '(?<!SELECT [(]*)\m(current_setting|auth\.\w+|ticketing(_internal)?\.\w+)\('
+        ~ E'(?<!SELECT [(]*)\\m(current_setting|auth[.]\\w+|ticketing(_internal)?[.]\\w+)[(]'
 
     UNION ALL
     SELECT
@@ -484,7 +484,7 @@ BEGIN
         format('Take it out: ALTER %s SET pgrst.db_schemas = ...', setting.target)
     FROM settings AS setting
     WHERE setting.name = 'pgrst.db_schemas'
-        AND setting.entry ~ '\mticketing_(internal|install)\M'
+        AND setting.entry ~ E'\\mticketing_(internal|install)\\M'
 
     UNION ALL
     SELECT
