@@ -81,6 +81,16 @@ def create_database(server: Server, name: str, tickets: int = 0) -> str:
     return server.url(name)
 
 
+def install(connection: Connection) -> None:
+    """Install the example event and schema bench, with the baselines, in a migrated database.
+
+    Args:
+        connection: One of a superuser, in autocommit mode.
+    """
+    connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
+    connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
+
+
 def settle(connection: Connection) -> None:
     """Do now what autovacuum would do in the middle of a measurement.
 
@@ -187,8 +197,7 @@ def _create_template(server: Server, tickets: int) -> None:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TEMPLATE)))
     migrate(server.url(_TEMPLATE))
     with psycopg.connect(server.url(_TEMPLATE), autocommit=True) as connection:
-        connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
-        connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
+        install(connection)
         _fill(connection, tickets)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 from rich.console import Console
 
 from bench.__main__ import FOLDER, PAGE, SECTIONS, measure, stored_results
@@ -20,7 +19,7 @@ from bench.bookings import WIZARD_TICKETS, BookingOffice
 from bench.effort import TINY
 from bench.plots import write_plots
 from bench.report import Results, goals, pages, show, write_tables
-from bench.server import faults, roomy_catalogue
+from bench.server import faults, install
 
 VARIABLE = {"load_before", "waits", "times", "to_smallest", "application_to_client"}
 """What depends on how long it took, or on how many sizes there are."""
@@ -88,7 +87,7 @@ def test_the_terminal_and_the_plots_show_it_too(results: Results, tmp_path: Path
 def office(database_url: str) -> Iterator[BookingOffice]:
     """Prepares bookings in a database of this test's own."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
+        install(connection)
         yield BookingOffice(connection)
         assert faults(connection) == 0
 
