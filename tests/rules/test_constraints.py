@@ -392,23 +392,36 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "registrations_registration_type_check": _each(
             "registration_type", "", "individual", "Lodges"
         ),
-        "registrations_status_check": {
-            "empty": {"status": "", "hold_expires_at": None},
-            "unknown": {"status": "open", "hold_expires_at": None},
-            "in capitals": {"status": "Draft", "hold_expires_at": None},
-        },
-        "registrations_payment_status_check": {
-            "unknown": {**_CANCELLED_PAID, "payment_status": "Free"},
-            "in small letters": {**_CANCELLED_PAID, "payment_status": "paid"},
-        },
-        "registrations_completed_check": {
-            "completed and unpaid": {**_COMPLETED, "payment_status": "Unpaid"},
+        "registrations_state_check": {
+            "no status": {"status": "", "hold_expires_at": None},
+            "unknown status": {"status": "open", "hold_expires_at": None},
+            "status in capitals": {"status": "Draft", "hold_expires_at": None},
+            "unknown payment status": {**_CANCELLED_PAID, "payment_status": "Free"},
+            "payment status in small letters": {**_CANCELLED_PAID, "payment_status": "paid"},
+            "both in the status": {
+                **_CANCELLED_PAID,
+                "status": "cancelled Paid",
+                "payment_status": "",
+                "cancellation_reason": None,
+            },
+            "completed and unpaid": {
+                **_COMPLETED,
+                "payment_status": "Unpaid",
+                "confirmation_number": None,
+            },
             "completed and refunded": {**_COMPLETED, "payment_status": "Refunded"},
+            **{
+                f"{status} and {payment_status}": {
+                    "status": status,
+                    "payment_status": payment_status,
+                    "confirmation_number": "IND-3",
+                }
+                for status in ("draft", "pending", "expired")
+                for payment_status in ("Paid", "Refunded")
+            },
+        },
+        "registrations_confirmation_check": {
             "completed without a number": {**_COMPLETED, "confirmation_number": None},
-            "draft and paid": {"status": "draft", "payment_status": "Paid"},
-            "draft and refunded": {"status": "draft", "payment_status": "Refunded"},
-            "pending and paid": {"status": "pending", "payment_status": "Paid"},
-            "expired and paid": {"status": "expired", "payment_status": "Paid"},
             "draft with a number": {"status": "draft", "confirmation_number": "IND-3"},
             "pending with a number": {"status": "pending", "confirmation_number": "IND-3"},
             "expired with a number": {"status": "expired", "confirmation_number": "IND-3"},
@@ -442,7 +455,6 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         },
         "registrations_subtotal_check": _amounts("subtotal"),
         "registrations_total_check": _amounts("total"),
-        "registrations_currency_check": _currencies(),
         "registrations_confirmation_number_check": {
             "empty": {**_COMPLETED, "confirmation_number": ""},
             "too long": {**_COMPLETED, "confirmation_number": "1" * 51},
@@ -574,7 +586,6 @@ IMPLIED = {
     "functions_currency_key": "functions_pkey",
     "ticket_types_event_key": "ticket_types_pkey",
     "registrations_owner_key": "registrations_pkey",
-    "registrations_currency_check": "registrations_function_fkey",
     "attendees_registration_key": "attendees_pkey",
     "capacity_pools_capacity_check": "capacity_pools_not_oversold",
     "payments_amount_check": "payments_fee_amount_check",

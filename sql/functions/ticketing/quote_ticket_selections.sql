@@ -46,12 +46,16 @@ BEGIN
         WHEN data_exception THEN
             v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
     END;
-    v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_attendees)
-        || ticketing_internal.schema_issues(
+    IF NOT ticketing_internal.attendees_are_sound(v_attendees) THEN
+        v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_attendees);
+    END IF;
+    IF v_registration_type NOT IN ('individuals', 'lodges', 'delegations') THEN
+        v_issues := v_issues || ticketing_internal.schema_issues(
             to_jsonb(v_registration_type),
             ticketing_internal.payload_schema('p_registration_data') -> 'properties' -> 'registrationType',
             'p_registration_type'
         );
+    END IF;
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.refuse('TK001', v_issues);
     END IF;

@@ -10,8 +10,11 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_issues jsonb := ticketing_internal.payload_issues('p_registration_data', p_data);
+    v_issues jsonb := '[]';
 BEGIN
+    IF NOT coalesce(ticketing_internal.registration_is_sound(p_data), FALSE) THEN
+        v_issues := ticketing_internal.payload_issues('p_registration_data', p_data);
+    END IF;
     IF jsonb_typeof(p_data) <> 'object' THEN
         RETURN v_issues;
     END IF;

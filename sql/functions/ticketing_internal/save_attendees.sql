@@ -88,15 +88,15 @@ BEGIN
     ) AS attendee
     -- a link to somebody who is not in the registration (any more) is kept in attendee_data and
     -- leads nowhere
-    LEFT JOIN LATERAL (
-        SELECT other.attendee_id
-        FROM matched AS other
-        WHERE other.ref::text = lower(coalesce(
-                attendee.data ->> 'partnerOf', attendee.data ->> 'guestOfId', attendee.data ->> 'partner'
-            ))
-            AND other.attendee_id <> attendee.attendee_id
-        LIMIT 1
-    ) AS related ON TRUE;
+    LEFT JOIN (
+        SELECT DISTINCT ON (matched.ref) matched.ref, matched.attendee_id
+        FROM matched
+        ORDER BY matched.ref, matched.position
+    ) AS related
+        ON related.ref = coalesce(
+            attendee.data ->> 'partnerOf', attendee.data ->> 'guestOfId', attendee.data ->> 'partner'
+        )::uuid
+        AND related.attendee_id <> attendee.attendee_id;
 
     IF v_issues IS NOT NULL THEN
         PERFORM ticketing_internal.refuse('TK004', v_issues);
