@@ -107,7 +107,7 @@ GROWING = [
 
 PERSIST_INDEXES = {
     "attendees_client_attendee_key",
-    "attendees_registration_key",
+    "attendees_owner_idx",
     "capacity_pools_pkey",
     "registration_index_pkey",
     "registrations_owner_key",
