@@ -1,5 +1,5 @@
--- Is a registration object of the documented shape? In bulk casts, as the readers do it; what is wrong
--- with one that is not is left to payload_issues.
+-- Is a registration object of the documented shape? In bulk casts, as the readers do it; what is
+-- wrong with one that is not is left to payload_issues.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.registration_is_sound(p_data jsonb)
 RETURNS boolean
