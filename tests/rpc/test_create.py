@@ -1,5 +1,6 @@
 """Creating a registration: with its tickets or without, once or again."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,6 +49,9 @@ from .calls import (
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
 NEWCOMER = "01974a10-0000-7000-8000-000000000005"
+
+DIGITS = int("1" * 32)
+"""A number whose digits PostgreSQL would read as a UUID."""
 
 CHOSEN: dict[str, Document] = {
     WALTER: selection({ALL_EVENTS: 1}),
@@ -905,11 +909,15 @@ def test_tickets_need_an_attendee_of_the_registration(
         ("functionId", None, ["missing_key functionId"]),
         ("functionId", "x", ["invalid_value functionId"]),
         ("functionId", 1, ["invalid_type functionId"]),
+        ("functionId", DIGITS, ["invalid_type functionId"]),
         ("registrationId", "x", ["invalid_value registrationId"]),
         ("registrationId", 1, ["invalid_type registrationId"]),
+        ("registrationId", DIGITS, ["invalid_type registrationId"]),
         ("registrationType", "party", ["invalid_value registrationType"]),
         ("registrationType", ["lodge"], ["invalid_type registrationType"]),
         ("authUserId", 7, ["invalid_type authUserId"]),
+        ("authUserId", DIGITS, ["invalid_type authUserId"]),
+        ("authUserId", "x", ["invalid_value authUserId"]),
         ("subtotal", "a lot", ["invalid_value subtotal"]),
         ("subtotal", "NaN", ["invalid_value subtotal"]),
         ("subtotal", "-1", ["invalid_value subtotal"]),
@@ -961,6 +969,59 @@ def test_a_registration_object_of_another_shape_is_refused(
         (code, f"p_registration_data.{where}")
         for code, where in (issue.split(" ") for issue in issues)
     )
+
+
+ATTENDEE_SHAPES: Mapping[str, tuple[object, str]] = {
+    "attendeeId": (DIGITS, "invalid_type"),
+    "attendeeId in words": ("x", "invalid_value"),
+    "attendeeType": ("", "invalid_value"),
+    "attendeeType of one space": (" ", "invalid_value"),
+    "attendeeType with a space before it": (" guest", "invalid_value"),
+    "attendeeType with a space behind it": ("guest ", "invalid_value"),
+    "attendeeType of two words": ("guest mason", "invalid_value"),
+    "attendeeType of two lines": ("guest\n", "invalid_value"),
+    "attendeeType without end": ("g" * 51, "invalid_value"),
+    "attendeeType as a number": (5, "invalid_type"),
+    "attendeeType as a flag": (True, "invalid_type"),
+    "attendeeType as an array": (["guest"], "invalid_type"),
+    "attendeeType as an object": ({}, "invalid_type"),
+    "isPrimary": ("true", "invalid_type"),
+    "title": (1, "invalid_type"),
+    "firstName": ([], "invalid_type"),
+    "lastName": ({}, "invalid_type"),
+    "primaryEmail": (False, "invalid_type"),
+    "primaryPhone": (0, "invalid_type"),
+    "partner": (DIGITS, "invalid_type"),
+    "partner in words": ("Walter", "invalid_value"),
+    "partnerOf": (DIGITS, "invalid_type"),
+    "partnerOf in words": ("", "invalid_value"),
+    "guestOfId": (DIGITS, "invalid_type"),
+    "guestOfId in words": ("x", "invalid_value"),
+}
+"""What is wrong with one key of an attendee, and its issue."""
+
+
+@pytest.mark.parametrize("place", ["only", "first", "last"])
+@pytest.mark.parametrize("name", ATTENDEE_SHAPES)
+def test_an_attendee_of_another_shape_is_refused(
+    db: Connection, registration: Document, name: str, place: str
+) -> None:
+    value, code = ATTENDEE_SHAPES[name]
+    key = name.split()[0]
+    right = {"attendeeId": TOMAS, "attendeeType": "guest"}
+    wrong = {"attendeeId": WALTER, "attendeeType": "guest"} | {key: value}
+    attendees = {"only": [wrong], "first": [wrong, right], "last": [right, wrong]}[place]
+    position = attendees.index(wrong)
+    registration |= {"primaryAttendee": attendees[0], "additionalAttendees": attendees[1:]}
+    where = f"additionalAttendees[{position - 1}]" if position else "primaryAttendee"
+    assert refused(owner(db), registration) == [(code, f"p_registration_data.{where}.{key}")]
+    quote = owner(db).refusal(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections={},
+        p_attendees=attendees,
+    )
+    assert (quote.sqlstate, quote.found) == ("TK001", [(code, f"p_attendees[{position}].{key}")])
 
 
 @pytest.mark.parametrize(

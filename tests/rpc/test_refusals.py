@@ -683,6 +683,11 @@ def test_another_revision_is_refused(shop: Shop) -> None:
 AMOUNTS: dict[str, tuple[object, str]] = {
     "words": ("a lot", "invalid_value"),
     "nothing": ("", "invalid_value"),
+    "a space": (" ", "invalid_value"),
+    "a space before it": (" 20", "invalid_value"),
+    "a space behind it": ("20 ", "invalid_value"),
+    "two of them": ("20 20", "invalid_value"),
+    "a line end behind it": ("20\n", "invalid_value"),
     "NaN": ("NaN", "invalid_value"),
     "infinity": ("Infinity", "invalid_value"),
     "a minus": (-1, "invalid_value"),
@@ -705,6 +710,12 @@ def test_a_price_must_be_an_amount(shop: Shop, key: str, amount: object, code: s
     )
     assert refusal.sqlstate == "TK001"
     assert refusal.found == [(code, f"p_tickets[13].{key}")]
+    last = refused(
+        shop,
+        "persist_attendee_tickets",
+        persisting(p_tickets=[ticket(TOMAS, LUNCHEON) | {key: amount}]),
+    )
+    assert last.found == [(code, f"p_tickets[0].{key}")]
 
 
 @pytest.mark.parametrize("status", ["Paid", "Refunded", "unpaid", ""])

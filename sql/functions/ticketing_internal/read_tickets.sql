@@ -10,7 +10,7 @@ AS $$
 DECLARE
     -- all amounts at once, since starting the matcher costs more than what it reads; one with a space
     -- inside is no number
-    c_amounts CONSTANT text := '^([0-9]{1,10}([.][0-9]{1,2}0{0,20})?( |$))*$';
+    c_amounts CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?( [0-9]{1,10}([.][0-9]{1,2}0{0,20})?)*$';
     v_tickets ticketing_internal.given_ticket [];
     v_is_sound boolean;
 BEGIN

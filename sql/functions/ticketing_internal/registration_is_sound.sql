@@ -20,7 +20,14 @@ BEGIN
         )
         AND (
             SELECT
-                registration."functionId" IS NOT NULL
+                coalesce(jsonb_typeof(registration."functionId") = 'string', FALSE)
+                AND coalesce(jsonb_typeof(registration."registrationId") IN ('string', 'null'), TRUE)
+                AND coalesce(jsonb_typeof(registration."authUserId") IN ('string', 'null'), TRUE)
+                -- always so, but none of them may be a text that cannot be cast
+                AND num_nulls(
+                    (registration."functionId" #>> '{}')::uuid, (registration."registrationId" #>> '{}')::uuid,
+                    (registration."authUserId" #>> '{}')::uuid
+                ) >= 0
                 AND coalesce(registration."registrationType" IN (
                     'individual', 'individuals', 'lodge', 'lodges', 'delegation', 'delegations'
                 ), TRUE)
@@ -32,7 +39,7 @@ BEGIN
                 AND coalesce(jsonb_typeof(registration."billingDetails" -> 'emailAddress') IN ('string', 'null'), TRUE)
                 AND coalesce(jsonb_typeof(registration."billingDetails" -> 'mobileNumber') IN ('string', 'null'), TRUE)
             FROM jsonb_to_record(p_data) AS registration (
-                "functionId" uuid, "registrationId" uuid, "registrationType" text, "authUserId" uuid, subtotal text,
+                "functionId" jsonb, "registrationId" jsonb, "registrationType" text, "authUserId" jsonb, subtotal text,
                 "billingDetails" jsonb
             )
         );
