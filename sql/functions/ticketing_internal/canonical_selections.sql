@@ -26,11 +26,11 @@ BEGIN
         FROM (
             SELECT
                 line.position,
-                jsonb_agg(
-                    jsonb_build_object('ticketId', item.ticket_type_id, 'quantity', item.quantity)
+                to_jsonb(array_agg(
+                    ROW(item.ticket_type_id, item.quantity)::ticketing_internal.selected_ticket
                     ORDER BY
                         array_position(line.contents, item.ticket_type_id), offer.event_starts_at, item.ticket_type_id
-                ) FILTER (WHERE item.package_id IS NOT NULL) AS tickets
+                ) FILTER (WHERE item.package_id IS NOT NULL)) AS tickets
             FROM unnest(p_lines) WITH ORDINALITY AS line (
                 attendee_id, package_id, ticket_type_id, quantity, contents, path, position
             )
@@ -53,15 +53,14 @@ BEGIN
     LEFT JOIN (
         SELECT
             total.attendee_id,
-            jsonb_agg(
-                jsonb_build_object(
-                    'packageId', total.package_id, 'quantity', total.quantity, 'tickets', v_contents[total.position::integer]
-                ) ORDER BY total.position
-            ) FILTER (WHERE total.package_id IS NOT NULL) AS packages,
-            jsonb_agg(
-                jsonb_build_object('ticketId', total.ticket_type_id, 'quantity', total.quantity)
-                ORDER BY total.position
-            ) FILTER (WHERE total.package_id IS NULL) AS individual_tickets
+            to_jsonb(array_agg(
+                ROW(
+                    total.package_id, total.quantity, v_contents[total.position::integer]
+                )::ticketing_internal.selected_package ORDER BY total.position
+            ) FILTER (WHERE total.package_id IS NOT NULL)) AS packages,
+            to_jsonb(array_agg(
+                ROW(total.ticket_type_id, total.quantity)::ticketing_internal.selected_ticket ORDER BY total.position
+            ) FILTER (WHERE total.package_id IS NULL)) AS individual_tickets
         FROM (
             SELECT
                 line.attendee_id,

@@ -37,6 +37,8 @@ DECLARE
     v_issues jsonb;
     v_updates ticketing_internal.selection [];
     v_named uuid [];
+    -- mostly, and a list of hundreds is slow to look through for each ticket
+    v_is_everyone boolean;
     v_removed uuid [];
     v_created integer;
     v_unchanged integer;
@@ -75,10 +77,11 @@ BEGIN
     INTO v_updates, v_named
     FROM unnest(v_evaluation.selections) AS selection
     INNER JOIN unnest(v_people) AS person ON person.attendee_id = selection.attendee_ref;
+    v_is_everyone := cardinality(v_named) = cardinality(v_people);
 
     SELECT
         count(*) FILTER (WHERE ticket.change = 'added'),
-        count(*) FILTER (WHERE ticket.change IN ('kept', 'retaken') AND ticket.attendee_id = ANY(v_named)),
+        count(*) FILTER (WHERE ticket.change IN ('kept', 'retaken') AND (v_is_everyone OR ticket.attendee_id = ANY(v_named))),
         array_agg(ticket.ticket_id) FILTER (WHERE ticket.change = 'removed'),
         coalesce(sum(ticket.price_paid) FILTER (WHERE ticket.change <> 'removed'), 0),
         count(DISTINCT ticket.attendee_id) FILTER (WHERE ticket.change <> 'removed')
@@ -198,7 +201,7 @@ BEGIN
             AND registration.registration_id = v_registration_id;
     END IF;
 
-    SELECT jsonb_build_object(
+    v_answer := jsonb_build_object(
         'success', TRUE,
         'registration_id', v_registration_id,
         'revision', v_revision,
@@ -216,19 +219,15 @@ BEGIN
         'currency', p_function.currency,
         'hold_expires_at', v_hold_expires_at,
         'server_time', p_now,
-        'tickets', coalesce(jsonb_agg(
-            jsonb_build_object(
-                'ticket_id', ticket.ticket_id,
-                'attendee_id', ticket.attendee_id,
-                'ticket_type_id', ticket.ticket_type_id,
-                'package_id', ticket.package_id,
-                'price_paid', ticket.price_paid
-            )
-        ), '[]')
-    )
-    INTO v_answer
-    FROM unnest(v_plan) AS ticket
-    WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named);
+        'tickets', to_jsonb(ARRAY(
+            SELECT
+                ROW(
+                    ticket.ticket_id, ticket.attendee_id, ticket.ticket_type_id, ticket.package_id, ticket.price_paid
+                )::ticketing_internal.saved_ticket
+            FROM unnest(v_plan) AS ticket
+            WHERE ticket.change <> 'removed' AND (v_is_everyone OR ticket.attendee_id = ANY(v_named))
+        ))
+    );
 
     -- The very last thing, since others wait for these places until this transaction ends. Somebody
     -- may have been quicker since they were looked at; raising takes everything above back.

@@ -53,7 +53,9 @@ BEGIN
                 -1,
                 FALSE
             FROM unnest(p_plan) AS ticket
-            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_named)
+            -- a list of hundreds is slow to look through for each ticket
+            WHERE ticket.change <> 'removed'
+                AND (cardinality(p_named) = cardinality(p_people) OR ticket.attendee_id = ANY(p_named))
         ) AS compared
         GROUP BY
             compared.attendee_id, compared.event_id, compared.ticket_type_id, compared.package_id, compared.price_paid,
