@@ -24,6 +24,7 @@ BEGIN
         SELECT
             package.package_id,
             offer.ticket_type_id,
+            offer.event_starts_at,
             unit.number,
             offer.price AS original_price,
             package.price * 100 AS package_cents,
@@ -60,7 +61,8 @@ BEGIN
         ranked.package_id, ranked.ticket_type_id, ranked.number,
         round((ranked.whole_cents + CASE WHEN ranked.rank <= ranked.cents_left THEN 1 ELSE 0 END) / 100, 2),
         ranked.original_price
-    )::ticketing_internal.package_unit)
+    )::ticketing_internal.package_unit ORDER BY
+        ranked.package_id, ranked.event_starts_at, ranked.ticket_type_id, ranked.number)
     INTO v_units
     FROM ranked;
 
@@ -71,7 +73,8 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.allocate_package_prices(
     ticketing.packages[], ticketing.package_items[], ticketing_internal.offer[]
 ) IS
-'Every ticket of one copy of each package with its share of the price of the package, by the largest remainder method.';
+'Every ticket of one copy of each package with its share of the price of the package, by the largest remainder
+method; in the order of the events.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.allocate_package_prices(
     ticketing.packages[], ticketing.package_items[], ticketing_internal.offer[]

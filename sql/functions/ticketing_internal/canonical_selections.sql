@@ -17,7 +17,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_contents jsonb[];
-    v_selections ticketing_internal.selection [];
+    v_attendee_id uuid;
+    v_line ticketing_internal.selection_line;
+    v_position integer := 1;
+    v_packages ticketing_internal.selected_package [];
+    v_tickets ticketing_internal.selected_ticket [];
+    v_selections ticketing_internal.selection [] := '{}';
 BEGIN
     -- what is inside the package of each line, by the position of the line
     IF p_items IS NOT NULL THEN
@@ -40,44 +45,30 @@ BEGIN
         ) AS content;
     END IF;
 
-    SELECT array_agg(ROW(
-        named.attendee_id,
-        jsonb_build_object(
-            'packages', coalesce(selected.packages, '[]'),
-            'individualTickets', coalesce(selected.individual_tickets, '[]')
-        ),
-        NULL
-    )::ticketing_internal.selection)
-    INTO v_selections
-    FROM unnest(p_named) AS named (attendee_id)
-    LEFT JOIN (
-        SELECT
-            total.attendee_id,
-            to_jsonb(array_agg(
-                ROW(
-                    total.package_id, total.quantity, v_contents[total.position::integer]
-                )::ticketing_internal.selected_package ORDER BY total.position
-            ) FILTER (WHERE total.package_id IS NOT NULL)) AS packages,
-            to_jsonb(array_agg(
-                ROW(total.ticket_type_id, total.quantity)::ticketing_internal.selected_ticket ORDER BY total.position
-            ) FILTER (WHERE total.package_id IS NULL)) AS individual_tickets
-        FROM (
-            SELECT
-                line.attendee_id,
-                line.package_id,
-                line.ticket_type_id,
-                sum(line.quantity) AS quantity,
-                min(line.position) AS position
-            FROM unnest(p_lines) WITH ORDINALITY AS line (
-                attendee_id, package_id, ticket_type_id, quantity, contents, path, position
-            )
-            GROUP BY line.attendee_id, line.package_id, line.ticket_type_id
-            HAVING sum(line.quantity) > 0
-        ) AS total
-        GROUP BY total.attendee_id
-    ) AS selected ON selected.attendee_id = named.attendee_id;
+    FOREACH v_attendee_id IN ARRAY p_named LOOP
+        v_packages := '{}';
+        v_tickets := '{}';
+        WHILE p_lines[v_position].attendee_ref = v_attendee_id LOOP
+            v_line := p_lines[v_position];
+            IF v_line.package_id IS NULL THEN
+                v_tickets := array_append(
+                    v_tickets, ROW(v_line.ticket_type_id, v_line.quantity)::ticketing_internal.selected_ticket
+                );
+            ELSE
+                v_packages := array_append(v_packages, ROW(
+                    v_line.package_id, v_line.quantity, v_contents[v_position]
+                )::ticketing_internal.selected_package);
+            END IF;
+            v_position := v_position + 1;
+        END LOOP;
+        v_selections := array_append(v_selections, ROW(
+            v_attendee_id,
+            jsonb_build_object('packages', to_jsonb(v_packages), 'individualTickets', to_jsonb(v_tickets)),
+            NULL
+        )::ticketing_internal.selection);
+    END LOOP;
 
-    RETURN coalesce(v_selections, '{}');
+    RETURN v_selections;
 END
 $$;
 

@@ -12,42 +12,47 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_ticket_type_ids uuid [];
+    v_ticket ticketing_internal.planned_ticket;
+    v_ticket_type_ids uuid [] := '{}';
+    -- by how much the places of each of these types change
+    v_places integer [] := '{}';
+    v_place integer;
     v_package_ids uuid [];
     v_demands ticketing_internal.pool_demand [];
 BEGIN
-    SELECT
-        array_agg(DISTINCT ticket.ticket_type_id),
-        array_agg(DISTINCT ticket.package_id) FILTER (WHERE ticket.package_id IS NOT NULL)
-    INTO v_ticket_type_ids, v_package_ids
-    FROM unnest(p_plan) AS ticket
-    WHERE NOT p_is_counted OR ticket.change <> 'kept';
+    FOREACH v_ticket IN ARRAY p_plan LOOP
+        -- what is there afterwards is what is there before
+        CONTINUE WHEN p_is_counted AND v_ticket.change = 'kept';
+        v_place := array_position(v_ticket_type_ids, v_ticket.ticket_type_id);
+        IF v_place IS NULL THEN
+            v_ticket_type_ids := array_append(v_ticket_type_ids, v_ticket.ticket_type_id);
+            v_places := array_append(v_places, 0);
+            v_place := cardinality(v_places);
+        END IF;
+        v_places[v_place] := v_places[v_place] + (v_ticket.change <> 'removed')::integer
+            - (p_is_counted AND v_ticket.change <> 'added')::integer;
+        IF v_ticket.package_id IS NOT NULL AND array_position(v_package_ids, v_ticket.package_id) IS NULL THEN
+            v_package_ids := array_append(v_package_ids, v_ticket.package_id);
+        END IF;
+    END LOOP;
 
-    IF v_ticket_type_ids IS NULL THEN
+    IF v_ticket_type_ids = '{}' THEN
         RETURN '{}';
     END IF;
 
-    -- what is there afterwards, less what is there before
     SELECT array_agg(
         ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
     )
     INTO v_demands
     FROM (
-        SELECT membership.capacity_pool_id, sum(typed.places)::integer AS places
-        FROM (
-            SELECT
-                ticket.ticket_type_id,
-                sum((ticket.change <> 'removed')::integer - (p_is_counted AND ticket.change <> 'added')::integer)
-                AS places
-            FROM unnest(p_plan) AS ticket
-            GROUP BY ticket.ticket_type_id
-        ) AS typed
-        INNER JOIN ticketing.ticket_type_pools AS membership
-            ON membership.function_id = p_function_id
+        SELECT
+            membership.capacity_pool_id,
+            sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)])::integer AS places
+        FROM ticketing.ticket_type_pools AS membership
+        WHERE membership.function_id = p_function_id
             AND membership.ticket_type_id = ANY(v_ticket_type_ids)
-            AND membership.ticket_type_id = typed.ticket_type_id
         GROUP BY membership.capacity_pool_id
-        HAVING sum(typed.places) <> 0
+        HAVING sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
     ) AS pool;
 
     -- few packages have places of their own

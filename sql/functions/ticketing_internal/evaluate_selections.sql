@@ -39,17 +39,34 @@ DECLARE
     -- places away any more
     v_is_counted CONSTANT boolean := coalesce(p_registration.status IN ('draft', 'pending'), FALSE);
     v_is_held CONSTANT boolean := v_is_counted AND coalesce(p_registration.hold_expires_at > p_now, FALSE);
-    v_stored ticketing_internal.planned_ticket [];
+    v_stored ticketing_internal.planned_ticket [] := '{}';
     v_packages ticketing.packages [];
     v_items ticketing.package_items [];
     v_offers ticketing_internal.offer [];
     v_units ticketing_internal.package_unit [];
-    v_package_ids uuid [];
-    v_offer_ids uuid [];
-    v_lines ticketing_internal.selection_line [];
+    v_attendee_ids uuid [];
+    v_client_attendee_ids uuid [];
+    v_selection ticketing_internal.selection;
+    v_line ticketing_internal.selection_line;
+    v_given ticketing_internal.given_ticket;
+    v_ticket ticketing_internal.planned_ticket;
+    v_ref uuid;
+    v_person integer := 0;
+    v_last_person integer := 0;
+    v_people_selected integer [] := '{}';
+    v_place integer := 1;
+    v_subject_id uuid;
+    v_subject_ids uuid [];
+    v_package_ids uuid [] := '{}';
+    v_offer_ids uuid [] := '{}';
+    v_lines ticketing_internal.selection_line [] := '{}';
+    -- whether these are already as tidy_lines would make them
+    v_is_tidy boolean := TRUE;
+    v_tidy_lines ticketing_internal.selection_line [];
+    v_is_named boolean [];
     v_named uuid [];
-    v_given uuid [];
     v_known integer;
+    v_is_implied boolean := FALSE;
     v_implied record;
     v_root text;
     v_plan ticketing_internal.planned_ticket [];
@@ -65,49 +82,87 @@ BEGIN
         v_stored := ticketing_internal.stored_tickets(v_function_id, p_registration.registration_id);
     END IF;
 
-    -- In one pass: whom the request names, the lines of each by attendee id, and the part of the
-    -- catalogue that it is about.
-    SELECT
-        array_agg(DISTINCT reference.attendee_id)
-        FILTER (WHERE named.is_selection AND reference.attendee_id IS NOT NULL),
-        array_agg(DISTINCT reference.attendee_id)
-        FILTER (WHERE named.is_ticket AND reference.attendee_id IS NOT NULL),
-        array_agg(ROW(
-            reference.attendee_id, named.package_id, named.ticket_type_id, named.quantity, named.contents, named.path
-        )::ticketing_internal.selection_line ORDER BY named.position)
-        FILTER (WHERE named.path IS NOT NULL AND reference.attendee_id IS NOT NULL),
-        array_agg(DISTINCT named.package_id) FILTER (WHERE named.package_id IS NOT NULL),
-        array_agg(DISTINCT named.ticket_type_id) FILTER (WHERE named.ticket_type_id IS NOT NULL)
-    INTO v_named, v_given, v_lines, v_package_ids, v_offer_ids
-    FROM (
-        SELECT
-            line.attendee_ref, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path,
-            line.position, FALSE AS is_selection, FALSE AS is_ticket
-        FROM unnest(p_lines) WITH ORDINALITY AS line (
-            attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
-        )
-        UNION ALL
-        SELECT selection.attendee_ref, NULL, NULL, NULL, NULL, NULL, NULL, TRUE, FALSE
-        FROM unnest(p_selections) AS selection
-        UNION ALL
-        SELECT ticket.attendee_ref, ticket.package_id, ticket.ticket_type_id, NULL, NULL, NULL, NULL, FALSE, TRUE
-        FROM unnest(p_tickets) AS ticket
-        UNION ALL
-        SELECT
-            NULL, CASE WHEN NOT v_is_held THEN ticket.package_id END, ticket.ticket_type_id, NULL, NULL, NULL, NULL,
-            FALSE, FALSE
-        FROM unnest(v_stored) AS ticket
-    ) AS named
-    LEFT JOIN (
-        SELECT person.attendee_id AS ref, person.attendee_id FROM unnest(p_people) AS person
-        UNION ALL
-        SELECT person.client_attendee_id, person.attendee_id FROM unnest(p_people) AS person
-        WHERE person.client_attendee_id <> person.attendee_id
-    ) AS reference
-        ON reference.ref = named.attendee_ref;
-    v_known := cardinality(v_named);
+    -- Whom the request names, the lines of each by attendee id, and the part of the catalogue that it is
+    -- about. People are mostly named in their order, so that the next one is looked at first.
+    SELECT array_agg(person.attendee_id), array_agg(person.client_attendee_id)
+    INTO v_attendee_ids, v_client_attendee_ids
+    FROM unnest(p_people) AS person;
+    v_is_named := array_fill(FALSE, ARRAY[coalesce(cardinality(v_attendee_ids), 0)]);
 
-    IF v_package_ids IS NOT NULL THEN
+    FOREACH v_selection IN ARRAY p_selections LOOP
+        v_person := CASE
+            WHEN v_selection.attendee_ref IN (v_attendee_ids[v_person + 1], v_client_attendee_ids[v_person + 1])
+                THEN v_person + 1
+            ELSE coalesce(
+                array_position(v_attendee_ids, v_selection.attendee_ref),
+                array_position(v_client_attendee_ids, v_selection.attendee_ref)
+            )
+        END;
+        v_people_selected := array_append(v_people_selected, v_person);
+        IF v_person IS NOT NULL THEN
+            v_is_tidy := v_is_tidy AND v_person > v_last_person;
+            v_last_person := v_person;
+            v_is_named[v_person] := TRUE;
+        END IF;
+    END LOOP;
+
+    FOREACH v_line IN ARRAY p_lines LOOP
+        -- lines are in the order of the selections that they come from
+        IF v_line.attendee_ref IS DISTINCT FROM v_ref THEN
+            v_ref := v_line.attendee_ref;
+            WHILE p_selections[v_place].attendee_ref <> v_ref LOOP
+                v_place := v_place + 1;
+            END LOOP;
+            v_person := v_people_selected[v_place];
+            v_subject_ids := '{}';
+        END IF;
+        v_subject_id := coalesce(v_line.package_id, v_line.ticket_type_id);
+        v_is_tidy := v_is_tidy AND v_line.quantity > 0 AND array_position(v_subject_ids, v_subject_id) IS NULL;
+        v_subject_ids := array_append(v_subject_ids, v_subject_id);
+        IF v_person IS NOT NULL THEN
+            v_line.attendee_ref := v_attendee_ids[v_person];
+            v_lines := array_append(v_lines, v_line);
+        END IF;
+        IF v_line.package_id IS NULL THEN
+            IF array_position(v_offer_ids, v_subject_id) IS NULL THEN
+                v_offer_ids := array_append(v_offer_ids, v_subject_id);
+            END IF;
+        ELSIF array_position(v_package_ids, v_subject_id) IS NULL THEN
+            v_package_ids := array_append(v_package_ids, v_subject_id);
+        END IF;
+    END LOOP;
+
+    v_ref := NULL;
+    v_person := 0;
+    FOREACH v_given IN ARRAY coalesce(p_tickets, '{}') LOOP
+        IF v_given.attendee_ref IS DISTINCT FROM v_ref THEN
+            v_ref := v_given.attendee_ref;
+            v_person := CASE
+                WHEN v_ref IN (v_attendee_ids[v_person + 1], v_client_attendee_ids[v_person + 1]) THEN v_person + 1
+                ELSE coalesce(array_position(v_attendee_ids, v_ref), array_position(v_client_attendee_ids, v_ref))
+            END;
+            v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
+        END IF;
+        IF array_position(v_offer_ids, v_given.ticket_type_id) IS NULL THEN
+            v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
+        END IF;
+        IF v_given.package_id IS NOT NULL AND array_position(v_package_ids, v_given.package_id) IS NULL THEN
+            v_package_ids := array_append(v_package_ids, v_given.package_id);
+        END IF;
+    END LOOP;
+
+    FOREACH v_ticket IN ARRAY v_stored LOOP
+        IF array_position(v_offer_ids, v_ticket.ticket_type_id) IS NULL THEN
+            v_offer_ids := array_append(v_offer_ids, v_ticket.ticket_type_id);
+        END IF;
+        IF NOT v_is_held AND v_ticket.package_id IS NOT NULL
+            AND array_position(v_package_ids, v_ticket.package_id) IS NULL
+        THEN
+            v_package_ids := array_append(v_package_ids, v_ticket.package_id);
+        END IF;
+    END LOOP;
+
+    IF v_package_ids <> '{}' THEN
         SELECT
             array_agg(package),
             bool_or(package.eligibility -> 'rules' <> '[]'),
@@ -125,7 +180,7 @@ BEGIN
         FROM ticketing.package_items AS item
         WHERE item.function_id = v_function_id AND item.package_id = ANY(v_package_ids);
 
-        SELECT array_agg(DISTINCT wanted.ticket_type_id) INTO v_offer_ids
+        SELECT coalesce(array_agg(DISTINCT wanted.ticket_type_id), '{}') INTO v_offer_ids
         FROM (
             SELECT unnest(v_offer_ids) AS ticket_type_id
             UNION ALL
@@ -160,14 +215,28 @@ BEGIN
 
     -- An attendee named only by given tickets declares what these amount to; when the hold is over,
     -- everybody else declares again what is stored.
-    IF (NOT v_is_held AND cardinality(v_stored) > 0) OR NOT coalesce(v_given, '{}') <@ coalesce(v_named, '{}') THEN
+    v_named := ARRAY(
+        SELECT v_attendee_ids[person.position]
+        FROM unnest(v_is_named) WITH ORDINALITY AS person (is_named, position)
+        WHERE person.is_named
+    );
+    v_known := cardinality(v_named);
+    IF v_is_implied OR (NOT v_is_held AND v_stored <> '{}') THEN
         v_implied := ticketing_internal.imply_lines(
             p_people, v_named, p_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
         );
         v_lines := v_lines || v_implied.r_lines;
-        v_named := v_named || v_implied.r_named;
+        v_named := ARRAY(
+            SELECT person.attendee_id
+            FROM unnest(v_attendee_ids) WITH ORDINALITY AS person (attendee_id, position)
+            LEFT JOIN unnest(v_implied.r_named) AS implied (attendee_id) ON implied.attendee_id = person.attendee_id
+            WHERE v_is_named[person.position] OR implied.attendee_id IS NOT NULL
+            ORDER BY person.position
+        );
+        v_is_tidy := v_implied.r_named IS NULL AND v_is_tidy;
     END IF;
     v_root := substring(v_lines[1].path FROM '^[a-z_]+');
+    v_tidy_lines := CASE WHEN v_is_tidy THEN v_lines ELSE ticketing_internal.tidy_lines(p_people, v_lines) END;
 
     -- The plan. Packages come and go as a whole: copy by copy, each with all its tickets. Of
     -- individual tickets the oldest are kept. A ticket held too long is kept only if it still costs
@@ -176,7 +245,7 @@ BEGIN
         v_units := v_units || ticketing_internal.allocate_package_prices(v_packages, v_items, v_offers);
     END IF;
     v_plan := ticketing_internal.plan_tickets(
-        p_people, v_named, v_lines, v_stored, v_units, v_offers, v_is_held, c_most_tickets, c_most_money
+        p_people, v_named, v_tidy_lines, v_stored, v_units, v_offers, v_is_held, c_most_tickets, c_most_money
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
@@ -193,7 +262,7 @@ BEGIN
         p_function.currency, p_registration.registration_id, p_people, v_named, p_tickets, v_plan
     );
     IF v_is_unlike
-        OR cardinality(p_selections) <> coalesce(v_known, 0)
+        OR cardinality(p_selections) <> v_known
         OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)
         OR cardinality(v_package_ids) <> coalesce(cardinality(v_packages), 0)
         OR v_packages IS NOT NULL AND EXISTS (
@@ -233,7 +302,7 @@ BEGIN
     END IF;
 
     RETURN ROW(
-        ticketing_internal.canonical_selections(v_named, v_lines, v_items, v_offers),
+        ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_items, v_offers),
         v_lines, v_plan, ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted), v_issues
     )::ticketing_internal.evaluation;
 END

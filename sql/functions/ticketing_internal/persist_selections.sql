@@ -35,15 +35,19 @@ DECLARE
     v_plan ticketing_internal.planned_ticket [];
     v_room record;
     v_issues jsonb;
+    v_selection ticketing_internal.selection;
+    v_ticket ticketing_internal.planned_ticket;
+    v_person integer := 1;
+    v_holder_id uuid;
     v_updates ticketing_internal.selection [];
     v_named uuid [];
     -- mostly, and a list of hundreds is slow to look through for each ticket
     v_is_everyone boolean;
     v_removed uuid [];
-    v_created integer;
-    v_unchanged integer;
-    v_subtotal numeric;
-    v_holders integer;
+    v_created integer := 0;
+    v_unchanged integer := 0;
+    v_subtotal numeric := 0;
+    v_holders integer := 0;
     v_has_tickets boolean;
     v_is_changed boolean;
     v_status text := p_registration.status;
@@ -62,31 +66,40 @@ BEGIN
     v_evaluation := ticketing_internal.evaluate_selections(
         p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
     );
-    IF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
-        PERFORM ticketing_internal.refuse_unless_editable(p_registration);
-    END IF;
+    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
     v_plan := v_evaluation.tickets;
     v_issues := p_issues || v_evaluation.issues;
 
-    -- What would change.
-    SELECT
-        array_agg(selection) FILTER (
-            WHERE person.attendee_data -> 'selected_tickets' IS DISTINCT FROM selection.selected_tickets
-        ),
-        array_agg(selection.attendee_ref)
-    INTO v_updates, v_named
-    FROM unnest(v_evaluation.selections) AS selection
-    INNER JOIN unnest(v_people) AS person ON person.attendee_id = selection.attendee_ref;
-    v_is_everyone := cardinality(v_named) = cardinality(v_people);
+    -- What would change. People, selections and tickets are all in the order of people.
+    v_is_everyone := cardinality(v_evaluation.selections) = cardinality(v_people);
+    FOREACH v_selection IN ARRAY v_evaluation.selections LOOP
+        WHILE v_people[v_person].attendee_id <> v_selection.attendee_ref LOOP
+            v_person := v_person + 1;
+        END LOOP;
+        IF v_people[v_person].attendee_data -> 'selected_tickets' IS DISTINCT FROM v_selection.selected_tickets THEN
+            v_updates := array_append(v_updates, v_selection);
+        END IF;
+        IF NOT v_is_everyone THEN
+            v_named := array_append(v_named, v_selection.attendee_ref);
+        END IF;
+    END LOOP;
 
-    SELECT
-        count(*) FILTER (WHERE ticket.change = 'added'),
-        count(*) FILTER (WHERE ticket.change IN ('kept', 'retaken') AND (v_is_everyone OR ticket.attendee_id = ANY(v_named))),
-        array_agg(ticket.ticket_id) FILTER (WHERE ticket.change = 'removed'),
-        coalesce(sum(ticket.price_paid) FILTER (WHERE ticket.change <> 'removed'), 0),
-        count(DISTINCT ticket.attendee_id) FILTER (WHERE ticket.change <> 'removed')
-    INTO v_created, v_unchanged, v_removed, v_subtotal, v_holders
-    FROM unnest(v_plan) AS ticket;
+    FOREACH v_ticket IN ARRAY v_plan LOOP
+        IF v_ticket.change = 'removed' THEN
+            v_removed := array_append(v_removed, v_ticket.ticket_id);
+            CONTINUE;
+        END IF;
+        IF v_ticket.change = 'added' THEN
+            v_created := v_created + 1;
+        ELSIF v_is_everyone OR v_ticket.attendee_id = ANY(v_named) THEN
+            v_unchanged := v_unchanged + 1;
+        END IF;
+        v_subtotal := v_subtotal + v_ticket.price_paid;
+        IF v_ticket.attendee_id IS DISTINCT FROM v_holder_id THEN
+            v_holder_id := v_ticket.attendee_id;
+            v_holders := v_holders + 1;
+        END IF;
+    END LOOP;
     v_has_tickets := v_holders > 0;
 
     v_is_changed := p_is_changed OR v_created > 0 OR v_removed IS NOT NULL OR v_updates IS NOT NULL

@@ -15,7 +15,7 @@ BEGIN
     SELECT array_agg(ROW(
         'kept', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
         ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-    )::ticketing_internal.planned_ticket ORDER BY ticket.created_at, ticket.price_paid, ticket.ticket_id)
+    )::ticketing_internal.planned_ticket ORDER BY ticket.created_at, ticket.ticket_id)
     INTO v_tickets
     FROM ticketing.tickets AS ticket
     WHERE ticket.function_id = p_function_id
