@@ -28,14 +28,7 @@ class Mutation:
     also: LiteralString = ""
 
 
-GUARDS = {
-    "IF v_is_short THEN": "IF FALSE THEN",
-    """
-        AND (
-            demand.reserved + demand.sold <= 0
-            OR pool.reserved + pool.sold + demand.reserved + demand.sold <= pool.capacity
-        )""": "",
-}
+GUARD = {"IF v_is_short THEN": "IF FALSE THEN"}
 
 ORDERED_LOCK = """
         ORDER BY pool.capacity_pool_id
@@ -55,15 +48,15 @@ def order_of_pools(connect: Connect, hand: Connection) -> None:
 
 
 MUTATIONS = {
-    "the guards in take_places and the CHECK behind it": Mutation(
+    "the look at the locked pools and the CHECK behind it": Mutation(
         "ticketing_internal.take_places",
-        GUARDS,
+        GUARD,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
         WITHOUT_CHECK,
     ),
-    "the guards in take_places, with the CHECK": Mutation(
+    "the look at the locked pools, with the CHECK": Mutation(
         "ticketing_internal.take_places",
-        GUARDS,
+        GUARD,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
     ),
     "the lock of the pools before their update": Mutation(

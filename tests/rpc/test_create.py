@@ -1007,7 +1007,7 @@ def test_an_attendee_of_another_shape_is_refused(
     db: Connection, registration: Document, name: str, place: str
 ) -> None:
     value, code = ATTENDEE_SHAPES[name]
-    key = name.split()[0]
+    key = name.split(maxsplit=1)[0]
     right = {"attendeeId": TOMAS, "attendeeType": "guest"}
     wrong = {"attendeeId": WALTER, "attendeeType": "guest"} | {key: value}
     attendees = {"only": [wrong], "first": [wrong, right], "last": [right, wrong]}[place]

@@ -1,7 +1,9 @@
 """The executors: they carry the calls of calls.py to the database and the answers back.
 
 A call runs in a transaction of its own or, when one is running already on the connection, in a
-savepoint of it. Nothing that the caller began is ever committed or rolled back here.
+savepoint of it. Nothing that the caller began is ever committed or rolled back here. Where the one
+statement of a call is a transaction by itself, nothing is put around it: BEGIN and COMMIT are two
+more ways to the database and back.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
+    nullcontext,
 )
 from copy import copy
 from functools import wraps
@@ -178,7 +181,12 @@ class Client(_Executor):
             with self._borrow() as connection:
                 joined = _in_transaction(connection)
                 try:
-                    with translated(), connection.transaction():
+                    with (
+                        translated(),
+                        nullcontext()
+                        if _is_transaction_by_itself(connection, self._identity, joined=joined)
+                        else connection.transaction(),
+                    ):
                         answer = _run(connection, call, self._identity, joined=joined)
                     return call.decode(answer)
                 except TransientError as error:
@@ -238,7 +246,11 @@ class AsyncClient(_Executor):
                 joined = _in_transaction(connection)
                 try:
                     with translated():
-                        async with connection.transaction():
+                        async with (
+                            nullcontext()
+                            if _is_transaction_by_itself(connection, self._identity, joined=joined)
+                            else connection.transaction()
+                        ):
                             answer = await _run_async(
                                 connection, call, self._identity, joined=joined
                             )
@@ -315,6 +327,16 @@ def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnectio
     identity that it has, and never be committed.
     """
     return connection.info.transaction_status != TransactionStatus.IDLE
+
+
+def _is_transaction_by_itself(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+    identity: Identity | None,
+    *,
+    joined: bool,
+) -> bool:
+    """Tell whether the call is one statement, which the database commits when it is done."""
+    return connection.autocommit and identity is None and not joined
 
 
 def _turns(

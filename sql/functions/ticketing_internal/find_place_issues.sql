@@ -1,5 +1,5 @@
 -- Are there places for what a plan takes? Places of overdue registrations count as free. Looked
--- up without locks, so this advises; the guard of take_places decides.
+-- up without locks, so this advises; take_places decides.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_place_issues(
     p_function_id uuid,

@@ -19,6 +19,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_pool_ids uuid[];
+    v_wanted integer[];
     v_pool record;
     v_missing integer;
     v_freed ticketing_internal.pool_demand[] := '{}';
@@ -28,17 +29,18 @@ BEGIN
     IF cardinality(p_demands) = 0 THEN
         RETURN;
     END IF;
-    v_pool_ids := ARRAY(SELECT demand.capacity_pool_id FROM unnest(p_demands) AS demand);
+    SELECT array_agg(demand.capacity_pool_id), array_agg(demand.reserved + demand.sold)
+    INTO v_pool_ids, v_wanted
+    FROM unnest(p_demands) AS demand;
 
     -- mostly there are places enough
     IF NOT EXISTS (
         SELECT
         FROM ticketing.capacity_pools AS pool
-        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
         WHERE pool.function_id = p_function_id
             AND pool.capacity_pool_id = ANY(v_pool_ids)
-            AND demand.reserved + demand.sold > 0
-            AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+            AND v_wanted[array_position(v_pool_ids, pool.capacity_pool_id)]
+            > greatest(pool.capacity - pool.reserved - pool.sold, 0)
     ) THEN
         RETURN;
     END IF;
@@ -46,13 +48,13 @@ BEGIN
     FOR v_pool IN
         SELECT
             pool.capacity_pool_id,
-            demand.reserved + demand.sold - (pool.capacity - pool.reserved - pool.sold) AS missing
+            v_wanted[array_position(v_pool_ids, pool.capacity_pool_id)]
+            - (pool.capacity - pool.reserved - pool.sold) AS missing
         FROM ticketing.capacity_pools AS pool
-        INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
         WHERE pool.function_id = p_function_id
             AND pool.capacity_pool_id = ANY(v_pool_ids)
-            AND demand.reserved + demand.sold > 0
-            AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+            AND v_wanted[array_position(v_pool_ids, pool.capacity_pool_id)]
+            > greatest(pool.capacity - pool.reserved - pool.sold, 0)
         ORDER BY pool.capacity_pool_id
     LOOP
         -- what was let go for the pools before may be enough for this one

@@ -6,8 +6,8 @@
 -- different registrations share. Whoever holds some pools can only be waiting for pools with a
 -- higher id, and never for a registration, so no circle of waiting can close.
 --
--- The guard decides, not what somebody has read before: the UPDATE takes places only where
--- enough are left, and the CHECK capacity_pools_not_oversold stands behind it.
+-- What is seen under the locks decides, not what somebody has read before; the CHECK
+-- capacity_pools_not_oversold stands behind it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.take_places(
     p_function_id uuid,
@@ -19,6 +19,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_pool_ids uuid [];
+    v_reserved integer [];
+    v_sold integer [];
     v_is_short boolean;
     v_updated bigint;
 BEGIN
@@ -26,39 +28,36 @@ BEGIN
         RETURN TRUE;
     END IF;
 
-    v_pool_ids := ARRAY(SELECT demand.capacity_pool_id FROM unnest(p_demands) AS demand);
+    SELECT array_agg(demand.capacity_pool_id), array_agg(demand.reserved), array_agg(demand.sold)
+    INTO v_pool_ids, v_reserved, v_sold
+    FROM unnest(p_demands) AS demand;
 
     -- An UPDATE alone locks in whatever order its plan visits the rows. With all of them locked,
     -- either every pool gives or none is touched: what is then said of a shortage counts nothing
     -- that this call has taken itself.
-    SELECT coalesce(bool_or(
-        demand.reserved + demand.sold > 0
-        AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
-    ), FALSE)
+    SELECT bool_or(pool.taken > 0 AND pool.taken > pool.capacity - pool.reserved - pool.sold)
     INTO v_is_short
     FROM (
-        SELECT pool.capacity_pool_id, pool.capacity, pool.reserved, pool.sold
+        SELECT
+            pool.capacity, pool.reserved, pool.sold,
+            v_reserved[array_position(v_pool_ids, pool.capacity_pool_id)]
+            + v_sold[array_position(v_pool_ids, pool.capacity_pool_id)] AS taken
         FROM ticketing.capacity_pools AS pool
         WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
         ORDER BY pool.capacity_pool_id
         FOR NO KEY UPDATE
-    ) AS pool
-    INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id;
+    ) AS pool;
 
     IF v_is_short THEN
         RETURN FALSE;
     END IF;
 
     UPDATE ticketing.capacity_pools AS pool
-    SET reserved = pool.reserved + demand.reserved, sold = pool.sold + demand.sold
-    FROM unnest(p_demands) AS demand
+    SET
+        reserved = pool.reserved + v_reserved[array_position(v_pool_ids, pool.capacity_pool_id)],
+        sold = pool.sold + v_sold[array_position(v_pool_ids, pool.capacity_pool_id)]
     WHERE pool.function_id = p_function_id
-        AND pool.capacity_pool_id = ANY(v_pool_ids)
-        AND pool.capacity_pool_id = demand.capacity_pool_id
-        AND (
-            demand.reserved + demand.sold <= 0
-            OR pool.reserved + pool.sold + demand.reserved + demand.sold <= pool.capacity
-        );
+        AND pool.capacity_pool_id = ANY(v_pool_ids);
 
     GET DIAGNOSTICS v_updated = ROW_COUNT;
     RETURN v_updated = cardinality(p_demands);
