@@ -1,6 +1,6 @@
 -- Parts of answers and of stored selections as types of their own, whose attributes are the keys:
--- PostgreSQL makes JSON of an array of rows in half the time that it takes to put together an object
--- for each.
+-- PostgreSQL makes JSON of an array of rows in half the time that it takes to put together an
+-- object for each.
 
 SET LOCAL ROLE ticketing_owner;
 

@@ -1008,8 +1008,8 @@ def test_an_attendee_of_another_shape_is_refused(
 ) -> None:
     value, code = ATTENDEE_SHAPES[name]
     key = name.split(maxsplit=1)[0]
-    right = {"attendeeId": TOMAS, "attendeeType": "guest"}
-    wrong = {"attendeeId": WALTER, "attendeeType": "guest"} | {key: value}
+    right: Document = {"attendeeId": TOMAS, "attendeeType": "guest"}
+    wrong: Document = {"attendeeId": WALTER, "attendeeType": "guest"} | {key: value}
     attendees = {"only": [wrong], "first": [wrong, right], "last": [right, wrong]}[place]
     position = attendees.index(wrong)
     registration |= {"primaryAttendee": attendees[0], "additionalAttendees": attendees[1:]}

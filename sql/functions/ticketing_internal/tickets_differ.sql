@@ -1,6 +1,7 @@
 -- Is there anything about the rows that the caller gave that the plan does not say as well? Mostly
 -- not, and mostly they come in the order of the plan: then one look at each is enough. Otherwise
--- both are counted against each other as multisets. What exactly is wrong where is left to find_reference_issues and find_ticket_issues.
+-- both are counted against each other as multisets. What exactly is wrong where is left to
+-- find_reference_issues and find_ticket_issues.
 --
 -- Called by evaluate_selections alone, with its settings.
 
