@@ -36,11 +36,17 @@ TICKETS: Final = 2
 PLACES: Final = 10_000
 """Places in a sell-out."""
 
-HEAD_START: Final = 10
+HEAD_START: Final = 12
 """Bookings of every client that have tickets before a mixed load begins."""
 
 MIX: Final = {"persist": 70, "quote": 10, "read": 10, "pay": 10}
 """Percent of the transactions of a mixed load, by script."""
+
+SETTLING: Final = 1.5
+"""How long to wait, as a multiple of the time that it took until all clients were warm.
+
+Meanwhile a queue has built up; at half of the load that is possible it is gone after as long again.
+"""
 
 _SAMPLE_EVERY: Final = 0.02
 _FAILURES: Final = re.compile(r"number of (serialization|deadlock) failures: (\d+)")
@@ -52,7 +58,8 @@ class Run:
 
     Attributes:
         calls_per_second: Between the moment when all clients were warm and the first one's end.
-        latencies: Milliseconds of every transaction after the first of its client, by script.
+        latencies: Milliseconds, by script, of the transactions that were due when all clients were
+            warm.
         failures: Transactions that failed, by kind: serialization and deadlock.
         waits: How often a session that was not idle was seen waiting for what, or running.
     """
@@ -140,7 +147,9 @@ def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Doc
 def measure_mixed(server: Server, clients: int, calls: int) -> Document:
     """Measure how long each call takes while many clients do different things at once.
 
-    Nobody pauses: a client that has its answer asks again at once.
+    First nobody pauses: a client that has its answer asks again at once, and what is measured is
+    mostly the queue. Then as many clients make half as many calls per second, at moments drawn at
+    random (a Poisson process), as people do.
 
     Args:
         server: The server.
@@ -148,13 +157,28 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
         calls: How many transactions each client makes.
 
     Returns:
-        Percentiles of the milliseconds of each script, calls per second, failures, waits, and the
-        faults that check_integrity() finds afterwards.
+        For both loads calls per second, percentiles of the milliseconds of each script, counted
+        from the moment when it was due, failures and waits; and the faults that check_integrity()
+        finds afterwards.
 
     Raises:
         RuntimeError: When fewer payments were stored than were timed.
     """
-    url = create_database(server, "bench_mixed")
+    busiest, busiest_faults = _mixed_load(server, "bench_mixed", clients, calls)
+    half = round(busiest["calls_per_second"] / 2)
+    calm, calm_faults = _mixed_load(server, "bench_mixed_calm", clients, calls, rate=half)
+    return {
+        "clients": clients,
+        "loads": {"no pause": busiest, "half of that": calm},
+        "faults": busiest_faults + calm_faults,
+    }
+
+
+def _mixed_load(
+    server: Server, name: str, clients: int, calls: int, rate: int | None = None
+) -> tuple[Document, int]:
+    """Return what came of a mixed load in a database of its own, and the faults it left."""
+    url = create_database(server, name)
     with psycopg.connect(url, autocommit=True) as connection:
         office = BookingOffice(connection)
         each = calls + HEAD_START
@@ -175,17 +199,23 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
         )
         settle(connection)
         run = run_pgbench(
-            server, url, MIX, clients=clients, calls=calls, bookings=each, ahead=HEAD_START
+            server,
+            url,
+            MIX,
+            clients=clients,
+            calls=calls,
+            bookings=each,
+            ahead=HEAD_START,
+            rate=rate,
         )
         row = connection.execute(
             "SELECT count(*) FROM ticketing.payments WHERE provider = 'default'"
         ).fetchone()
         assert row is not None
-        if row[0] < len(run.latencies["pay"]):
+        if row[0] < clients + len(run.latencies["pay"]):
             message = "A client paid for a booking that had no tickets yet: raise HEAD_START."
             raise RuntimeError(message)
         return {
-            "clients": clients,
             "calls_per_second": round(run.calls_per_second),
             "rows": [
                 {"call": name, "calls": len(values), **percentiles(values)}
@@ -193,8 +223,7 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
             ],
             "failures": run.failures,
             "waits": _shares(run.waits),
-            "faults": faults(connection),
-        }
+        }, faults(connection)
 
 
 def run_pgbench(
@@ -206,6 +235,7 @@ def run_pgbench(
     calls: int,
     bookings: int | None = None,
     ahead: int = 0,
+    rate: int | None = None,
 ) -> Run:
     """Run pgbench.
 
@@ -217,6 +247,8 @@ def run_pgbench(
         calls: How many transactions each client makes.
         bookings: How many bookings each client has; by default one for each transaction.
         ahead: How many of them it passes over.
+        rate: How many transactions per second all clients make together; by default as many as
+            they can.
 
     Returns:
         What came of it.
@@ -238,9 +270,11 @@ def run_pgbench(
             f"--transactions={calls}",
             f"--define=calls={bookings or calls}",
             f"--define=step={ahead - 1}",
-            "--define=paid=-1",
+            "--define=paid=0",
+            "--define=cold=1",
             "--random-seed=1",
             "--failures-detailed",
+            *([] if rate is None else [f"--rate={rate}"]),
             "--log",
             f"--log-prefix={folder}/log",
             *(f"--file={scripts / name}.sql@{weight}" for name, weight in mix.items()),
@@ -250,9 +284,11 @@ def run_pgbench(
             command, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            message = f"pgbench failed: {done.stderr.strip().splitlines()[-1]}"
+            message = f"pgbench failed: {done.stderr.strip()[:1000]}"
             raise RuntimeError(message)
-        calls_per_second, latencies = _read_logs(Path(folder), list(mix))
+        calls_per_second, latencies = _read_logs(
+            Path(folder), list(mix), settling=SETTLING if rate else 0
+        )
     return Run(
         calls_per_second,
         latencies,
@@ -363,27 +399,37 @@ def _summary(clients: int, name: str, runs: Sequence[Run], spread_runs: Sequence
     }
 
 
-def _read_logs(folder: Path, scripts: Sequence[str]) -> tuple[float, dict[str, list[float]]]:
+def _read_logs(
+    folder: Path, scripts: Sequence[str], settling: float
+) -> tuple[float, dict[str, list[float]]]:
     """Return calls per second and latencies by script from the logs of a run.
 
-    The first transaction of a client compiles and plans; it is left out.
+    The first transaction of a client compiles and plans. Latencies are those of transactions that
+    were due when everybody had done that and, as a multiple of the time that it took, some time had
+    gone by.
     """
     ends: dict[int, list[float]] = {}
-    latencies: dict[str, list[float]] = {name: [] for name in scripts}
+    done: list[tuple[str, float, float]] = []
     for path in folder.iterdir():
         for line in path.read_text(encoding="ascii").splitlines():
-            client, number, duration, script, second, microsecond = line.split()[:6]
+            client, _, duration, script, second, microsecond = line.split()[:6]
             if not duration.isdecimal():
                 continue  # failed; counted elsewhere
-            ends.setdefault(int(client), []).append(int(second) + int(microsecond) / 1e6)
-            if int(number) > 1:
-                latencies[scripts[int(script)]].append(int(duration) / 1000)
+            end = int(second) + int(microsecond) / 1e6
+            ends.setdefault(int(client), []).append(end)
+            done.append((scripts[int(script)], end - int(duration) / 1e6, int(duration) / 1000))
     everyone_warm = max(min(times) for times in ends.values())
     first_gone = min(max(times) for times in ends.values())
     if first_gone <= everyone_warm:  # too short a run for that: take it as a whole
         everyone_warm = min(min(times) for times in ends.values())
         first_gone = max(max(times) for times in ends.values())
     counted = sum(everyone_warm < end <= first_gone for times in ends.values() for end in times)
+    started = min(due for _, due, _ in done)
+    settled = everyone_warm + settling * (everyone_warm - started)
+    latencies: dict[str, list[float]] = {name: [] for name in scripts}
+    for script, due, milliseconds in done:
+        if due >= settled:
+            latencies[script].append(milliseconds)
     return counted / (first_gone - everyone_warm), latencies
 
 

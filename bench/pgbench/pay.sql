@@ -1,5 +1,10 @@
 -- Pay for the oldest booking with tickets that is not paid yet: two calls, each a transaction of
 -- its own, timed together. Every client starts with some that have tickets, so there is one.
+\if :cold
+\set cold 0
+\set booking :client_id * :calls
+SELECT bench.warm_up(:booking);
+\endif
 \set paid :paid + 1
 \set booking :client_id * :calls + :paid
 SELECT ticketing.start_payment(wanted.registration_id) ->> 'amount_due' AS amount

@@ -1,4 +1,9 @@
 -- One persist of a booking that nobody else touches and that has no tickets yet.
+\if :cold
+\set cold 0
+\set booking :client_id * :calls
+SELECT bench.warm_up(:booking);
+\endif
 \set step :step + 1
 \set booking :client_id * :calls + :step
 SELECT ticketing.persist_attendee_tickets(wanted.registration_id, wanted.tickets, wanted.attendee_updates)

@@ -1,4 +1,9 @@
 -- Price the wizard's selections of a visitor who has not registered.
+\if :cold
+\set cold 0
+\set booking :client_id * :calls
+SELECT bench.warm_up(:booking);
+\endif
 SELECT ticketing.quote_ticket_selections(asked.function_id, asked.selections, asked.attendees)
 FROM bench.questions AS asked
 WHERE asked.question = 1;

@@ -1,4 +1,9 @@
 -- Resume one of the bookings that have tickets.
+\if :cold
+\set cold 0
+\set booking :client_id * :calls
+SELECT bench.warm_up(:booking);
+\endif
 \set booking :client_id * :calls + random(0, :step)
 SELECT ticketing.get_registration(wanted.registration_id)
 FROM bench.bookings AS wanted
