@@ -30,11 +30,6 @@ class Mutation:
 
 GUARD = {"IF v_is_short THEN": "IF FALSE THEN"}
 
-ORDERED_LOCK = """
-        ORDER BY pool.capacity_pool_id
-        FOR NO KEY UPDATE
-"""
-
 WITHOUT_CHECK: LiteralString = """
 ALTER TABLE ticketing.capacity_pools DROP CONSTRAINT capacity_pools_not_oversold
 """
@@ -60,11 +55,13 @@ MUTATIONS = {
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
     ),
     "the lock of the pools before their update": Mutation(
-        "ticketing_internal.take_places", {ORDERED_LOCK: "\n"}, order_of_pools
+        "ticketing_internal.take_places",
+        {"FOR NO KEY UPDATE": ""},
+        races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
     ),
     "the order of that lock": Mutation(
         "ticketing_internal.take_places",
-        {"ORDER BY pool.capacity_pool_id": "ORDER BY pool.capacity_pool_id DESC"},
+        {"ORDER BY demand.capacity_pool_id": "ORDER BY demand.capacity_pool_id DESC"},
         order_of_pools,
     ),
     "the snapshot rule of the feed": Mutation(

@@ -32,19 +32,28 @@ BEGIN
     INTO v_pool_ids, v_reserved, v_sold
     FROM unnest(p_demands) AS demand;
 
-    -- An UPDATE alone locks in whatever order its plan visits the rows. With all of them locked,
-    -- either every pool gives or none is touched: what is then said of a shortage counts nothing
-    -- that this call has taken itself.
-    SELECT bool_or(pool.taken > 0 AND pool.taken > pool.capacity - pool.reserved - pool.sold)
+    -- Pool by pool in the order of their ids, first a place in the queue for it, then its row: an
+    -- UPDATE alone locks in whatever order its plan visits the rows. The queue, because whoever waits
+    -- for a row waits again for every version of it that somebody before him has written: many
+    -- would wake each other up and go on in any order. With all rows locked, either every pool gives
+    -- or none is touched: what is then said of a shortage counts nothing that this call has taken
+    -- itself.
+    SELECT bool_or(
+        demand.reserved + demand.sold > 0
+        AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
+    )
     INTO v_is_short
     FROM (
         SELECT
-            pool.capacity, pool.reserved, pool.sold,
-            v_reserved[array_position(v_pool_ids, pool.capacity_pool_id)]
-            + v_sold[array_position(v_pool_ids, pool.capacity_pool_id)] AS taken
+            demand.capacity_pool_id, demand.reserved, demand.sold,
+            pg_advisory_xact_lock(uuid_hash_extended(demand.capacity_pool_id, 0))
+        FROM unnest(p_demands) AS demand
+        ORDER BY demand.capacity_pool_id
+    ) AS demand
+    CROSS JOIN LATERAL (
+        SELECT pool.capacity, pool.reserved, pool.sold
         FROM ticketing.capacity_pools AS pool
-        WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids)
-        ORDER BY pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = demand.capacity_pool_id
         FOR NO KEY UPDATE
     ) AS pool;
 
