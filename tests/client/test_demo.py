@@ -128,7 +128,7 @@ def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) ->
 
 
 def test_a_capacity_is_not_cut_below_what_is_sold(output: str) -> None:
-    assert "refused with TK004: Ladies Brunch has 1 places in use; its capacity cannot be 0." in (
+    assert "refused with TK004: Ladies Brunch cannot have a capacity of 0 with 1 in use." in (
         section(output, "The organiser cuts")
     )
 

@@ -4,38 +4,24 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+from tests.pages import ROOT, Shell, blocks, shell_of
 
 from ticketing_client.embedded import Server
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 USER = "7e9a6303-0000-4000-8000-000000000001"
 
 Connection = psycopg.Connection[Any]
-Shell = Callable[[str], str]
 
 
-class Block(NamedTuple):
-    """A fenced block."""
-
-    language: str
-    text: str
-
-
-BLOCKS = [
-    Block(*block)
-    for block in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-]
+BLOCKS = blocks(README)
 
 
 @pytest.fixture
@@ -48,29 +34,14 @@ def shell(
     """
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
     monkeypatch.setenv("PATH", os.pathsep.join([str(server.bin_dir), os.environ["PATH"]]))
-    for name, command in {
-        "make": f"env PATH={shlex.quote(os.environ['PATH'])} make --dry-run",
-        "pip": "echo pip",
-        "psql": f"{shlex.quote(str(server.bin_dir / 'psql'))} --no-psqlrc",
-        "ticketing": f"{shlex.quote(sys.executable)} -m ticketing_client.cli",
-    }.items():
-        program = tmp_path / name
-        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        program.chmod(0o755)
-
-    def run(commands: str) -> str:
-        result = subprocess.run(
-            ["sh", "-eu", "-c", commands],
-            cwd=ROOT,
-            env=os.environ | {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (result.returncode, result.stderr) == (0, "")
-        return "\n".join(line.rstrip() for line in result.stdout.splitlines()) + "\n"
-
-    return run
+    return shell_of(
+        server,
+        tmp_path,
+        {
+            "make": f"env PATH={shlex.quote(os.environ['PATH'])} make --dry-run",
+            "pip": "echo pip",
+        },
+    )
 
 
 def test_everything_the_readme_shows_can_be_done(

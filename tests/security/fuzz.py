@@ -26,15 +26,14 @@ from tests.rpc.calls import ABSENT, STRANGER, Connection, Document, attendee_ids
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
+from .personas import REGISTRATION, STRANGERS
 from .postgrest import Person, PostgREST, Reply
 from .stage import (
     CANCELLED,
     HIDDEN,
     LAPSED,
     MANAGER,
-    REGISTRATION,
     SERVICE,
-    STRANGERS,
     USER,
     VISITOR,
     Digest,

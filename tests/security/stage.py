@@ -29,15 +29,8 @@ from tests.rpc.calls import (
     service,
 )
 
+from .personas import ADMIN, REGISTRATION, STRANGERS
 from .postgrest import Person
-
-ADMIN = "7e9a6303-0000-4000-8000-000000000004"
-
-REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
-"""The owner's: the tickets of the recorded wizard, not paid yet."""
-
-STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
-"""The stranger's, alike in everything but the ids of its attendees."""
 
 CANCELLED = "01974a10-0000-7000-8000-0000000000fc"
 """The owner's too: paid, then cancelled, not refunded yet."""

@@ -28,11 +28,11 @@ from tests.rpc.calls import (
     rows,
 )
 
+from .personas import STRANGERS
 from .postgrest import Person, PostgREST, Reply
 from .stage import (
     HIDDEN,
     MANAGER,
-    STRANGERS,
     STRANGERS_CANCELLED,
     USER,
     VISITOR,

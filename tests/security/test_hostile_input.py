@@ -14,8 +14,9 @@ import pytest
 from tests.rpc.calls import FUNCTION, OWNER, STRANGER, TOMAS, WALTER, Document, rows
 
 from .fuzz import Fuzz, Request, at, places
+from .personas import REGISTRATION
 from .postgrest import Person, Raw
-from .stage import MANAGER, REGISTRATION, SERVICE, USER, VISITOR
+from .stage import MANAGER, SERVICE, USER, VISITOR
 
 INJECTION = "'); DROP TABLE ticketing.tickets CASCADE; SELECT pg_sleep(60); --"
 

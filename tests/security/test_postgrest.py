@@ -5,19 +5,9 @@ from collections.abc import Mapping
 
 from tests.rpc.calls import Connection, Document
 
+from .personas import REGISTRATION, STRANGERS
 from .postgrest import NO_SUCH_FUNCTION, Person, PostgREST
-from .stage import (
-    CANCELLED,
-    HIDDEN,
-    MANAGER,
-    REGISTRATION,
-    SERVICE,
-    STRANGERS,
-    USER,
-    VISITOR,
-    Digest,
-    Steady,
-)
+from .stage import CANCELLED, HIDDEN, MANAGER, SERVICE, USER, VISITOR, Digest, Steady
 
 FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
 FOR_USERS = FOR_VISITORS | {

@@ -1,38 +1,24 @@
 """docs/security.md: its commands are run, in their order, and its tables are true."""
 
-import os
 import re
-import shlex
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from tests.pages import ROOT, Shell, blocks, shell_of
 
 from ticketing_client.embedded import Server
 
 Connection = psycopg.Connection[Any]
-Shell = Callable[[str], str]
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 NOTHING = "–"  # noqa: RUF001 - as it stands on the page
 
 
-class Block(NamedTuple):
-    """A fenced block."""
-
-    language: str
-    text: str
-
-
-BLOCKS = [
-    Block(*block) for block in re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-]
+BLOCKS = blocks(PAGE)
 
 
 @pytest.fixture
@@ -45,27 +31,7 @@ def shell(
     """
     for key, value in conninfo_to_dict(database_url).items():
         monkeypatch.setenv({"dbname": "PGDATABASE"}.get(key, f"PG{key.upper()}"), str(value))
-    for name, command in {
-        "psql": f"{shlex.quote(str(server.bin_dir / 'psql'))} --no-psqlrc",
-        "ticketing": f"{shlex.quote(sys.executable)} -m ticketing_client.cli",
-    }.items():
-        program = tmp_path / name
-        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        program.chmod(0o755)
-
-    def run(commands: str) -> str:
-        result = subprocess.run(
-            ["sh", "-eu", "-c", commands],
-            cwd=ROOT,
-            env=os.environ | {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (result.returncode, result.stderr) == (0, ""), result.stdout
-        return "\n".join(line.rstrip() for line in result.stdout.splitlines()) + "\n"
-
-    yield run
+    yield shell_of(server, tmp_path, {})
     with psycopg.connect(database_url, autocommit=True) as superuser:
         superuser.execute("DROP ROLE IF EXISTS authenticator, shop, reports")
         superuser.execute("ALTER ROLE anon RESET statement_timeout")

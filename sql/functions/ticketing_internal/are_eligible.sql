@@ -16,37 +16,66 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_is_everyone CONSTANT boolean := cardinality(p_named) = cardinality(p_people);
+    v_subject_ids uuid [];
+    v_eligibilities jsonb [];
+    v_ticket ticketing_internal.planned_ticket;
+    v_attendee_id uuid;
+    v_person integer := 1;
+    v_attendee ticketing_internal.person;
+    v_seen uuid [];
+    v_subject_id uuid;
+    v_eligibility jsonb;
+    v_rules jsonb;
+    v_is_or boolean;
+    v_is_met boolean;
 BEGIN
-    RETURN NOT EXISTS (
-        SELECT
-        FROM (
-            SELECT DISTINCT ticket.attendee_id, subject.subject_id
-            FROM unnest(p_plan) AS ticket
-            CROSS JOIN LATERAL (VALUES (ticket.ticket_type_id), (ticket.package_id)) AS subject (subject_id)
-            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_named)
-        ) AS held
-        INNER JOIN (
-            SELECT offer.ticket_type_id AS subject_id, offer.eligibility FROM unnest(p_offers) AS offer
-            UNION ALL
-            SELECT package.package_id, package.eligibility FROM unnest(p_packages) AS package
-        ) AS subject
-            ON subject.subject_id = held.subject_id AND subject.eligibility -> 'rules' <> '[]'
-        INNER JOIN unnest(p_people) AS person ON person.attendee_id = held.attendee_id
-        CROSS JOIN LATERAL (
-            SELECT
-                bool_or(tested.is_met) AS any_met,
-                bool_and(coalesce(tested.is_met, FALSE)) AS all_met
-            FROM (
-                SELECT ticketing_internal.rule_is_met(rule.value, ticketing_internal.attendee_fact(
-                    rule.value ->> 'type', p_registration_type, person.attendee_type, person.attendee_data
-                )) AS is_met
-                FROM jsonb_array_elements(subject.eligibility -> 'rules') AS rule
-            ) AS tested
-        ) AS rules
-        WHERE NOT coalesce(
-            CASE subject.eligibility ->> 'operator' WHEN 'OR' THEN rules.any_met ELSE rules.all_met END, FALSE
-        )
-    );
+    SELECT array_agg(subject.subject_id), array_agg(subject.eligibility)
+    INTO v_subject_ids, v_eligibilities
+    FROM (
+        SELECT offer.ticket_type_id AS subject_id, offer.eligibility FROM unnest(p_offers) AS offer
+        UNION ALL
+        SELECT package.package_id, package.eligibility FROM unnest(p_packages) AS package
+    ) AS subject
+    WHERE subject.eligibility -> 'rules' <> '[]';
+
+    FOREACH v_ticket IN ARRAY p_plan LOOP
+        CONTINUE WHEN v_ticket.change = 'removed'
+            OR NOT (v_is_everyone OR v_ticket.attendee_id = ANY(p_named));
+        IF v_ticket.attendee_id IS DISTINCT FROM v_attendee_id THEN
+            v_attendee_id := v_ticket.attendee_id;
+            WHILE p_people[v_person].attendee_id <> v_attendee_id LOOP
+                v_person := v_person + 1;
+            END LOOP;
+            v_attendee := p_people[v_person];
+            v_seen := '{}';
+        END IF;
+
+        FOREACH v_subject_id IN ARRAY ARRAY[v_ticket.ticket_type_id, v_ticket.package_id] LOOP
+            v_eligibility := v_eligibilities[array_position(v_subject_ids, v_subject_id)];
+            CONTINUE WHEN v_eligibility IS NULL OR array_position(v_seen, v_subject_id) IS NOT NULL;
+            v_seen := array_append(v_seen, v_subject_id);
+
+            -- one rule that is met is enough for OR, and one that is not is too many for AND
+            v_is_or := coalesce(v_eligibility ->> 'operator' = 'OR', FALSE);
+            v_rules := v_eligibility -> 'rules';
+            FOR v_place IN 0..jsonb_array_length(v_rules) - 1 LOOP
+                v_is_met := coalesce(ticketing_internal.rule_is_met(
+                    v_rules -> v_place,
+                    ticketing_internal.attendee_fact(
+                        v_rules -> v_place ->> 'type', p_registration_type, v_attendee.attendee_type,
+                        v_attendee.attendee_data
+                    )
+                ), FALSE);
+                EXIT WHEN v_is_met = v_is_or;
+            END LOOP;
+            IF NOT v_is_met THEN
+                RETURN FALSE;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN TRUE;
 END
 $$;
 

@@ -7,8 +7,7 @@
 CREATE OR REPLACE FUNCTION ticketing_internal.canonical_selections(
     p_named uuid[],
     p_lines ticketing_internal.selection_line[],
-    p_items ticketing.package_items[],
-    p_offers ticketing_internal.offer[]
+    p_units ticketing_internal.package_unit[]
 )
 RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
@@ -16,50 +15,54 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_contents jsonb[];
+    v_package_ids uuid [];
     v_attendee_id uuid;
     v_line ticketing_internal.selection_line;
     v_position integer := 1;
+    v_unit ticketing_internal.package_unit;
+    v_place integer;
+    v_content_ids uuid [];
+    v_contents ticketing_internal.selected_ticket [];
     v_packages ticketing_internal.selected_package [];
     v_tickets ticketing_internal.selected_ticket [];
     v_selections ticketing_internal.selection [] := '{}';
 BEGIN
-    -- what is inside the package of each line, by the position of the line
-    IF p_items IS NOT NULL THEN
-        SELECT array_agg(content.tickets ORDER BY content.position)
-        INTO v_contents
-        FROM (
-            SELECT
-                line.position,
-                to_jsonb(array_agg(
-                    ROW(item.ticket_type_id, item.quantity)::ticketing_internal.selected_ticket
-                    ORDER BY
-                        array_position(line.contents, item.ticket_type_id), offer.event_starts_at, item.ticket_type_id
-                ) FILTER (WHERE item.package_id IS NOT NULL)) AS tickets
-            FROM unnest(p_lines) WITH ORDINALITY AS line (
-                attendee_id, package_id, ticket_type_id, quantity, contents, path, position
-            )
-            LEFT JOIN unnest(p_items) AS item ON item.package_id = line.package_id
-            LEFT JOIN unnest(p_offers) AS offer ON offer.ticket_type_id = item.ticket_type_id
-            GROUP BY line.position
-        ) AS content;
-    END IF;
-
     FOREACH v_attendee_id IN ARRAY p_named LOOP
         v_packages := '{}';
         v_tickets := '{}';
         WHILE p_lines[v_position].attendee_ref = v_attendee_id LOOP
             v_line := p_lines[v_position];
+            v_position := v_position + 1;
             IF v_line.package_id IS NULL THEN
                 v_tickets := array_append(
                     v_tickets, ROW(v_line.ticket_type_id, v_line.quantity)::ticketing_internal.selected_ticket
                 );
-            ELSE
-                v_packages := array_append(v_packages, ROW(
-                    v_line.package_id, v_line.quantity, v_contents[v_position]
-                )::ticketing_internal.selected_package);
+                CONTINUE;
             END IF;
-            v_position := v_position + 1;
+
+            -- units of a type follow each other, so that the number of the last is their quantity
+            v_package_ids := coalesce(v_package_ids, ARRAY(SELECT unit.package_id FROM unnest(p_units) AS unit));
+            v_content_ids := '{}';
+            v_contents := '{}';
+            FOREACH v_place IN ARRAY array_positions(v_package_ids, v_line.package_id) LOOP
+                v_unit := p_units[v_place];
+                IF v_unit.unit = 1 THEN
+                    v_content_ids := array_append(v_content_ids, v_unit.ticket_type_id);
+                    v_contents := array_append(v_contents, NULL);
+                END IF;
+                v_contents[cardinality(v_contents)]
+                := ROW(v_unit.ticket_type_id, v_unit.unit)::ticketing_internal.selected_ticket;
+            END LOOP;
+            IF v_line.contents <> v_content_ids THEN
+                v_contents := ARRAY(
+                    SELECT v_contents[content.place]
+                    FROM unnest(v_content_ids) WITH ORDINALITY AS content (ticket_type_id, place)
+                    ORDER BY array_position(v_line.contents, content.ticket_type_id), content.place
+                );
+            END IF;
+            v_packages := array_append(v_packages, ROW(
+                v_line.package_id, v_line.quantity, to_jsonb(v_contents)
+            )::ticketing_internal.selected_package);
         END LOOP;
         v_selections := array_append(v_selections, ROW(
             v_attendee_id,
@@ -73,13 +76,11 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.canonical_selections(
-    uuid[], ticketing_internal.selection_line[], ticketing.package_items[], ticketing_internal.offer[]
+    uuid[], ticketing_internal.selection_line[], ticketing_internal.package_unit[]
 ) IS
-'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists.';
+'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists. p_lines
+are tidy, and p_units in the order of the events.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.canonical_selections(
-    uuid[],
-    ticketing_internal.selection_line[],
-    ticketing.package_items[],
-    ticketing_internal.offer[]
+    uuid[], ticketing_internal.selection_line[], ticketing_internal.package_unit[]
 ) FROM public;

@@ -302,7 +302,7 @@ BEGIN
     END IF;
 
     RETURN ROW(
-        ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_items, v_offers),
+        ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_units),
         v_lines, v_plan, ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted), v_issues
     )::ticketing_internal.evaluation;
 END

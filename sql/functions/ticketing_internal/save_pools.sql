@@ -65,7 +65,7 @@ BEGIN
     -- what is in use against what the document allows
     SELECT jsonb_agg(ticketing_internal.issue(
         'capacity_below_use', wanted.path,
-        format('%s has %s places in use; its capacity cannot be %s.', wanted.name, used.places, wanted.capacity),
+        format('%s cannot have a capacity of %s with %s in use.', wanted.name, wanted.capacity, used.places),
         p_name => wanted.name, p_expected => to_jsonb(used.places), p_actual => to_jsonb(wanted.capacity)
     ) ORDER BY wanted.path)
     INTO v_issues
