@@ -64,7 +64,7 @@ QUICK: Final = replace(
     throughput_calls=480,
     throughput_rounds=1,
     places=2_000,
-    mixed_calls=10,
+    mixed_calls=40,
     stored=(1_000, 100_000),
     growth_rounds=8,
 )
@@ -79,7 +79,7 @@ TINY: Final = Effort(
     throughput_rounds=1,
     places=40,
     mixed_clients=2,
-    mixed_calls=40,
+    mixed_calls=120,
     stored=(100, 1_000),
     growth_rounds=1,
 )

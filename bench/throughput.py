@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -425,7 +426,9 @@ def _read_logs(
         first_gone = max(max(times) for times in ends.values())
     counted = sum(everyone_warm < end <= first_gone for times in ends.values() for end in times)
     started = min(due for _, due, _ in done)
-    settled = everyone_warm + settling * (everyone_warm - started)
+    # of a run that is too short for that, half
+    half = statistics.median(due for _, due, _ in done)
+    settled = min(everyone_warm + settling * (everyone_warm - started), half)
     latencies: dict[str, list[float]] = {name: [] for name in scripts}
     for script, due, milliseconds in done:
         if due >= settled:

@@ -37,9 +37,9 @@ BEGIN
     WHERE function.function_id = v_function_id;
 
     v_people := ticketing_internal.find_people(v_function_id, p_registration_id);
-    SELECT array_agg(ROW(
+    SELECT coalesce(array_agg(ROW(
         person.attendee_id, person.attendee_data -> 'selected_tickets', 'p_registration_id'
-    )::ticketing_internal.selection)
+    )::ticketing_internal.selection), '{}')
     INTO v_selections
     FROM unnest(v_people) AS person;
 

@@ -13,113 +13,89 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_lines ticketing_internal.selection_line [];
-    v_package_lines ticketing_internal.selection_line [];
-    v_refs uuid[];
-    v_is_sound boolean;
-    v_has_packages boolean;
+    v_selection ticketing_internal.selection;
+    v_elements jsonb;
+    v_element jsonb;
+    v_tickets jsonb;
+    v_ticket jsonb;
+    v_content_ids uuid [];
+    v_lines ticketing_internal.selection_line [] := '{}';
 BEGIN
-    SELECT
-        array_agg(ROW(
-            selection.attendee_ref, NULL, line.ticket_type_id, line.quantity, NULL,
-            selection.path || '.individualTickets[' || line.ordinality - 1 || ']'
-        )::ticketing_internal.selection_line ORDER BY selection.position, line.ordinality)
-        FILTER (WHERE line.ordinality IS NOT NULL),
-        bool_and(
-            coalesce(selection.selected_tickets - '{packages,individualTickets}'::text[] = '{}', FALSE)
-            AND coalesce(line.is_sound, TRUE)
-        ),
-        bool_or(coalesce(selection.selected_tickets -> 'packages', '[]') NOT IN ('[]', 'null'))
-    INTO v_lines, v_is_sound, v_has_packages
-    FROM unnest(p_selections) WITH ORDINALITY AS selection (attendee_ref, selected_tickets, path, position)
-    LEFT JOIN LATERAL (
-        SELECT
-            ticket.ordinality,
-            (ticket.value ->> 'ticketId')::uuid AS ticket_type_id,
-            (ticket.value ->> 'quantity')::integer AS quantity,
-            ticket.value - '{ticketId,quantity}'::text[] = '{}'
-            AND jsonb_typeof(ticket.value -> 'ticketId') IS NOT DISTINCT FROM 'string'
-            AND jsonb_typeof(ticket.value -> 'quantity') IS NOT DISTINCT FROM 'number'
-            AND (ticket.value ->> 'quantity')::integer BETWEEN 0 AND 1000 AS is_sound
-        FROM jsonb_array_elements(nullif(selection.selected_tickets -> 'individualTickets', 'null'))
-            WITH ORDINALITY AS ticket
-    ) AS line ON TRUE;
+    FOREACH v_selection IN ARRAY p_selections LOOP
+        IF NOT coalesce(v_selection.selected_tickets - '{packages,individualTickets}'::text[] = '{}', FALSE) THEN
+            RAISE data_exception;
+        END IF;
 
-    IF NOT coalesce(v_is_sound, FALSE) AND cardinality(p_selections) > 0 THEN
-        RAISE data_exception;
-    END IF;
-    IF NOT coalesce(v_has_packages, FALSE) THEN
-        RETURN coalesce(v_lines, '{}');
-    END IF;
+        v_elements := coalesce(nullif(v_selection.selected_tickets -> 'packages', 'null'), '[]');
+        FOR v_place IN 0..jsonb_array_length(v_elements) - 1 LOOP
+            v_element := v_elements -> v_place;
+            IF NOT coalesce(
+                v_element - '{packageId,quantity,tickets}'::text[] = '{}'
+                AND jsonb_typeof(v_element -> 'packageId') = 'string'
+                AND jsonb_typeof(v_element -> 'quantity') = 'number'
+                AND (v_element ->> 'quantity')::integer BETWEEN 0 AND 1000,
+                FALSE
+            ) THEN
+                RAISE data_exception;
+            END IF;
 
-    SELECT
-        array_agg(ROW(
-            selection.attendee_ref, (package.value ->> 'packageId')::uuid, NULL,
-            (package.value ->> 'quantity')::integer, content.ticket_type_ids,
-            selection.path || '.packages[' || package.ordinality - 1 || ']'
-        )::ticketing_internal.selection_line ORDER BY selection.position, package.ordinality),
-        bool_and(
-            package.value - '{packageId,quantity,tickets}'::text[] = '{}'
-            AND jsonb_typeof(package.value -> 'packageId') IS NOT DISTINCT FROM 'string'
-            AND jsonb_typeof(package.value -> 'quantity') IS NOT DISTINCT FROM 'number'
-            AND (package.value ->> 'quantity')::integer BETWEEN 0 AND 1000
-            AND coalesce(content.is_sound, TRUE)
-        )
-    INTO v_package_lines, v_is_sound
-    FROM unnest(p_selections) WITH ORDINALITY AS selection (attendee_ref, selected_tickets, path, position)
-    CROSS JOIN LATERAL jsonb_array_elements(nullif(selection.selected_tickets -> 'packages', 'null'))
-        WITH ORDINALITY AS package
-    CROSS JOIN LATERAL (
-        SELECT
-            coalesce(
-                array_agg(
-                    CASE jsonb_typeof(ticket.value -> 'ticketId')
-                        WHEN 'object' THEN ticket.value -> 'ticketId' ->> 'event_ticket_id'
-                        ELSE ticket.value ->> 'ticketId'
+            -- an empty list says that nothing is in the package, an absent one says nothing
+            v_tickets := nullif(v_element -> 'tickets', 'null');
+            v_content_ids := CASE WHEN v_tickets IS NOT NULL THEN '{}'::uuid[] END;
+            FOR v_content IN 0..coalesce(jsonb_array_length(v_tickets), 0) - 1 LOOP
+                v_ticket := v_tickets -> v_content;
+                IF NOT coalesce(
+                    v_ticket - '{ticketId,quantity}'::text[] = '{}'
+                    AND jsonb_typeof(v_ticket -> 'quantity') = 'number'
+                    AND (v_ticket ->> 'quantity')::integer BETWEEN 0 AND 1000
+                    AND CASE jsonb_typeof(v_ticket -> 'ticketId')
+                        WHEN 'string' THEN TRUE
+                        WHEN 'object' THEN
+                            (v_ticket -> 'ticketId') - '{event_ticket_id,quantity}'::text[] = '{}'
+                            AND jsonb_typeof(v_ticket -> 'ticketId' -> 'event_ticket_id') = 'string'
+                            AND coalesce(jsonb_typeof(v_ticket -> 'ticketId' -> 'quantity'), 'null')
+                            IN ('number', 'null')
+                            AND coalesce((v_ticket -> 'ticketId' ->> 'quantity')::integer, 0) BETWEEN 0 AND 1000
+                    END,
+                    FALSE
+                ) THEN
+                    RAISE data_exception;
+                END IF;
+                v_content_ids := array_append(
+                    v_content_ids,
+                    CASE jsonb_typeof(v_ticket -> 'ticketId')
+                        WHEN 'object' THEN v_ticket -> 'ticketId' ->> 'event_ticket_id'
+                        ELSE v_ticket ->> 'ticketId'
                     END::uuid
-                    ORDER BY ticket.ordinality
-                ),
-                -- an empty list says that nothing is in the package, an absent one says nothing
-                CASE jsonb_typeof(package.value -> 'tickets') WHEN 'array' THEN '{}'::uuid[] END
-            ) AS ticket_type_ids,
-            bool_and(
-                ticket.value - '{ticketId,quantity}'::text[] = '{}'
-                AND jsonb_typeof(ticket.value -> 'quantity') IS NOT DISTINCT FROM 'number'
-                AND (ticket.value ->> 'quantity')::integer BETWEEN 0 AND 1000
-                AND CASE jsonb_typeof(ticket.value -> 'ticketId')
-                    WHEN 'string' THEN TRUE
-                    WHEN 'object' THEN
-                        (ticket.value -> 'ticketId') - '{event_ticket_id,quantity}'::text[] = '{}'
-                        AND jsonb_typeof(ticket.value -> 'ticketId' -> 'event_ticket_id')
-                        IS NOT DISTINCT FROM 'string'
-                        AND coalesce(jsonb_typeof(ticket.value -> 'ticketId' -> 'quantity'), 'null')
-                        IN ('number', 'null')
-                        AND coalesce((ticket.value -> 'ticketId' ->> 'quantity')::integer, 0) BETWEEN 0 AND 1000
-                    ELSE FALSE
-                END
-            ) AS is_sound
-        FROM jsonb_array_elements(nullif(package.value -> 'tickets', 'null')) WITH ORDINALITY AS ticket
-    ) AS content;
+                );
+            END LOOP;
 
-    IF NOT coalesce(v_is_sound, TRUE) THEN
-        RAISE data_exception;
-    END IF;
-    IF v_lines IS NULL THEN
-        RETURN v_package_lines;
-    END IF;
+            v_lines := array_append(v_lines, ROW(
+                v_selection.attendee_ref, (v_element ->> 'packageId')::uuid, NULL,
+                (v_element ->> 'quantity')::integer, v_content_ids,
+                v_selection.path || '.packages[' || v_place || ']'
+            )::ticketing_internal.selection_line);
+        END LOOP;
 
-    -- attendee by attendee, packages first
-    v_refs := ARRAY(SELECT selection.attendee_ref FROM unnest(p_selections) AS selection);
-    SELECT array_agg(
-        ROW(
-            line.attendee_ref, line.package_id, line.ticket_type_id, line.quantity, line.contents, line.path
-        )::ticketing_internal.selection_line
-        ORDER BY array_position(v_refs, line.attendee_ref), line.position
-    )
-    INTO v_lines
-    FROM unnest(v_package_lines || v_lines) WITH ORDINALITY AS line (
-        attendee_ref, package_id, ticket_type_id, quantity, contents, path, position
-    );
+        v_elements := coalesce(nullif(v_selection.selected_tickets -> 'individualTickets', 'null'), '[]');
+        FOR v_place IN 0..jsonb_array_length(v_elements) - 1 LOOP
+            v_element := v_elements -> v_place;
+            IF NOT coalesce(
+                v_element - '{ticketId,quantity}'::text[] = '{}'
+                AND jsonb_typeof(v_element -> 'ticketId') = 'string'
+                AND jsonb_typeof(v_element -> 'quantity') = 'number'
+                AND (v_element ->> 'quantity')::integer BETWEEN 0 AND 1000,
+                FALSE
+            ) THEN
+                RAISE data_exception;
+            END IF;
+            v_lines := array_append(v_lines, ROW(
+                v_selection.attendee_ref, NULL, (v_element ->> 'ticketId')::uuid,
+                (v_element ->> 'quantity')::integer, NULL,
+                v_selection.path || '.individualTickets[' || v_place || ']'
+            )::ticketing_internal.selection_line);
+        END LOOP;
+    END LOOP;
     RETURN v_lines;
 END
 $$;
