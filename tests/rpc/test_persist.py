@@ -436,6 +436,32 @@ def test_a_ticket_type_listed_twice_is_two_tickets(db: Connection, persist_all: 
     assert stored_selection(db, REGISTRATION, TOMAS) == selection(tickets={CEREMONY: 2})
 
 
+def test_hundreds_of_lines_are_read_like_a_few(db: Connection) -> None:
+    """Long lists go other ways through the database than short ones."""
+    nothing = [{"ticketId": kind, "quantity": 0} for kind in (RECEPTION, BANQUET) * 100]
+    one = {"ticketId": CEREMONY, "quantity": 1}
+    lines = [one, *nothing, one]
+    many = {"packages": [], "individualTickets": lines}
+    answer = owner(db).call(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections={TOMAS: many, HAROLD: selection(tickets={CEREMONY: 1})},
+    )
+    assert (answer["tickets_created"], answer["tickets_unchanged"]) == (2, 1)
+    assert stored_selection(db, REGISTRATION, TOMAS) == selection(tickets={CEREMONY: 2})
+    strangers = [
+        {"ticketId": f"00000000-0000-4000-8000-{number:012}", "quantity": 1}
+        for number in range(150)
+    ]
+    refusal = owner(db).refusal(
+        "persist_ticket_selections",
+        p_registration_id=REGISTRATION,
+        p_selections={TOMAS: many | {"individualTickets": [*lines, *strangers, *strangers]}},
+    )
+    assert refusal.sqlstate == "TK004"
+    assert refusal.total == 300
+
+
 @pytest.mark.parametrize("contents", [{}, {"tickets": None}])
 def test_the_catalogue_says_what_is_in_a_package(db: Connection, contents: Document) -> None:
     line = {"packageId": CEREMONY_AND_BANQUET, "quantity": 1} | contents

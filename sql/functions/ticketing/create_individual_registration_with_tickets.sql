@@ -1,7 +1,7 @@
 -- Guarantees: registration, attendees and tickets are stored together or not at all; the same
 -- registrationId again from the same owner updates what it made instead of making another.
--- Lock order: the catalogue of the function, the entry in registration_index (only while it is new),
--- the registration, then its capacity pools in id order.
+-- Lock order: the catalogue of the function, the entry in registration_index (only while it is
+-- new), the registration, then its capacity pools in id order.
 -- Errors: 42501, TK008, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_with_tickets(

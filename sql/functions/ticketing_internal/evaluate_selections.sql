@@ -34,6 +34,8 @@ DECLARE
     c_most_tickets CONSTANT integer := 2000;
     -- what numeric(12, 2) holds
     c_most_money CONSTANT numeric := 9999999999.99;
+    -- up to so many are looked through one by one
+    c_few CONSTANT integer := 100;
     v_function_id CONSTANT uuid := p_function.function_id;
     -- whether the stored tickets are counted in their pools, and whether nobody can take their
     -- places away any more
@@ -117,17 +119,18 @@ BEGIN
             v_subject_ids := '{}';
         END IF;
         v_subject_id := coalesce(v_line.package_id, v_line.ticket_type_id);
-        v_is_tidy := v_is_tidy AND v_line.quantity > 0 AND array_position(v_subject_ids, v_subject_id) IS NULL;
+        v_is_tidy := v_is_tidy AND v_line.quantity > 0 AND cardinality(v_subject_ids) < c_few
+            AND array_position(v_subject_ids, v_subject_id) IS NULL;
         v_subject_ids := array_append(v_subject_ids, v_subject_id);
         IF v_person IS NOT NULL THEN
             v_line.attendee_ref := v_attendee_ids[v_person];
             v_lines := array_append(v_lines, v_line);
         END IF;
         IF v_line.package_id IS NULL THEN
-            IF array_position(v_offer_ids, v_subject_id) IS NULL THEN
+            IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_subject_id) IS NULL THEN
                 v_offer_ids := array_append(v_offer_ids, v_subject_id);
             END IF;
-        ELSIF array_position(v_package_ids, v_subject_id) IS NULL THEN
+        ELSIF cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_subject_id) IS NULL THEN
             v_package_ids := array_append(v_package_ids, v_subject_id);
         END IF;
     END LOOP;
@@ -143,24 +146,33 @@ BEGIN
             END;
             v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
         END IF;
-        IF array_position(v_offer_ids, v_given.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_given.ticket_type_id) IS NULL THEN
             v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
         END IF;
-        IF v_given.package_id IS NOT NULL AND array_position(v_package_ids, v_given.package_id) IS NULL THEN
+        IF v_given.package_id IS NOT NULL
+            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_given.package_id) IS NULL)
+        THEN
             v_package_ids := array_append(v_package_ids, v_given.package_id);
         END IF;
     END LOOP;
 
     FOREACH v_ticket IN ARRAY v_stored LOOP
-        IF array_position(v_offer_ids, v_ticket.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_ticket.ticket_type_id) IS NULL THEN
             v_offer_ids := array_append(v_offer_ids, v_ticket.ticket_type_id);
         END IF;
         IF NOT v_is_held AND v_ticket.package_id IS NOT NULL
-            AND array_position(v_package_ids, v_ticket.package_id) IS NULL
+            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_ticket.package_id) IS NULL)
         THEN
             v_package_ids := array_append(v_package_ids, v_ticket.package_id);
         END IF;
     END LOOP;
+
+    IF cardinality(v_offer_ids) > c_few THEN
+        v_offer_ids := ARRAY(SELECT DISTINCT unnest(v_offer_ids));
+    END IF;
+    IF cardinality(v_package_ids) > c_few THEN
+        v_package_ids := ARRAY(SELECT DISTINCT unnest(v_package_ids));
+    END IF;
 
     IF v_package_ids <> '{}' THEN
         SELECT
