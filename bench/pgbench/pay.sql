@@ -3,7 +3,7 @@
 \if :cold
 \set cold 0
 \set booking :client_id * :calls
-SELECT bench.warm_up(:booking);
+CALL bench.warm_up(:booking);
 \endif
 \set paid :paid + 1
 \set booking :client_id * :calls + :paid

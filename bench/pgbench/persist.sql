@@ -2,7 +2,7 @@
 \if :cold
 \set cold 0
 \set booking :client_id * :calls
-SELECT bench.warm_up(:booking);
+CALL bench.warm_up(:booking);
 \endif
 \set step :step + 1
 \set booking :client_id * :calls + :step

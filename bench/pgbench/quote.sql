@@ -2,7 +2,7 @@
 \if :cold
 \set cold 0
 \set booking :client_id * :calls
-SELECT bench.warm_up(:booking);
+CALL bench.warm_up(:booking);
 \endif
 SELECT ticketing.quote_ticket_selections(asked.function_id, asked.selections, asked.attendees)
 FROM bench.questions AS asked

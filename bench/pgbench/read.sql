@@ -2,7 +2,7 @@
 \if :cold
 \set cold 0
 \set booking :client_id * :calls
-SELECT bench.warm_up(:booking);
+CALL bench.warm_up(:booking);
 \endif
 \set booking :client_id * :calls + random(0, :step)
 SELECT ticketing.get_registration(wanted.registration_id)

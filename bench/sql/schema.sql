@@ -231,9 +231,9 @@ END
 $$;
 
 -- What every session does once before it counts: the first call of each kind compiles and plans it.
--- Only where the booking has its tickets already: in a mixed load.
-CREATE FUNCTION bench.warm_up(p_booking integer)
-RETURNS void
+-- Only where the booking has its tickets already: in a mixed load. Each call is a transaction of its
+-- own, like all others.
+CREATE PROCEDURE bench.warm_up(p_booking integer)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -251,13 +251,16 @@ BEGIN
             SELECT jsonb_agg(updated.value || '{"selected_tickets": {}}')
             FROM jsonb_array_elements(v_booking.attendee_updates) AS updated
         ));
+        COMMIT;
         PERFORM ticketing.persist_attendee_tickets(
             v_booking.registration_id, v_booking.tickets, v_booking.attendee_updates
         );
+        COMMIT;
         PERFORM ticketing.quote_ticket_selections(asked.function_id, asked.selections, asked.attendees)
         FROM bench.questions AS asked;
         PERFORM ticketing.get_registration(v_booking.registration_id);
         v_amount := ticketing.start_payment(v_booking.registration_id) ->> 'amount_due';
+        COMMIT;
         PERFORM ticketing.complete_registration_payment(v_booking.registration_id, jsonb_build_object(
             'reference', v_booking.registration_id, 'amount', v_amount, 'currency', 'AUD'
         ));

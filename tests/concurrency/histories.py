@@ -60,6 +60,7 @@ from .sessions import (
     move_hold_into_the_past,
     payment,
     selection,
+    set_aside_of_small_pools,
     ticket_arguments,
     uid,
 )
@@ -720,6 +721,12 @@ def _payments_in(arguments: Mapping[str, object]) -> Iterator[tuple[str, tuple[s
 # --- The history
 
 
+def _is_crowded(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether places of some pool are set aside."""
+    query = "SELECT FROM ticketing_internal.capacity_allotments LIMIT 1"
+    return connection.execute(query).rowcount == 1
+
+
 OVERFULL: LiteralString = """
 WITH held AS (
     SELECT ticket.*
@@ -797,11 +804,12 @@ class History:
 
         Args:
             url: The database.
-            seed: What all decisions follow from.
+            seed: What all decisions follow from. With an odd one, small pools have allotments too.
             sessions: How many there are, beside those that send requests a second time.
         """
         self.ledger = Ledger()
         self.rounds = 0
+        self.was_crowded = False
         self._url = url
         self._seed = seed
         self._sessions = sessions
@@ -827,6 +835,8 @@ class History:
             closing(_Crew(self._url, self.ledger, self._sessions)) as crew,
         ):
             crew.opening()
+            if self._seed % 2:
+                set_aside_of_small_pools(connection)
             watching = threads.submit(self._watch, feed, over)
             try:
                 while not self.ledger.faults and (self.rounds == 0 or time.monotonic() < deadline):
@@ -834,6 +844,7 @@ class History:
                     self.rounds += 1
                     self.verify(connection, registrations_of(self.rounds - 1))
                     self._check(connection)
+                    self.was_crowded = self.was_crowded or _is_crowded(connection)
                     if self.rounds > 1:
                         crew.clear(registrations_of(self.rounds - 2))
             finally:
@@ -979,7 +990,8 @@ def report(history: History) -> str:
         A line for each RPC.
     """
     outcomes = history.ledger.outcomes
-    lines = [f"{history.rounds} rounds, {sum(outcomes.values())} attempts"]
+    crowded = ", pools with allotments" if history.was_crowded else ""
+    lines = [f"{history.rounds} rounds, {sum(outcomes.values())} attempts{crowded}"]
     for rpc in sorted({rpc for rpc, _ in outcomes}):
         results = sorted((key, n) for (name, key), n in outcomes.items() if name == rpc)
         lines.append(f"  {rpc}: " + ", ".join(f"{key} {number}" for key, number in results))

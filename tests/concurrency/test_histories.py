@@ -2,14 +2,19 @@
 
 import random
 
+import pytest
+
 from .histories import History, report, steps
 
 
-def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(database_url: str) -> None:
-    seed = random.SystemRandom().randrange(1 << 32)
+@pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])
+def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(
+    database_url: str, small_pools: str
+) -> None:
+    seed = 2 * random.SystemRandom().randrange(1 << 31) + (small_pools == "with allotments")
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     history = History(database_url, seed)
-    faults = history.run(seconds=20)
+    faults = history.run(seconds=15)
     print(report(history))  # noqa: T201
     assert faults == [], f"repeat with: make soak ARGS='--seed {seed} --seconds 60'"
     outcomes = history.ledger.outcomes
@@ -25,6 +30,7 @@ def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(database_url: 
         assert outcomes[rpc, "success"] > 0, report(history)
     assert outcomes["create_individual_registration_with_tickets", "TK005"] > 0
     assert history.ledger.total("gave up") == 0
+    assert history.was_crowded == (small_pools == "with allotments")
     # asked to repeat at READ COMMITTED only where places change hands, which is rare
     assert history.ledger.total("changing hands") < sum(outcomes.values()) / 50
 

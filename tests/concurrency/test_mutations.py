@@ -7,6 +7,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
+from . import test_allotments as allotments
 from . import test_races as races
 from .sessions import Connect, Connection
 
@@ -28,7 +29,10 @@ class Mutation:
     also: LiteralString = ""
 
 
-GUARD = {"IF v_is_short THEN": "IF FALSE THEN"}
+GUARD = {
+    "AND v_demand.reserved + v_demand.sold <= "
+    "greatest(pool.capacity - pool.reserved - pool.sold, 0)": ""
+}
 
 WITHOUT_CHECK: LiteralString = """
 ALTER TABLE ticketing.capacity_pools DROP CONSTRAINT capacity_pools_not_oversold
@@ -43,26 +47,48 @@ def order_of_pools(connect: Connect, hand: Connection) -> None:
 
 
 MUTATIONS = {
-    "the look at the locked pools and the CHECK behind it": Mutation(
+    "the look at the pool and the CHECK behind it": Mutation(
         "ticketing_internal.take_places",
         GUARD,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
         WITHOUT_CHECK,
     ),
-    "the look at the locked pools, with the CHECK": Mutation(
+    "the look at the pool, with the CHECK": Mutation(
         "ticketing_internal.take_places",
         GUARD,
         races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
     ),
-    "the lock of the pools before their update": Mutation(
+    "the order of the pools": Mutation(
         "ticketing_internal.take_places",
-        {"FOR NO KEY UPDATE": ""},
-        races.test_a_buyer_who_meets_a_capacity_cut_is_refused,
-    ),
-    "the order of that lock": Mutation(
-        "ticketing_internal.take_places",
-        {"ORDER BY demand.capacity_pool_id": "ORDER BY demand.capacity_pool_id DESC"},
+        {
+            "IN ARRAY p_demands LOOP": "IN ARRAY ARRAY("
+            "SELECT demand FROM unnest(p_demands) AS demand ORDER BY demand.capacity_pool_id DESC"
+            ") LOOP"
+        },
         order_of_pools,
+    ),
+    "the look at an allotment, with the CHECK": Mutation(
+        "ticketing_internal.take_places",
+        {"AND unused.places >= v_demand.reserved + v_demand.sold": ""},
+        allotments.test_who_wants_more_than_is_set_aside_waits_for_the_pool,
+    ),
+    "the recall of allotments": Mutation(
+        "ticketing_internal.take_places",
+        {
+            "PERFORM ticketing_internal.recall_allotments"
+            "(p_function_id, v_demand.capacity_pool_id)": ("NULL")
+        },
+        allotments.test_what_is_set_aside_is_sold_to_the_last_place,
+    ),
+    "the recall of allotments before an import": Mutation(
+        "ticketing_internal.lock_pool",
+        {"PERFORM ticketing_internal.recall_allotments": "PERFORM row"},
+        allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
+    ),
+    "what is set aside, in what is left": Mutation(
+        "ticketing.get_ticket_availability",
+        {"ticketing_internal.pool_places": "ticketing.capacity_pools"},
+        allotments.test_what_is_set_aside_counts_as_free,
     ),
     "the snapshot rule of the feed": Mutation(
         "ticketing.get_ticket_changes",

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psycopg
+import pytest
 
 from .sessions import (
     BOAT,
@@ -24,6 +25,7 @@ from .sessions import (
     pool,
     problems,
     selection,
+    set_aside_of_small_pools,
     uid,
 )
 
@@ -53,17 +55,22 @@ class Attempt:
     taken: int = PLACES
 
 
-def sell_out(connect: Connect, *, overdue: int) -> tuple[Connection, list[Attempt]]:
+def sell_out(
+    connect: Connect, *, overdue: int, small_pools: str = "without allotments"
+) -> tuple[Connection, list[Attempt]]:
     """Let all buyers ask at once for one place each.
 
     Args:
         connect: The fixture of that name.
         overdue: How many of the places are held by registrations whose hold has run out.
+        small_pools: Whether they have allotments too.
 
     Returns:
         A connection, and what everybody met with.
     """
     till = connect(autocommit=True)
+    if small_pools == "with allotments":
+        set_aside_of_small_pools(till)
     shared = [SEAT, STAND, BOAT]
     call(till, "import_catalogue", p_catalogue=catalogue({SHARED: PLACES}, shared=shared))
     for number in range(overdue):
@@ -118,8 +125,11 @@ def check(connection: Connection, attempts: list[Attempt]) -> None:
     assert problems(connection) == []
 
 
-def test_sixty_places_for_a_hundred_buyers_go_to_sixty_of_them(connect_crowd: Connect) -> None:
-    check(*sell_out(connect_crowd, overdue=0))
+@pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])
+def test_sixty_places_for_a_hundred_buyers_go_to_sixty_of_them(
+    connect_crowd: Connect, small_pools: str
+) -> None:
+    check(*sell_out(connect_crowd, overdue=0, small_pools=small_pools))
 
 
 def test_places_of_overdue_holds_are_sold_in_a_sell_out(connect_crowd: Connect) -> None:

@@ -727,6 +727,26 @@ FEED_EPOCH: Mapping[str, LiteralString] = {
 }
 """By constraint: what it forbids to do to the one row that is always there."""
 
+_ALLOTMENT: LiteralString = """
+INSERT INTO ticketing_internal.capacity_allotments
+    (function_id, capacity_pool_id, allotment, places, sold)
+SELECT function_id, capacity_pool_id, 1, 2, -1 FROM ticketing.capacity_pools WHERE name = 'Hall'
+"""
+
+ALLOTMENTS: Mapping[str, LiteralString] = {
+    "capacity_allotments_pkey": _ALLOTMENT,
+    "capacity_allotments_capacity_pool_fkey": (
+        "UPDATE ticketing_internal.capacity_allotments SET capacity_pool_id = function_id"
+    ),
+    "capacity_allotments_allotment_check": (
+        "UPDATE ticketing_internal.capacity_allotments SET allotment = 0"
+    ),
+    "capacity_allotments_places_check": (
+        "UPDATE ticketing_internal.capacity_allotments SET places = -1"
+    ),
+}
+"""By constraint: what it forbids to do where the hall has one allotment."""
+
 
 class Parent(NamedTuple):
     """A row that others can refer to, and a change of it that would leave them behind."""
@@ -1022,6 +1042,21 @@ def test_the_feed_has_one_epoch(db: Connection, constraint: str, wrong: LiteralS
     assert db.execute(wrong).rowcount == 1
 
 
+@pytest.mark.parametrize(("constraint", "wrong"), ALLOTMENTS.items(), ids=ALLOTMENTS)
+def test_an_allotment_is_one_of_a_pool_and_never_below_zero(
+    tables: Connection, constraint: str, wrong: LiteralString
+) -> None:
+    assert tables.execute(_ALLOTMENT).rowcount == 1
+    with _refused(tables, _sqlstate(constraint), constraint):
+        tables.execute(wrong)
+    tables.execute(
+        sql.SQL("ALTER TABLE ticketing_internal.capacity_allotments DROP CONSTRAINT {}").format(
+            sql.Identifier(constraint)
+        )
+    )
+    assert tables.execute(wrong).rowcount == 1
+
+
 def test_an_eligibility_leaves_it_to_the_column_whether_it_may_be_null(db: Connection) -> None:
     assert db.execute("SELECT CAST(NULL AS ticketing.eligibility)").fetchone() == (None,)
 
@@ -1062,7 +1097,7 @@ def test_every_internal_constraint_has_a_case(db: Connection) -> None:
         WHERE connamespace = 'ticketing_internal'::regnamespace AND contype <> 'n'
         """
     ).fetchall()
-    assert {name for (name,) in constraints} == FEED_EPOCH.keys()
+    assert {name for (name,) in constraints} == FEED_EPOCH.keys() | ALLOTMENTS.keys()
 
 
 def test_every_foreign_key_keeps_a_parent(tables: Connection) -> None:

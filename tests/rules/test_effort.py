@@ -68,23 +68,23 @@ class Work(NamedTuple):
 
 # A failing test prints this table as it should be now.
 BUDGETS: Mapping[str, Work] = {
-    "availability": Work(statements=7, pages=109, wal=0),
+    "availability": Work(statements=7, pages=139, wal=0),
     "quote": Work(statements=30, pages=16, wal=0),
-    "persist 1": Work(statements=34, pages=76, wal=2364),
-    "persist 10": Work(statements=34, pages=325, wal=14180),
-    "persist 50": Work(statements=34, pages=1415, wal=72871),
-    "persist 500": Work(statements=34, pages=13604, wal=719052),
+    "persist 1": Work(statements=33, pages=72, wal=2258),
+    "persist 10": Work(statements=39, pages=315, wal=13872),
+    "persist 50": Work(statements=39, pages=1409, wal=74400),
+    "persist 500": Work(statements=39, pages=13593, wal=720440),
     "persist 1 again": Work(statements=23, pages=29, wal=134),
-    "persist 10 again": Work(statements=23, pages=32, wal=200),
-    "persist 50 again": Work(statements=23, pages=56, wal=332),
-    "persist 500 again": Work(statements=23, pages=384, wal=1485),
-    "change 1 of 50": Work(statements=36, pages=129, wal=2786),
-    "persist selections": Work(statements=39, pages=498, wal=22242),
-    "create with tickets": Work(statements=56, pages=768, wal=37585),
+    "persist 10 again": Work(statements=23, pages=31, wal=200),
+    "persist 50 again": Work(statements=23, pages=55, wal=332),
+    "persist 500 again": Work(statements=23, pages=387, wal=1484),
+    "change 1 of 50": Work(statements=37, pages=123, wal=2428),
+    "persist selections": Work(statements=48, pages=478, wal=21682),
+    "create with tickets": Work(statements=65, pages=742, wal=32822),
     "get_registration": Work(statements=5, pages=64, wal=118),
-    "start_payment": Work(statements=37, pages=73, wal=2317),
-    "complete_payment": Work(statements=36, pages=223, wal=9641),
-    "cancel": Work(statements=17, pages=209, wal=9415),
+    "start_payment": Work(statements=37, pages=72, wal=2316),
+    "complete_payment": Work(statements=45, pages=211, wal=9107),
+    "cancel": Work(statements=26, pages=195, wal=8881),
 }
 LEAST, MOST = 0.6, 1.15
 """How much of its budget a call must and may take, of pages and of WAL."""

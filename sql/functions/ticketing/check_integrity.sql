@@ -28,7 +28,7 @@ BEGIN
         )
     FROM ticketing.functions AS function
     CROSS JOIN LATERAL ticketing_internal.count_pool_use(function.function_id) AS counted
-    INNER JOIN ticketing.capacity_pools AS pool
+    INNER JOIN ticketing_internal.pool_places AS pool
         ON pool.function_id = function.function_id
         AND pool.capacity_pool_id = counted.capacity_pool_id
     WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)

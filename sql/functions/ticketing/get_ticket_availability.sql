@@ -57,7 +57,7 @@ BEGIN
         0
     )::ticketing_internal.pool_demand)
     INTO v_pools
-    FROM ticketing.capacity_pools AS pool
+    FROM ticketing_internal.pool_places AS pool
     LEFT JOIN unnest(v_freed) AS freed ON freed.capacity_pool_id = pool.capacity_pool_id
     WHERE pool.function_id = p_function_id;
 

@@ -11,6 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_function_id uuid;
+    v_pool_id uuid;
     v_issues jsonb;
     v_count integer;
     v_repaired integer := 0;
@@ -28,11 +29,14 @@ BEGIN
         ORDER BY function.function_id
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
-        PERFORM pool.capacity_pool_id
-        FROM ticketing.capacity_pools AS pool
-        WHERE pool.function_id = v_function_id
-        ORDER BY pool.capacity_pool_id
-        FOR NO KEY UPDATE;
+        FOR v_pool_id IN
+            SELECT pool.capacity_pool_id
+            FROM ticketing.capacity_pools AS pool
+            WHERE pool.function_id = v_function_id
+            ORDER BY pool.capacity_pool_id
+        LOOP
+            PERFORM ticketing_internal.lock_pool(v_function_id, v_pool_id);
+        END LOOP;
 
         SELECT jsonb_agg(ticketing_internal.issue(
             'capacity_below_use', 'p_function_id',

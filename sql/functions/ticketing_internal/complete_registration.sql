@@ -23,6 +23,7 @@ DECLARE
         1
     );
     v_room record;
+    v_taken integer;
 BEGIN
     v_registration.status := 'completed';
     v_registration.payment_status := 'Paid';
@@ -56,10 +57,12 @@ BEGIN
     WHERE registration.function_id = p_registration.function_id
         AND registration.registration_id = p_registration.registration_id;
 
-    IF NOT ticketing_internal.take_places(p_registration.function_id, v_room.r_demands) THEN
+    v_taken := ticketing_internal.take_places(p_registration.function_id, v_room.r_demands);
+    IF v_taken < cardinality(v_room.r_demands) THEN
         PERFORM ticketing_internal.refuse_places(
             p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own,
-            v_room.r_demands, '{}', p_registration.registration_id, p_now, p_is_final => TRUE
+            v_room.r_demands, '{}', p_registration.registration_id, p_now,
+            p_taken => v_room.r_demands[:v_taken]
         );
     END IF;
     RETURN v_registration;

@@ -50,7 +50,7 @@ BEGIN
             pool.capacity_pool_id,
             demand.reserved + demand.sold AS requested,
             pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0) AS available
-        FROM ticketing.capacity_pools AS pool
+        FROM ticketing_internal.pool_places AS pool
         INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
         LEFT JOIN unnest(v_overdue) AS overdue ON overdue.capacity_pool_id = pool.capacity_pool_id
         WHERE pool.function_id = p_function_id

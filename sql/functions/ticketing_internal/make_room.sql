@@ -50,7 +50,7 @@ BEGIN
             pool.capacity_pool_id,
             v_wanted[array_position(v_pool_ids, pool.capacity_pool_id)]
             - (pool.capacity - pool.reserved - pool.sold) AS missing
-        FROM ticketing.capacity_pools AS pool
+        FROM ticketing_internal.pool_places AS pool
         WHERE pool.function_id = p_function_id
             AND pool.capacity_pool_id = ANY(v_pool_ids)
             AND v_wanted[array_position(v_pool_ids, pool.capacity_pool_id)]

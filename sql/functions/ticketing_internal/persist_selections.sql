@@ -34,6 +34,7 @@ DECLARE
     v_evaluation ticketing_internal.evaluation;
     v_plan ticketing_internal.planned_ticket [];
     v_room record;
+    v_taken integer;
     v_issues jsonb;
     v_selection ticketing_internal.selection;
     v_ticket ticketing_internal.planned_ticket;
@@ -144,7 +145,7 @@ BEGIN
         IF v_room.r_is_short THEN
             PERFORM ticketing_internal.refuse_places(
                 v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now, p_is_final => FALSE
+                p_now
             );
         END IF;
 
@@ -245,10 +246,11 @@ BEGIN
     -- The very last thing, since others wait for these places until this transaction ends. Somebody
     -- may have been quicker since they were looked at; raising takes everything above back.
     IF v_is_changed THEN
-        IF NOT ticketing_internal.take_places(v_function_id, v_room.r_demands) THEN
+        v_taken := ticketing_internal.take_places(v_function_id, v_room.r_demands);
+        IF v_taken < cardinality(v_room.r_demands) THEN
             PERFORM ticketing_internal.refuse_places(
                 v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now, p_is_final => TRUE
+                p_now, p_taken => v_room.r_demands[:v_taken]
             );
         END IF;
     END IF;

@@ -1,6 +1,6 @@
 -- Say of which ticket types and packages there are too few places. What the call has taken back
 -- from overdue registrations counts as free: raising gives it back to them, but they have no claim
--- to it.
+-- to it. So does what it has taken itself.
 --
 -- Errors: TK005; 40001 when the places are those of an overdue registration that somebody else is
 -- working on at this very moment, so that whoever asks for them again may get them.
@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(
     p_lines ticketing_internal.selection_line[],
     p_registration_id uuid,
     p_now timestamptz,
-    p_is_final boolean
+    p_taken ticketing_internal.pool_demand[] DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -23,10 +23,13 @@ AS $$
 DECLARE
     v_issues CONSTANT jsonb := ticketing_internal.find_place_issues(
         p_function_id, p_plan, p_own, p_lines, p_registration_id, p_now,
-        ticketing_internal.merge_demands(p_own || ticketing_internal.scale_demands(p_demands, -1, 0))
+        ticketing_internal.merge_demands(p_own || ticketing_internal.scale_demands(p_demands, -1, 0) || ARRAY(
+            SELECT ROW(taken.capacity_pool_id, taken.reserved + taken.sold, 0)::ticketing_internal.pool_demand
+            FROM unnest(p_taken) AS taken
+        ))
     );
 BEGIN
-    IF v_issues = '[]' AND NOT p_is_final THEN
+    IF v_issues = '[]' AND p_taken IS NULL THEN
         RETURN;
     ELSIF v_issues = '[]' THEN
         RAISE serialization_failure USING
@@ -45,11 +48,11 @@ COMMENT ON FUNCTION ticketing_internal.refuse_places(
     ticketing_internal.selection_line[],
     uuid,
     timestamptz,
-    boolean
+    ticketing_internal.pool_demand[]
 ) IS
 'Raises TK005 with the issues of find_place_issues for p_own, what p_plan needs; p_demands is the same less what make_room
-has taken back. When there are none, raises 40001 if p_is_final, after the places were asked for under their locks, and
-returns otherwise.';
+has taken back. p_taken, when places were asked for under their locks: the part of p_demands that was served and counts as
+free again. When there are no issues, raises 40001 then, and returns otherwise.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(
     uuid,
@@ -59,5 +62,5 @@ REVOKE ALL ON FUNCTION ticketing_internal.refuse_places(
     ticketing_internal.selection_line[],
     uuid,
     timestamptz,
-    boolean
+    ticketing_internal.pool_demand[]
 ) FROM public;

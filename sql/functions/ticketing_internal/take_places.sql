@@ -1,81 +1,96 @@
 -- Take places from pools, and give them back: the only writer of the counters when tickets
 -- change.
 --
--- Lock order: every caller holds the lock of its registration; pools are locked here, in id
--- order, as the last thing that a transaction of ours locks, for they are what buyers of
--- different registrations share. Whoever holds some pools can only be waiting for pools with a
--- higher id, and never for a registration, so no circle of waiting can close.
+-- Lock order: every caller holds the lock of its registration; pools are locked here, one after the
+-- other in id order, as the last thing that a transaction of ours locks, for they are what buyers
+-- of different registrations share. Of a pool comes first a place in the queue for it, then its
+-- row, then its allotments. Whoever holds any of these can only be waiting for more of the same
+-- pool or for one with a higher id, and never for a registration, so no circle of waiting can
+-- close.
 --
--- What is seen under the locks decides, not what somebody has read before; the CHECK
+-- What is seen under the lock of the row decides, not what somebody has read before; the CHECK
 -- capacity_pools_not_oversold stands behind it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.take_places(
     p_function_id uuid,
     p_demands ticketing_internal.pool_demand[]
 )
-RETURNS boolean
+RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_pool_ids uuid [];
-    v_reserved integer [];
-    v_sold integer [];
-    v_is_short boolean;
-    v_updated bigint;
+    v_demand ticketing_internal.pool_demand;
+    v_queue bigint;
+    v_is_crowded boolean;
+    v_is_whole boolean;
+    v_pool record;
+    v_taken integer := 0;
 BEGIN
-    IF cardinality(p_demands) = 0 THEN
-        RETURN TRUE;
-    END IF;
+    FOREACH v_demand IN ARRAY p_demands LOOP
+        -- The queue, because whoever waits for a row waits again for every version of it that somebody
+        -- before him has written: many would wake each other up and go on in any order. Where there is
+        -- one, an allotment that nobody is using is as good.
+        v_queue := uuid_hash_extended(v_demand.capacity_pool_id, 0);
+        v_is_crowded := NOT pg_try_advisory_xact_lock(v_queue);
+        IF v_is_crowded THEN
+            UPDATE ticketing_internal.capacity_allotments AS allotment
+            SET
+                places = allotment.places - v_demand.reserved - v_demand.sold,
+                sold = allotment.sold + v_demand.sold
+            WHERE allotment.function_id = p_function_id
+                AND allotment.capacity_pool_id = v_demand.capacity_pool_id
+                AND allotment.allotment = (
+                    SELECT unused.allotment
+                    FROM ticketing_internal.capacity_allotments AS unused
+                    WHERE unused.function_id = p_function_id
+                        AND unused.capacity_pool_id = v_demand.capacity_pool_id
+                        AND unused.places >= v_demand.reserved + v_demand.sold
+                    LIMIT 1
+                    FOR NO KEY UPDATE SKIP LOCKED
+                );
+            IF found THEN
+                v_taken := v_taken + 1;
+                CONTINUE;
+            END IF;
+            PERFORM pg_advisory_xact_lock(v_queue);
+        END IF;
 
-    SELECT array_agg(demand.capacity_pool_id), array_agg(demand.reserved), array_agg(demand.sold)
-    INTO v_pool_ids, v_reserved, v_sold
-    FROM unnest(p_demands) AS demand;
+        -- What is set aside goes back when the pool runs short, and when the counters alone, without what
+        -- has been sold of allotments, would fall below zero.
+        v_is_whole := FALSE;
+        LOOP
+            UPDATE ticketing.capacity_pools AS pool
+            SET reserved = pool.reserved + v_demand.reserved, sold = pool.sold + v_demand.sold
+            WHERE pool.function_id = p_function_id
+                AND pool.capacity_pool_id = v_demand.capacity_pool_id
+                AND v_demand.reserved + v_demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)
+                AND (v_is_whole OR least(pool.reserved + v_demand.reserved, pool.sold + v_demand.sold) >= 0)
+            RETURNING pool.capacity, pool.reserved, pool.sold INTO v_pool;
+            EXIT WHEN found;
+            IF v_is_whole THEN
+                RETURN v_taken;
+            END IF;
+            PERFORM ticketing_internal.recall_allotments(p_function_id, v_demand.capacity_pool_id);
+            v_is_whole := TRUE;
+        END LOOP;
 
-    -- Pool by pool in the order of their ids, first a place in the queue for it, then its row: an
-    -- UPDATE alone locks in whatever order its plan visits the rows. The queue, because whoever waits
-    -- for a row waits again for every version of it that somebody before him has written: many
-    -- would wake each other up and go on in any order. With all rows locked, either every pool gives
-    -- or none is touched: what is then said of a shortage counts nothing that this call has taken
-    -- itself.
-    SELECT bool_or(
-        demand.reserved + demand.sold > 0
-        AND demand.reserved + demand.sold > pool.capacity - pool.reserved - pool.sold
-    )
-    INTO v_is_short
-    FROM (
-        SELECT
-            demand.capacity_pool_id, demand.reserved, demand.sold,
-            pg_advisory_xact_lock(uuid_hash_extended(demand.capacity_pool_id, 0))
-        FROM unnest(p_demands) AS demand
-        ORDER BY demand.capacity_pool_id
-    ) AS demand
-    CROSS JOIN LATERAL (
-        SELECT pool.capacity, pool.reserved, pool.sold
-        FROM ticketing.capacity_pools AS pool
-        WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = demand.capacity_pool_id
-        FOR NO KEY UPDATE
-    ) AS pool;
+        IF v_is_crowded THEN
+            PERFORM ticketing_internal.set_places_aside(
+                p_function_id, v_demand.capacity_pool_id, v_demand.reserved + v_demand.sold,
+                v_pool.capacity - v_pool.reserved - v_pool.sold
+            );
+        END IF;
+        v_taken := v_taken + 1;
+    END LOOP;
 
-    IF v_is_short THEN
-        RETURN FALSE;
-    END IF;
-
-    UPDATE ticketing.capacity_pools AS pool
-    SET
-        reserved = pool.reserved + v_reserved[array_position(v_pool_ids, pool.capacity_pool_id)],
-        sold = pool.sold + v_sold[array_position(v_pool_ids, pool.capacity_pool_id)]
-    WHERE pool.function_id = p_function_id
-        AND pool.capacity_pool_id = ANY(v_pool_ids);
-
-    GET DIAGNOSTICS v_updated = ROW_COUNT;
-    RETURN v_updated = cardinality(p_demands);
+    RETURN v_taken;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.take_places(uuid, ticketing_internal.pool_demand[]) IS
-'Adds demands, at most one for each pool, to the counters of their pools. False when a pool has too few places left: the caller must then
-undo what it has done by raising.';
+'Moves the counters of pools by p_demands, which are one for each pool and in id order. Returns how many of them it has
+served: all, or those before the first whose pool has too few places left; then the caller must raise an error.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.take_places(
     uuid, ticketing_internal.pool_demand[]

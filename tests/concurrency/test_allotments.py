@@ -1,0 +1,264 @@
+"""Places set aside of a crowded pool: nobody waits while there are some, and none is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from .sessions import (
+    FUNCTION,
+    HALL,
+    PATIENCE,
+    SEAT,
+    Connect,
+    Connection,
+    buy,
+    call,
+    catalogue,
+    issues_of,
+    move_hold_into_the_past,
+    payment,
+    pool,
+    problems,
+    rivals,
+    selection,
+    uid,
+)
+
+FIRST, SECOND, THIRD, FOURTH = (uid(0xA1 + number) for number in range(4))
+
+CAPACITY = 1000
+
+ROLLBACK = (
+    Path(__file__).parent.parent.parent / "sql/migrations/0013.capacity_allotments.rollback.sql"
+)
+
+
+@pytest.fixture
+def hand(connect: Connect) -> Iterator[Connection]:
+    """The session that is ahead: it commits when the test says so."""
+    connection = connect(autocommit=True)
+    yield connection
+    assert problems(connection) == []
+
+
+def crowd(connect: Connect, hand: Connection, capacity: int = CAPACITY) -> None:
+    """Let somebody wait for a pool: two seats are held then, and some are set aside."""
+    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: capacity}))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, FIRST, selection(seat=1))
+            bought = rival.start_waiting(buy, SECOND, selection(seat=1))
+        assert bought.result(PATIENCE)["success"]
+
+
+def set_aside(connection: Connection) -> list[int]:
+    """Return the places in each allotment."""
+    return [
+        places
+        for (places,) in connection.execute(
+            "SELECT places FROM ticketing_internal.capacity_allotments ORDER BY allotment"
+        )
+    ]
+
+
+def places_left(connection: Connection) -> int:
+    """Return how many seats a screen would show as left."""
+    answer = call(connection, "get_ticket_availability", p_function_id=FUNCTION)
+    (left,) = (
+        kind["places_left"] for kind in answer["ticket_types"] if kind["ticket_type_id"] == SEAT
+    )
+    assert isinstance(left, int)
+    return left
+
+
+def test_places_are_set_aside_only_where_somebody_had_to_wait(
+    connect: Connect, hand: Connection
+) -> None:
+    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: CAPACITY}))
+    buy(hand, THIRD, selection(seat=1))
+    buy(hand, FOURTH, selection(seat=1))
+    assert set_aside(hand) == []
+
+    crowd(connect, hand)
+    (places,) = set_aside(hand)
+    assert places > 1
+    assert pool(hand, SEAT) == (CAPACITY, 4, 0)
+
+
+def test_of_a_small_pool_nothing_is_set_aside(connect: Connect, hand: Connection) -> None:
+    crowd(connect, hand, capacity=100)
+    assert set_aside(hand) == []
+    assert pool(hand, SEAT) == (100, 2, 0)
+
+
+def test_nobody_waits_for_a_pool_while_there_is_an_allotment(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    other = connect(autocommit=True)
+    with hand.transaction():
+        buy(hand, THIRD, selection(seat=1))
+        assert buy(other, FOURTH, selection(seat=1))["tickets_created"] == 1
+        assert pool(other, SEAT) == (CAPACITY, 3, 0)
+    assert pool(hand, SEAT) == (CAPACITY, 4, 0)
+
+
+def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connection) -> None:
+    crowd(connect, hand)
+    other = connect(autocommit=True)
+    with hand.transaction():
+        buy(hand, THIRD, selection(seat=1))
+        paid = call(
+            other,
+            "complete_registration_payment",
+            p_registration_id=FIRST,
+            p_payment=payment("p1", "20.00"),
+        )
+        assert paid["status"] == "completed"
+        assert pool(other, SEAT) == (CAPACITY, 1, 1)
+        call(other, "cancel_registration", p_registration_id=SECOND)
+        assert pool(other, SEAT) == (CAPACITY, 0, 1)
+        call(other, "cancel_registration", p_registration_id=FIRST)
+        assert pool(other, SEAT) == (CAPACITY, 0, 0)
+    assert pool(hand, SEAT) == (CAPACITY, 1, 0)
+    assert problems(hand) == []
+    assert call(hand, "repair_capacity")["pools_repaired"] == 0
+    assert pool(hand, SEAT) == (CAPACITY, 1, 0)
+
+
+def test_what_was_paid_in_an_allotment_can_be_cancelled_when_nobody_is_there(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    other = connect(autocommit=True)
+    with hand.transaction():
+        buy(hand, THIRD, selection(seat=1))
+        call(
+            other,
+            "complete_registration_payment",
+            p_registration_id=FIRST,
+            p_payment=payment("p1", "20.00"),
+        )
+    assert call(hand, "cancel_registration", p_registration_id=FIRST)["status"] == "cancelled"
+    assert pool(hand, SEAT) == (CAPACITY, 2, 0)
+
+
+def test_who_wants_more_than_is_set_aside_waits_for_the_pool(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    (places,) = set_aside(hand)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, THIRD, selection(seat=1))
+            bought = rival.start_waiting(buy, FOURTH, selection(seat=places + 1))
+        assert bought.result(PATIENCE)["success"]
+    assert pool(hand, SEAT) == (CAPACITY, 4 + places, 0)
+
+
+def test_a_second_buyer_waits_for_the_pool_and_not_for_an_allotment_in_use(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    other = connect(autocommit=True)
+    with rivals(connect, 1) as (rival,), other.transaction():
+        with hand.transaction():
+            buy(hand, THIRD, selection(seat=1))
+            buy(other, FOURTH, selection(seat=1))
+            bought = rival.start_waiting(buy, uid(0xA5), selection(seat=1))
+        assert bought.result(PATIENCE)["success"]
+        # for next time there are two
+        assert len(set_aside(hand)) == 2
+    assert pool(hand, SEAT) == (CAPACITY, 5, 0)
+
+
+def test_what_is_set_aside_is_sold_to_the_last_place(connect: Connect, hand: Connection) -> None:
+    crowd(connect, hand)
+    assert set_aside(hand)
+    buy(hand, THIRD, selection(seat=CAPACITY - 2))
+    assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
+    assert set_aside(hand) == []
+    with pytest.raises(psycopg.Error) as refusal:
+        buy(hand, FOURTH, selection(seat=1))
+    assert refusal.value.sqlstate == "TK005"
+    assert [issue["available"] for issue in issues_of(refusal.value)] == [0]
+
+
+@pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
+def test_the_last_places_are_decided_when_an_allotment_in_use_is_free_again(
+    connect: Connect, hand: Connection, ends: str
+) -> None:
+    crowd(connect, hand)
+    other = connect(autocommit=True)
+    other.execute("BEGIN")
+    with hand.transaction():
+        buy(hand, THIRD, selection(seat=1))
+        buy(other, FOURTH, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        # all that is left, if the other one does not buy
+        bought = rival.start_waiting(buy, uid(0xA5), selection(seat=CAPACITY - 3))
+        other.execute(ends.encode())
+        if ends == "ROLLBACK":
+            assert bought.result(PATIENCE)["success"]
+            assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
+        else:
+            with pytest.raises(psycopg.Error) as refusal:
+                bought.result(PATIENCE)
+            assert refusal.value.sqlstate == "TK005"
+            assert [
+                (issue["requested"], issue["available"]) for issue in issues_of(refusal.value)
+            ] == [(CAPACITY - 3, CAPACITY - 4)]
+            assert pool(hand, SEAT) == (CAPACITY, 4, 0)
+
+
+def test_what_is_set_aside_counts_as_free(connect: Connect, hand: Connection) -> None:
+    crowd(connect, hand)
+    (places,) = set_aside(hand)
+    assert places_left(hand) == CAPACITY - 2
+    # more than the pool has without them, so that an overdue hold would have to go
+    move_hold_into_the_past(hand, FIRST)
+    buy(hand, THIRD, selection(seat=CAPACITY - places))
+    assert pool(hand, SEAT) == (CAPACITY, CAPACITY - places + 2, 0)
+    assert places_left(hand) == places - 1
+
+
+def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: 2}))
+    assert set_aside(hand) == []
+    assert pool(hand, SEAT) == (2, 2, 0)
+
+
+def test_a_crowded_pool_can_be_left_out_of_a_catalogue(connect: Connect, hand: Connection) -> None:
+    crowd(connect, hand)
+    call(hand, "import_catalogue", p_catalogue=catalogue({HALL: CAPACITY}))
+    assert pool(hand, HALL) == (CAPACITY, 2, 0)
+    assert hand.execute(
+        "SELECT capacity_pool_id::text FROM ticketing.capacity_pools"
+    ).fetchall() == [(HALL,)]
+
+
+def test_who_rolls_the_migration_back_keeps_every_place(connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    crowd(connect, connection)
+    other = connect(autocommit=True)
+    with connection.transaction():
+        buy(connection, THIRD, selection(seat=1))
+        call(
+            other,
+            "complete_registration_payment",
+            p_registration_id=FIRST,
+            p_payment=payment("p1", "20.00"),
+        )
+    for function in ("ticketing.check_integrity", "ticketing_internal.recall_allotments"):
+        connection.execute(f"DROP FUNCTION {function}".encode())
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ticketing_owner")
+        connection.execute(ROLLBACK.read_bytes())
+    assert connection.execute(
+        "SELECT reserved, sold FROM ticketing.capacity_pools WHERE capacity_pool_id = %s", [SEAT]
+    ).fetchone() == (2, 1)
