@@ -327,9 +327,10 @@ def set_aside_of_small_pools(connection: Connection) -> None:
     ).fetchone()
     assert row is not None
     definition: str = row[0]
-    share = "p_left / (2 * c_most_allotments)"
-    assert definition.count(share) == 1, "the share has moved: name it anew"
-    connection.execute(definition.replace(share, "p_left / 4").encode())
+    usual, larger = "p_left / (2 * c_most_allotments)", "p_left / 4"
+    definition = definition.replace(usual, larger)
+    assert definition.count(larger) == 1, "the share has moved: name it anew"
+    connection.execute(definition.encode())
 
 
 class Rival:

@@ -31,7 +31,8 @@ class Mutation:
 
 GUARD = {
     "AND v_demand.reserved + v_demand.sold <= "
-    "greatest(pool.capacity - pool.reserved - pool.sold, 0)": ""
+    "greatest(pool.capacity - pool.reserved - pool.sold, 0)": "",
+    "> greatest(other.capacity - other.reserved - other.sold, 0)": "IS NULL",
 }
 
 WITHOUT_CHECK: LiteralString = """
@@ -61,9 +62,8 @@ MUTATIONS = {
     "the order of the pools": Mutation(
         "ticketing_internal.take_places",
         {
-            "IN ARRAY p_demands LOOP": "IN ARRAY ARRAY("
-            "SELECT demand FROM unnest(p_demands) AS demand ORDER BY demand.capacity_pool_id DESC"
-            ") LOOP"
+            "DECLARE": "DECLARE p_demands ticketing_internal.pool_demand[] := ARRAY("
+            "SELECT demand FROM unnest($2) AS demand ORDER BY demand.capacity_pool_id DESC);"
         },
         order_of_pools,
     ),
