@@ -143,8 +143,9 @@ BEGIN
 END
 $$;
 
--- Bookings of one attendee each, without tickets yet, who want p_tickets tickets of one type; the
--- types take turns. What was in bench.bookings is gone.
+-- Bookings of one attendee each, without tickets yet, who want p_tickets tickets of one type, drawn
+-- as if at random, so that no two clients go through the types in step. What was in bench.bookings
+-- is gone.
 CREATE FUNCTION bench.make_bookings(
     p_function_id uuid, p_ticket_type_ids uuid[], p_count integer, p_tickets integer, p_attendee_data jsonb
 )
@@ -160,7 +161,7 @@ BEGIN
         gen_random_uuid() AS registration_id,
         gen_random_uuid() AS owner_id,
         gen_random_uuid() AS attendee_id,
-        p_ticket_type_ids[1 + (number - 1) % cardinality(p_ticket_type_ids)] AS ticket_type_id
+        p_ticket_type_ids[1 + (hashint4(number) & 65535) % cardinality(p_ticket_type_ids)] AS ticket_type_id
     FROM generate_series(1, p_count) AS number;
 
     INSERT INTO ticketing.registration_index (registration_id, function_id)

@@ -1,7 +1,8 @@
 -- Set places of a crowded pool aside: those who come next find them without waiting for its row.
 --
--- As many allotments come into being as are in use at the same time. Each gets a small part of what
--- is left, so that the last places are sold from the pool itself, one buyer after the other.
+-- An allotment that is used up is filled again; when all are in use, there will be twice as many.
+-- Each gets a small part of what is left, so that the last places are sold from the pool itself,
+-- one buyer after the other.
 -- Lock order: the caller holds the pool; an allotment in use is passed over, never waited for.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.set_places_aside(
@@ -18,12 +19,12 @@ DECLARE
     c_most_allotments CONSTANT integer := 64;
     c_most_places CONSTANT integer := 1000;
     v_places CONSTANT integer := least(c_most_places, p_left / (2 * c_most_allotments));
+    v_filled integer;
 BEGIN
     IF v_places = 0 THEN
         RETURN;
     END IF;
 
-    -- one that is used up, or else one more
     UPDATE ticketing_internal.capacity_allotments AS allotment
     SET places = allotment.places + v_places
     WHERE allotment.function_id = p_function_id
@@ -37,27 +38,33 @@ BEGIN
             LIMIT 1
             FOR NO KEY UPDATE SKIP LOCKED
         );
+    GET DIAGNOSTICS v_filled = ROW_COUNT;
 
-    IF NOT found THEN
+    IF v_filled = 0 THEN
         INSERT INTO ticketing_internal.capacity_allotments (function_id, capacity_pool_id, allotment, places)
-        SELECT p_function_id, p_capacity_pool_id, count(*) + 1, v_places
-        FROM ticketing_internal.capacity_allotments AS allotment
-        WHERE allotment.function_id = p_function_id
-            AND allotment.capacity_pool_id = p_capacity_pool_id
-        HAVING count(*) < c_most_allotments;
+        SELECT p_function_id, p_capacity_pool_id, number, v_places
+        FROM (
+            SELECT count(*) AS allotments
+            FROM ticketing_internal.capacity_allotments AS allotment
+            WHERE allotment.function_id = p_function_id
+                AND allotment.capacity_pool_id = p_capacity_pool_id
+        ) AS there
+        CROSS JOIN generate_series(
+            there.allotments + 1, least(2 * there.allotments + 1, c_most_allotments)
+        ) AS number;
+        GET DIAGNOSTICS v_filled = ROW_COUNT;
     END IF;
 
-    IF found THEN
-        UPDATE ticketing.capacity_pools AS pool
-        SET reserved = pool.reserved + v_places
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = p_capacity_pool_id;
-    END IF;
+    UPDATE ticketing.capacity_pools AS pool
+    SET reserved = pool.reserved + v_filled * v_places
+    WHERE pool.function_id = p_function_id
+        AND pool.capacity_pool_id = p_capacity_pool_id
+        AND v_filled > 0;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.set_places_aside(uuid, uuid, integer, integer) IS
-'Moves some of the p_left free places of a pool, which the caller has locked, into an allotment, since he has found none with
+'Moves some of the p_left free places of a pool, which the caller has locked, into allotments, since he has found none with
 p_wanted places that nobody was using.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.set_places_aside(
