@@ -10,8 +10,10 @@ CREATE OR REPLACE FUNCTION ticketing_internal.plan_tickets(
     p_named uuid[],
     p_lines ticketing_internal.selection_line[],
     p_stored ticketing_internal.planned_ticket[],
+    p_unit_ids uuid[],
     p_units ticketing_internal.package_unit[],
-    p_offers ticketing_internal.offer[],
+    p_package_ids uuid[],
+    p_packages ticketing_internal.expanded_package[],
     p_is_held boolean,
     p_most_tickets integer,
     p_most_money numeric
@@ -29,10 +31,6 @@ DECLARE
     -- same pages of the indexes.
     v_random_digits CONSTANT text := left(gen_random_uuid()::text, 32);
     v_is_first CONSTANT boolean := coalesce(cardinality(p_stored), 0) = 0;
-    v_ticket_type_ids CONSTANT uuid [] := ARRAY(SELECT offer.ticket_type_id FROM unnest(p_offers) AS offer);
-    v_subject_ids CONSTANT uuid [] := ARRAY(
-        SELECT coalesce(unit.package_id, unit.ticket_type_id) FROM unnest(p_units) AS unit
-    );
     v_line ticketing_internal.selection_line;
     v_unit ticketing_internal.package_unit;
     v_ticket ticketing_internal.planned_ticket;
@@ -40,8 +38,8 @@ DECLARE
     v_attendee_id uuid;
     v_is_partner boolean;
     v_person integer := 1;
-    v_units integer [];
     v_place integer;
+    v_units ticketing_internal.package_unit [];
     v_count integer := 0;
     v_wanted ticketing_internal.planned_ticket [] := '{}';
     v_is_same boolean;
@@ -59,11 +57,16 @@ BEGIN
             v_is_partner := p_people[v_person].is_partner;
         END IF;
 
-        v_units := array_positions(v_subject_ids, coalesce(v_line.package_id, v_line.ticket_type_id));
+        IF v_line.package_id IS NULL THEN
+            v_place := array_position(p_unit_ids, v_line.ticket_type_id);
+            v_units := p_units[v_place:v_place];
+        ELSE
+            v_units := p_packages[array_position(p_package_ids, v_line.package_id)].units;
+        END IF;
+        -- what is not in the catalogue amounts to nothing
+        CONTINUE WHEN v_units IS NULL;
         FOR v_number IN 1..v_line.quantity LOOP
-            FOREACH v_place IN ARRAY v_units LOOP
-                v_unit := p_units[v_place];
-                CONTINUE WHEN v_unit.package_id IS DISTINCT FROM v_line.package_id;
+            FOREACH v_unit IN ARRAY v_units LOOP
                 v_count := v_count + 1;
                 IF v_count > p_most_tickets THEN
                     RETURN NULL;
@@ -73,7 +76,7 @@ BEGIN
                     'added',
                     CASE WHEN v_is_first THEN (v_random_digits || lpad(to_hex(v_count), 4, '0'))::uuid END,
                     v_attendee_id,
-                    p_offers[array_position(v_ticket_type_ids, v_unit.ticket_type_id)].event_id,
+                    v_unit.event_id,
                     v_unit.ticket_type_id,
                     v_unit.package_id,
                     CASE WHEN v_unit.package_id IS NOT NULL THEN v_number END,
@@ -188,8 +191,10 @@ COMMENT ON FUNCTION ticketing_internal.plan_tickets(
     uuid[],
     ticketing_internal.selection_line[],
     ticketing_internal.planned_ticket[],
+    uuid[],
     ticketing_internal.package_unit[],
-    ticketing_internal.offer[],
+    uuid[],
+    ticketing_internal.expanded_package[],
     boolean,
     integer,
     numeric
@@ -204,8 +209,10 @@ REVOKE ALL ON FUNCTION ticketing_internal.plan_tickets(
     uuid[],
     ticketing_internal.selection_line[],
     ticketing_internal.planned_ticket[],
+    uuid[],
     ticketing_internal.package_unit[],
-    ticketing_internal.offer[],
+    uuid[],
+    ticketing_internal.expanded_package[],
     boolean,
     integer,
     numeric
