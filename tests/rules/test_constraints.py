@@ -328,7 +328,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "capacity_pools_function_fkey": {"of nothing": {"function_id": ABSENT}},
         "pool_name_length": _names("name"),
         "pool_capacity_range": _each("capacity", -1, 10000001),
-        "counter_range": _each("reserved", -1) | _each("sold", -1),
+        "counter_range": {**_each("reserved", -1), **_each("sold", -1)},
         "capacity_pools_not_oversold": {
             "one reserved too many": {"reserved": 8},
             "one sold too many": {"sold": 7},
@@ -447,7 +447,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             for column in ("booking_contact", "registration_data")
             for value, content in _NO_OBJECTS.items()
         },
-        "amount_range": _amounts("subtotal") | _amounts("total"),
+        "amount_range": {**_amounts("subtotal"), **_amounts("total")},
         "confirmation_number_length": {
             "empty": {**_COMPLETED, "confirmation_number": ""},
             "too long": {**_COMPLETED, "confirmation_number": "1" * 51},

@@ -31,9 +31,7 @@ DECLARE
     v_list_price numeric;
     v_tickets integer;
     v_whole numeric;
-    v_remainder numeric;
     v_cents_left numeric;
-    v_remainders numeric [];
     v_ticket_type_ids uuid [];
     v_contents ticketing_internal.selected_ticket [];
     v_units ticketing_internal.package_unit [];
@@ -50,6 +48,7 @@ BEGIN
             v_next := v_next + 1;
             v_offer := p_offers[array_position(p_offer_ids, v_item.ticket_type_id)];
             v_offer.package_id := v_item.package_id;
+            v_offer.unit := v_item.quantity;
             v_offers := array_append(v_offers, v_offer);
             v_list_price := v_list_price + v_offer.original_price * v_item.quantity;
             v_tickets := v_tickets + v_item.quantity;
@@ -61,32 +60,31 @@ BEGIN
 
         v_cents := v_package.price * 100;
         v_cents_left := v_cents;
-        v_remainders := '{}';
         v_units := '{}';
-        v_place := 0;
         FOREACH v_offer IN ARRAY v_offers LOOP
-            v_place := v_place + 1;
-            IF v_list_price = 0 THEN
-                v_whole := div(v_cents, v_tickets);
-                v_remainder := mod(v_cents, v_tickets);
-            ELSE
-                v_whole := div(v_cents * v_offer.original_price, v_list_price);
-                v_remainder := mod(v_cents * v_offer.original_price, v_list_price);
-            END IF;
+            v_whole := CASE
+                WHEN v_list_price = 0 THEN div(v_cents, v_tickets)
+                ELSE div(v_cents * v_offer.original_price, v_list_price)
+            END;
+            v_cents_left := v_cents_left - v_whole * v_offer.unit;
             v_offer.price_paid := round(v_whole / 100, 2);
-            FOR v_number IN 1..v_contents[v_place].quantity LOOP
+            FOR v_number IN 1..v_offer.unit LOOP
                 v_offer.unit := v_number;
                 v_units := array_append(v_units, v_offer);
-                v_remainders := array_append(v_remainders, v_remainder);
-                v_cents_left := v_cents_left - v_whole;
             END LOOP;
         END LOOP;
 
         IF v_cents_left > 0 THEN
             FOREACH v_place IN ARRAY ARRAY(
-                SELECT share.place
-                FROM unnest(v_remainders) WITH ORDINALITY AS share (remainder, place)
-                ORDER BY share.remainder DESC, v_units[share.place].ticket_type_id, share.place
+                SELECT unit.place
+                FROM unnest(v_units) WITH ORDINALITY AS unit (
+                    package_id, ticket_type_id, unit, price_paid, original_price, event_id, place
+                )
+                ORDER BY
+                    -- what it lost; where all list prices are zero, everything lost as much
+                    CASE WHEN v_list_price > 0 THEN mod(v_cents * unit.original_price, v_list_price) END DESC,
+                    unit.ticket_type_id,
+                    unit.unit
                 LIMIT v_cents_left
             ) LOOP
                 v_units[v_place].price_paid := v_units[v_place].price_paid + 0.01;

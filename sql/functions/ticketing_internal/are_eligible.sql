@@ -43,7 +43,7 @@ BEGIN
 
         FOREACH v_subject_id IN ARRAY ARRAY[v_ticket.ticket_type_id, v_ticket.package_id] LOOP
             v_eligibility := p_eligibilities[array_position(p_subject_ids, v_subject_id)];
-            CONTINUE WHEN v_eligibility IS NULL OR array_position(v_seen, v_eligibility) IS NOT NULL;
+            CONTINUE WHEN v_eligibility IS NULL OR v_eligibility = ANY(v_seen);
             v_seen := array_append(v_seen, v_eligibility);
 
             -- one rule that is met is enough for OR, and one that is not is too many for AND

@@ -47,6 +47,7 @@ DECLARE
     v_offers ticketing_internal.offer [];
     v_units ticketing_internal.package_unit [];
     v_unit_ids uuid [];
+    v_starts timestamptz [];
     v_found_package_ids uuid [];
     v_expanded ticketing_internal.expanded_package [];
     v_attendee_ids uuid [];
@@ -141,17 +142,17 @@ BEGIN
         END IF;
         v_subject_id := coalesce(v_line.package_id, v_line.ticket_type_id);
         v_is_tidy := v_is_tidy AND v_line.quantity > 0 AND cardinality(v_subject_ids) < c_few
-            AND array_position(v_subject_ids, v_subject_id) IS NULL;
+            AND v_subject_id <> ALL(v_subject_ids);
         v_subject_ids := array_append(v_subject_ids, v_subject_id);
         IF NOT v_is_by_id AND v_person IS NOT NULL THEN
             v_line.attendee_ref := v_attendee_ids[v_person];
             v_lines := array_append(v_lines, v_line);
         END IF;
         IF v_line.package_id IS NULL THEN
-            IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_subject_id) IS NULL THEN
+            IF cardinality(v_offer_ids) > c_few OR v_subject_id <> ALL(v_offer_ids) THEN
                 v_offer_ids := array_append(v_offer_ids, v_subject_id);
             END IF;
-        ELSIF cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_subject_id) IS NULL THEN
+        ELSIF cardinality(v_package_ids) > c_few OR v_subject_id <> ALL(v_package_ids) THEN
             v_package_ids := array_append(v_package_ids, v_subject_id);
         END IF;
     END LOOP;
@@ -167,22 +168,22 @@ BEGIN
             END;
             v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
         END IF;
-        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_given.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR v_given.ticket_type_id <> ALL(v_offer_ids) THEN
             v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
         END IF;
         IF v_given.package_id IS NOT NULL
-            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_given.package_id) IS NULL)
+            AND (cardinality(v_package_ids) > c_few OR v_given.package_id <> ALL(v_package_ids))
         THEN
             v_package_ids := array_append(v_package_ids, v_given.package_id);
         END IF;
     END LOOP;
 
     FOREACH v_ticket IN ARRAY v_stored LOOP
-        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_ticket.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR v_ticket.ticket_type_id <> ALL(v_offer_ids) THEN
             v_offer_ids := array_append(v_offer_ids, v_ticket.ticket_type_id);
         END IF;
         IF NOT v_is_held AND v_ticket.package_id IS NOT NULL
-            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_ticket.package_id) IS NULL)
+            AND (cardinality(v_package_ids) > c_few OR v_ticket.package_id <> ALL(v_package_ids))
         THEN
             v_package_ids := array_append(v_package_ids, v_ticket.package_id);
         END IF;
@@ -194,8 +195,8 @@ BEGIN
 
     IF v_package_ids <> '{}' THEN
         SELECT
-            array_agg(package ORDER BY package.package_id),
-            array_agg(package.package_id ORDER BY package.package_id),
+            array_agg(package),
+            array_agg(package.package_id),
             array_agg(package.package_id) FILTER (WHERE package.eligibility -> 'rules' <> '[]'),
             array_agg(package.eligibility) FILTER (WHERE package.eligibility -> 'rules' <> '[]'),
             bool_or(p_registration.registration_type <> ALL(package.registration_types)),
@@ -228,11 +229,12 @@ BEGIN
             ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
             ticket_type.min_per_attendee, ticket_type.max_per_attendee, ticket_type.max_per_registration,
             ticket_type.eligibility
-        )::ticketing_internal.offer ORDER BY event.starts_at, ticket_type.ticket_type_id),
+        )::ticketing_internal.offer),
         array_agg(ROW(
             NULL, ticket_type.ticket_type_id, 1, ticket_type.price, ticket_type.price, ticket_type.event_id
-        )::ticketing_internal.package_unit ORDER BY event.starts_at, ticket_type.ticket_type_id),
-        array_agg(ticket_type.ticket_type_id ORDER BY event.starts_at, ticket_type.ticket_type_id),
+        )::ticketing_internal.package_unit),
+        array_agg(ticket_type.ticket_type_id),
+        array_agg(event.starts_at),
         -- most things are for everyone, on sale and without limits
         array_agg(ticket_type.ticket_type_id) FILTER (WHERE ticket_type.eligibility -> 'rules' <> '[]'),
         array_agg(ticket_type.eligibility) FILTER (WHERE ticket_type.eligibility -> 'rules' <> '[]'),
@@ -243,14 +245,17 @@ BEGIN
             OR ticket_type.max_per_registration IS NOT NULL,
             FALSE
         ))
-    INTO v_offers, v_units, v_unit_ids, v_ruled_offer_ids, v_offer_eligibilities, v_has_limits
+    INTO v_offers, v_units, v_unit_ids, v_starts, v_ruled_offer_ids, v_offer_eligibilities, v_has_limits
     FROM ticketing.ticket_types AS ticket_type
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = v_function_id AND ticket_type.ticket_type_id = ANY(v_offer_ids);
 
     IF v_packages IS NOT NULL THEN
-        SELECT array_agg(item ORDER BY item.package_id, array_position(v_unit_ids, item.ticket_type_id))
+        SELECT array_agg(item ORDER BY
+            array_position(v_found_package_ids, item.package_id),
+            v_starts[array_position(v_unit_ids, item.ticket_type_id)],
+            item.ticket_type_id)
         INTO v_items
         FROM ticketing.package_items AS item
         WHERE item.function_id = v_function_id AND item.package_id = ANY(v_found_package_ids);

@@ -26,9 +26,10 @@ AS $$
 DECLARE
     -- stands for "no package" in joins, which have no use for null
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
-    -- The ids of one call are neighbours: a random UUID with its last four digits counted up. That
-    -- takes one look at the randomness of the system instead of thousands, and they end up on the
-    -- same pages of the indexes.
+    -- The ids of one call are neighbours: a random UUID with its last four digits counted up, from the
+    -- first number that has four. That takes one look at the randomness of the system instead of
+    -- thousands, and they end up on the same pages of the indexes.
+    c_first_number CONSTANT integer := 4096;
     v_random_digits CONSTANT text := left(gen_random_uuid()::text, 32);
     v_is_first CONSTANT boolean := coalesce(cardinality(p_stored), 0) = 0;
     v_line ticketing_internal.selection_line;
@@ -57,13 +58,27 @@ BEGIN
             v_is_partner := p_people[v_person].is_partner;
         END IF;
 
-        IF v_line.package_id IS NULL THEN
-            v_place := array_position(p_unit_ids, v_line.ticket_type_id);
-            v_units := p_units[v_place:v_place];
-        ELSE
-            v_units := p_packages[array_position(p_package_ids, v_line.package_id)].units;
-        END IF;
         -- what is not in the catalogue amounts to nothing
+        IF v_line.package_id IS NULL THEN
+            v_unit := p_units[array_position(p_unit_ids, v_line.ticket_type_id)];
+            CONTINUE WHEN v_unit.ticket_type_id IS NULL;
+            FOR v_number IN 1..v_line.quantity LOOP
+                v_count := v_count + 1;
+                IF v_count > p_most_tickets THEN
+                    RETURN NULL;
+                END IF;
+                v_total := v_total + v_unit.price_paid;
+                v_wanted := array_append(v_wanted, ROW(
+                    'added',
+                    CASE WHEN v_is_first THEN (v_random_digits || to_hex(c_first_number + v_count))::uuid END,
+                    v_attendee_id, v_unit.event_id, v_unit.ticket_type_id, NULL, NULL, v_unit.price_paid,
+                    v_unit.original_price, v_is_partner
+                )::ticketing_internal.planned_ticket);
+            END LOOP;
+            CONTINUE;
+        END IF;
+
+        v_units := p_packages[array_position(p_package_ids, v_line.package_id)].units;
         CONTINUE WHEN v_units IS NULL;
         FOR v_number IN 1..v_line.quantity LOOP
             FOREACH v_unit IN ARRAY v_units LOOP
@@ -74,15 +89,9 @@ BEGIN
                 v_total := v_total + v_unit.price_paid;
                 v_wanted := array_append(v_wanted, ROW(
                     'added',
-                    CASE WHEN v_is_first THEN (v_random_digits || lpad(to_hex(v_count), 4, '0'))::uuid END,
-                    v_attendee_id,
-                    v_unit.event_id,
-                    v_unit.ticket_type_id,
-                    v_unit.package_id,
-                    CASE WHEN v_unit.package_id IS NOT NULL THEN v_number END,
-                    v_unit.price_paid,
-                    v_unit.original_price,
-                    v_is_partner
+                    CASE WHEN v_is_first THEN (v_random_digits || to_hex(c_first_number + v_count))::uuid END,
+                    v_attendee_id, v_unit.event_id, v_unit.ticket_type_id, v_unit.package_id, v_number,
+                    v_unit.price_paid, v_unit.original_price, v_is_partner
                 )::ticketing_internal.planned_ticket);
             END LOOP;
         END LOOP;
@@ -147,7 +156,7 @@ BEGIN
             SELECT
                 CASE
                     WHEN stored.ticket_id IS NULL THEN ROW(
-                        'added', (v_random_digits || lpad(to_hex(wanted.position), 4, '0'))::uuid, wanted.attendee_id,
+                        'added', (v_random_digits || to_hex(c_first_number + wanted.position))::uuid, wanted.attendee_id,
                         wanted.event_id, wanted.ticket_type_id, wanted.package_id, wanted.package_number,
                         wanted.price_paid, wanted.original_price, wanted.is_partner_ticket
                     )::ticketing_internal.planned_ticket
