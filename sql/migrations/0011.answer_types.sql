@@ -24,7 +24,7 @@ COMMENT ON TYPE ticketing_internal.selected_ticket IS
 CREATE TYPE ticketing_internal.selected_package AS (
     "packageId" uuid,
     quantity bigint,
-    tickets jsonb
+    tickets ticketing_internal.selected_ticket []
 );
 COMMENT ON TYPE ticketing_internal.selected_package IS
 'So many of a package, as selected_tickets lists them; tickets is what one is made of.';

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin
 from uuid import UUID
@@ -696,7 +697,7 @@ def _make_decoder(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type h
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is tuple and arguments[1:] == (Ellipsis,):
         item = decoder(arguments[0])
-        return lambda values: tuple(item(value) for value in values)
+        return lambda values: tuple(map(item, values))
     if origin is UnionType and arguments[1:] == (NoneType,):
         value = decoder(arguments[0])
         return lambda found: None if found is None else value(found)
@@ -765,8 +766,13 @@ def _instance(cls: type[T]) -> Callable[[Any], T]:
     return decode
 
 
+_string = _instance(str)
+
+
+# An answer names the same attendees and ticket types again and again.
+@lru_cache(maxsize=4096)
 def _uuid(value: Any) -> UUID:  # noqa: ANN401 - parsed JSON
-    return UUID(_instance(str)(value))
+    return UUID(_string(value))
 
 
 _DECODERS: dict[Any, Callable[[Any], Any]] = {
@@ -778,7 +784,7 @@ _DECODERS: dict[Any, Callable[[Any], Any]] = {
     bool: _instance(bool),
     datetime: datetime.fromisoformat,
     int: _instance(int),
-    str: _instance(str),
+    str: _string,
 }
 
 _ISSUE_FIELDS = {f.name: decoder(f.type) for f in fields(Issue) if f.name != "extra"}

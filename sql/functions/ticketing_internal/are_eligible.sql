@@ -8,8 +8,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.are_eligible(
     p_people ticketing_internal.person[],
     p_named uuid[],
     p_plan ticketing_internal.planned_ticket[],
-    p_packages ticketing.packages[],
-    p_offers ticketing_internal.offer[]
+    p_subject_ids uuid[],
+    p_eligibilities jsonb[]
 )
 RETURNS boolean
 LANGUAGE plpgsql
@@ -18,28 +18,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_is_everyone CONSTANT boolean := cardinality(p_named) = cardinality(p_people);
-    v_subject_ids uuid [];
-    v_eligibilities jsonb [];
     v_ticket ticketing_internal.planned_ticket;
     v_attendee_id uuid;
     v_person integer := 1;
     v_attendee ticketing_internal.person;
-    v_seen uuid [];
+    v_seen jsonb [];
     v_subject_id uuid;
     v_eligibility jsonb;
     v_rules jsonb;
     v_is_or boolean;
     v_is_met boolean;
 BEGIN
-    SELECT array_agg(subject.subject_id), array_agg(subject.eligibility)
-    INTO v_subject_ids, v_eligibilities
-    FROM (
-        SELECT offer.ticket_type_id AS subject_id, offer.eligibility FROM unnest(p_offers) AS offer
-        UNION ALL
-        SELECT package.package_id, package.eligibility FROM unnest(p_packages) AS package
-    ) AS subject
-    WHERE subject.eligibility -> 'rules' <> '[]';
-
     FOREACH v_ticket IN ARRAY p_plan LOOP
         CONTINUE WHEN v_ticket.change = 'removed'
             OR NOT (v_is_everyone OR v_ticket.attendee_id = ANY(p_named));
@@ -53,9 +42,9 @@ BEGIN
         END IF;
 
         FOREACH v_subject_id IN ARRAY ARRAY[v_ticket.ticket_type_id, v_ticket.package_id] LOOP
-            v_eligibility := v_eligibilities[array_position(v_subject_ids, v_subject_id)];
-            CONTINUE WHEN v_eligibility IS NULL OR array_position(v_seen, v_subject_id) IS NOT NULL;
-            v_seen := array_append(v_seen, v_subject_id);
+            v_eligibility := p_eligibilities[array_position(p_subject_ids, v_subject_id)];
+            CONTINUE WHEN v_eligibility IS NULL OR v_eligibility = ANY(v_seen);
+            v_seen := array_append(v_seen, v_eligibility);
 
             -- one rule that is met is enough for OR, and one that is not is too many for AND
             v_is_or := coalesce(v_eligibility ->> 'operator' = 'OR', FALSE);
@@ -84,16 +73,17 @@ COMMENT ON FUNCTION ticketing_internal.are_eligible(
     ticketing_internal.person[],
     uuid[],
     ticketing_internal.planned_ticket[],
-    ticketing.packages[],
-    ticketing_internal.offer[]
+    uuid[],
+    jsonb[]
 ) IS
-'Whether every attendee in p_named meets the rules of all that p_plan leaves him with.';
+'Whether every attendee in p_named meets the rules of all that p_plan leaves him with. p_subject_ids: the packages and ticket
+types that have rules; p_eligibilities: these, at the same places.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.are_eligible(
     text,
     ticketing_internal.person[],
     uuid[],
     ticketing_internal.planned_ticket[],
-    ticketing.packages[],
-    ticketing_internal.offer[]
+    uuid[],
+    jsonb[]
 ) FROM public;

@@ -7,7 +7,8 @@
 CREATE OR REPLACE FUNCTION ticketing_internal.canonical_selections(
     p_named uuid[],
     p_lines ticketing_internal.selection_line[],
-    p_units ticketing_internal.package_unit[]
+    p_package_ids uuid[],
+    p_packages ticketing_internal.expanded_package[]
 )
 RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
@@ -15,13 +16,10 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_package_ids uuid [];
     v_attendee_id uuid;
     v_line ticketing_internal.selection_line;
     v_position integer := 1;
-    v_unit ticketing_internal.package_unit;
-    v_place integer;
-    v_content_ids uuid [];
+    v_package ticketing_internal.expanded_package;
     v_contents ticketing_internal.selected_ticket [];
     v_packages ticketing_internal.selected_package [];
     v_tickets ticketing_internal.selected_ticket [];
@@ -40,33 +38,22 @@ BEGIN
                 CONTINUE;
             END IF;
 
-            -- units of a type follow each other, so that the number of the last is their quantity
-            v_package_ids := coalesce(v_package_ids, ARRAY(SELECT unit.package_id FROM unnest(p_units) AS unit));
-            v_content_ids := '{}';
-            v_contents := '{}';
-            FOREACH v_place IN ARRAY array_positions(v_package_ids, v_line.package_id) LOOP
-                v_unit := p_units[v_place];
-                IF v_unit.unit = 1 THEN
-                    v_content_ids := array_append(v_content_ids, v_unit.ticket_type_id);
-                    v_contents := array_append(v_contents, NULL);
-                END IF;
-                v_contents[cardinality(v_contents)]
-                := ROW(v_unit.ticket_type_id, v_unit.unit)::ticketing_internal.selected_ticket;
-            END LOOP;
-            IF v_line.contents <> v_content_ids THEN
+            v_package := p_packages[array_position(p_package_ids, v_line.package_id)];
+            v_contents := coalesce(v_package.contents, '{}');
+            IF v_line.contents <> v_package.ticket_type_ids THEN
                 v_contents := ARRAY(
                     SELECT v_contents[content.place]
-                    FROM unnest(v_content_ids) WITH ORDINALITY AS content (ticket_type_id, place)
+                    FROM unnest(v_package.ticket_type_ids) WITH ORDINALITY AS content (ticket_type_id, place)
                     ORDER BY array_position(v_line.contents, content.ticket_type_id), content.place
                 );
             END IF;
             v_packages := array_append(v_packages, ROW(
-                v_line.package_id, v_line.quantity, to_jsonb(v_contents)
+                v_line.package_id, v_line.quantity, v_contents
             )::ticketing_internal.selected_package);
         END LOOP;
         v_selections := array_append(v_selections, ROW(
             v_attendee_id,
-            jsonb_build_object('packages', to_jsonb(v_packages), 'individualTickets', to_jsonb(v_tickets)),
+            jsonb_build_object('packages', v_packages, 'individualTickets', v_tickets),
             NULL
         )::ticketing_internal.selection);
     END LOOP;
@@ -76,11 +63,11 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.canonical_selections(
-    uuid[], ticketing_internal.selection_line[], ticketing_internal.package_unit[]
+    uuid[], ticketing_internal.selection_line[], uuid[], ticketing_internal.expanded_package[]
 ) IS
 'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists. p_lines
-are tidy, and p_units in the order of the events.';
+are tidy; p_packages stand at the places of p_package_ids.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.canonical_selections(
-    uuid[], ticketing_internal.selection_line[], ticketing_internal.package_unit[]
+    uuid[], ticketing_internal.selection_line[], uuid[], ticketing_internal.expanded_package[]
 ) FROM public;

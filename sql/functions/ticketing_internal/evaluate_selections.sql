@@ -46,6 +46,10 @@ DECLARE
     v_items ticketing.package_items [];
     v_offers ticketing_internal.offer [];
     v_units ticketing_internal.package_unit [];
+    v_unit_ids uuid [];
+    v_starts timestamptz [];
+    v_found_package_ids uuid [];
+    v_expanded ticketing_internal.expanded_package [];
     v_attendee_ids uuid [];
     v_client_attendee_ids uuid [];
     v_selection ticketing_internal.selection;
@@ -62,6 +66,8 @@ DECLARE
     v_package_ids uuid [] := '{}';
     v_offer_ids uuid [] := '{}';
     v_lines ticketing_internal.selection_line [] := '{}';
+    -- whether every attendee is named by the database's id, so that lines are as they are to be
+    v_is_by_id boolean := TRUE;
     -- whether these are already as tidy_lines would make them
     v_is_tidy boolean := TRUE;
     v_tidy_lines ticketing_internal.selection_line [];
@@ -73,8 +79,20 @@ DECLARE
     v_root text;
     v_plan ticketing_internal.planned_ticket [];
     v_choices ticketing_internal.choice[];
-    v_has_rules boolean;
+    -- what is not for everyone, and for whom it is
+    v_ruled_ids uuid [];
+    v_ruled_offer_ids uuid [];
+    v_eligibilities jsonb [];
+    v_offer_eligibilities jsonb [];
     v_has_limits boolean;
+    -- whether a package is for registrations of another type
+    v_is_for_others boolean;
+    -- whether somebody chooses packages and individual tickets
+    v_is_mixed boolean := FALSE;
+    v_is_single boolean;
+    -- whether a line says that something else is in its package
+    v_is_odd boolean := FALSE;
+    v_content_ids uuid [];
     v_is_unlike boolean;
     v_issues jsonb := '[]';
 BEGIN
@@ -106,7 +124,11 @@ BEGIN
             v_last_person := v_person;
             v_is_named[v_person] := TRUE;
         END IF;
+        v_is_by_id := v_is_by_id AND coalesce(v_selection.attendee_ref = v_attendee_ids[v_person], FALSE);
     END LOOP;
+    IF v_is_by_id THEN
+        v_lines := p_lines;
+    END IF;
 
     FOREACH v_line IN ARRAY p_lines LOOP
         -- lines are in the order of the selections that they come from
@@ -120,17 +142,17 @@ BEGIN
         END IF;
         v_subject_id := coalesce(v_line.package_id, v_line.ticket_type_id);
         v_is_tidy := v_is_tidy AND v_line.quantity > 0 AND cardinality(v_subject_ids) < c_few
-            AND array_position(v_subject_ids, v_subject_id) IS NULL;
+            AND v_subject_id <> ALL(v_subject_ids);
         v_subject_ids := array_append(v_subject_ids, v_subject_id);
-        IF v_person IS NOT NULL THEN
+        IF NOT v_is_by_id AND v_person IS NOT NULL THEN
             v_line.attendee_ref := v_attendee_ids[v_person];
             v_lines := array_append(v_lines, v_line);
         END IF;
         IF v_line.package_id IS NULL THEN
-            IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_subject_id) IS NULL THEN
+            IF cardinality(v_offer_ids) > c_few OR v_subject_id <> ALL(v_offer_ids) THEN
                 v_offer_ids := array_append(v_offer_ids, v_subject_id);
             END IF;
-        ELSIF cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_subject_id) IS NULL THEN
+        ELSIF cardinality(v_package_ids) > c_few OR v_subject_id <> ALL(v_package_ids) THEN
             v_package_ids := array_append(v_package_ids, v_subject_id);
         END IF;
     END LOOP;
@@ -146,30 +168,27 @@ BEGIN
             END;
             v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
         END IF;
-        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_given.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR v_given.ticket_type_id <> ALL(v_offer_ids) THEN
             v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
         END IF;
         IF v_given.package_id IS NOT NULL
-            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_given.package_id) IS NULL)
+            AND (cardinality(v_package_ids) > c_few OR v_given.package_id <> ALL(v_package_ids))
         THEN
             v_package_ids := array_append(v_package_ids, v_given.package_id);
         END IF;
     END LOOP;
 
     FOREACH v_ticket IN ARRAY v_stored LOOP
-        IF cardinality(v_offer_ids) > c_few OR array_position(v_offer_ids, v_ticket.ticket_type_id) IS NULL THEN
+        IF cardinality(v_offer_ids) > c_few OR v_ticket.ticket_type_id <> ALL(v_offer_ids) THEN
             v_offer_ids := array_append(v_offer_ids, v_ticket.ticket_type_id);
         END IF;
         IF NOT v_is_held AND v_ticket.package_id IS NOT NULL
-            AND (cardinality(v_package_ids) > c_few OR array_position(v_package_ids, v_ticket.package_id) IS NULL)
+            AND (cardinality(v_package_ids) > c_few OR v_ticket.package_id <> ALL(v_package_ids))
         THEN
             v_package_ids := array_append(v_package_ids, v_ticket.package_id);
         END IF;
     END LOOP;
 
-    IF cardinality(v_offer_ids) > c_few THEN
-        v_offer_ids := ARRAY(SELECT DISTINCT unnest(v_offer_ids));
-    END IF;
     IF cardinality(v_package_ids) > c_few THEN
         v_package_ids := ARRAY(SELECT DISTINCT unnest(v_package_ids));
     END IF;
@@ -177,27 +196,31 @@ BEGIN
     IF v_package_ids <> '{}' THEN
         SELECT
             array_agg(package),
-            bool_or(package.eligibility -> 'rules' <> '[]'),
+            array_agg(package.package_id),
+            array_agg(package.package_id) FILTER (WHERE package.eligibility -> 'rules' <> '[]'),
+            array_agg(package.eligibility) FILTER (WHERE package.eligibility -> 'rules' <> '[]'),
+            bool_or(p_registration.registration_type <> ALL(package.registration_types)),
             bool_or(coalesce(
                 NOT package.is_active OR p_now < package.sale_starts_at OR p_now >= package.sale_ends_at
                 OR package.min_per_attendee > 1 OR package.max_per_attendee IS NOT NULL
                 OR package.max_per_registration IS NOT NULL,
                 FALSE
             ))
-        INTO v_packages, v_has_rules, v_has_limits
+        INTO v_packages, v_found_package_ids, v_ruled_ids, v_eligibilities, v_is_for_others, v_has_limits
         FROM ticketing.packages AS package
         WHERE package.function_id = v_function_id AND package.package_id = ANY(v_package_ids);
 
-        SELECT array_agg(item) INTO v_items
-        FROM ticketing.package_items AS item
-        WHERE item.function_id = v_function_id AND item.package_id = ANY(v_package_ids);
-
-        SELECT coalesce(array_agg(DISTINCT wanted.ticket_type_id), '{}') INTO v_offer_ids
-        FROM (
-            SELECT unnest(v_offer_ids) AS ticket_type_id
-            UNION ALL
-            SELECT item.ticket_type_id FROM unnest(v_items) AS item
-        ) AS wanted;
+        -- and what is in them
+        v_offer_ids := v_offer_ids || ARRAY(
+            SELECT DISTINCT item.ticket_type_id
+            FROM ticketing.package_items AS item
+            WHERE item.function_id = v_function_id
+                AND item.package_id = ANY(v_package_ids)
+                AND item.ticket_type_id <> ALL(v_offer_ids)
+        );
+    END IF;
+    IF cardinality(v_offer_ids) > c_few THEN
+        v_offer_ids := ARRAY(SELECT DISTINCT unnest(v_offer_ids));
     END IF;
 
     SELECT
@@ -208,10 +231,13 @@ BEGIN
             ticket_type.eligibility
         )::ticketing_internal.offer),
         array_agg(ROW(
-            NULL, ticket_type.ticket_type_id, 1, ticket_type.price, ticket_type.price
+            NULL, ticket_type.ticket_type_id, 1, ticket_type.price, ticket_type.price, ticket_type.event_id
         )::ticketing_internal.package_unit),
+        array_agg(ticket_type.ticket_type_id),
+        array_agg(event.starts_at),
         -- most things are for everyone, on sale and without limits
-        coalesce(v_has_rules, FALSE) OR bool_or(ticket_type.eligibility -> 'rules' <> '[]'),
+        array_agg(ticket_type.ticket_type_id) FILTER (WHERE ticket_type.eligibility -> 'rules' <> '[]'),
+        array_agg(ticket_type.eligibility) FILTER (WHERE ticket_type.eligibility -> 'rules' <> '[]'),
         coalesce(v_has_limits, FALSE) OR bool_or(coalesce(
             NOT ticket_type.is_active OR NOT event.is_active
             OR p_now < ticket_type.sale_starts_at OR p_now >= ticket_type.sale_ends_at
@@ -219,19 +245,33 @@ BEGIN
             OR ticket_type.max_per_registration IS NOT NULL,
             FALSE
         ))
-    INTO v_offers, v_units, v_has_rules, v_has_limits
+    INTO v_offers, v_units, v_unit_ids, v_starts, v_ruled_offer_ids, v_offer_eligibilities, v_has_limits
     FROM ticketing.ticket_types AS ticket_type
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = v_function_id AND ticket_type.ticket_type_id = ANY(v_offer_ids);
 
+    IF v_packages IS NOT NULL THEN
+        SELECT array_agg(item ORDER BY
+            array_position(v_found_package_ids, item.package_id),
+            v_starts[array_position(v_unit_ids, item.ticket_type_id)],
+            item.ticket_type_id)
+        INTO v_items
+        FROM ticketing.package_items AS item
+        WHERE item.function_id = v_function_id AND item.package_id = ANY(v_found_package_ids);
+    END IF;
+
     -- An attendee named only by given tickets declares what these amount to; when the hold is over,
     -- everybody else declares again what is stored.
-    v_named := ARRAY(
-        SELECT v_attendee_ids[person.position]
-        FROM unnest(v_is_named) WITH ORDINALITY AS person (is_named, position)
-        WHERE person.is_named
-    );
+    IF FALSE <> ALL(v_is_named) THEN
+        v_named := coalesce(v_attendee_ids, '{}');
+    ELSE
+        v_named := ARRAY(
+            SELECT v_attendee_ids[person.position]
+            FROM unnest(v_is_named) WITH ORDINALITY AS person (is_named, position)
+            WHERE person.is_named
+        );
+    END IF;
     v_known := cardinality(v_named);
     IF v_is_implied OR (NOT v_is_held AND v_stored <> '{}') THEN
         v_implied := ticketing_internal.imply_lines(
@@ -254,10 +294,11 @@ BEGIN
     -- individual tickets the oldest are kept. A ticket held too long is kept only if it still costs
     -- the same.
     IF v_packages IS NOT NULL THEN
-        v_units := v_units || ticketing_internal.allocate_package_prices(v_packages, v_items, v_offers);
+        v_expanded := ticketing_internal.allocate_package_prices(v_packages, v_items, v_unit_ids, v_units);
     END IF;
     v_plan := ticketing_internal.plan_tickets(
-        p_people, v_named, v_tidy_lines, v_stored, v_units, v_offers, v_is_held, c_most_tickets, c_most_money
+        p_people, v_named, v_tidy_lines, v_stored, v_unit_ids, v_units, v_found_package_ids, v_expanded, v_is_held,
+        c_most_tickets, c_most_money
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
@@ -270,6 +311,23 @@ BEGIN
 
     -- What is wrong with it. Mostly nothing: whether there can be something at all is known by now
     -- or quickly seen, and only then it is looked for.
+    IF v_packages IS NOT NULL THEN
+        FOREACH v_line IN ARRAY v_lines LOOP
+            v_content_ids := v_expanded[array_position(v_found_package_ids, v_line.package_id)].ticket_type_ids;
+            v_is_odd := v_is_odd OR NOT coalesce(
+                v_line.contents @> v_content_ids AND v_line.contents <@ v_content_ids, TRUE
+            );
+        END LOOP;
+        IF p_function.selection_mode = 'exclusive' THEN
+            v_ref := NULL;
+            FOREACH v_line IN ARRAY v_tidy_lines LOOP
+                v_is_mixed := v_is_mixed
+                    OR v_line.attendee_ref = v_ref AND (v_line.package_id IS NULL) <> v_is_single;
+                v_ref := v_line.attendee_ref;
+                v_is_single := v_line.package_id IS NULL;
+            END LOOP;
+        END IF;
+    END IF;
     v_is_unlike := p_tickets IS NOT NULL AND ticketing_internal.tickets_differ(
         p_function.currency, p_registration.registration_id, p_people, v_named, p_tickets, v_plan
     );
@@ -277,29 +335,22 @@ BEGIN
         OR cardinality(p_selections) <> v_known
         OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)
         OR cardinality(v_package_ids) <> coalesce(cardinality(v_packages), 0)
-        OR v_packages IS NOT NULL AND EXISTS (
-            SELECT
-            FROM unnest(p_lines) AS line
-            INNER JOIN (
-                SELECT item.package_id, array_agg(item.ticket_type_id) AS ticket_type_ids
-                FROM unnest(v_items) AS item
-                GROUP BY item.package_id
-            ) AS package ON package.package_id = line.package_id
-            WHERE NOT (line.contents @> package.ticket_type_ids AND line.contents <@ package.ticket_type_ids)
-        )
+        OR v_is_odd
     THEN
         v_issues := ticketing_internal.find_reference_issues(
             p_registration.registration_id, p_function.currency, p_people, p_selections, p_lines, p_tickets, v_plan,
             v_packages, v_items, v_offers
         );
     END IF;
-    IF v_packages IS NOT NULL THEN
+    IF v_is_for_others OR v_is_mixed THEN
         v_issues := v_issues || ticketing_internal.find_composition_issues(
             p_function, p_registration.registration_type, p_people, p_selections, v_lines, v_packages
         );
     END IF;
-    IF v_has_limits OR v_has_rules AND NOT ticketing_internal.are_eligible(
-        p_registration.registration_type, p_people, v_named, v_plan, v_packages, v_offers
+    v_ruled_ids := v_ruled_ids || v_ruled_offer_ids;
+    IF v_has_limits OR v_ruled_ids IS NOT NULL AND NOT ticketing_internal.are_eligible(
+        p_registration.registration_type, p_people, v_named, v_plan, v_ruled_ids,
+        v_eligibilities || v_offer_eligibilities
     ) THEN
         v_choices := ticketing_internal.list_choices(p_people, v_lines, v_packages, v_items, v_offers);
         v_issues := v_issues
@@ -314,7 +365,7 @@ BEGIN
     END IF;
 
     RETURN ROW(
-        ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_units),
+        ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_found_package_ids, v_expanded),
         v_lines, v_plan, ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted), v_issues
     )::ticketing_internal.evaluation;
 END

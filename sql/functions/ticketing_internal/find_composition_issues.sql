@@ -18,22 +18,6 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    -- mostly there is nothing to keep apart
-    IF NOT EXISTS (
-        SELECT FROM unnest(p_packages) AS package WHERE p_registration_type <> ALL(package.registration_types)
-    ) AND NOT (
-        p_function.selection_mode = 'exclusive'
-        AND EXISTS (
-            SELECT
-            FROM unnest(p_lines) AS line
-            WHERE line.quantity > 0
-            GROUP BY line.attendee_ref
-            HAVING bool_or(line.package_id IS NULL) AND bool_or(line.package_id IS NOT NULL)
-        )
-    ) THEN
-        RETURN '[]';
-    END IF;
-
     WITH line AS (
         SELECT line.*, person
         FROM unnest(p_lines) WITH ORDINALITY AS line (

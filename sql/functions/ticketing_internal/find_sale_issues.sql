@@ -24,14 +24,17 @@ DECLARE
     END;
     v_issues jsonb;
 BEGIN
-    -- mostly everything is
-    IF v_closed IS NULL AND (p_choices IS NULL OR NOT EXISTS (
+    -- mostly everything is, and was seen to be
+    IF v_closed IS NULL AND p_choices IS NULL THEN
+        RETURN '[]';
+    END IF;
+    IF v_closed IS NULL AND NOT EXISTS (
         SELECT
         FROM unnest(p_choices) AS chosen
         WHERE NOT chosen.is_active
             OR p_now < chosen.sale_starts_at
             OR p_now >= chosen.sale_ends_at
-    )) THEN
+    ) THEN
         RETURN '[]';
     END IF;
 

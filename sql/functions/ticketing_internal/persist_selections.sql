@@ -233,14 +233,14 @@ BEGIN
         'currency', p_function.currency,
         'hold_expires_at', v_hold_expires_at,
         'server_time', p_now,
-        'tickets', to_jsonb(ARRAY(
+        'tickets', ARRAY(
             SELECT
                 ROW(
                     ticket.ticket_id, ticket.attendee_id, ticket.ticket_type_id, ticket.package_id, ticket.price_paid
                 )::ticketing_internal.saved_ticket
             FROM unnest(v_plan) AS ticket
             WHERE ticket.change <> 'removed' AND (v_is_everyone OR ticket.attendee_id = ANY(v_named))
-        ))
+        )
     );
 
     -- The very last thing, since others wait for these places until this transaction ends. Somebody

@@ -10,8 +10,10 @@ CREATE OR REPLACE FUNCTION ticketing_internal.plan_tickets(
     p_named uuid[],
     p_lines ticketing_internal.selection_line[],
     p_stored ticketing_internal.planned_ticket[],
+    p_unit_ids uuid[],
     p_units ticketing_internal.package_unit[],
-    p_offers ticketing_internal.offer[],
+    p_package_ids uuid[],
+    p_packages ticketing_internal.expanded_package[],
     p_is_held boolean,
     p_most_tickets integer,
     p_most_money numeric
@@ -24,15 +26,12 @@ AS $$
 DECLARE
     -- stands for "no package" in joins, which have no use for null
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
-    -- The ids of one call are neighbours: a random UUID with its last four digits counted up. That
-    -- takes one look at the randomness of the system instead of thousands, and they end up on the
-    -- same pages of the indexes.
+    -- The ids of one call are neighbours: a random UUID with its last four digits counted up, from the
+    -- first number that has four. That takes one look at the randomness of the system instead of
+    -- thousands, and they end up on the same pages of the indexes.
+    c_first_number CONSTANT integer := 4096;
     v_random_digits CONSTANT text := left(gen_random_uuid()::text, 32);
     v_is_first CONSTANT boolean := coalesce(cardinality(p_stored), 0) = 0;
-    v_ticket_type_ids CONSTANT uuid [] := ARRAY(SELECT offer.ticket_type_id FROM unnest(p_offers) AS offer);
-    v_subject_ids CONSTANT uuid [] := ARRAY(
-        SELECT coalesce(unit.package_id, unit.ticket_type_id) FROM unnest(p_units) AS unit
-    );
     v_line ticketing_internal.selection_line;
     v_unit ticketing_internal.package_unit;
     v_ticket ticketing_internal.planned_ticket;
@@ -40,8 +39,8 @@ DECLARE
     v_attendee_id uuid;
     v_is_partner boolean;
     v_person integer := 1;
-    v_units integer [];
     v_place integer;
+    v_units ticketing_internal.package_unit [];
     v_count integer := 0;
     v_wanted ticketing_internal.planned_ticket [] := '{}';
     v_is_same boolean;
@@ -59,11 +58,11 @@ BEGIN
             v_is_partner := p_people[v_person].is_partner;
         END IF;
 
-        v_units := array_positions(v_subject_ids, coalesce(v_line.package_id, v_line.ticket_type_id));
-        FOR v_number IN 1..v_line.quantity LOOP
-            FOREACH v_place IN ARRAY v_units LOOP
-                v_unit := p_units[v_place];
-                CONTINUE WHEN v_unit.package_id IS DISTINCT FROM v_line.package_id;
+        -- what is not in the catalogue amounts to nothing
+        IF v_line.package_id IS NULL THEN
+            v_unit := p_units[array_position(p_unit_ids, v_line.ticket_type_id)];
+            CONTINUE WHEN v_unit.ticket_type_id IS NULL;
+            FOR v_number IN 1..v_line.quantity LOOP
                 v_count := v_count + 1;
                 IF v_count > p_most_tickets THEN
                     RETURN NULL;
@@ -71,15 +70,28 @@ BEGIN
                 v_total := v_total + v_unit.price_paid;
                 v_wanted := array_append(v_wanted, ROW(
                     'added',
-                    CASE WHEN v_is_first THEN (v_random_digits || lpad(to_hex(v_count), 4, '0'))::uuid END,
-                    v_attendee_id,
-                    p_offers[array_position(v_ticket_type_ids, v_unit.ticket_type_id)].event_id,
-                    v_unit.ticket_type_id,
-                    v_unit.package_id,
-                    CASE WHEN v_unit.package_id IS NOT NULL THEN v_number END,
-                    v_unit.price_paid,
-                    v_unit.original_price,
-                    v_is_partner
+                    CASE WHEN v_is_first THEN (v_random_digits || to_hex(c_first_number + v_count))::uuid END,
+                    v_attendee_id, v_unit.event_id, v_unit.ticket_type_id, NULL, NULL, v_unit.price_paid,
+                    v_unit.original_price, v_is_partner
+                )::ticketing_internal.planned_ticket);
+            END LOOP;
+            CONTINUE;
+        END IF;
+
+        v_units := p_packages[array_position(p_package_ids, v_line.package_id)].units;
+        CONTINUE WHEN v_units IS NULL;
+        FOR v_number IN 1..v_line.quantity LOOP
+            FOREACH v_unit IN ARRAY v_units LOOP
+                v_count := v_count + 1;
+                IF v_count > p_most_tickets THEN
+                    RETURN NULL;
+                END IF;
+                v_total := v_total + v_unit.price_paid;
+                v_wanted := array_append(v_wanted, ROW(
+                    'added',
+                    CASE WHEN v_is_first THEN (v_random_digits || to_hex(c_first_number + v_count))::uuid END,
+                    v_attendee_id, v_unit.event_id, v_unit.ticket_type_id, v_unit.package_id, v_number,
+                    v_unit.price_paid, v_unit.original_price, v_is_partner
                 )::ticketing_internal.planned_ticket);
             END LOOP;
         END LOOP;
@@ -144,7 +156,7 @@ BEGIN
             SELECT
                 CASE
                     WHEN stored.ticket_id IS NULL THEN ROW(
-                        'added', (v_random_digits || lpad(to_hex(wanted.position), 4, '0'))::uuid, wanted.attendee_id,
+                        'added', (v_random_digits || to_hex(c_first_number + wanted.position))::uuid, wanted.attendee_id,
                         wanted.event_id, wanted.ticket_type_id, wanted.package_id, wanted.package_number,
                         wanted.price_paid, wanted.original_price, wanted.is_partner_ticket
                     )::ticketing_internal.planned_ticket
@@ -188,8 +200,10 @@ COMMENT ON FUNCTION ticketing_internal.plan_tickets(
     uuid[],
     ticketing_internal.selection_line[],
     ticketing_internal.planned_ticket[],
+    uuid[],
     ticketing_internal.package_unit[],
-    ticketing_internal.offer[],
+    uuid[],
+    ticketing_internal.expanded_package[],
     boolean,
     integer,
     numeric
@@ -204,8 +218,10 @@ REVOKE ALL ON FUNCTION ticketing_internal.plan_tickets(
     uuid[],
     ticketing_internal.selection_line[],
     ticketing_internal.planned_ticket[],
+    uuid[],
     ticketing_internal.package_unit[],
-    ticketing_internal.offer[],
+    uuid[],
+    ticketing_internal.expanded_package[],
     boolean,
     integer,
     numeric

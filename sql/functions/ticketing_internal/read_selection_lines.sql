@@ -32,8 +32,8 @@ BEGIN
             IF NOT coalesce(
                 v_element - '{packageId,quantity,tickets}'::text[] = '{}'
                 AND jsonb_typeof(v_element -> 'packageId') = 'string'
-                AND jsonb_typeof(v_element -> 'quantity') = 'number'
-                AND (v_element ->> 'quantity')::integer BETWEEN 0 AND 1000,
+                -- of jsonb nothing but numbers is between two numbers
+                AND v_element -> 'quantity' BETWEEN '0' AND '1000',
                 FALSE
             ) THEN
                 RAISE data_exception;
@@ -46,8 +46,8 @@ BEGIN
                 v_ticket := v_tickets -> v_content;
                 IF NOT coalesce(
                     v_ticket - '{ticketId,quantity}'::text[] = '{}'
-                    AND jsonb_typeof(v_ticket -> 'quantity') = 'number'
-                    AND (v_ticket ->> 'quantity')::integer BETWEEN 0 AND 1000
+                    AND v_ticket -> 'quantity' BETWEEN '0' AND '1000'
+                    AND (v_ticket ->> 'quantity')::integer IS NOT NULL
                     AND CASE jsonb_typeof(v_ticket -> 'ticketId')
                         WHEN 'string' THEN TRUE
                         WHEN 'object' THEN
@@ -83,8 +83,7 @@ BEGIN
             IF NOT coalesce(
                 v_element - '{ticketId,quantity}'::text[] = '{}'
                 AND jsonb_typeof(v_element -> 'ticketId') = 'string'
-                AND jsonb_typeof(v_element -> 'quantity') = 'number'
-                AND (v_element ->> 'quantity')::integer BETWEEN 0 AND 1000,
+                AND v_element -> 'quantity' BETWEEN '0' AND '1000',
                 FALSE
             ) THEN
                 RAISE data_exception;

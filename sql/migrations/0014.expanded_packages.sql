@@ -1,0 +1,44 @@
+-- A package as the steps of the selection pipeline hand it on: looked up once for each line instead
+-- of gathered from its units anew.
+
+SET LOCAL ROLE ticketing_owner;
+
+ALTER TYPE ticketing_internal.package_unit ADD ATTRIBUTE event_id uuid;
+COMMENT ON TYPE ticketing_internal.package_unit IS
+'One ticket inside one package, with its share of the price of the package; or, with no package_id, one that is chosen by
+itself.';
+
+CREATE TYPE ticketing_internal.expanded_package AS (
+    ticket_type_ids uuid [],
+    contents ticketing_internal.selected_ticket [],
+    units ticketing_internal.package_unit []
+);
+COMMENT ON TYPE ticketing_internal.expanded_package IS
+'What is in one copy of a package, in the order of the events: which types, so many of each, and ticket by ticket.';
+
+-- what these have become takes or returns something else
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.allocate_package_prices(
+    ticketing.packages[], ticketing.package_items[], ticketing_internal.offer[]
+);
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.plan_tickets(
+    ticketing_internal.person[],
+    uuid[],
+    ticketing_internal.selection_line[],
+    ticketing_internal.planned_ticket[],
+    ticketing_internal.package_unit[],
+    ticketing_internal.offer[],
+    boolean,
+    integer,
+    numeric
+);
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.are_eligible(
+    text,
+    ticketing_internal.person[],
+    uuid[],
+    ticketing_internal.planned_ticket[],
+    ticketing.packages[],
+    ticketing_internal.offer[]
+);
