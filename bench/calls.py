@@ -106,12 +106,12 @@ def measure_calls(server: Server, rounds: int) -> Document:
             statements = {name: encoded(call) for name, call in raw.calls.items()}
             return in_turn(
                 [
-                    {"floor": lambda: connection.execute(FLOOR, values).fetchone()},
+                    {"floor": [lambda: connection.execute(FLOOR, values).fetchone()]},
                     {
-                        f"raw {name}": _execution(connection, statement)
+                        f"raw {name}": [_execution(connection, statement)]
                         for name, statement in statements.items()
                     },
-                    {f"client {name}": _call(client, call) for name, call in typed.calls.items()},
+                    {f"client {name}": [_call(client, call)] for name, call in typed.calls.items()},
                 ],
                 number,
             )

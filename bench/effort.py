@@ -41,7 +41,7 @@ class Effort:
 
 FULL: Final = Effort(
     name="full",
-    persist_rounds={1: 60, 10: 60, 13: 40, 50: 40, 500: 12, 2000: 4},
+    persist_rounds={1: 40, 10: 40, 13: 30, 50: 30, 500: 10, 2000: 4},
     call_rounds=30,
     work_sizes=(1, 10, 13, 50, 500, 2000),
     clients=(1, 4, 16, 64),
@@ -57,7 +57,7 @@ FULL: Final = Effort(
 QUICK: Final = replace(
     FULL,
     name="quick",
-    persist_rounds={1: 20, 10: 20, 13: 15, 50: 10, 500: 3, 2000: 2},
+    persist_rounds={1: 12, 10: 12, 13: 10, 50: 8, 500: 3, 2000: 2},
     call_rounds=8,
     work_sizes=(1, 10, 50, 500),
     clients=(1, 16),

@@ -64,18 +64,23 @@ def take_turns(rounds: int, turn: Callable[[int], Times]) -> dict[str, list[floa
     return series
 
 
-def in_turn(groups: Sequence[Mapping[str, Callable[[], object]]], number: int) -> Times:
-    """Time several things once each.
+def in_turn(groups: Sequence[Mapping[str, Sequence[Callable[[], object]]]], number: int) -> Times:
+    """Time several things, each as often in a row as there are pieces of work for it.
+
+    The middle time counts. The first of several finds caches as somebody else has left them.
 
     Args:
         groups: What to do, by name. The members of a group follow each other.
-        number: The number of the round, which decides the order of the groups: who always came
-            after the same one would find caches as that one leaves them.
+        number: The number of the round, which decides the order of the groups.
 
     Returns:
         Milliseconds by name.
     """
-    return {name: timed(work) for group in shuffled(groups, number) for name, work in group.items()}
+    return {
+        name: statistics.median(timed(work) for work in row)
+        for group in shuffled(groups, number)
+        for name, row in group.items()
+    }
 
 
 def shuffled(things: Iterable[T], number: int) -> list[T]:
