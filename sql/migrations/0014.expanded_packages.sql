@@ -16,6 +16,12 @@ CREATE TYPE ticketing_internal.expanded_package AS (
 COMMENT ON TYPE ticketing_internal.expanded_package IS
 'What is in one copy of a package, in the order of the events: which types, so many of each, and ticket by ticket.';
 
+ALTER TYPE ticketing_internal.evaluation ADD ATTRIBUTE may_be_short boolean;
+COMMENT ON TYPE ticketing_internal.evaluation IS
+'What the evaluator makes of a request: the canonical selection of every attendee it declares (by attendee id) and its
+lines, every ticket of the registration after the change (and those it removes), what that takes from the pools, all
+issues, and whether places may be short.';
+
 -- what these have become takes or returns something else
 -- squawk-ignore ban-drop-function
 DROP FUNCTION IF EXISTS ticketing_internal.allocate_package_prices(
@@ -41,4 +47,8 @@ DROP FUNCTION IF EXISTS ticketing_internal.are_eligible(
     ticketing_internal.planned_ticket[],
     ticketing.packages[],
     ticketing_internal.offer[]
+);
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.count_pool_demands(
+    uuid, ticketing_internal.planned_ticket[], boolean
 );

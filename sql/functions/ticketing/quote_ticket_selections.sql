@@ -91,10 +91,13 @@ BEGIN
             ON (given.value ->> 'attendeeId')::uuid IN (person.attendee_id, person.client_attendee_id)
     ) AS twice
     WHERE twice.occurrence > 1;
-    v_issues := coalesce(v_issues, '[]') || v_evaluation.issues || ticketing_internal.find_place_issues(
-        p_function_id, v_evaluation.tickets, v_evaluation.demands, v_evaluation.lines, p_registration_id,
-        statement_timestamp()
-    );
+    v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
+    IF v_evaluation.may_be_short THEN
+        v_issues := v_issues || ticketing_internal.find_place_issues(
+            p_function_id, v_evaluation.tickets, v_evaluation.demands, v_evaluation.lines, p_registration_id,
+            statement_timestamp()
+        );
+    END IF;
 
     SELECT array_agg(selection.attendee_ref)
     INTO v_named

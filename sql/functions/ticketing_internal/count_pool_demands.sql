@@ -1,12 +1,15 @@
 -- What a plan takes from each pool: every ticket one place of all the pools of its type, every
--- package, besides, one of all the pools of its own.
+-- package, besides, one of all the pools of its own; and whether there are places enough, as far as
+-- an unlocked look at the counters can say.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.count_pool_demands(
     p_function_id uuid,
     p_plan ticketing_internal.planned_ticket[],
-    p_is_counted boolean
+    p_is_counted boolean,
+    OUT r_demands ticketing_internal.pool_demand[],
+    OUT r_may_be_short boolean
 )
-RETURNS ticketing_internal.pool_demand[]
+RETURNS record
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -18,8 +21,9 @@ DECLARE
     v_places integer [] := '{}';
     v_place integer;
     v_package_ids uuid [];
-    v_demands ticketing_internal.pool_demand [];
 BEGIN
+    r_demands := '{}';
+    r_may_be_short := FALSE;
     FOREACH v_ticket IN ARRAY p_plan LOOP
         -- what is there afterwards is what is there before
         CONTINUE WHEN p_is_counted AND v_ticket.change = 'kept';
@@ -37,13 +41,15 @@ BEGIN
     END LOOP;
 
     IF v_ticket_type_ids = '{}' THEN
-        RETURN '{}';
+        RETURN;
     END IF;
 
-    SELECT array_agg(
-        ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
-    )
-    INTO v_demands
+    SELECT
+        coalesce(array_agg(
+            ROW(pool.capacity_pool_id, wanted.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
+        ), '{}'),
+        coalesce(bool_or(wanted.places > greatest(pool.capacity - pool.reserved - pool.sold, 0)), FALSE)
+    INTO r_demands, r_may_be_short
     FROM (
         SELECT
             membership.capacity_pool_id,
@@ -53,7 +59,9 @@ BEGIN
             AND membership.ticket_type_id = ANY(v_ticket_type_ids)
         GROUP BY membership.capacity_pool_id
         HAVING sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
-    ) AS pool;
+    ) AS wanted
+    INNER JOIN ticketing.capacity_pools AS pool
+        ON pool.function_id = p_function_id AND pool.capacity_pool_id = wanted.capacity_pool_id;
 
     -- few packages have places of their own
     IF v_package_ids IS NOT NULL AND EXISTS (
@@ -61,10 +69,13 @@ BEGIN
         FROM ticketing.package_pools AS membership
         WHERE membership.function_id = p_function_id AND membership.package_id = ANY(v_package_ids)
     ) THEN
-        SELECT ticketing_internal.merge_demands(v_demands || array_agg(
-            ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand
-        ))
-        INTO v_demands
+        SELECT
+            ticketing_internal.merge_demands(r_demands || array_agg(
+                ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand
+            )),
+            -- nobody has looked at these
+            TRUE
+        INTO r_demands, r_may_be_short
         FROM (
             SELECT membership.capacity_pool_id, sum(packaged.places)::integer AS places
             FROM (
@@ -83,14 +94,13 @@ BEGIN
             GROUP BY membership.capacity_pool_id
         ) AS pool;
     END IF;
-
-    RETURN coalesce(v_demands, '{}');
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.count_pool_demands(uuid, ticketing_internal.planned_ticket[], boolean) IS
-'The pools whose counters a plan changes, in id order, and by how much. p_is_counted: whether the tickets stored are in the
-counters now; when not (an expired registration), those kept take their places again.';
+'The pools whose counters a plan changes, in id order, and by how much (r_demands); and FALSE when all of them have places
+enough (r_may_be_short). p_is_counted: whether the tickets stored are in the counters now; when not (an expired
+registration), those kept take their places again.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.count_pool_demands(
     uuid, ticketing_internal.planned_ticket[], boolean

@@ -95,6 +95,7 @@ DECLARE
     v_content_ids uuid [];
     v_is_unlike boolean;
     v_issues jsonb := '[]';
+    v_places record;
 BEGIN
     -- What is stored: the whole registration, since limits per registration and totals need all of
     -- it.
@@ -364,9 +365,10 @@ BEGIN
         );
     END IF;
 
+    v_places := ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted);
     RETURN ROW(
         ticketing_internal.canonical_selections(v_named, v_tidy_lines, v_found_package_ids, v_expanded),
-        v_lines, v_plan, ticketing_internal.count_pool_demands(v_function_id, v_plan, v_is_counted), v_issues
+        v_lines, v_plan, v_places.r_demands, v_issues, v_places.r_may_be_short
     )::ticketing_internal.evaluation;
 END
 $$;

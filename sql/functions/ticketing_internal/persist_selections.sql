@@ -33,6 +33,7 @@ DECLARE
     v_selections ticketing_internal.selection [] := p_selections;
     v_evaluation ticketing_internal.evaluation;
     v_plan ticketing_internal.planned_ticket [];
+    v_demands ticketing_internal.pool_demand [];
     v_room record;
     v_taken integer;
     v_issues jsonb;
@@ -139,14 +140,15 @@ BEGIN
     END IF;
 
     IF v_is_changed THEN
-        v_room := ticketing_internal.make_room(
-            v_function_id, v_evaluation.demands, v_registration_id, p_now
-        );
-        IF v_room.r_is_short THEN
-            PERFORM ticketing_internal.refuse_places(
-                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now
-            );
+        v_demands := v_evaluation.demands;
+        IF v_evaluation.may_be_short THEN
+            v_room := ticketing_internal.make_room(v_function_id, v_demands, v_registration_id, p_now);
+            v_demands := v_room.r_demands;
+            IF v_room.r_is_short THEN
+                PERFORM ticketing_internal.refuse_places(
+                    v_function_id, v_plan, v_evaluation.demands, v_demands, v_evaluation.lines, v_registration_id, p_now
+                );
+            END IF;
         END IF;
 
         -- Write the difference.
@@ -246,11 +248,11 @@ BEGIN
     -- The very last thing, since others wait for these places until this transaction ends. Somebody
     -- may have been quicker since they were looked at; raising takes everything above back.
     IF v_is_changed THEN
-        v_taken := ticketing_internal.take_places(v_function_id, v_room.r_demands);
-        IF v_taken < cardinality(v_room.r_demands) THEN
+        v_taken := ticketing_internal.take_places(v_function_id, v_demands);
+        IF v_taken < cardinality(v_demands) THEN
             PERFORM ticketing_internal.refuse_places(
-                v_function_id, v_plan, v_evaluation.demands, v_room.r_demands, v_evaluation.lines, v_registration_id,
-                p_now, p_taken => v_room.r_demands[:v_taken]
+                v_function_id, v_plan, v_evaluation.demands, v_demands, v_evaluation.lines, v_registration_id, p_now,
+                p_taken => v_demands[:v_taken]
             );
         END IF;
     END IF;
