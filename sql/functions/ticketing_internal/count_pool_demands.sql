@@ -46,9 +46,14 @@ BEGIN
 
     SELECT
         coalesce(array_agg(
-            ROW(pool.capacity_pool_id, wanted.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
+            ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
         ), '{}'),
-        coalesce(bool_or(wanted.places > greatest(pool.capacity - pool.reserved - pool.sold, 0)), FALSE)
+        -- not a join, which would read all pools of the function
+        coalesce(bool_or(pool.places > (
+            SELECT greatest(stored.capacity - stored.reserved - stored.sold, 0)
+            FROM ticketing.capacity_pools AS stored
+            WHERE stored.function_id = p_function_id AND stored.capacity_pool_id = pool.capacity_pool_id
+        )), FALSE)
     INTO r_demands, r_may_be_short
     FROM (
         SELECT
@@ -59,9 +64,7 @@ BEGIN
             AND membership.ticket_type_id = ANY(v_ticket_type_ids)
         GROUP BY membership.capacity_pool_id
         HAVING sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
-    ) AS wanted
-    INNER JOIN ticketing.capacity_pools AS pool
-        ON pool.function_id = p_function_id AND pool.capacity_pool_id = wanted.capacity_pool_id;
+    ) AS pool;
 
     -- few packages have places of their own
     IF v_package_ids IS NOT NULL AND EXISTS (

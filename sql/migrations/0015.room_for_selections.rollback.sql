@@ -1,0 +1,1 @@
+ALTER TABLE ticketing.attendees SET (fillfactor = 80);
