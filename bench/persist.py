@@ -81,7 +81,8 @@ class _Persist:
             "client_to_ours": ratios(series["client"], series["ours"]),
         }
         if "application" in series:
-            result["application_to_client"] = ratios(series["application"], series["client"])
+            for name in ("ours", "client"):
+                result[f"application_to_{name}"] = ratios(series["application"], series[name])
         return result
 
     def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:

@@ -21,7 +21,14 @@ from bench.plots import write_plots
 from bench.report import Results, goals, pages, show, write_tables
 from bench.server import faults, install
 
-VARIABLE = {"load_before", "waits", "times", "to_smallest", "application_to_client"}
+VARIABLE = {
+    "load_before",
+    "waits",
+    "times",
+    "to_smallest",
+    "application_to_ours",
+    "application_to_client",
+}
 """What depends on how long it took, or on how many sizes there are."""
 
 
