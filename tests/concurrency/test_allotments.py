@@ -13,6 +13,7 @@ from .sessions import (
     SEAT,
     Connect,
     Connection,
+    Document,
     buy,
     call,
     catalogue,
@@ -51,6 +52,16 @@ def crowd(connect: Connect, hand: Connection, capacity: int = CAPACITY) -> None:
             buy(hand, FIRST, selection(seat=1))
             bought = rival.start_waiting(buy, SECOND, selection(seat=1))
         assert bought.result(PATIENCE)["success"]
+
+
+def pay(connection: Connection, registration: str) -> Document:
+    """Pay for the one seat of a registration."""
+    return call(
+        connection,
+        "complete_registration_payment",
+        p_registration_id=registration,
+        p_payment=payment(registration, "20.00"),
+    )
 
 
 def set_aside(connection: Connection) -> list[int]:
@@ -110,12 +121,7 @@ def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connec
     other = connect(autocommit=True)
     with hand.transaction():
         buy(hand, THIRD, selection(seat=1))
-        paid = call(
-            other,
-            "complete_registration_payment",
-            p_registration_id=FIRST,
-            p_payment=payment("p1", "20.00"),
-        )
+        paid = pay(other, FIRST)
         assert paid["status"] == "completed"
         assert pool(other, SEAT) == (CAPACITY, 1, 1)
         call(other, "cancel_registration", p_registration_id=SECOND)
@@ -135,12 +141,7 @@ def test_what_was_paid_in_an_allotment_can_be_cancelled_when_nobody_is_there(
     other = connect(autocommit=True)
     with hand.transaction():
         buy(hand, THIRD, selection(seat=1))
-        call(
-            other,
-            "complete_registration_payment",
-            p_registration_id=FIRST,
-            p_payment=payment("p1", "20.00"),
-        )
+        pay(other, FIRST)
     assert call(hand, "cancel_registration", p_registration_id=FIRST)["status"] == "cancelled"
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
 
@@ -248,12 +249,7 @@ def test_who_rolls_the_migration_back_keeps_every_place(connect: Connect) -> Non
     other = connect(autocommit=True)
     with connection.transaction():
         buy(connection, THIRD, selection(seat=1))
-        call(
-            other,
-            "complete_registration_payment",
-            p_registration_id=FIRST,
-            p_payment=payment("p1", "20.00"),
-        )
+        pay(other, FIRST)
     for function in ("ticketing.check_integrity", "ticketing_internal.recall_allotments"):
         connection.execute(f"DROP FUNCTION {function}".encode())
     with connection.transaction():

@@ -81,7 +81,7 @@ MUTATIONS = {
         allotments.test_what_is_set_aside_is_sold_to_the_last_place,
     ),
     "the recall of allotments before an import": Mutation(
-        "ticketing_internal.lock_pool",
+        "ticketing_internal.lock_pools",
         {"PERFORM ticketing_internal.recall_allotments": "PERFORM row"},
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),

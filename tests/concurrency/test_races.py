@@ -8,7 +8,6 @@ from psycopg import IsolationLevel
 
 from .sessions import (
     BOAT,
-    FUNCTION,
     HALL,
     PATIENCE,
     SEAT,
@@ -265,6 +264,11 @@ def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
     assert pool(hand, SEAT) == (2, 2, 0)
 
 
+def enter(connection: Connection, pool_id: str) -> None:
+    """Take the place in the queue for a pool, as whoever takes places does first."""
+    connection.execute("SELECT pg_advisory_xact_lock(uuid_hash_extended(%s, 0))", [pool_id])
+
+
 def is_free(connection: Connection, pool_id: str) -> bool:
     """Tell whether nobody has a pool: neither its place in the queue nor its row."""
     return (
@@ -298,7 +302,7 @@ def test_who_waits_for_a_pool_holds_none_that_comes_later(
                 )
             rival.connection.execute("SET random_page_cost = 10000")
         with hand.transaction():
-            hand.execute("SELECT ticketing_internal.lock_pool(%s, %s)", [FUNCTION, SEAT])
+            enter(hand, SEAT)
             first = one.start_waiting(buy, FIRST, selection(seat=1), selection(stand=1, boat=1))
             second = other.start_waiting(buy, SECOND, selection(boat=1, stand=1), selection(seat=1))
             assert [is_free(looking, pool_id) for pool_id in order[1:]] == [True, True, True]
@@ -428,7 +432,7 @@ def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
     hand.execute("UPDATE ticketing_internal.feed_epoch SET server_started_at = 'epoch'")
     with rivals(connect, 2) as (payer, buyer):
         with hand.transaction():
-            hand.execute("SELECT ticketing_internal.lock_pool(%s, %s)", [FUNCTION, SEAT])
+            enter(hand, SEAT)
             bought = buyer.start_waiting(buy, SECOND, selection(seat=1), selection(walk=1))
             started = payer.start(
                 lambda connection: call(connection, "start_payment", p_registration_id=FIRST)

@@ -11,7 +11,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_function_id uuid;
-    v_pool_id uuid;
     v_issues jsonb;
     v_count integer;
     v_repaired integer := 0;
@@ -29,14 +28,7 @@ BEGIN
         ORDER BY function.function_id
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
-        FOR v_pool_id IN
-            SELECT pool.capacity_pool_id
-            FROM ticketing.capacity_pools AS pool
-            WHERE pool.function_id = v_function_id
-            ORDER BY pool.capacity_pool_id
-        LOOP
-            PERFORM ticketing_internal.lock_pool(v_function_id, v_pool_id);
-        END LOOP;
+        PERFORM ticketing_internal.lock_pools(v_function_id);
 
         SELECT jsonb_agg(ticketing_internal.issue(
             'capacity_below_use', 'p_function_id',

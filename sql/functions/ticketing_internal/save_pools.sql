@@ -12,19 +12,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_function_id CONSTANT uuid := (p_catalogue #>> '{function,function_id}')::uuid;
-    v_pool_id uuid;
     v_moved uuid [];
     v_issues jsonb;
     v_pools integer;
 BEGIN
-    FOR v_pool_id IN
-        SELECT pool.capacity_pool_id
-        FROM ticketing.capacity_pools AS pool
-        WHERE pool.function_id = v_function_id
-        ORDER BY pool.capacity_pool_id
-    LOOP
-        PERFORM ticketing_internal.lock_pool(v_function_id, v_pool_id);
-    END LOOP;
+    PERFORM ticketing_internal.lock_pools(v_function_id);
 
     -- new pools, empty for now and as large as need be for the count
     INSERT INTO ticketing.capacity_pools (function_id, capacity_pool_id, name, capacity)
