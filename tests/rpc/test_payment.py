@@ -619,6 +619,23 @@ def test_a_cancelled_registration_is_not_paid(db: Connection) -> None:
         (payment("20.00", paid_at="yesterday"), [("invalid_value", "p_payment.paid_at")]),
         (payment("20.00", paid_at="infinity"), [("invalid_value", "p_payment.paid_at")]),
         (payment("20.00", paid_at=1), [("invalid_type", "p_payment.paid_at")]),
+        (
+            payment("20.00", paid_at="2025-02-30T00:00:00Z"),
+            [("invalid_value", "p_payment.paid_at")],
+        ),
+        # two values in one, which together look right
+        (payment("20.00 0"), [("invalid_value", "p_payment.amount")]),
+        (
+            payment(None, currency="AUD 20.00"),
+            [
+                ("missing_key", "p_payment.amount"),
+                ("invalid_value", "p_payment.currency"),
+            ],
+        ),
+        (
+            payment("20.00", fee_amount="0 2025-01-01T00:00:00Z"),
+            [("invalid_value", "p_payment.fee_amount")],
+        ),
     ],
 )
 def test_a_payment_has_the_documented_shape(

@@ -24,9 +24,11 @@ DECLARE
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
-    v_issues := ticketing_internal.payload_issues('p_payment', p_payment);
-    IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK001', v_issues);
+    IF ticketing_internal.payment_is_sound(p_payment) IS NOT TRUE THEN
+        v_issues := ticketing_internal.payload_issues('p_payment', p_payment);
+        IF v_issues <> '[]' THEN
+            PERFORM ticketing_internal.refuse('TK001', v_issues);
+        END IF;
     END IF;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
