@@ -628,8 +628,8 @@ def test_a_cancelled_registration_is_not_paid(db: Connection) -> None:
         (
             payment(None, currency="AUD 20.00"),
             [
-                ("missing_key", "p_payment.amount"),
                 ("invalid_value", "p_payment.currency"),
+                ("missing_key", "p_payment.amount"),
             ],
         ),
         (
