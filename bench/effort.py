@@ -49,7 +49,7 @@ FULL: Final = Effort(
     throughput_rounds=3,
     places=10_000,
     mixed_clients=64,
-    mixed_calls=80,
+    mixed_calls=120,
     stored=(1_000, 100_000, 1_000_000),
     growth_rounds=30,
 )

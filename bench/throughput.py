@@ -37,10 +37,10 @@ TICKETS: Final = 2
 PLACES: Final = 10_000
 """Places in a sell-out."""
 
-HEAD_START: Final = 12
+HEAD_START: Final = 16
 """Bookings of every client that have tickets before a mixed load begins."""
 
-MIX: Final = {"persist": 70, "quote": 10, "read": 10, "pay": 10}
+MIX: Final = {"persist": 70, "quote": 10, "read": 10, "start": 5, "pay": 5}
 """Percent of the transactions of a mixed load, by script."""
 
 SETTLING: Final = 1.5
@@ -271,7 +271,8 @@ def run_pgbench(
             f"--transactions={calls}",
             f"--define=calls={bookings or calls}",
             f"--define=step={ahead - 1}",
-            "--define=paid=0",
+            "--define=begun=0",
+            "--define=paid=-1",
             "--define=cold=1",
             "--random-seed=1",
             "--failures-detailed",

@@ -9,7 +9,8 @@ CREATE TABLE bench.bookings (
     booking integer PRIMARY KEY,
     registration_id uuid NOT NULL,
     tickets jsonb NOT NULL,
-    attendee_updates jsonb NOT NULL
+    attendee_updates jsonb NOT NULL,
+    price numeric NOT NULL
 );
 
 COMMENT ON TABLE bench.bookings IS 'What pgbench clients send, each row once.';
@@ -184,7 +185,7 @@ BEGIN
         'Ines', 'Ashby', p_attendee_data
     FROM made;
 
-    INSERT INTO bench.bookings (booking, registration_id, tickets, attendee_updates)
+    INSERT INTO bench.bookings (booking, registration_id, tickets, attendee_updates, price)
     SELECT
         made.booking,
         made.registration_id,
@@ -206,7 +207,8 @@ BEGIN
                     jsonb_build_object('ticketId', ticket_type.ticket_type_id, 'quantity', p_tickets)
                 )
             )
-        ))
+        )),
+        p_tickets * ticket_type.price
     FROM made
     INNER JOIN ticketing.ticket_types AS ticket_type
         ON ticket_type.function_id = p_function_id AND ticket_type.ticket_type_id = made.ticket_type_id;

@@ -1,0 +1,11 @@
+-- Check a booking once more before it is paid: every second of those that have tickets.
+\if :cold
+\set cold 0
+\set booking :client_id * :calls
+CALL bench.warm_up(:booking);
+\endif
+\set begun :begun + 2
+\set booking :client_id * :calls + :begun
+SELECT ticketing.start_payment(wanted.registration_id)
+FROM bench.bookings AS wanted
+WHERE wanted.booking = :booking;
