@@ -32,32 +32,6 @@ COMMENT ON COLUMN ticketing_internal.capacity_allotments.sold IS
 
 ALTER TABLE ticketing_internal.capacity_allotments ENABLE ROW LEVEL SECURITY;
 
-CREATE VIEW ticketing_internal.pool_places WITH (security_invoker = TRUE) AS
-SELECT
-    pool.function_id,
-    pool.capacity_pool_id,
-    pool.capacity,
-    pool.reserved - aside.places - aside.sold AS reserved,
-    pool.sold + aside.sold AS sold
-FROM ticketing.capacity_pools AS pool
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(sum(allotment.places), 0)::integer AS places,
-        coalesce(sum(allotment.sold), 0)::integer AS sold
-    FROM ticketing_internal.capacity_allotments AS allotment
-    WHERE
-        allotment.function_id = pool.function_id
-        AND allotment.capacity_pool_id = pool.capacity_pool_id
-) AS aside;
-
-COMMENT ON VIEW ticketing_internal.pool_places IS
-'The pools and their allotments as one: reserved and sold are what tickets hold.';
-COMMENT ON COLUMN ticketing_internal.pool_places.function_id IS 'The function.';
-COMMENT ON COLUMN ticketing_internal.pool_places.capacity_pool_id IS 'The pool.';
-COMMENT ON COLUMN ticketing_internal.pool_places.capacity IS 'Places there are.';
-COMMENT ON COLUMN ticketing_internal.pool_places.reserved IS 'Places held by tickets not paid yet.';
-COMMENT ON COLUMN ticketing_internal.pool_places.sold IS 'Places of paid tickets.';
-
 COMMENT ON COLUMN ticketing.capacity_pools.reserved IS
 'Places held by tickets not paid yet. Of a crowded pool also those set aside in allotments, and those paid there.';
 COMMENT ON COLUMN ticketing.capacity_pools.sold IS

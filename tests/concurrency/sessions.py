@@ -312,8 +312,12 @@ def problems(connection: Connection) -> list[Any]:
 def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
     """Return capacity, reserved and sold of a pool, whatever of it is set aside."""
     row = connection.execute(
-        "SELECT capacity, reserved, sold FROM ticketing_internal.pool_places "
-        "WHERE capacity_pool_id = %s",
+        """
+        SELECT pool.capacity, pool.reserved, pool.sold
+        FROM ticketing.functions AS function
+        CROSS JOIN LATERAL ticketing_internal.pool_places(function.function_id) AS pool
+        WHERE pool.capacity_pool_id = %s
+        """,
         [pool_id],
     ).fetchone()
     assert row is not None

@@ -1,16 +1,19 @@
 """Places set aside of a crowded pool: nobody waits while there are some, and none is lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from .sessions import (
+    BOAT,
     FUNCTION,
     HALL,
     PATIENCE,
     SEAT,
+    STAND,
+    WALK,
     Connect,
     Connection,
     Document,
@@ -31,6 +34,8 @@ FIRST, SECOND, THIRD, FOURTH = (uid(0xA1 + number) for number in range(4))
 
 CAPACITY = 1000
 
+NO_OTHERS: Mapping[str, int] = {}
+
 ROLLBACK = (
     Path(__file__).parent.parent.parent / "sql/migrations/0013.capacity_allotments.rollback.sql"
 )
@@ -44,9 +49,14 @@ def hand(connect: Connect) -> Iterator[Connection]:
     assert problems(connection) == []
 
 
-def crowd(connect: Connect, hand: Connection, capacity: int = CAPACITY) -> None:
+def crowd(
+    connect: Connect,
+    hand: Connection,
+    capacity: int = CAPACITY,
+    others: Mapping[str, int] = NO_OTHERS,
+) -> None:
     """Let somebody wait for a pool: two seats are held then, and some are set aside."""
-    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: capacity}))
+    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: capacity, **others}))
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             buy(hand, FIRST, selection(seat=1))
@@ -212,6 +222,43 @@ def test_the_last_places_are_decided_when_an_allotment_in_use_is_free_again(
                 (issue["requested"], issue["available"]) for issue in issues_of(refusal.value)
             ] == [(CAPACITY - 3, CAPACITY - 4)]
             assert pool(hand, SEAT) == (CAPACITY, 4, 0)
+
+
+@pytest.mark.parametrize("last_pool_is_taken", [True, False])
+def test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
+    connect: Connect, hand: Connection, *, last_pool_is_taken: bool
+) -> None:
+    crowd(connect, hand, others={STAND: 100, WALK: 100, BOAT: 100})
+    in_stand, in_boat = connect(autocommit=True), connect(autocommit=True)
+    with rivals(connect, 2) as (small, large):
+        in_stand.execute("BEGIN")
+        in_boat.execute("BEGIN")
+        buy(in_stand, uid(0xB1), selection(stand=1))
+        if last_pool_is_taken:
+            buy(in_boat, uid(0xB2), selection(boat=1))
+        with hand.transaction():
+            buy(hand, THIRD, selection(seat=1))
+            # takes a seat from the allotment and waits for a stand
+            first = small.start_waiting(buy, uid(0xB3), selection(seat=1, stand=1, walk=1))
+        # needs the seats of the allotment, too
+        left = CAPACITY - pool(hand, SEAT)[1] - 1
+        second = large.start_waiting(buy, uid(0xB4), selection(seat=left, walk=1, boat=1))
+        in_stand.execute("COMMIT")
+        assert first.result(PATIENCE)["success"]
+        in_boat.execute("COMMIT")
+        assert second.result(PATIENCE)["success"]
+    assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
+
+
+def test_repair_mends_counters_of_a_crowded_pool_whatever_they_say(
+    connect: Connect, hand: Connection
+) -> None:
+    crowd(connect, hand)
+    hand.execute("UPDATE ticketing.capacity_pools SET reserved = 1, sold = 3")
+    assert problems(hand)
+    assert call(hand, "repair_capacity")["pools_repaired"] == 1
+    assert pool(hand, SEAT) == (CAPACITY, 2, 0)
+    assert set_aside(hand) == []
 
 
 def test_what_is_set_aside_counts_as_free(connect: Connect, hand: Connection) -> None:

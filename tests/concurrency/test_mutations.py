@@ -32,7 +32,9 @@ class Mutation:
 GUARD = {
     "AND v_demand.reserved + v_demand.sold <= "
     "greatest(pool.capacity - pool.reserved - pool.sold, 0)": "",
-    "> greatest(other.capacity - other.reserved - other.sold, 0)": "IS NULL",
+    "demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)\n": (
+        "TRUE\n"
+    ),
 }
 
 WITHOUT_CHECK: LiteralString = """
@@ -44,6 +46,13 @@ def order_of_pools(connect: Connect, hand: Connection) -> None:
     """Run the test of the lock order in both of its forms."""
     races.test_who_waits_for_a_pool_holds_none_that_comes_later(
         connect, hand, stored_in_order=False
+    )
+
+
+def pools_given_up(connect: Connect, hand: Connection) -> None:
+    """Run the test of who waits for an allotment where a later pool is taken."""
+    allotments.test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
+        connect, hand, last_pool_is_taken=True
     )
 
 
@@ -67,6 +76,15 @@ MUTATIONS = {
         },
         order_of_pools,
     ),
+    "giving pools up again before waiting for one": Mutation(
+        "ticketing_internal.take_places",
+        {
+            "                    RAISE lock_not_available;": "                    EXIT;",
+            "IF found THEN\n                RAISE lock_not_available;\n            END IF;": "",
+            "v_is_open := TRUE;": "",
+        },
+        pools_given_up,
+    ),
     "the look at an allotment, with the CHECK": Mutation(
         "ticketing_internal.take_places",
         {"AND unused.places >= v_demand.reserved + v_demand.sold": ""},
@@ -87,7 +105,7 @@ MUTATIONS = {
     ),
     "what is set aside, in what is left": Mutation(
         "ticketing.get_ticket_availability",
-        {"ticketing_internal.pool_places": "ticketing.capacity_pools"},
+        {"ticketing_internal.pool_places(p_function_id)": "ticketing.capacity_pools"},
         allotments.test_what_is_set_aside_counts_as_free,
     ),
     "the snapshot rule of the feed": Mutation(

@@ -266,7 +266,15 @@ def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
 
 def enter(connection: Connection, pool_id: str) -> None:
     """Take the place in the queue for a pool, as whoever takes places does first."""
-    connection.execute("SELECT pg_advisory_xact_lock(uuid_hash_extended(%s, 0))", [pool_id])
+    connection.execute(
+        """
+        SELECT pg_advisory_xact_lock(
+            uuid_hash_extended(capacity_pool_id, uuid_hash_extended(function_id, 0))
+        )
+        FROM ticketing.capacity_pools WHERE capacity_pool_id = %s
+        """,
+        [pool_id],
+    )
 
 
 def is_free(connection: Connection, pool_id: str) -> bool:
@@ -274,7 +282,8 @@ def is_free(connection: Connection, pool_id: str) -> bool:
     return (
         connection.execute(
             "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
-            "AND pg_try_advisory_xact_lock(uuid_hash_extended(capacity_pool_id, 0)) "
+            "AND pg_try_advisory_xact_lock("
+            "uuid_hash_extended(capacity_pool_id, uuid_hash_extended(function_id, 0))) "
             "FOR UPDATE SKIP LOCKED",
             [pool_id],
         ).rowcount

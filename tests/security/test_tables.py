@@ -48,7 +48,6 @@ TABLES: Mapping[str, str] = {
     "ticketing.registration_index": "service",
     "ticketing_internal.feed_epoch": "nobody",
     "ticketing_internal.capacity_allotments": "nobody",
-    "ticketing_internal.pool_places": "nobody",
 }
 """All tables and views, by who may read them at all: everybody what is published (and staff what is
 not), users what is their own (and staff all of it), staff alone, services and readers alone, or

@@ -19,7 +19,7 @@ BEGIN
     RETURN QUERY
     SELECT
         'pool_counters',
-        pool.function_id,
+        function.function_id,
         NULL::uuid,
         jsonb_build_object(
             'capacity_pool_id', pool.capacity_pool_id,
@@ -28,9 +28,8 @@ BEGIN
         )
     FROM ticketing.functions AS function
     CROSS JOIN LATERAL ticketing_internal.count_pool_use(function.function_id) AS counted
-    INNER JOIN ticketing_internal.pool_places AS pool
-        ON pool.function_id = function.function_id
-        AND pool.capacity_pool_id = counted.capacity_pool_id
+    INNER JOIN LATERAL ticketing_internal.pool_places(function.function_id) AS pool
+        ON pool.capacity_pool_id = counted.capacity_pool_id
     WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)
 
     UNION ALL

@@ -57,9 +57,8 @@ BEGIN
         0
     )::ticketing_internal.pool_demand)
     INTO v_pools
-    FROM ticketing_internal.pool_places AS pool
-    LEFT JOIN unnest(v_freed) AS freed ON freed.capacity_pool_id = pool.capacity_pool_id
-    WHERE pool.function_id = p_function_id;
+    FROM ticketing_internal.pool_places(p_function_id) AS pool
+    LEFT JOIN unnest(v_freed) AS freed ON freed.capacity_pool_id = pool.capacity_pool_id;
 
     SELECT jsonb_agg(
         jsonb_build_object(

@@ -12,7 +12,6 @@ AS $$
 DECLARE
     v_function_id uuid;
     v_issues jsonb;
-    v_count integer;
     v_repaired integer := 0;
 BEGIN
     PERFORM ticketing_internal.require_service();
@@ -28,7 +27,11 @@ BEGIN
         ORDER BY function.function_id
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
-        PERFORM ticketing_internal.lock_pools(v_function_id);
+        PERFORM pool.capacity_pool_id
+        FROM ticketing.capacity_pools AS pool
+        WHERE pool.function_id = v_function_id
+        ORDER BY pool.capacity_pool_id
+        FOR NO KEY UPDATE;
 
         SELECT jsonb_agg(ticketing_internal.issue(
             'capacity_below_use', 'p_function_id',
@@ -47,14 +50,24 @@ BEGIN
             PERFORM ticketing_internal.refuse('TK004', v_issues);
         END IF;
 
+        v_repaired := v_repaired + (
+            SELECT count(*)
+            FROM ticketing_internal.pool_places(v_function_id) AS pool
+            INNER JOIN ticketing_internal.count_pool_use(v_function_id) AS counted
+                ON counted.capacity_pool_id = pool.capacity_pool_id
+            WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)
+        );
+
+        -- what is set aside is nobody's: whoever sells holds the catalogue
+        DELETE FROM ticketing_internal.capacity_allotments AS allotment
+        WHERE allotment.function_id = v_function_id;
+
         UPDATE ticketing.capacity_pools AS pool
         SET reserved = counted.reserved, sold = counted.sold
         FROM ticketing_internal.count_pool_use(v_function_id) AS counted
         WHERE pool.function_id = v_function_id
             AND pool.capacity_pool_id = counted.capacity_pool_id
             AND (pool.reserved, pool.sold) <> (counted.reserved, counted.sold);
-        GET DIAGNOSTICS v_count = ROW_COUNT;
-        v_repaired := v_repaired + v_count;
     END LOOP;
 
     RETURN jsonb_build_object('success', TRUE, 'pools_repaired', v_repaired, 'server_time', clock_timestamp());

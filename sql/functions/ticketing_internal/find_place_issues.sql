@@ -50,11 +50,10 @@ BEGIN
             pool.capacity_pool_id,
             demand.reserved + demand.sold AS requested,
             pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0) AS available
-        FROM ticketing_internal.pool_places AS pool
+        FROM ticketing_internal.pool_places(p_function_id) AS pool
         INNER JOIN unnest(p_demands) AS demand ON demand.capacity_pool_id = pool.capacity_pool_id
         LEFT JOIN unnest(v_overdue) AS overdue ON overdue.capacity_pool_id = pool.capacity_pool_id
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = ANY(v_pool_ids)
+        WHERE pool.capacity_pool_id = ANY(v_pool_ids)
             AND demand.reserved + demand.sold
             > pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0)
     ),

@@ -17,7 +17,7 @@ BEGIN
         WHERE pool.function_id = p_function_id
         ORDER BY pool.capacity_pool_id
     LOOP
-        PERFORM pg_advisory_xact_lock(uuid_hash_extended(v_capacity_pool_id, 0));
+        PERFORM pg_advisory_xact_lock(uuid_hash_extended(v_capacity_pool_id, uuid_hash_extended(p_function_id, 0)));
 
         PERFORM pool.capacity_pool_id
         FROM ticketing.capacity_pools AS pool
@@ -31,6 +31,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.lock_pools(uuid) IS
-'Locks all pools of a function, with all of their free places in them, for somebody who is going to count or change them.';
+'Locks all pools of a function, with all of their free places in them, for somebody who is going to change them.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.lock_pools(uuid) FROM public;

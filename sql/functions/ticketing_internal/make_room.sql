@@ -39,8 +39,8 @@ BEGIN
             WHERE freed.capacity_pool_id = v_demand.capacity_pool_id
         ) - (
             SELECT pool.capacity - pool.reserved - pool.sold
-            FROM ticketing_internal.pool_places AS pool
-            WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = v_demand.capacity_pool_id
+            FROM ticketing_internal.pool_places(p_function_id) AS pool
+            WHERE pool.capacity_pool_id = v_demand.capacity_pool_id
         );
         IF v_missing > 0 THEN
             SELECT v_freed || expired.r_demands, v_missing + coalesce(sum(freed.reserved), 0)

@@ -21,46 +21,63 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_demand ticketing_internal.pool_demand;
-    v_entered integer := 0;
+    -- pools of two functions may have the same id
+    v_seed CONSTANT bigint := uuid_hash_extended(p_function_id, 0);
+    v_pool_ids uuid [];
+    v_is_open boolean := FALSE;
     v_queue bigint;
     v_is_crowded boolean;
     v_is_whole boolean;
     v_pool record;
     v_taken integer := 0;
 BEGIN
-    -- Mostly nobody is in these pools, and they have places enough. Rows are then written in whatever
-    -- order: nobody else writes them without the first of these locks.
-    FOREACH v_demand IN ARRAY p_demands LOOP
-        EXIT WHEN NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_demand.capacity_pool_id, 0));
-        v_entered := v_entered + 1;
-    END LOOP;
-    IF v_entered > 0 AND v_entered = cardinality(p_demands) THEN
-        UPDATE ticketing.capacity_pools AS pool
-        SET reserved = pool.reserved + demand.reserved, sold = pool.sold + demand.sold
-        FROM unnest(p_demands) AS demand
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = demand.capacity_pool_id
-            AND NOT EXISTS (
+    -- Mostly nobody is in these pools, and they have places enough: then all at once, in whatever order,
+    -- since nobody else writes a pool without its place in the queue. Otherwise these places are given up
+    -- again (an advisory lock ends with the block that took it), because nobody may wait for a pool while
+    -- he holds one with a higher id. One or two pools are as quick one by one.
+    IF cardinality(p_demands) > 2 THEN
+        BEGIN
+            FOREACH v_demand IN ARRAY p_demands LOOP
+                IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_demand.capacity_pool_id, v_seed)) THEN
+                    RAISE lock_not_available;
+                END IF;
+                v_pool_ids := array_append(v_pool_ids, v_demand.capacity_pool_id);
+            END LOOP;
+
+            -- no join, which would read all pools of the function
+            PERFORM
+            FROM unnest(p_demands) AS demand
+            WHERE NOT coalesce((
                 SELECT
-                FROM unnest(p_demands) AS other_demand
-                INNER JOIN ticketing.capacity_pools AS other
-                    ON other.function_id = p_function_id
-                    AND other.capacity_pool_id = other_demand.capacity_pool_id
-                WHERE other_demand.reserved + other_demand.sold
-                    > greatest(other.capacity - other.reserved - other.sold, 0)
-                    OR other.reserved + other_demand.reserved < 0
-                    OR other.sold + other_demand.sold < 0
-            );
-        IF found THEN
-            RETURN v_entered;
-        END IF;
+                    demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)
+                    AND least(pool.reserved + demand.reserved, pool.sold + demand.sold) >= 0
+                FROM ticketing.capacity_pools AS pool
+                WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = demand.capacity_pool_id
+            ), FALSE);
+            IF found THEN
+                RAISE lock_not_available;
+            END IF;
+            v_is_open := TRUE;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                v_is_open := FALSE;
+        END;
+    END IF;
+    IF v_is_open THEN
+        UPDATE ticketing.capacity_pools AS pool
+        SET
+            reserved = pool.reserved + p_demands[array_position(v_pool_ids, pool.capacity_pool_id)].reserved,
+            sold = pool.sold + p_demands[array_position(v_pool_ids, pool.capacity_pool_id)].sold
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids);
+        RETURN cardinality(p_demands);
     END IF;
 
     FOREACH v_demand IN ARRAY p_demands LOOP
         -- The queue, because whoever waits for a row waits again for every version of it that somebody
         -- before him has written: many would wake each other up and go on in any order. Where there is
         -- one, an allotment that nobody is using is as good.
-        v_queue := uuid_hash_extended(v_demand.capacity_pool_id, 0);
+        v_queue := uuid_hash_extended(v_demand.capacity_pool_id, v_seed);
         v_is_crowded := NOT pg_try_advisory_xact_lock(v_queue);
         IF v_is_crowded THEN
             UPDATE ticketing_internal.capacity_allotments AS allotment
