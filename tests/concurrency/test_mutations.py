@@ -79,7 +79,9 @@ MUTATIONS = {
     "giving pools up again before waiting for one": Mutation(
         "ticketing_internal.take_places",
         {
-            "                    RAISE lock_not_available;": "                    EXIT;",
+            "RAISE lock_not_available;\n                END IF;\n                v_pool_ids": (
+                "EXIT;\n                END IF;\n                v_pool_ids"
+            ),
             "IF found THEN\n                RAISE lock_not_available;\n            END IF;": "",
             "v_is_open := TRUE;": "",
         },

@@ -80,25 +80,33 @@ BEGIN
         v_queue := uuid_hash_extended(v_demand.capacity_pool_id, v_seed);
         v_is_crowded := NOT pg_try_advisory_xact_lock(v_queue);
         IF v_is_crowded THEN
-            UPDATE ticketing_internal.capacity_allotments AS allotment
-            SET
-                places = allotment.places - v_demand.reserved - v_demand.sold,
-                sold = allotment.sold + v_demand.sold
-            WHERE allotment.function_id = p_function_id
-                AND allotment.capacity_pool_id = v_demand.capacity_pool_id
-                AND allotment.allotment = (
-                    SELECT unused.allotment
-                    FROM ticketing_internal.capacity_allotments AS unused
-                    WHERE unused.function_id = p_function_id
-                        AND unused.capacity_pool_id = v_demand.capacity_pool_id
-                        AND unused.places >= v_demand.reserved + v_demand.sold
-                    LIMIT 1
-                    FOR NO KEY UPDATE SKIP LOCKED
-                );
-            IF found THEN
+            BEGIN
+                UPDATE ticketing_internal.capacity_allotments AS allotment
+                SET
+                    places = allotment.places - v_demand.reserved - v_demand.sold,
+                    sold = allotment.sold + v_demand.sold
+                WHERE allotment.function_id = p_function_id
+                    AND allotment.capacity_pool_id = v_demand.capacity_pool_id
+                    AND allotment.allotment = (
+                        SELECT unused.allotment
+                        FROM ticketing_internal.capacity_allotments AS unused
+                        WHERE unused.function_id = p_function_id
+                            AND unused.capacity_pool_id = v_demand.capacity_pool_id
+                            AND unused.places >= v_demand.reserved + v_demand.sold
+                        LIMIT 1
+                        FOR NO KEY UPDATE SKIP LOCKED
+                    );
+                IF NOT found THEN
+                    -- One that has changed since this statement began is locked before it is looked at once
+                    -- more: whoever waits for the pool must not keep it from him who recalls it.
+                    RAISE lock_not_available;
+                END IF;
                 v_taken := v_taken + 1;
                 CONTINUE;
-            END IF;
+            EXCEPTION
+                WHEN lock_not_available THEN
+                    NULL;
+            END;
             PERFORM pg_advisory_xact_lock(v_queue);
         END IF;
 
