@@ -325,15 +325,16 @@ def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
 
 
 def set_aside_of_small_pools(connection: Connection) -> None:
-    """Let pools of some ten places have allotments as well: a quarter of what is left in each."""
+    """Let pools of some ten places have allotments as well: three, each a sixth of what is left."""
     row = connection.execute(
         "SELECT pg_get_functiondef('ticketing_internal.set_places_aside'::regproc)"
     ).fetchone()
     assert row is not None
     definition: str = row[0]
-    usual, larger = "p_left / (2 * c_most_allotments)", "p_left / 4"
-    definition = definition.replace(usual, larger)
-    assert definition.count(larger) == 1, "the share has moved: name it anew"
+    number = "c_most_allotments CONSTANT integer := "
+    usual, fewer = f"{number}64", f"{number}3"
+    definition = definition.replace(usual, fewer)
+    assert definition.count(fewer) == 1, "their number has moved: name it anew"
     connection.execute(definition.encode())
 
 

@@ -68,23 +68,23 @@ class Work(NamedTuple):
 
 # A failing test prints this table as it should be now.
 BUDGETS: Mapping[str, Work] = {
-    "availability": Work(statements=7, pages=139, wal=0),
+    "availability": Work(statements=8, pages=111, wal=0),
     "quote": Work(statements=17, pages=40, wal=0),
-    "persist 1": Work(statements=26, pages=74, wal=2256),
-    "persist 10": Work(statements=26, pages=321, wal=13904),
-    "persist 50": Work(statements=26, pages=1294, wal=67649),
-    "persist 500": Work(statements=26, pages=12270, wal=651342),
+    "persist 1": Work(statements=27, pages=74, wal=2256),
+    "persist 10": Work(statements=27, pages=337, wal=13944),
+    "persist 50": Work(statements=27, pages=1309, wal=68095),
+    "persist 500": Work(statements=27, pages=12279, wal=651885),
     "persist 1 again": Work(statements=19, pages=29, wal=134),
     "persist 10 again": Work(statements=19, pages=29, wal=200),
-    "persist 50 again": Work(statements=19, pages=45, wal=344),
+    "persist 50 again": Work(statements=19, pages=46, wal=344),
     "persist 500 again": Work(statements=19, pages=277, wal=2362),
-    "change 1 of 50": Work(statements=28, pages=118, wal=2638),
-    "persist selections": Work(statements=24, pages=474, wal=24000),
-    "create with tickets": Work(statements=41, pages=752, wal=34500),
+    "change 1 of 50": Work(statements=29, pages=126, wal=2494),
+    "persist selections": Work(statements=25, pages=496, wal=24000),
+    "create with tickets": Work(statements=42, pages=773, wal=34500),
     "get_registration": Work(statements=5, pages=64, wal=68),
     "start_payment": Work(statements=26, pages=75, wal=2266),
-    "complete_payment": Work(statements=20, pages=189, wal=8992),
-    "cancel": Work(statements=15, pages=175, wal=8753),
+    "complete_payment": Work(statements=21, pages=211, wal=9131),
+    "cancel": Work(statements=16, pages=197, wal=8905),
 }
 LEAST, MOST = 0.6, 1.15
 """How much of its budget a call must and may take, of pages and of WAL."""

@@ -31,7 +31,13 @@ BEGIN
 
     v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
     PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import', 0));
-    IF ticketing_internal.catalogue_restructures(p_catalogue) THEN
+    -- alone, too, where places are set aside: they go back into their pools, and nobody should be
+    -- using them then
+    IF ticketing_internal.catalogue_restructures(p_catalogue) OR EXISTS (
+        SELECT
+        FROM ticketing_internal.capacity_allotments AS allotment
+        WHERE allotment.function_id = v_function_id
+    ) THEN
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
     END IF;
     v_now := clock_timestamp();

@@ -3,7 +3,8 @@
 -- to it. So does what it has taken itself.
 --
 -- Errors: TK005; 40001 when the places are those of an overdue registration that somebody else is
--- working on at this very moment, so that whoever asks for them again may get them.
+-- working on at this very moment, or that was not needed a moment ago, so that whoever asks for
+-- them again may get them.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.refuse_places(
     p_function_id uuid,
