@@ -314,7 +314,8 @@ class Digest:
         self._before = self._now()
 
     def _now(self) -> list[tuple[object, ...]]:
-        return self._db.execute(self._query).fetchall()
+        # by name, since the server may read the tables in any order
+        return sorted(self._db.execute(self._query).fetchall())
 
     def changed(self) -> list[object]:
         """Return the tables that are no longer what they were."""
