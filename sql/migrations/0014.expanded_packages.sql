@@ -52,3 +52,6 @@ DROP FUNCTION IF EXISTS ticketing_internal.are_eligible(
 DROP FUNCTION IF EXISTS ticketing_internal.count_pool_demands(
     uuid, ticketing_internal.planned_ticket[], boolean
 );
+-- every import stands alone now
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.catalogue_restructures(jsonb);

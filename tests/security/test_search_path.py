@@ -411,6 +411,8 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 # Recounting needs to see what others have committed, and says so.
 OTHERWISE = {
     "transactions": {
+        "import_catalogue ['p_catalogue'], authenticated": "TK004",
+        "import_catalogue ['p_catalogue'], service_role": "TK004",
         "repair_capacity ['p_function_id'], service_role": "TK004",
     },
 }

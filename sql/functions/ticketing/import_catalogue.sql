@@ -1,8 +1,8 @@
 -- Guarantees: afterwards the function is as the document says, or nothing has changed and every
 -- problem is listed. What is reserved or sold stays; what the document no longer names becomes
 -- inactive.
--- Lock order: imports one after the other; its catalogue, only when pools or
--- packages change; its rows; its capacity pools in id order.
+-- Lock order: imports one after the other; its catalogue, alone; its rows; its capacity pools in id
+-- order.
 -- Errors: 42501, TK001, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
@@ -31,15 +31,7 @@ BEGIN
 
     v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
     PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import', 0));
-    -- alone, too, where places are set aside: they go back into their pools, and nobody should be
-    -- using them then
-    IF ticketing_internal.catalogue_restructures(p_catalogue) OR EXISTS (
-        SELECT
-        FROM ticketing_internal.capacity_allotments AS allotment
-        WHERE allotment.function_id = v_function_id
-    ) THEN
-        PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
-    END IF;
+    PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
     v_now := clock_timestamp();
 
     v_issues := ticketing_internal.catalogue_issues(p_catalogue);
@@ -80,8 +72,8 @@ rows have become inactive), server_time}.
 
 Raises 42501 insufficient_privilege (not the service, nor owner or admin of the organisation), TK001 invalid_payload, TK004
 selection_invalid (references, windows, limits; a capacity below what is in use; contents of a package with tickets, the
-event of a ticket type, or the currency of a function with registrations changed; something moved between pools, or contents
-of a package changed, in a transaction that is not READ COMMITTED).';
+event of a ticket type, or the currency of a function with registrations changed; a transaction that is not READ
+COMMITTED).';
 
 REVOKE ALL ON FUNCTION ticketing.import_catalogue(jsonb) FROM public;
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb)

@@ -116,7 +116,7 @@ AS $$
     ('TK004', 'booking_contact_missing',
         'Payment needs a booking contact: billingDetails with a name and a mail address.'),
     ('TK004', 'isolation_too_strict',
-        'Moving something between pools and recounting need READ COMMITTED: expected, actual.'),
+        'An import and a recount need READ COMMITTED: expected, actual.'),
     ('TK007', 'amount_mismatch',
         'amount less fee_amount is not the total (or not what was recorded for this reference): expected, actual.'),
     ('TK007', 'reference_used',

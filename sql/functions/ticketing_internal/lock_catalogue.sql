@@ -3,10 +3,9 @@
 -- set of pools and be counted in another.
 --
 -- An advisory lock, because every sale takes it: it writes nothing, and those who share it never
--- wait for each other. Only an import that moves something into or out of a pool, and a recount,
--- take it alone, for milliseconds. In a transaction whose snapshot is older than the lock,
--- having it is not enough: the row lock then fails with 40001 if the catalogue has changed
--- since.
+-- wait for each other. Only an import and a recount take it alone, for milliseconds. In a
+-- transaction whose snapshot is older than the lock, having it is not enough: the row lock then
+-- fails with 40001 if the catalogue has changed since.
 --
 -- Lock order: before any row of the function.
 

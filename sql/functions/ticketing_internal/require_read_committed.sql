@@ -12,7 +12,7 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM ticketing_internal.refuse('TK004', jsonb_build_array(ticketing_internal.issue(
             'isolation_too_strict', 'transaction_isolation',
-            'What moves between pools or is recounted must be seen as it is now: call in READ COMMITTED.',
+            'What is sold must be seen as it is now: call in READ COMMITTED.',
             p_expected => to_jsonb('read committed'::text),
             p_actual => to_jsonb(current_setting('transaction_isolation'))
         )));
