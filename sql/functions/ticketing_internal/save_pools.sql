@@ -1,7 +1,7 @@
 -- Write the pools of a catalogue document. Counters stay; those of pools that something has
 -- entered or left are counted anew, which lock_catalogue makes exact.
 --
--- Lock order: the catalogue (by the caller, when memberships change), then all pools of the
+-- Lock order: the catalogue (by the caller, alone), then all pools of the
 -- function in id order.
 -- Errors: TK004 (a capacity below what is in use).
 

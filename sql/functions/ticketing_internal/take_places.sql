@@ -32,7 +32,7 @@ DECLARE
     v_taken integer := 0;
 BEGIN
     -- Mostly nobody is in these pools, and they have places enough: then all at once, in whatever order,
-    -- since nobody else writes a pool without its place in the queue. Otherwise these places are given up
+    -- since nobody writes a pool meanwhile without its place in the queue. Otherwise these places are given up
     -- again (an advisory lock ends with the block that took it), because nobody may wait for a pool while
     -- he holds one with a higher id. One or two pools are as quick one by one.
     IF cardinality(p_demands) > 2 THEN
