@@ -38,8 +38,16 @@ hypothesis_settings.load_profile("ticketing")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A throw-away server, without the safeguards against a power cut that make it slow."""
-    careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    """A throw-away server, without the safeguards against a power cut that make it slow.
+
+    And without autovacuum, which now and then would hold a lock that a test wants.
+    """
+    careless = {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "autovacuum": "off",
+    }
     with run_server(settings=careless) as running:
         yield running
 

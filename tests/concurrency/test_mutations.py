@@ -82,8 +82,9 @@ MUTATIONS = {
             "RAISE lock_not_available;\n                END IF;\n                v_pool_ids": (
                 "EXIT;\n                END IF;\n                v_pool_ids"
             ),
-            "IF found THEN\n                RAISE lock_not_available;\n            END IF;": "",
-            "v_is_open := TRUE;": "",
+            "AND pool.capacity_pool_id = ANY(v_pool_ids)": "AND FALSE",
+            "IF v_taken < cardinality(p_demands) THEN\n                RAISE lock_not_available;\n"
+            "            END IF;\n            RETURN v_taken;": "",
         },
         pools_given_up,
     ),

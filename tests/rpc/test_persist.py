@@ -579,6 +579,116 @@ def test_the_tickets_answered_can_be_sent_again(db: Connection, first: Document)
     assert (again["revision"], again["tickets"]) == (first["revision"], first["tickets"])
 
 
+SPELLINGS: Mapping[str, Callable[[Document, Document], Document]] = {
+    "as they are": lambda _, __: {},
+    "by the stored id of the attendee": lambda _, held: {"attendee_id": held["attendee_id"]},
+    "by both ids of the attendee": lambda row, held: {
+        "attendee_id": held["attendee_id"],
+        "client_attendee_id": row["attendee_id"],
+    },
+    "by the wizard's id twice": lambda row, _: {"client_attendee_id": row["attendee_id"]},
+    "with the id of the ticket": lambda _, held: {"ticket_id": held["ticket_id"]},
+    "with prices as numbers": lambda _, held: {"price_paid": held["price_paid"]},
+    "with prices as strings": lambda _, held: {"price_paid": str(held["price_paid"])},
+    "with prices to ever smaller parts": lambda _, held: {"price_paid": f"{held['price_paid']}00"},
+    "with ids in capitals": lambda row, _: {
+        key: row[key].upper() for key in ("attendee_id", "event_id", "ticket_type_id")
+    },
+    "with everything that may be said": lambda row, held: {
+        "ticket_id": held["ticket_id"],
+        "registration_id": REGISTRATION,
+        "client_attendee_id": row["attendee_id"],
+        "package_id": held["package_id"],
+        "price_paid": held["price_paid"],
+        "currency": "AUD",
+        "status": "Active",
+        "payment_status": "Unpaid",
+        "is_partner_ticket": True,
+    },
+    "with nulls for what may be absent": lambda row, _: (
+        dict.fromkeys(
+            (
+                "ticket_id",
+                "registration_id",
+                "client_attendee_id",
+                "price_paid",
+                "original_price",
+                "currency",
+                "status",
+                "payment_status",
+                "is_partner_ticket",
+            )
+        )
+        | {"package_id": row.get("package_id")}
+    ),
+}
+"""What to say of a ticket besides the least: (the row that says that, the ticket answered)."""
+
+
+@pytest.mark.parametrize("say", SPELLINGS.values(), ids=SPELLINGS.keys())
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "in another order"])
+def test_rows_say_the_same_in_many_ways(
+    db: Connection, first: Document, say: Callable[[Document, Document], Document], order: int
+) -> None:
+    said = [
+        row | say(row, held) for row, held in zip(tickets_of(CHOSEN), first["tickets"], strict=True)
+    ]
+    before = dump(db, without=["hold_expires_at", "updated_at"])
+    again = persist(db, p_tickets=said[::order], p_attendee_updates=updates_of(CHOSEN))
+    assert (again["revision"], again["tickets"]) == (first["revision"], first["tickets"])
+    assert dump(db, without=["hold_expires_at", "updated_at"]) == before
+
+    part = {row["attendee_id"] for row in tickets_of({INES: CHOSEN[INES]})}
+    some = persist(
+        db,
+        p_tickets=[
+            row
+            for row, plain in zip(said, tickets_of(CHOSEN), strict=True)
+            if plain["attendee_id"] in part
+        ][::order],
+        p_attendee_updates=updates_of({INES: CHOSEN[INES]}),
+    )
+    assert some["tickets_unchanged"] == 3
+    assert dump(db, without=["hold_expires_at", "updated_at"]) == before
+
+
+OBJECTIONS: Mapping[str, tuple[Document, str]] = {
+    "another price": ({"price_paid": 20.01}, "price_mismatch price_paid"),
+    "another price, as a string": ({"price_paid": "20.01"}, "price_mismatch price_paid"),
+    "another list price": ({"original_price": 19.99}, "original_price_mismatch original_price"),
+    "another event": ({"event_id": ABSENT}, "event_mismatch event_id"),
+    "another currency": ({"currency": "NZD"}, "currency_mismatch currency"),
+    "another registration": ({"registration_id": ABSENT}, "registration_mismatch registration_id"),
+    "somebody else": ({"client_attendee_id": INES}, "attendee_mismatch client_attendee_id"),
+    "a ticket that nobody has": ({"ticket_id": ABSENT}, "ticket_not_found ticket_id"),
+}
+"""What one row says, and the code and key of the issue; the row is of a single ticket at 20.00."""
+
+
+@pytest.mark.parametrize(("said", "issue"), OBJECTIONS.values(), ids=OBJECTIONS.keys())
+@pytest.mark.parametrize("is_new", [False, True], ids=["of a held ticket", "of a new ticket"])
+def test_one_row_that_says_something_else_is_found(
+    db: Connection, said: Document, issue: str, *, is_new: bool
+) -> None:
+    if is_new:
+        persist_selections(db, dict.fromkeys(CHOSEN, selection()))
+    right = tickets_of(CHOSEN)
+    (place,) = (
+        place
+        for place, row in enumerate(right)
+        if (row["attendee_id"], row["ticket_type_id"]) == (TOMAS, CEREMONY)
+    )
+    code, key = issue.split()
+    refusal = owner(db).refusal(
+        "persist_attendee_tickets",
+        p_registration_id=REGISTRATION,
+        p_tickets=[*right[:place], right[place] | said, *right[place + 1 :]],
+        p_attendee_updates=updates_of(CHOSEN),
+    )
+    assert refusal.sqlstate == "TK004"
+    assert refusal.found == [(code, f"p_tickets[{place}].{key}")]
+
+
 # What else an attendee is
 
 

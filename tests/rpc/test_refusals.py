@@ -716,6 +716,15 @@ def test_a_price_must_be_an_amount(shop: Shop, key: str, amount: object, code: s
         persisting(p_tickets=[ticket(TOMAS, LUNCHEON) | {key: amount}]),
     )
     assert last.found == [(code, f"p_tickets[0].{key}")]
+    declared = refused(
+        shop,
+        "persist_attendee_tickets",
+        persisting(
+            p_tickets=[*RIGHT[:-1], RIGHT[-1] | {key: amount}],
+            p_attendee_updates=updates_of(CHOSEN),
+        ),
+    )
+    assert (declared.sqlstate, declared.found) == ("TK001", [(code, f"p_tickets[12].{key}")])
 
 
 @pytest.mark.parametrize("status", ["Paid", "Refunded", "unpaid", ""])
@@ -840,9 +849,14 @@ TICKET_SHAPES: dict[str, tuple[object, Sequence[Issue]]] = {
 def test_tickets_of_another_shape_are_refused(
     shop: Shop, tickets: object, issues: list[Issue]
 ) -> None:
-    refusal = refused(shop, "persist_attendee_tickets", persisting(p_tickets=tickets))
-    assert refusal.sqlstate == "TK001"
-    assert refusal.found == sorted(issues)
+    for updates in ([], updates_of(CHOSEN)):
+        refusal = refused(
+            shop,
+            "persist_attendee_tickets",
+            persisting(p_tickets=tickets, p_attendee_updates=updates),
+        )
+        assert refusal.sqlstate == "TK001"
+        assert refusal.found == sorted(issues)
 
 
 UPDATE_SHAPES: dict[str, tuple[object, Sequence[Issue]]] = {

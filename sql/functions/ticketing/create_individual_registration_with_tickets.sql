@@ -37,7 +37,6 @@ DECLARE
     v_is_new boolean;
     v_is_changed boolean;
     v_leaving uuid [];
-    v_tickets ticketing_internal.given_ticket [];
     v_selections ticketing_internal.selection [];
     v_lines ticketing_internal.selection_line [];
     v_answer jsonb;
@@ -69,7 +68,8 @@ BEGIN
         END IF;
     END IF;
     BEGIN
-        v_tickets := ticketing_internal.read_tickets(v_given);
+        -- also what is compared later: nothing is written for a request that cannot be read
+        PERFORM ticketing_internal.read_tickets(v_given);
         v_selections := ticketing_internal.read_attendee_updates(v_updates);
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
@@ -148,7 +148,7 @@ BEGIN
     FROM ticketing_internal.save_attendees(v_registration, v_attendees, v_now) AS saved;
 
     v_answer := ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, v_tickets, p_expected_revision, v_now,
+        v_function, v_registration, v_selections, v_lines, v_given, p_expected_revision, v_now,
         v_is_changed, v_leaving, (v_data ->> 'subtotal')::numeric
     );
 

@@ -23,14 +23,16 @@ AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
     v_attendee_updates jsonb := coalesce(nullif(p_attendee_updates, 'null'), '[]');
-    v_tickets ticketing_internal.given_ticket [];
     v_selections ticketing_internal.selection [];
     v_lines ticketing_internal.selection_line [];
     v_registration ticketing.registrations;
     v_function ticketing.functions;
 BEGIN
     BEGIN
-        v_tickets := ticketing_internal.read_tickets(p_tickets);
+        -- what is in them is looked at when it is known what should be
+        IF p_tickets IS NULL THEN
+            RAISE data_exception;
+        END IF;
         v_selections := ticketing_internal.read_attendee_updates(v_attendee_updates);
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
@@ -48,7 +50,7 @@ BEGIN
     WHERE function.function_id = v_function_id;
 
     RETURN ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, v_tickets, p_expected_revision, clock_timestamp()
+        v_function, v_registration, v_selections, v_lines, p_tickets, p_expected_revision, clock_timestamp()
     );
 END
 $$;

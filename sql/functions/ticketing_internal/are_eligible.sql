@@ -30,7 +30,9 @@ DECLARE
     v_is_met boolean;
 BEGIN
     FOREACH v_ticket IN ARRAY p_plan LOOP
-        CONTINUE WHEN v_ticket.change = 'removed'
+        -- mostly it has no rules
+        CONTINUE WHEN NOT p_subject_ids && ARRAY[v_ticket.ticket_type_id, v_ticket.package_id]
+            OR v_ticket.change = 'removed'
             OR NOT (v_is_everyone OR v_ticket.attendee_id = ANY(p_named));
         IF v_ticket.attendee_id IS DISTINCT FROM v_attendee_id THEN
             v_attendee_id := v_ticket.attendee_id;

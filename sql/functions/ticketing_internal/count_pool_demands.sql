@@ -21,6 +21,7 @@ DECLARE
     v_places integer [] := '{}';
     v_place integer;
     v_package_ids uuid [];
+    v_pool_ids uuid [];
 BEGIN
     r_demands := '{}';
     r_may_be_short := FALSE;
@@ -45,16 +46,9 @@ BEGIN
     END IF;
 
     SELECT
-        coalesce(array_agg(
-            ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand ORDER BY pool.capacity_pool_id
-        ), '{}'),
-        -- not a join, which would read all pools of the function
-        coalesce(bool_or(pool.places > (
-            SELECT greatest(stored.capacity - stored.reserved - stored.sold, 0)
-            FROM ticketing.capacity_pools AS stored
-            WHERE stored.function_id = p_function_id AND stored.capacity_pool_id = pool.capacity_pool_id
-        )), FALSE)
-    INTO r_demands, r_may_be_short
+        array_agg(ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.pool_demand),
+        array_agg(pool.capacity_pool_id)
+    INTO r_demands, v_pool_ids
     FROM (
         SELECT
             membership.capacity_pool_id,
@@ -64,10 +58,24 @@ BEGIN
             AND membership.ticket_type_id = ANY(v_ticket_type_ids)
         GROUP BY membership.capacity_pool_id
         HAVING sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
+        ORDER BY membership.capacity_pool_id
     ) AS pool;
+    r_demands := coalesce(r_demands, '{}');
+
+    -- by their ids, since a join would read all pools of the function
+    SELECT coalesce(bool_or(
+        r_demands[array_position(v_pool_ids, pool.capacity_pool_id)].reserved
+        > greatest(pool.capacity - pool.reserved - pool.sold, 0)
+    ), FALSE)
+    INTO r_may_be_short
+    FROM ticketing.capacity_pools AS pool
+    WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids);
 
     -- few packages have places of their own
-    IF v_package_ids IS NOT NULL AND EXISTS (
+    IF v_package_ids IS NULL THEN
+        RETURN;
+    END IF;
+    IF EXISTS (
         SELECT
         FROM ticketing.package_pools AS membership
         WHERE membership.function_id = p_function_id AND membership.package_id = ANY(v_package_ids)

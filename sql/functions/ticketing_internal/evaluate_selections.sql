@@ -8,7 +8,8 @@
 -- held keeps its price while its hold lives; once that is over, what was held counts as added.
 -- Whether there are places is for the caller to ask: a quote looks, a write takes.
 --
--- Reads only, locks nothing, raises only for a request beyond the limits (TK001).
+-- Reads only, locks nothing, raises only TK001: for a request beyond the limits, and for p_tickets
+-- of another shape than documented.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.evaluate_selections(
     p_function ticketing.functions,
@@ -16,8 +17,9 @@ CREATE OR REPLACE FUNCTION ticketing_internal.evaluate_selections(
     p_people ticketing_internal.person[],
     p_selections ticketing_internal.selection[],
     p_lines ticketing_internal.selection_line[],
-    p_tickets ticketing_internal.given_ticket[],
-    p_now timestamptz
+    p_tickets jsonb,
+    p_now timestamptz,
+    p_is_unlike boolean DEFAULT FALSE
 )
 RETURNS ticketing_internal.evaluation
 LANGUAGE plpgsql
@@ -36,6 +38,8 @@ DECLARE
     c_most_money CONSTANT numeric := 9999999999.99;
     -- up to so many are looked through one by one
     c_few CONSTANT integer := 100;
+    -- the argument that a path is in
+    c_root CONSTANT text := '^[a-z_]+';
     v_function_id CONSTANT uuid := p_function.function_id;
     -- whether the stored tickets are counted in their pools, and whether nobody can take their
     -- places away any more
@@ -50,10 +54,12 @@ DECLARE
     v_starts timestamptz [];
     v_found_package_ids uuid [];
     v_expanded ticketing_internal.expanded_package [];
-    v_attendee_ids uuid [];
-    v_client_attendee_ids uuid [];
+    v_attendee ticketing_internal.person;
+    v_attendee_ids uuid [] := '{}';
+    v_client_attendee_ids uuid [] := '{}';
     v_selection ticketing_internal.selection;
     v_line ticketing_internal.selection_line;
+    v_tickets ticketing_internal.given_ticket [];
     v_given ticketing_internal.given_ticket;
     v_ticket ticketing_internal.planned_ticket;
     v_ref uuid;
@@ -76,7 +82,6 @@ DECLARE
     v_known integer;
     v_is_implied boolean := FALSE;
     v_implied record;
-    v_root text;
     v_plan ticketing_internal.planned_ticket [];
     v_choices ticketing_internal.choice[];
     -- what is not for everyone, and for whom it is
@@ -93,6 +98,7 @@ DECLARE
     -- whether a line says that something else is in its package
     v_is_odd boolean := FALSE;
     v_content_ids uuid [];
+    v_is_guided boolean;
     v_is_unlike boolean;
     v_issues jsonb := '[]';
     v_places record;
@@ -105,10 +111,11 @@ BEGIN
 
     -- Whom the request names, the lines of each by attendee id, and the part of the catalogue that it is
     -- about. People are mostly named in their order, so that the next one is looked at first.
-    SELECT array_agg(person.attendee_id), array_agg(person.client_attendee_id)
-    INTO v_attendee_ids, v_client_attendee_ids
-    FROM unnest(p_people) AS person;
-    v_is_named := array_fill(FALSE, ARRAY[coalesce(cardinality(v_attendee_ids), 0)]);
+    FOREACH v_attendee IN ARRAY p_people LOOP
+        v_attendee_ids := array_append(v_attendee_ids, v_attendee.attendee_id);
+        v_client_attendee_ids := array_append(v_client_attendee_ids, v_attendee.client_attendee_id);
+    END LOOP;
+    v_is_named := array_fill(FALSE, ARRAY[cardinality(p_people)]);
 
     FOREACH v_selection IN ARRAY p_selections LOOP
         v_person := CASE
@@ -158,26 +165,38 @@ BEGIN
         END IF;
     END LOOP;
 
-    v_ref := NULL;
-    v_person := 0;
-    FOREACH v_given IN ARRAY coalesce(p_tickets, '{}') LOOP
-        IF v_given.attendee_ref IS DISTINCT FROM v_ref THEN
-            v_ref := v_given.attendee_ref;
-            v_person := CASE
-                WHEN v_ref IN (v_attendee_ids[v_person + 1], v_client_attendee_ids[v_person + 1]) THEN v_person + 1
-                ELSE coalesce(array_position(v_attendee_ids, v_ref), array_position(v_client_attendee_ids, v_ref))
-            END;
-            v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
-        END IF;
-        IF cardinality(v_offer_ids) > c_few OR v_given.ticket_type_id <> ALL(v_offer_ids) THEN
-            v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
-        END IF;
-        IF v_given.package_id IS NOT NULL
-            AND (cardinality(v_package_ids) > c_few OR v_given.package_id <> ALL(v_package_ids))
-        THEN
-            v_package_ids := array_append(v_package_ids, v_given.package_id);
-        END IF;
-    END LOOP;
+    -- Mostly the rows that the caller gave say what the lines say, and then that is all there is to know
+    -- of them. They are read beforehand when there are no lines, or once they were found to say something
+    -- else.
+    v_is_guided := p_is_unlike OR p_selections = '{}';
+    IF v_is_guided AND p_tickets IS NOT NULL THEN
+        BEGIN
+            v_tickets := ticketing_internal.read_tickets(p_tickets);
+        EXCEPTION
+            WHEN data_exception THEN
+                PERFORM ticketing_internal.refuse_payload(jsonb_build_object('p_tickets', p_tickets));
+        END;
+        v_ref := NULL;
+        v_person := 0;
+        FOREACH v_given IN ARRAY v_tickets LOOP
+            IF v_given.attendee_ref IS DISTINCT FROM v_ref THEN
+                v_ref := v_given.attendee_ref;
+                v_person := CASE
+                    WHEN v_ref IN (v_attendee_ids[v_person + 1], v_client_attendee_ids[v_person + 1]) THEN v_person + 1
+                    ELSE coalesce(array_position(v_attendee_ids, v_ref), array_position(v_client_attendee_ids, v_ref))
+                END;
+                v_is_implied := v_is_implied OR NOT coalesce(v_is_named[v_person], TRUE);
+            END IF;
+            IF cardinality(v_offer_ids) > c_few OR v_given.ticket_type_id <> ALL(v_offer_ids) THEN
+                v_offer_ids := array_append(v_offer_ids, v_given.ticket_type_id);
+            END IF;
+            IF v_given.package_id IS NOT NULL
+                AND (cardinality(v_package_ids) > c_few OR v_given.package_id <> ALL(v_package_ids))
+            THEN
+                v_package_ids := array_append(v_package_ids, v_given.package_id);
+            END IF;
+        END LOOP;
+    END IF;
 
     FOREACH v_ticket IN ARRAY v_stored LOOP
         IF cardinality(v_offer_ids) > c_few OR v_ticket.ticket_type_id <> ALL(v_offer_ids) THEN
@@ -265,7 +284,7 @@ BEGIN
     -- An attendee named only by given tickets declares what these amount to; when the hold is over,
     -- everybody else declares again what is stored.
     IF FALSE <> ALL(v_is_named) THEN
-        v_named := coalesce(v_attendee_ids, '{}');
+        v_named := v_attendee_ids;
     ELSE
         v_named := ARRAY(
             SELECT v_attendee_ids[person.position]
@@ -276,7 +295,7 @@ BEGIN
     v_known := cardinality(v_named);
     IF v_is_implied OR (NOT v_is_held AND v_stored <> '{}') THEN
         v_implied := ticketing_internal.imply_lines(
-            p_people, v_named, p_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
+            p_people, v_named, v_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
         );
         v_lines := v_lines || v_implied.r_lines;
         v_named := ARRAY(
@@ -288,7 +307,6 @@ BEGIN
         );
         v_is_tidy := v_implied.r_named IS NULL AND v_is_tidy;
     END IF;
-    v_root := substring(v_lines[1].path FROM '^[a-z_]+');
     v_tidy_lines := CASE WHEN v_is_tidy THEN v_lines ELSE ticketing_internal.tidy_lines(p_people, v_lines) END;
 
     -- The plan. Packages come and go as a whole: copy by copy, each with all its tickets. Of
@@ -303,7 +321,7 @@ BEGIN
     );
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', v_root,
+            'too_large', substring(v_lines[1].path FROM c_root),
             format('The request amounts to more than %s tickets, or the registration to more than %s.',
                 c_most_tickets, c_most_money),
             p_expected => to_jsonb(c_most_tickets)
@@ -329,8 +347,17 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    v_is_unlike := p_tickets IS NOT NULL AND ticketing_internal.tickets_differ(
-        p_function.currency, p_registration.registration_id, p_people, v_named, p_tickets, v_plan
+    v_is_unlike := p_tickets IS NOT NULL AND NOT ticketing_internal.tickets_agree(
+        p_function.currency, p_registration.registration_id, v_attendee_ids, v_client_attendee_ids, v_named, p_tickets,
+        v_plan
+    );
+    IF v_is_unlike AND NOT v_is_guided THEN
+        RETURN ticketing_internal.evaluate_selections(
+            p_function, p_registration, p_people, p_selections, p_lines, p_tickets, p_now, p_is_unlike => TRUE
+        );
+    END IF;
+    v_is_unlike := v_is_unlike AND ticketing_internal.tickets_differ(
+        p_function.currency, p_registration.registration_id, p_people, v_named, v_tickets, v_plan
     );
     IF v_is_unlike
         OR cardinality(p_selections) <> v_known
@@ -339,7 +366,7 @@ BEGIN
         OR v_is_odd
     THEN
         v_issues := ticketing_internal.find_reference_issues(
-            p_registration.registration_id, p_function.currency, p_people, p_selections, p_lines, p_tickets, v_plan,
+            p_registration.registration_id, p_function.currency, p_people, p_selections, p_lines, v_tickets, v_plan,
             v_packages, v_items, v_offers
         );
     END IF;
@@ -358,10 +385,16 @@ BEGIN
             || ticketing_internal.find_eligibility_issues(p_registration.registration_type, v_choices)
             || ticketing_internal.find_limit_issues(v_choices, v_plan);
     END IF;
-    v_issues := v_issues || ticketing_internal.find_sale_issues(p_function, v_choices, v_plan, v_root, p_now);
+    IF v_choices IS NOT NULL OR p_function.status <> 'published'
+        OR p_now < p_function.registration_opens_at OR p_now >= p_function.registration_closes_at
+    THEN
+        v_issues := v_issues || ticketing_internal.find_sale_issues(
+            p_function, v_choices, v_plan, substring(v_lines[1].path FROM c_root), p_now
+        );
+    END IF;
     IF v_is_unlike THEN
         v_issues := v_issues || ticketing_internal.find_ticket_issues(
-            p_people, v_named, p_selections, v_lines, p_tickets, v_plan, v_packages, v_items, v_offers
+            p_people, v_named, p_selections, v_lines, v_tickets, v_plan, v_packages, v_items, v_offers
         );
     END IF;
 
@@ -379,12 +412,14 @@ COMMENT ON FUNCTION ticketing_internal.evaluate_selections(
     ticketing_internal.person[],
     ticketing_internal.selection[],
     ticketing_internal.selection_line[],
-    ticketing_internal.given_ticket[],
-    timestamptz
+    jsonb,
+    timestamptz,
+    boolean
 ) IS
 'What a request makes of a registration: p_function and p_registration (of a quote without one, a row with no
-registration_id), p_people (all its attendees), p_selections and their p_lines, p_tickets (null: the caller gave none, and
-none are compared), p_now (the time to judge by).';
+registration_id), p_people (all its attendees), p_selections and their p_lines, p_tickets (as the caller sent them; null:
+he gave none, and none are compared), p_now (the time to judge by), p_is_unlike (whether p_tickets are known to say
+something else than p_lines).';
 
 REVOKE ALL ON FUNCTION ticketing_internal.evaluate_selections(
     ticketing.functions,
@@ -392,6 +427,7 @@ REVOKE ALL ON FUNCTION ticketing_internal.evaluate_selections(
     ticketing_internal.person[],
     ticketing_internal.selection[],
     ticketing_internal.selection_line[],
-    ticketing_internal.given_ticket[],
-    timestamptz
+    jsonb,
+    timestamptz,
+    boolean
 ) FROM public;

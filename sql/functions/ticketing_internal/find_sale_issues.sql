@@ -24,10 +24,6 @@ DECLARE
     END;
     v_issues jsonb;
 BEGIN
-    -- mostly everything is, and was seen to be
-    IF v_closed IS NULL AND p_choices IS NULL THEN
-        RETURN '[]';
-    END IF;
     IF v_closed IS NULL AND NOT EXISTS (
         SELECT
         FROM unnest(p_choices) AS chosen

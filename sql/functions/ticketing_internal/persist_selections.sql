@@ -6,14 +6,14 @@
 -- the renewed hold; a refusal writes nothing at all.
 -- Lock order: the caller has locked the registration; the capacity pools come last (see
 -- take_places).
--- Errors: TK003, TK006, TK004, TK005, in this order.
+-- Errors: TK001, TK003, TK006, TK004, TK005, in this order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
     p_selections ticketing_internal.selection[],
     p_lines ticketing_internal.selection_line[],
-    p_tickets ticketing_internal.given_ticket[],
+    p_tickets jsonb,
     p_expected_revision integer,
     p_now timestamptz,
     p_is_changed boolean DEFAULT FALSE,
@@ -68,7 +68,9 @@ BEGIN
     v_evaluation := ticketing_internal.evaluate_selections(
         p_function, p_registration, v_people, v_selections, p_lines, p_tickets, p_now
     );
-    PERFORM ticketing_internal.refuse_unless_editable(p_registration);
+    IF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
+        PERFORM ticketing_internal.refuse_unless_editable(p_registration);
+    END IF;
     v_plan := v_evaluation.tickets;
     v_issues := p_issues || v_evaluation.issues;
 
@@ -265,7 +267,7 @@ COMMENT ON FUNCTION ticketing_internal.persist_selections(
     ticketing.registrations,
     ticketing_internal.selection[],
     ticketing_internal.selection_line[],
-    ticketing_internal.given_ticket[],
+    jsonb,
     integer,
     timestamptz,
     boolean,
@@ -273,8 +275,8 @@ COMMENT ON FUNCTION ticketing_internal.persist_selections(
     numeric,
     jsonb
 ) IS
-'Persists selections of a locked registration and answers what a persist answers. p_tickets: the rows the caller gave, null
-for none to compare. p_is_changed: whether the same transaction has changed the registration or its attendees already.
+'Persists selections of a locked registration and answers what a persist answers. p_tickets: as the caller sent them,
+null for none to compare. p_is_changed: whether the same transaction has changed the registration or its attendees already.
 p_leaving: attendees to be deleted with their tickets. p_issues: what the caller has found wrong already. p_claimed_subtotal: what the client thinks the tickets cost.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
@@ -282,7 +284,7 @@ REVOKE ALL ON FUNCTION ticketing_internal.persist_selections(
     ticketing.registrations,
     ticketing_internal.selection[],
     ticketing_internal.selection_line[],
-    ticketing_internal.given_ticket[],
+    jsonb,
     integer,
     timestamptz,
     boolean,

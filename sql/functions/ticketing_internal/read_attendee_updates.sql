@@ -8,32 +8,30 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_selections ticketing_internal.selection [];
-    v_is_sound boolean;
+    v_element jsonb;
+    v_selections ticketing_internal.selection [] := '{}';
 BEGIN
-    IF p_attendee_updates IS NULL THEN
+    IF NOT coalesce(
+        jsonb_array_length(p_attendee_updates) <= 500 AND pg_column_size(p_attendee_updates) <= 1048576, FALSE
+    ) THEN
         RAISE data_exception;
     END IF;
 
-    SELECT
-        array_agg(ROW(
-            (element.value ->> 'attendee_id')::uuid,
-            element.value -> 'selected_tickets',
-            'p_attendee_updates[' || element.ordinality - 1 || '].selected_tickets'
-        )::ticketing_internal.selection),
-        bool_and(
-            coalesce(jsonb_typeof(element.value -> 'attendee_id') = 'string', FALSE)
-            AND element.value - '{attendee_id,selected_tickets}'::text[] = '{}'
-        )
-    INTO v_selections, v_is_sound
-    FROM jsonb_array_elements(p_attendee_updates) WITH ORDINALITY AS element;
-
-    IF NOT coalesce(v_is_sound, TRUE) OR cardinality(v_selections) > 500
-        OR pg_column_size(p_attendee_updates) > 1048576
-    THEN
-        RAISE data_exception;
-    END IF;
-    RETURN coalesce(v_selections, '{}');
+    FOR v_place IN 0..jsonb_array_length(p_attendee_updates) - 1 LOOP
+        v_element := p_attendee_updates -> v_place;
+        IF NOT coalesce(
+            jsonb_typeof(v_element -> 'attendee_id') = 'string'
+            AND v_element - '{attendee_id,selected_tickets}'::text[] = '{}',
+            FALSE
+        ) THEN
+            RAISE data_exception;
+        END IF;
+        v_selections := array_append(v_selections, ROW(
+            (v_element ->> 'attendee_id')::uuid, v_element -> 'selected_tickets',
+            'p_attendee_updates[' || v_place || '].selected_tickets'
+        )::ticketing_internal.selection);
+    END LOOP;
+    RETURN v_selections;
 END
 $$;
 

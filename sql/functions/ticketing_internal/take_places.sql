@@ -24,7 +24,6 @@ DECLARE
     -- pools of two functions may have the same id
     v_seed CONSTANT bigint := uuid_hash_extended(p_function_id, 0);
     v_pool_ids uuid [];
-    v_is_open boolean := FALSE;
     v_queue bigint;
     v_is_crowded boolean;
     v_is_whole boolean;
@@ -32,10 +31,10 @@ DECLARE
     v_taken integer := 0;
 BEGIN
     -- Mostly nobody is in these pools, and they have places enough: then all at once, in whatever order,
-    -- since nobody writes a pool meanwhile without its place in the queue. Otherwise these places are given up
+    -- since nobody writes a pool meanwhile without its place in the queue. Otherwise everything is given up
     -- again (an advisory lock ends with the block that took it), because nobody may wait for a pool while
-    -- he holds one with a higher id. One or two pools are as quick one by one.
-    IF cardinality(p_demands) > 2 THEN
+    -- he holds one with a higher id. A single pool is as quick by itself.
+    IF cardinality(p_demands) > 1 THEN
         BEGIN
             FOREACH v_demand IN ARRAY p_demands LOOP
                 IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_demand.capacity_pool_id, v_seed)) THEN
@@ -44,33 +43,24 @@ BEGIN
                 v_pool_ids := array_append(v_pool_ids, v_demand.capacity_pool_id);
             END LOOP;
 
-            -- no join, which would read all pools of the function
-            PERFORM
+            UPDATE ticketing.capacity_pools AS pool
+            SET reserved = pool.reserved + demand.reserved, sold = pool.sold + demand.sold
             FROM unnest(p_demands) AS demand
-            WHERE NOT coalesce((
-                SELECT
-                    demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)
-                    AND least(pool.reserved + demand.reserved, pool.sold + demand.sold) >= 0
-                FROM ticketing.capacity_pools AS pool
-                WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = demand.capacity_pool_id
-            ), FALSE);
-            IF found THEN
+            WHERE pool.function_id = p_function_id
+                -- by themselves, or all pools of the function would be read
+                AND pool.capacity_pool_id = ANY(v_pool_ids)
+                AND pool.capacity_pool_id = demand.capacity_pool_id
+                AND demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)
+                AND least(pool.reserved + demand.reserved, pool.sold + demand.sold) >= 0;
+            GET DIAGNOSTICS v_taken = ROW_COUNT;
+            IF v_taken < cardinality(p_demands) THEN
                 RAISE lock_not_available;
             END IF;
-            v_is_open := TRUE;
+            RETURN v_taken;
         EXCEPTION
             WHEN lock_not_available THEN
-                v_is_open := FALSE;
+                v_taken := 0;
         END;
-    END IF;
-    IF v_is_open THEN
-        UPDATE ticketing.capacity_pools AS pool
-        SET
-            reserved = pool.reserved + p_demands[array_position(v_pool_ids, pool.capacity_pool_id)].reserved,
-            sold = pool.sold + p_demands[array_position(v_pool_ids, pool.capacity_pool_id)].sold
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = ANY(v_pool_ids);
-        RETURN cardinality(p_demands);
     END IF;
 
     FOREACH v_demand IN ARRAY p_demands LOOP

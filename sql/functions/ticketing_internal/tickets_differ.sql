@@ -1,7 +1,7 @@
--- Is there anything about the rows that the caller gave that the plan does not say as well? Mostly
--- not, and mostly they come in the order of the plan: then one look at each is enough. Otherwise
--- both are counted against each other as multisets. What exactly is wrong where is left to
--- find_reference_issues and find_ticket_issues.
+-- Is there anything about the rows that the caller gave that the plan does not say as well? Both
+-- are counted against each other as multisets, since tickets_agree has found that they are not the
+-- same row by row. What exactly is wrong where is left to find_reference_issues and
+-- find_ticket_issues.
 --
 -- Called by evaluate_selections alone, with its settings.
 
@@ -24,51 +24,7 @@ DECLARE
     v_says_original_price CONSTANT boolean := p_tickets[1].original_price IS NOT NULL;
     -- a list of hundreds is slow to look through for each ticket
     v_is_everyone CONSTANT boolean := cardinality(p_named) = cardinality(p_people);
-    v_ticket ticketing_internal.planned_ticket;
-    v_given ticketing_internal.given_ticket;
-    v_attendee_id uuid;
-    v_client_attendee_id uuid;
-    v_person integer := 1;
-    v_count integer := 0;
-    v_is_alike boolean := TRUE;
 BEGIN
-    FOREACH v_ticket IN ARRAY p_plan LOOP
-        CONTINUE WHEN v_ticket.change = 'removed'
-            OR NOT (v_is_everyone OR v_ticket.attendee_id = ANY(p_named));
-        IF v_ticket.attendee_id IS DISTINCT FROM v_attendee_id THEN
-            v_attendee_id := v_ticket.attendee_id;
-            WHILE p_people[v_person].attendee_id <> v_attendee_id LOOP
-                v_person := v_person + 1;
-            END LOOP;
-            v_client_attendee_id := p_people[v_person].client_attendee_id;
-        END IF;
-        v_count := v_count + 1;
-        v_given := p_tickets[v_count];
-        v_is_alike := coalesce(
-            v_given.attendee_ref IN (v_attendee_id, v_client_attendee_id)
-            AND v_given.ticket_type_id = v_ticket.ticket_type_id
-            AND v_given.event_id = v_ticket.event_id
-            AND v_given.package_id IS NOT DISTINCT FROM v_ticket.package_id
-            AND CASE
-                WHEN v_says_price THEN v_given.price_paid = v_ticket.price_paid
-                ELSE v_given.price_paid IS NULL
-            END
-            AND CASE
-                WHEN v_says_original_price THEN v_given.original_price = v_ticket.original_price
-                ELSE v_given.original_price IS NULL
-            END
-            AND coalesce(v_given.client_attendee_ref = v_client_attendee_id, TRUE)
-            AND coalesce(v_given.registration_id = p_registration_id, TRUE)
-            AND coalesce(v_given.currency = p_currency, TRUE)
-            AND v_given.ticket_id IS NULL,
-            FALSE
-        );
-        EXIT WHEN NOT v_is_alike;
-    END LOOP;
-    IF v_is_alike AND v_count = cardinality(p_tickets) THEN
-        RETURN FALSE;
-    END IF;
-
     RETURN EXISTS (
         SELECT
         FROM (

@@ -1,0 +1,23 @@
+DROP FUNCTION IF EXISTS ticketing_internal.persist_selections(
+    ticketing.functions,
+    ticketing.registrations,
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    jsonb,
+    integer,
+    timestamptz,
+    boolean,
+    uuid[],
+    numeric,
+    jsonb
+);
+DROP FUNCTION IF EXISTS ticketing_internal.evaluate_selections(
+    ticketing.functions,
+    ticketing.registrations,
+    ticketing_internal.person[],
+    ticketing_internal.selection[],
+    ticketing_internal.selection_line[],
+    jsonb,
+    timestamptz,
+    boolean
+);
