@@ -41,7 +41,7 @@ class Effort:
 
 FULL: Final = Effort(
     name="full",
-    persist_rounds={1: 40, 10: 40, 13: 30, 50: 30, 500: 10, 2000: 4},
+    persist_rounds={1: 100, 10: 100, 13: 60, 50: 60, 500: 15, 2000: 5},
     call_rounds=30,
     work_sizes=(1, 10, 13, 50, 500, 2000),
     clients=(1, 4, 16, 64),

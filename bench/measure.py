@@ -12,9 +12,10 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
+K = TypeVar("K", bound="Hashable")
 
 Times: TypeAlias = dict[str, float]
 """Milliseconds by the name of what was timed."""
@@ -49,15 +50,41 @@ def take_turns(rounds: int, turn: Callable[[int], Times]) -> dict[str, list[floa
     Returns:
         The times of the rounds that count, by name.
     """
-    series: dict[str, list[float]] = {}
+    return take_turns_together({None: rounds}, lambda _, number: turn(number))[None]
+
+
+def take_turns_together(
+    rounds: Mapping[K, int], turn: Callable[[K, int], Times]
+) -> dict[K, dict[str, list[float]]]:
+    """Let several sets of things that are compared run side by side.
+
+    The rounds of each are spread evenly over the whole time, so that a machine that is busy for
+    some seconds is no worse for one set than for another.
+
+    Args:
+        rounds: How many rounds count, by set; a few more go before.
+        turn: Runs everything of a set once; given the set and the number of the round, to change
+            the order by.
+
+    Returns:
+        By set, the times of the rounds that count, by name.
+    """
+    series: dict[K, dict[str, list[float]]] = {key: {} for key in rounds}
+    warm_up = [
+        (key, number) for key, count in rounds.items() for number in range(-min(WARM_UP, count), 0)
+    ]
+    counted = sorted(
+        ((key, number) for key, count in rounds.items() for number in range(count)),
+        key=lambda place: (place[1] + 0.5) / rounds[place[0]],
+    )
     gc.collect()
     gc.disable()
     try:
-        for number in range(-min(WARM_UP, rounds), rounds):
-            times = turn(number)
+        for key, number in (*warm_up, *counted):
+            times = turn(key, number)
             if number >= 0:
                 for name, value in times.items():
-                    series.setdefault(name, []).append(value)
+                    series[key].setdefault(name, []).append(value)
             gc.collect(0)
     finally:
         gc.enable()

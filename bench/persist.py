@@ -10,12 +10,12 @@ import psycopg
 
 from bench.application import Application
 from bench.bookings import Booking, BookingOffice, encoded
-from bench.measure import Times, in_turn, ratios, spread, take_turns
+from bench.measure import Times, in_turn, ratios, spread, take_turns_together
 from bench.server import create_database, faults, settle
 from ticketing_client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.server import Connection, Document
     from ticketing_client.embedded import Server
@@ -46,8 +46,7 @@ def measure_persist(server: Server, rounds: Mapping[int, int]) -> Document:
         psycopg.connect(url, autocommit=True) as connection,
         closing(Application(url)) as application,
     ):
-        bench = _Persist(connection, application)
-        sizes = [bench.measure(tickets, number) for tickets, number in rounds.items()]
+        sizes = _Persist(connection, application).measure(rounds)
         return {"sizes": sizes, "faults": faults(connection)}
 
 
@@ -60,30 +59,17 @@ class _Persist:
         self._client = Client(connection)
         self._office = BookingOffice(connection)
 
-    def measure(self, tickets: int, rounds: int) -> Document:
-        """Measure one size."""
+    def measure(self, rounds: Mapping[int, int]) -> list[Document]:
+        """Measure all sizes side by side."""
         settle(self._connection)
         foreign: list[str] = []
-        series = take_turns(rounds, lambda number: self._turn(tickets, number, foreign))
+        measured = take_turns_together(
+            rounds, lambda tickets, number: self._turn(tickets, number, foreign)
+        )
         self._connection.execute(
             "SELECT bench.forget(%s, %s::uuid[])", [self._office.function_id, foreign]
         )
-        result: Document = {
-            "tickets": tickets,
-            "rounds": rounds,
-            "times": {name: spread(values) for name, values in series.items()},
-            "to_floor": {
-                name: ratios(series[name], series["floor"])
-                for name in ("ours", "loop", "client", "application")
-                if name in series
-            },
-            "again_to_ours": ratios(series["again"], series["ours"]),
-            "client_to_ours": ratios(series["client"], series["ours"]),
-        }
-        if "application" in series:
-            for name in ("ours", "client"):
-                result[f"application_to_{name}"] = ratios(series["application"], series[name])
-        return result
+        return [_compared(tickets, number, measured[tickets]) for tickets, number in rounds.items()]
 
     def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:
         """Let each variant persist a booking of its own; note those that need to be taken back."""
@@ -113,3 +99,23 @@ class _Persist:
         return self._client.persist_attendee_tickets(
             booking.registration_id, booking.tickets, booking.attendee_updates
         )
+
+
+def _compared(tickets: int, rounds: int, series: Mapping[str, Sequence[float]]) -> Document:
+    """Return the times of one size and the ratios between them."""
+    result: Document = {
+        "tickets": tickets,
+        "rounds": rounds,
+        "times": {name: spread(values) for name, values in series.items()},
+        "to_floor": {
+            name: ratios(series[name], series["floor"])
+            for name in ("ours", "loop", "client", "application")
+            if name in series
+        },
+        "again_to_ours": ratios(series["again"], series["ours"]),
+        "client_to_ours": ratios(series["client"], series["ours"]),
+    }
+    if "application" in series:
+        for name in ("ours", "client"):
+            result[f"application_to_{name}"] = ratios(series["application"], series[name])
+    return result
