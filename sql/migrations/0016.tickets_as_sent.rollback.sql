@@ -1,3 +1,4 @@
+DROP FUNCTION IF EXISTS ticketing_internal.recall_allotments(uuid, uuid[]);
 DROP FUNCTION IF EXISTS ticketing_internal.persist_selections(
     ticketing.functions,
     ticketing.registrations,

@@ -1,6 +1,6 @@
 -- Tickets go through the pipeline as the caller has sent them, and are read only if they do not say
--- what the selections say. The functions that took them as rows go: two functions of one name would
--- stand side by side otherwise.
+-- what the selections say; and what is set aside of several pools is recalled at once. Functions
+-- that took something else go: two of one name would stand side by side otherwise.
 
 SET LOCAL ROLE ticketing_owner;
 
@@ -28,3 +28,8 @@ DROP FUNCTION IF EXISTS ticketing_internal.persist_selections(
     numeric,
     jsonb
 );
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.recall_allotments(uuid, uuid);
+-- who imports holds the catalogue alone
+-- squawk-ignore ban-drop-function
+DROP FUNCTION IF EXISTS ticketing_internal.lock_pools(uuid);

@@ -97,12 +97,12 @@ MUTATIONS = {
         "ticketing_internal.take_places",
         {
             "PERFORM ticketing_internal.recall_allotments"
-            "(p_function_id, v_demand.capacity_pool_id)": ("NULL")
+            "(p_function_id, ARRAY[v_demand.capacity_pool_id])": ("NULL")
         },
         allotments.test_what_is_set_aside_is_sold_to_the_last_place,
     ),
     "the recall of allotments before an import": Mutation(
-        "ticketing_internal.lock_pools",
+        "ticketing_internal.save_pools",
         {"PERFORM ticketing_internal.recall_allotments": "PERFORM row"},
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),

@@ -46,8 +46,8 @@ DECLARE
     -- mostly, and a list of hundreds is slow to look through for each ticket
     v_is_everyone boolean;
     v_removed uuid [];
+    v_saved ticketing_internal.saved_ticket [] := '{}';
     v_created integer := 0;
-    v_unchanged integer := 0;
     v_subtotal numeric := 0;
     v_holders integer := 0;
     v_has_tickets boolean;
@@ -95,8 +95,11 @@ BEGIN
         END IF;
         IF v_ticket.change = 'added' THEN
             v_created := v_created + 1;
-        ELSIF v_is_everyone OR v_ticket.attendee_id = ANY(v_named) THEN
-            v_unchanged := v_unchanged + 1;
+        END IF;
+        IF v_is_everyone OR v_ticket.attendee_id = ANY(v_named) THEN
+            v_saved := array_append(v_saved, ROW(
+                v_ticket.ticket_id, v_ticket.attendee_id, v_ticket.ticket_type_id, v_ticket.package_id, v_ticket.price_paid
+            )::ticketing_internal.saved_ticket);
         END IF;
         v_subtotal := v_subtotal + v_ticket.price_paid;
         IF v_ticket.attendee_id IS DISTINCT FROM v_holder_id THEN
@@ -226,7 +229,7 @@ BEGIN
         'status', v_status,
         'tickets_created', v_created,
         'tickets_removed', coalesce(cardinality(v_removed), 0),
-        'tickets_unchanged', v_unchanged,
+        'tickets_unchanged', cardinality(v_saved) - v_created,
         'attendees_updated', coalesce(cardinality(v_updates), 0),
         'attendees_without_tickets', CASE
             WHEN v_holders = cardinality(v_people) THEN '[]'
@@ -237,14 +240,7 @@ BEGIN
         'currency', p_function.currency,
         'hold_expires_at', v_hold_expires_at,
         'server_time', p_now,
-        'tickets', ARRAY(
-            SELECT
-                ROW(
-                    ticket.ticket_id, ticket.attendee_id, ticket.ticket_type_id, ticket.package_id, ticket.price_paid
-                )::ticketing_internal.saved_ticket
-            FROM unnest(v_plan) AS ticket
-            WHERE ticket.change <> 'removed' AND (v_is_everyone OR ticket.attendee_id = ANY(v_named))
-        )
+        'tickets', v_saved
     );
 
     -- The very last thing, since others wait for these places until this transaction ends. Somebody

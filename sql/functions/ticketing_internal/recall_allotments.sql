@@ -1,36 +1,37 @@
--- Give back to a pool what was set aside of it.
+-- Give back to pools what was set aside of them.
 --
--- Lock order: the pool, then its allotments; it waits for those who are using one. See take_places.
+-- Lock order: a pool, then its allotments; it waits for those who are using one. See take_places.
+-- Of several pools only for somebody who holds the catalogue alone, when nobody uses any.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.recall_allotments(
     p_function_id uuid,
-    p_capacity_pool_id uuid
+    p_capacity_pool_ids uuid[]
 )
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    v_aside record;
 BEGIN
     WITH recalled AS (
         DELETE FROM ticketing_internal.capacity_allotments AS allotment
         WHERE allotment.function_id = p_function_id
-            AND allotment.capacity_pool_id = p_capacity_pool_id
-        RETURNING allotment.places, allotment.sold
+            AND allotment.capacity_pool_id = ANY(p_capacity_pool_ids)
+        RETURNING allotment.capacity_pool_id, allotment.places, allotment.sold
+    ),
+    aside AS (
+        SELECT recalled.capacity_pool_id, sum(recalled.places) AS places, sum(recalled.sold) AS sold
+        FROM recalled
+        GROUP BY recalled.capacity_pool_id
     )
-    SELECT sum(recalled.places) AS places, sum(recalled.sold) AS sold INTO v_aside FROM recalled;
-
-    IF v_aside.places IS NOT NULL THEN
-        UPDATE ticketing.capacity_pools AS pool
-        SET reserved = pool.reserved - v_aside.places - v_aside.sold, sold = pool.sold + v_aside.sold
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = p_capacity_pool_id;
-    END IF;
+    UPDATE ticketing.capacity_pools AS pool
+    SET reserved = pool.reserved - aside.places - aside.sold, sold = pool.sold + aside.sold
+    FROM aside
+    WHERE pool.function_id = p_function_id
+        AND pool.capacity_pool_id = aside.capacity_pool_id;
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.recall_allotments(uuid, uuid) IS
-'Puts the places of all allotments of a pool, which the caller has locked, back into it.';
+COMMENT ON FUNCTION ticketing_internal.recall_allotments(uuid, uuid[]) IS
+'Puts the places of all allotments of some pools, which the caller has locked, back into them.';
 
-REVOKE ALL ON FUNCTION ticketing_internal.recall_allotments(uuid, uuid) FROM public;
+REVOKE ALL ON FUNCTION ticketing_internal.recall_allotments(uuid, uuid[]) FROM public;

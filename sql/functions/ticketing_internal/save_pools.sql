@@ -1,8 +1,7 @@
 -- Write the pools of a catalogue document. Counters stay; those of pools that something has
 -- entered or left are counted anew, which lock_catalogue makes exact.
 --
--- Lock order: the catalogue (by the caller, alone), then all pools of the
--- function in id order.
+-- Lock order: the catalogue, by the caller and alone: so nobody is in any of the function's pools.
 -- Errors: TK004 (a capacity below what is in use).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.save_pools(p_catalogue jsonb)
@@ -16,7 +15,12 @@ DECLARE
     v_issues jsonb;
     v_pools integer;
 BEGIN
-    PERFORM ticketing_internal.lock_pools(v_function_id);
+    -- what was set aside is free
+    PERFORM ticketing_internal.recall_allotments(v_function_id, ARRAY(
+        SELECT pool.capacity_pool_id
+        FROM ticketing.capacity_pools AS pool
+        WHERE pool.function_id = v_function_id
+    ));
 
     -- new pools, empty for now and as large as need be for the count
     INSERT INTO ticketing.capacity_pools (function_id, capacity_pool_id, name, capacity)

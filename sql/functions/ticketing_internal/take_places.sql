@@ -115,7 +115,7 @@ BEGIN
             IF v_is_whole THEN
                 RETURN v_taken;
             END IF;
-            PERFORM ticketing_internal.recall_allotments(p_function_id, v_demand.capacity_pool_id);
+            PERFORM ticketing_internal.recall_allotments(p_function_id, ARRAY[v_demand.capacity_pool_id]);
             v_is_whole := TRUE;
         END LOOP;
 
