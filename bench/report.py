@@ -184,10 +184,11 @@ def _persist_goals(section: Results) -> Iterator[Goal]:
         allowed = FLOOR_FACTOR * floor + FLOOR_EXTRA
         yield Goal(
             f"persist of {_count(tickets)}: at most {FLOOR_FACTOR} x floor + {FLOOR_EXTRA} ms",
-            f"{_ms(ours)} ms of {_ms(allowed)} allowed ({ours / floor:.2f} x floor)",
+            f"{_ms(ours)} ms of {_ms(allowed)} allowed"
+            f" ({sizes[tickets]['to_floor']['ours'][1]:.2f} x floor)",
             ours <= allowed,
         )
-    ratio = sizes[500]["times"]["ours"][1] / sizes[500]["times"]["floor"][1]
+    ratio = sizes[500]["to_floor"]["ours"][1]
     yield Goal(
         f"persist of 500 tickets: at most {FLOOR_FACTOR_AT_500} x floor",
         f"{ratio:.2f} x",
@@ -428,7 +429,7 @@ def _sell_out_page(section: Results) -> Page:
 def _mixed_page(section: Results) -> Page:
     rows = [
         [
-            f"{name}: {load['calls_per_second']} per second",
+            f"{name}: {load['asked_per_second'] or load['calls_per_second']} per second",
             row["call"],
             f"{row['calls']:,}",
             *(_ms(row[percentile]) for percentile in ("p50", "p95", "p99")),

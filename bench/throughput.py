@@ -158,9 +158,9 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
         calls: How many transactions each client makes.
 
     Returns:
-        For both loads calls per second, percentiles of the milliseconds of each script, counted
-        from the moment when it was due, failures and waits; and the faults that check_integrity()
-        finds afterwards.
+        For both loads calls per second, how many were asked for, percentiles of the milliseconds
+        of each script, counted from the moment when it was due, failures and waits; and the faults
+        that check_integrity() finds afterwards.
 
     Raises:
         RuntimeError: When fewer payments were stored than were timed.
@@ -218,6 +218,7 @@ def _mixed_load(
             raise RuntimeError(message)
         return {
             "calls_per_second": round(run.calls_per_second),
+            "asked_per_second": rate,
             "rows": [
                 {"call": name, "calls": len(values), **percentiles(values)}
                 for name, values in run.latencies.items()

@@ -5,12 +5,15 @@ import os
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
+from pytest_postgresql.executors import NoopExecutor
 from tests.pages import ROOT, Shell, blocks, shell_of
 
 from ticketing_client.embedded import Server
@@ -44,8 +47,28 @@ def shell(
     )
 
 
+@pytest.fixture
+def shop_url(empty_database_url: str, migrated: NoopExecutor) -> Iterator[str]:
+    """The URL for a back end that calls for users, too: the role is made as docs/security.md says.
+
+    The role is a member of others, which another database of the server has brought.
+    """
+    del migrated
+    statements = re.findall(
+        r"^(?:CREATE ROLE shop|GRANT .* TO shop).*;$",
+        (ROOT / "docs/security.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(statements) == 2
+    with psycopg.connect(empty_database_url, autocommit=True) as superuser:
+        for statement in statements:
+            superuser.execute(statement.encode())
+        yield make_conninfo(empty_database_url, user="shop")
+        superuser.execute("DROP ROLE shop")
+
+
 def test_everything_the_readme_shows_can_be_done(
-    shell: Shell, empty_database_url: str, capfd: pytest.CaptureFixture[str]
+    shell: Shell, shop_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One test, because each snippet goes on where the last one stopped."""
     printed = ""
@@ -55,6 +78,8 @@ def test_everything_the_readme_shows_can_be_done(
         match language:
             case "sh":
                 printed = shell(text)
+                if "ticketing migrate" in text:  # by a superuser; what follows is for anybody else
+                    monkeypatch.setenv("DATABASE_URL", shop_url)
             case "sql":
                 printed = shell(f"psql -v ON_ERROR_STOP=1 \"$DATABASE_URL\" <<'SQL'\n{text}\nSQL")
             case "python":
@@ -64,7 +89,7 @@ def test_everything_the_readme_shows_can_be_done(
                 assert text in printed
                 shown += 1
             case "http":
-                with psycopg.connect(empty_database_url) as connection:
+                with psycopg.connect(shop_url) as connection:
                     answer = send(connection, text)
             case "json":
                 promised: dict[str, Any] = json.loads(text)

@@ -34,6 +34,9 @@ __all__ = ["app", "main"]
 
 _DEMO_DATABASE = "ticketing_demo"
 
+_PIPE_WIDTH: Final = 200
+"""Columns where there is no terminal: wide enough for whole names, which programs look for."""
+
 _FACTS: Final = """
     SELECT current_setting('server_version'), current_user, (
         SELECT string_agg(login.rolname, ', ' ORDER BY login.rolname)
@@ -123,7 +126,7 @@ def migrate(
 def status(*, database_url: DatabaseUrl = "") -> None:
     """Show what is applied and what is not. Exits with 1 unless all is up to date."""
     state = compare_database(database_url)
-    Console().print(_status_table(state))
+    _console().print(_status_table(state))
     if not state.up_to_date:
         raise typer.Exit(1)
 
@@ -149,7 +152,7 @@ def doctor(*, database_url: DatabaseUrl = "") -> None:
         if isinstance(error.__cause__ or error, psycopg.errors.InsufficientPrivilege):
             _fail("This role may not look: connect as the one that installed, or as a superuser.")
         _fail(" ".join(str(error).split()))
-    console = Console()
+    console = _console()
     console.print(_facts_table(state.database, *facts[0]))
     if findings:
         console.print(_findings_table(findings))
@@ -232,6 +235,13 @@ def _needing_server() -> Generator[None]:
         yield
     except EmbeddedServerError as error:
         _fail(error)
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
 
 
 def _status_table(state: Status) -> Table:
