@@ -22,3 +22,12 @@ DROP FUNCTION IF EXISTS ticketing_internal.evaluate_selections(
     timestamptz,
     boolean
 );
+DROP FUNCTION IF EXISTS ticketing_internal.tickets_agree(
+    text,
+    uuid,
+    uuid[],
+    uuid[],
+    uuid[],
+    jsonb,
+    ticketing_internal.planned_ticket[]
+);

@@ -79,11 +79,11 @@ MUTATIONS = {
     "giving pools up again before waiting for one": Mutation(
         "ticketing_internal.take_places",
         {
-            "RAISE lock_not_available;\n                END IF;\n                v_pool_ids": (
+            "RAISE raise_exception;\n                END IF;\n                v_pool_ids": (
                 "EXIT;\n                END IF;\n                v_pool_ids"
             ),
             "AND pool.capacity_pool_id = ANY(v_pool_ids)": "AND FALSE",
-            "IF v_taken < cardinality(p_demands) THEN\n                RAISE lock_not_available;\n"
+            "IF v_taken < cardinality(p_demands) THEN\n                RAISE raise_exception;\n"
             "            END IF;\n            RETURN v_taken;": "",
         },
         pools_given_up,

@@ -689,6 +689,96 @@ def test_one_row_that_says_something_else_is_found(
     assert refusal.found == [(code, f"p_tickets[{place}].{key}")]
 
 
+def let_hold_end(db: Connection) -> None:
+    """Let the hold of the registration run out without anybody noticing."""
+    db.execute(
+        "UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'"
+        " WHERE registration_id = %s",
+        [REGISTRATION],
+    )
+
+
+def for_masons_only(db: Connection, catalogue: Document, ticket_type: str) -> None:
+    """Import a catalogue in which only masons may have tickets of a type."""
+    rule = {"type": "attendee_type", "operator": "equals", "value": "mason"}
+    for element in catalogue["ticket_types"]:
+        if element["ticket_type_id"] == ticket_type:
+            element["eligibility"] = {"operator": "AND", "rules": [rule]}
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+
+
+SINGLE: Mapping[str, Document] = {
+    WALTER: selection(tickets={CEREMONY: 1}),
+    INES: selection(),
+    TOMAS: selection(tickets={LUNCHEON: 1}),
+    HAROLD: selection(),
+}
+"""One ticket each for Walter and Tomas: rows that are sent in the order in which they are held."""
+
+
+@pytest.fixture
+def single(db: Connection) -> None:
+    """Persist these."""
+    persist_selections(db, SINGLE)
+
+
+held_or_not = pytest.mark.parametrize("is_held", [True, False], ids=["held", "hold over"])
+of_one = pytest.mark.parametrize("name", [WALTER, INES], ids=["with a ticket", "without one"])
+"""Of whom p_attendee_updates says what he holds; p_tickets has the rows of all."""
+
+
+@held_or_not
+@of_one
+@pytest.mark.usefixtures("single")
+def test_who_has_only_rows_is_named_too(db: Connection, name: str, *, is_held: bool) -> None:
+    if not is_held:
+        let_hold_end(db)
+    answer = persist(
+        db, p_tickets=tickets_of(SINGLE), p_attendee_updates=updates_of({name: SINGLE[name]})
+    )
+    ids = attendee_ids(db, REGISTRATION)
+    assert [row["attendee_id"] for row in answer["tickets"]] == [ids[WALTER], ids[TOMAS]]
+    if is_held:
+        assert answer["tickets_unchanged"] == 2
+
+
+@held_or_not
+@of_one
+@pytest.mark.usefixtures("single")
+def test_who_has_only_rows_is_judged_too(
+    db: Connection, catalogue: Document, name: str, *, is_held: bool
+) -> None:
+    for_masons_only(db, catalogue, LUNCHEON)
+    if not is_held:
+        let_hold_end(db)
+    refusal = owner(db).refusal(
+        "persist_attendee_tickets",
+        p_registration_id=REGISTRATION,
+        p_tickets=tickets_of(SINGLE),
+        p_attendee_updates=updates_of({name: SINGLE[name]}),
+    )
+    assert refusal.found == [("not_eligible", "p_tickets[1]")]
+
+
+@held_or_not
+@pytest.mark.usefixtures("single")
+def test_who_has_only_rows_is_judged_too_while_somebody_leaves(
+    db: Connection, catalogue: Document, wizard_state: Document, *, is_held: bool
+) -> None:
+    for_masons_only(db, catalogue, LUNCHEON)
+    if not is_held:
+        let_hold_end(db)
+    data = wizard_state["registration"] | {"registrationId": REGISTRATION}
+    people = data["additionalAttendees"]
+    refusal = owner(db).refusal(
+        "create_individual_registration_with_tickets",
+        p_registration_data=data
+        | {"additionalAttendees": [row for row in people if row["attendeeId"] != HAROLD]},
+        p_tickets=tickets_of(SINGLE),
+    )
+    assert refusal.found == [("not_eligible", "p_tickets[1]")]
+
+
 # What else an attendee is
 
 

@@ -79,7 +79,7 @@ DECLARE
     v_tidy_lines ticketing_internal.selection_line [];
     v_is_named boolean [];
     v_named uuid [];
-    v_known integer;
+    v_declared uuid [];
     v_is_implied boolean := FALSE;
     v_implied record;
     v_plan ticketing_internal.planned_ticket [];
@@ -292,7 +292,7 @@ BEGIN
             WHERE person.is_named
         );
     END IF;
-    v_known := cardinality(v_named);
+    v_declared := v_named;
     IF v_is_implied OR (NOT v_is_held AND v_stored <> '{}') THEN
         v_implied := ticketing_internal.imply_lines(
             p_people, v_named, v_tickets, CASE WHEN NOT v_is_held THEN v_stored END, v_items
@@ -348,8 +348,10 @@ BEGIN
         END IF;
     END IF;
     v_is_unlike := p_tickets IS NOT NULL AND NOT ticketing_internal.tickets_agree(
-        p_function.currency, p_registration.registration_id, v_attendee_ids, v_client_attendee_ids, v_named, p_tickets,
-        v_plan
+        p_function.currency, p_registration.registration_id, v_attendee_ids, v_client_attendee_ids,
+        -- whom tickets alone could name is not known before they are read
+        CASE WHEN v_is_guided THEN v_named ELSE v_declared END,
+        p_tickets, v_plan
     );
     IF v_is_unlike AND NOT v_is_guided THEN
         RETURN ticketing_internal.evaluate_selections(
@@ -360,7 +362,7 @@ BEGIN
         p_function.currency, p_registration.registration_id, p_people, v_named, v_tickets, v_plan
     );
     IF v_is_unlike
-        OR cardinality(p_selections) <> v_known
+        OR cardinality(p_selections) <> cardinality(v_declared)
         OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)
         OR cardinality(v_package_ids) <> coalesce(cardinality(v_packages), 0)
         OR v_is_odd

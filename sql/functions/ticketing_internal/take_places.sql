@@ -33,12 +33,13 @@ BEGIN
     -- Mostly nobody is in these pools, and they have places enough: then all at once, in whatever order,
     -- since nobody writes a pool meanwhile without its place in the queue. Otherwise everything is given up
     -- again (an advisory lock ends with the block that took it), because nobody may wait for a pool while
-    -- he holds one with a higher id. A single pool is as quick by itself.
+    -- he holds one with a higher id. A single pool is as quick by itself. What is raised for that is no
+    -- error of PostgreSQL's own, lest somebody's lock_timeout be taken for it.
     IF cardinality(p_demands) > 1 THEN
         BEGIN
             FOREACH v_demand IN ARRAY p_demands LOOP
                 IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_demand.capacity_pool_id, v_seed)) THEN
-                    RAISE lock_not_available;
+                    RAISE raise_exception;
                 END IF;
                 v_pool_ids := array_append(v_pool_ids, v_demand.capacity_pool_id);
             END LOOP;
@@ -54,11 +55,11 @@ BEGIN
                 AND least(pool.reserved + demand.reserved, pool.sold + demand.sold) >= 0;
             GET DIAGNOSTICS v_taken = ROW_COUNT;
             IF v_taken < cardinality(p_demands) THEN
-                RAISE lock_not_available;
+                RAISE raise_exception;
             END IF;
             RETURN v_taken;
         EXCEPTION
-            WHEN lock_not_available THEN
+            WHEN raise_exception THEN
                 v_taken := 0;
         END;
     END IF;
@@ -89,12 +90,12 @@ BEGIN
                 IF NOT found THEN
                     -- One that has changed since this statement began is locked before it is looked at once
                     -- more: whoever waits for the pool must not keep it from him who recalls it.
-                    RAISE lock_not_available;
+                    RAISE raise_exception;
                 END IF;
                 v_taken := v_taken + 1;
                 CONTINUE;
             EXCEPTION
-                WHEN lock_not_available THEN
+                WHEN raise_exception THEN
                     NULL;
             END;
             PERFORM pg_advisory_xact_lock(v_queue);

@@ -32,7 +32,8 @@ BEGIN
     IF jsonb_typeof(p_tickets) <> 'array' OR pg_column_size(p_tickets) > 1048576 THEN
         RETURN FALSE;
     END IF;
-    IF cardinality(v_plan) <> jsonb_array_length(p_tickets) THEN
+    -- as long as the request when everybody is named and nothing is removed
+    IF cardinality(p_named) <> cardinality(p_attendee_ids) OR cardinality(v_plan) <> jsonb_array_length(p_tickets) THEN
         v_plan := ARRAY(
             SELECT ticket
             FROM unnest(p_plan) AS ticket
