@@ -75,6 +75,9 @@ KIND = {
 
 SCALE = 50 if os.environ.get("TICKETING_LONG") else 1
 
+WAYS = st.sampled_from(["selections", "selections", "tickets, too", "tickets instead"])
+"""How a choice is sent: by selections, with the tickets quoted, or for one attendee these alone."""
+
 QUANTITIES = st.sampled_from([1, 2, 2, 3])
 TICKETS = st.dictionaries(
     st.sampled_from([offer for offer in OFFERS if offer not in PACKAGES]),
@@ -277,7 +280,7 @@ class History(RuleBasedStateMachine):
         who=WHO,
         choices=st.tuples(*[CHOICES | CHOICES | st.none()] * 3),
         is_stale=RARELY,
-        as_tickets=st.booleans(),
+        way=WAYS,
     )
     def persist(
         self,
@@ -285,7 +288,7 @@ class History(RuleBasedStateMachine):
         choices: tuple[Mapping[str, int] | None, ...],
         *,
         is_stale: bool,
-        as_tickets: bool,
+        way: str,
     ) -> None:
         """Somebody chooses, for some of his attendees."""
         registration = self.pick(who, is_editable)
@@ -295,15 +298,15 @@ class History(RuleBasedStateMachine):
             for attendee, choice in zip(attendees, choices, strict=False)
             if choice is not None
         }
-        self.choose(registration, chosen, is_stale=is_stale, as_tickets=as_tickets)
+        self.choose(registration, chosen, is_stale=is_stale, way=way)
 
     @rule(
         who=WHO,
         what=st.sampled_from(["everything", "everything", "the first", "nothing"]),
         is_stale=RARELY,
-        as_tickets=st.booleans(),
+        way=WAYS,
     )
-    def persist_again(self, who: int, what: str, *, is_stale: bool, as_tickets: bool) -> None:
+    def persist_again(self, who: int, what: str, *, is_stale: bool, way: str) -> None:
         """Somebody sends what he has, or what his first attendee has, or gives it all back."""
         registration = self.pick(who, is_editable)
         chosen: dict[UUID, Mapping[str, int]] = {
@@ -313,7 +316,7 @@ class History(RuleBasedStateMachine):
         if what == "the first":
             first = next(iter(chosen))
             chosen = {first: chosen[first]}
-        self.choose(registration, chosen, is_stale=is_stale, as_tickets=as_tickets)
+        self.choose(registration, chosen, is_stale=is_stale, way=way)
 
     def choose(
         self,
@@ -321,7 +324,7 @@ class History(RuleBasedStateMachine):
         chosen: Mapping[UUID, Mapping[str, int]],
         *,
         is_stale: bool,
-        as_tickets: bool,
+        way: str,
     ) -> None:
         """Quote and persist a selection: the quote says beforehand what the persist comes to."""
         booking = self.model.bookings[registration]
@@ -341,7 +344,7 @@ class History(RuleBasedStateMachine):
             kinds = {"TK005" if issue.code == "sold_out" else "TK004" for issue in quote.issues}
             assert min(kinds, default=None) == refusal, (quote.issues, refusal)
             assert quote.valid == (refusal is None)
-            tickets = quote.tickets if quote.valid and as_tickets else None
+            tickets = quote.tickets if quote.valid and way != "selections" else None
 
         revision = booking.revision - 1 if is_stale else booking.revision
         outcome = self.model.persist(booking, chosen, is_stale=is_stale)
@@ -354,6 +357,11 @@ class History(RuleBasedStateMachine):
                 {"attendee_id": attendee, "selected_tickets": selected}
                 for attendee, selected in selections.to_json().items()
             ]
+            if way == "tickets instead":
+                # what the tickets of an attendee amount to need not be said as well
+                holders = {str(ticket.client_attendee_id) for ticket in tickets}
+                spared = next((u for u in updates if u["attendee_id"] in holders), None)
+                updates = [update for update in updates if update is not spared]
             answer = self.attempt(
                 outcome, user.persist_attendee_tickets, registration, tickets, updates, revision
             )
@@ -777,7 +785,7 @@ class Story:
         """Let the attendees of a registration choose, one after the other."""
         held = self.history.model.bookings[registration].held
         chosen = dict(zip(held, choices, strict=False))
-        self.history.choose(registration, chosen, is_stale=False, as_tickets=False)
+        self.history.choose(registration, chosen, is_stale=False, way="selections")
         self.look()
 
     def tell(self, step: Callable[..., None], *arguments: Any, **options: Any) -> None:  # noqa: ANN401

@@ -5,6 +5,7 @@ wrong, or the user said no; 2 wrong usage, or the command was refused or failed,
 on the standard error output.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -239,7 +240,7 @@ def _needing_server() -> Generator[None]:
 
 def _console() -> Console:
     console = Console()
-    if not console.is_terminal:
+    if not (console.is_terminal or "COLUMNS" in os.environ):
         console.width = _PIPE_WIDTH
     return console
 
