@@ -1,11 +1,13 @@
 """Persisting a selection: the declared selection becomes the state, as a difference."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from .calls import (
@@ -777,6 +779,44 @@ def test_who_has_only_rows_is_judged_too_while_somebody_leaves(
         p_tickets=tickets_of(SINGLE),
     )
     assert refusal.found == [("not_eligible", "p_tickets[1]")]
+
+
+def test_rows_can_make_room_for_what_is_selected(db: Connection, catalogue: Document) -> None:
+    for type_ in catalogue["ticket_types"]:
+        if type_["ticket_type_id"] in {CEREMONY, RECEPTION}:
+            type_["price"] = "6000000000.00"
+    service(db).call("import_catalogue", p_catalogue=catalogue)
+    persist_selections(
+        db, dict.fromkeys(CHOSEN, selection()) | {TOMAS: selection(tickets={RECEPTION: 1})}
+    )
+    # together with what Tomas holds, it would be more than an amount can be
+    chosen = selection(tickets={CEREMONY: 1})
+    answer = persist(
+        db,
+        p_tickets=[ticket(TOMAS, LUNCHEON), ticket(INES, CEREMONY)],
+        p_attendee_updates=updates_of({INES: chosen}),
+    )
+    assert answer["subtotal"] == Decimal("6000000075.00")
+
+
+@pytest.mark.parametrize("key", ["price_paid", "original_price"])
+def test_an_amount_with_too_many_decimals_is_none(db: Connection, key: str) -> None:
+    chosen = {TOMAS: selection(tickets={CEREMONY: 1})}
+    # a number, as no serializer of ours writes it
+    tickets = json.dumps([row | {key: "amount"} for row in tickets_of(chosen)]).replace(
+        '"amount"', f"20.{23 * '0'}"
+    )
+    db.execute(
+        "SELECT set_config('role', 'authenticated', true),"
+        " set_config('request.jwt.claims', %s, true)",
+        [json.dumps({"sub": OWNER})],
+    )
+    with pytest.raises(psycopg.Error, match="p_tickets is not of the documented shape") as caught:
+        db.execute(
+            "SELECT ticketing.persist_attendee_tickets(%s, %s::jsonb, %s::jsonb)",
+            [REGISTRATION, tickets, json.dumps(updates_of(chosen))],
+        )
+    assert caught.value.sqlstate == "TK001"
 
 
 # What else an attendee is

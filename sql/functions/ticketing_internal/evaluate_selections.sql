@@ -319,6 +319,19 @@ BEGIN
         p_people, v_named, v_tidy_lines, v_stored, v_unit_ids, v_units, v_found_package_ids, v_expanded, v_is_held,
         c_most_tickets, c_most_money
     );
+
+    -- Do the rows that the caller gave say the same? Rows alone can make a request too large or not.
+    v_is_unlike := p_tickets IS NOT NULL AND (v_plan IS NULL OR NOT ticketing_internal.tickets_agree(
+        p_function.currency, p_registration.registration_id, v_attendee_ids, v_client_attendee_ids,
+        -- whom tickets alone could name is not known before they are read
+        CASE WHEN v_is_guided THEN v_named ELSE v_declared END,
+        p_tickets, v_plan
+    ));
+    IF v_is_unlike AND NOT v_is_guided THEN
+        RETURN ticketing_internal.evaluate_selections(
+            p_function, p_registration, p_people, p_selections, p_lines, p_tickets, p_now, p_is_unlike => TRUE
+        );
+    END IF;
     IF v_plan IS NULL THEN
         PERFORM ticketing_internal.refuse('TK001', jsonb_build_array(ticketing_internal.issue(
             'too_large', substring(v_lines[1].path FROM c_root),
@@ -327,6 +340,9 @@ BEGIN
             p_expected => to_jsonb(c_most_tickets)
         )));
     END IF;
+    v_is_unlike := v_is_unlike AND ticketing_internal.tickets_differ(
+        p_function.currency, p_registration.registration_id, p_people, v_named, v_tickets, v_plan
+    );
 
     -- What is wrong with it. Mostly nothing: whether there can be something at all is known by now
     -- or quickly seen, and only then it is looked for.
@@ -347,20 +363,6 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    v_is_unlike := p_tickets IS NOT NULL AND NOT ticketing_internal.tickets_agree(
-        p_function.currency, p_registration.registration_id, v_attendee_ids, v_client_attendee_ids,
-        -- whom tickets alone could name is not known before they are read
-        CASE WHEN v_is_guided THEN v_named ELSE v_declared END,
-        p_tickets, v_plan
-    );
-    IF v_is_unlike AND NOT v_is_guided THEN
-        RETURN ticketing_internal.evaluate_selections(
-            p_function, p_registration, p_people, p_selections, p_lines, p_tickets, p_now, p_is_unlike => TRUE
-        );
-    END IF;
-    v_is_unlike := v_is_unlike AND ticketing_internal.tickets_differ(
-        p_function.currency, p_registration.registration_id, p_people, v_named, v_tickets, v_plan
-    );
     IF v_is_unlike
         OR cardinality(p_selections) <> cardinality(v_declared)
         OR cardinality(v_offer_ids) <> coalesce(cardinality(v_offers), 0)

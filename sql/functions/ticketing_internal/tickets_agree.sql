@@ -47,16 +47,21 @@ BEGIN
         AND planned.given ->> 'ticket_type_id' = planned.ticket_type_id::text
         AND planned.given ->> 'event_id' = planned.event_id::text
         AND planned.given ->> 'package_id' IS NOT DISTINCT FROM planned.package_id::text
+        -- as text, with two decimals, one or none: as numbers, also what is no amount can be equal
         AND CASE
-            WHEN v_says_price
-                THEN planned.given -> 'price_paid' IN (to_jsonb(planned.price_paid), to_jsonb(planned.price_paid::text))
+            WHEN v_says_price THEN planned.given ->> 'price_paid' IN (
+                planned.price_paid::text,
+                rtrim(planned.price_paid::text, '0') || '0',
+                rtrim(rtrim(planned.price_paid::text, '0'), '.')
+            )
             ELSE NOT planned.given ? 'price_paid'
         END
         AND CASE
-            WHEN v_says_original_price
-                THEN planned.given -> 'original_price' IN (
-                    to_jsonb(planned.original_price), to_jsonb(planned.original_price::text)
-                )
+            WHEN v_says_original_price THEN planned.given ->> 'original_price' IN (
+                planned.original_price::text,
+                rtrim(planned.original_price::text, '0') || '0',
+                rtrim(rtrim(planned.original_price::text, '0'), '.')
+            )
             ELSE NOT planned.given ? 'original_price'
         END
         AND (
