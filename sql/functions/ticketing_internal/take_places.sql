@@ -33,9 +33,10 @@ BEGIN
     -- Mostly nobody is in these pools, and they have places enough: then all at once, in whatever order,
     -- since nobody writes a pool meanwhile without its place in the queue. Otherwise everything is given up
     -- again (an advisory lock ends with the block that took it), because nobody may wait for a pool while
-    -- he holds one with a higher id. A single pool is as quick by itself. What is raised for that is no
-    -- error of PostgreSQL's own, lest somebody's lock_timeout be taken for it.
-    IF cardinality(p_demands) > 1 THEN
+    -- he holds one with a higher id. What is raised for that is no error of PostgreSQL's own, lest
+    -- somebody's lock_timeout be taken for it. One or two pools are as quick one by one, and need no
+    -- transaction id for the block.
+    IF cardinality(p_demands) > 2 THEN
         BEGIN
             FOREACH v_demand IN ARRAY p_demands LOOP
                 IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_demand.capacity_pool_id, v_seed)) THEN
