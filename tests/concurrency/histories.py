@@ -844,7 +844,6 @@ class History:
                     self.rounds += 1
                     self.verify(connection, registrations_of(self.rounds - 1))
                     self._check(connection)
-                    self.was_crowded = self.was_crowded or _is_crowded(connection)
                     if self.rounds > 1:
                         crew.clear(registrations_of(self.rounds - 2))
             finally:
@@ -884,6 +883,8 @@ class History:
         ).fetchone()
         if row != (0,):
             self.ledger.fault(f"deadlocks: {row}")
+        # an import puts everything back, so it is asked often
+        self.was_crowded = self.was_crowded or _is_crowded(connection)
 
     def _check_feed(self, connection: psycopg.Connection[Any], feed: Feed) -> None:
         """See whether the reader has seen every change once and in order."""
