@@ -48,6 +48,7 @@ from .calls import (
     tickets_of,
     updates_of,
 )
+from .selling import let_lapse
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
 
@@ -691,15 +692,6 @@ def test_one_row_that_says_something_else_is_found(
     assert refusal.found == [(code, f"p_tickets[{place}].{key}")]
 
 
-def let_hold_end(db: Connection) -> None:
-    """Let the hold of the registration run out without anybody noticing."""
-    db.execute(
-        "UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'"
-        " WHERE registration_id = %s",
-        [REGISTRATION],
-    )
-
-
 def for_masons_only(db: Connection, catalogue: Document, ticket_type: str) -> None:
     """Import a catalogue in which only masons may have tickets of a type."""
     rule = {"type": "attendee_type", "operator": "equals", "value": "mason"}
@@ -734,7 +726,7 @@ of_one = pytest.mark.parametrize("name", [WALTER, INES], ids=["with a ticket", "
 @pytest.mark.usefixtures("single")
 def test_who_has_only_rows_is_named_too(db: Connection, name: str, *, is_held: bool) -> None:
     if not is_held:
-        let_hold_end(db)
+        let_lapse(db, REGISTRATION)
     answer = persist(
         db, p_tickets=tickets_of(SINGLE), p_attendee_updates=updates_of({name: SINGLE[name]})
     )
@@ -752,7 +744,7 @@ def test_who_has_only_rows_is_judged_too(
 ) -> None:
     for_masons_only(db, catalogue, LUNCHEON)
     if not is_held:
-        let_hold_end(db)
+        let_lapse(db, REGISTRATION)
     refusal = owner(db).refusal(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
@@ -769,7 +761,7 @@ def test_who_has_only_rows_is_judged_too_while_somebody_leaves(
 ) -> None:
     for_masons_only(db, catalogue, LUNCHEON)
     if not is_held:
-        let_hold_end(db)
+        let_lapse(db, REGISTRATION)
     data = wizard_state["registration"] | {"registrationId": REGISTRATION}
     people = data["additionalAttendees"]
     refusal = owner(db).refusal(
