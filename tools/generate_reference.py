@@ -3,7 +3,7 @@
 | page | made of |
 |---|---|
 | `docs/rpc.md` | signature, grants and COMMENT of every function in schema `ticketing` |
-| `docs/errors.md` | `ticketing_internal.error_outcomes()` and `ticketing_internal.issue_codes()` |
+| `docs/errors.md` | `ticketing_internal.error_classes()` and `ticketing_internal.issue_codes()` |
 | `docs/schema.md` | tables, columns, constraints, indexes and policies with their COMMENTs |
 
 `make docs` runs it. A test compares the pages with the database and fails when one is stale.
@@ -284,7 +284,7 @@ def first_sentence(comment: str) -> str:
 def errors_page(cursor: psycopg.Cursor[Row], rpcs: list[Row]) -> Iterator[str]:
     """Yield the lines of the page on errors."""
     outcomes = cursor.execute(
-        "SELECT sqlstate, name, message, hint FROM ticketing_internal.error_outcomes()"
+        "SELECT sqlstate, name, message, hint FROM ticketing_internal.error_classes()"
         " ORDER BY precedence, sqlstate"
     ).fetchall()
     codes = cursor.execute(

@@ -14,7 +14,7 @@ FROM (
     SELECT
         allotment.function_id,
         allotment.capacity_pool_id,
-        sum(allotment.places) AS places,
+        sum(allotment.available) AS places,
         sum(allotment.sold) AS sold
     FROM ticketing_internal.capacity_allotments AS allotment
     GROUP BY allotment.function_id, allotment.capacity_pool_id

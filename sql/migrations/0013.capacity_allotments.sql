@@ -11,13 +11,13 @@ CREATE TABLE ticketing_internal.capacity_allotments (
     function_id uuid NOT NULL,
     capacity_pool_id uuid NOT NULL,
     allotment integer NOT NULL,
-    places integer NOT NULL,
+    available integer NOT NULL,
     sold integer NOT NULL DEFAULT 0,
     CONSTRAINT capacity_allotments_pkey PRIMARY KEY (function_id, capacity_pool_id, allotment),
     CONSTRAINT capacity_allotments_capacity_pool_fkey FOREIGN KEY (function_id, capacity_pool_id)
     REFERENCES ticketing.capacity_pools (function_id, capacity_pool_id),
     CONSTRAINT capacity_allotments_allotment_check CHECK (allotment >= 1),
-    CONSTRAINT capacity_allotments_places_check CHECK (places >= 0)
+    CONSTRAINT capacity_allotments_available_check CHECK (available >= 0)
 ) WITH (fillfactor = 40);
 
 COMMENT ON TABLE ticketing_internal.capacity_allotments IS
@@ -26,7 +26,7 @@ reserved. They exist only where somebody has had to wait, and go back to the poo
 COMMENT ON COLUMN ticketing_internal.capacity_allotments.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing_internal.capacity_allotments.capacity_pool_id IS 'The pool.';
 COMMENT ON COLUMN ticketing_internal.capacity_allotments.allotment IS 'Number of the allotment in its pool, from 1.';
-COMMENT ON COLUMN ticketing_internal.capacity_allotments.places IS 'Places that nobody has taken of it yet.';
+COMMENT ON COLUMN ticketing_internal.capacity_allotments.available IS 'Places that nobody has taken of it yet.';
 COMMENT ON COLUMN ticketing_internal.capacity_allotments.sold IS
 'By how much more places of the pool are sold, and fewer reserved, than its counters say.';
 

@@ -177,7 +177,7 @@ def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> 
 
 
 def test_table_of_refusals_is_complete(db: Connection) -> None:
-    outcomes = db.execute("SELECT sqlstate, name FROM ticketing_internal.error_outcomes()")
+    outcomes = db.execute("SELECT sqlstate, name FROM ticketing_internal.error_classes()")
     assert sorted(row[:2] for row in rows("When it refuses")) == sorted(map(list, outcomes))
 
 

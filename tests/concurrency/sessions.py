@@ -315,7 +315,7 @@ def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
         """
         SELECT pool.capacity, pool.reserved, pool.sold
         FROM ticketing.functions AS function
-        CROSS JOIN LATERAL ticketing_internal.pool_places(function.function_id) AS pool
+        CROSS JOIN LATERAL ticketing_internal.pool_availability(function.function_id) AS pool
         WHERE pool.capacity_pool_id = %s
         """,
         [pool_id],
@@ -327,7 +327,7 @@ def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
 def set_aside_of_small_pools(connection: Connection) -> None:
     """Let pools of some ten places have allotments as well: three, each a sixth of what is left."""
     row = connection.execute(
-        "SELECT pg_get_functiondef('ticketing_internal.set_places_aside'::regproc)"
+        "SELECT pg_get_functiondef('ticketing_internal.fill_allotments'::regproc)"
     ).fetchone()
     assert row is not None
     definition: str = row[0]

@@ -79,7 +79,7 @@ def set_aside(connection: Connection) -> list[int]:
     return [
         places
         for (places,) in connection.execute(
-            "SELECT places FROM ticketing_internal.capacity_allotments ORDER BY allotment"
+            "SELECT available FROM ticketing_internal.capacity_allotments ORDER BY allotment"
         )
     ]
 
@@ -297,7 +297,7 @@ def test_who_rolls_the_migration_back_keeps_every_place(connect: Connect) -> Non
     with connection.transaction():
         buy(connection, THIRD, selection(seat=1))
         pay(other, FIRST)
-    for function in ("ticketing.check_integrity", "ticketing_internal.recall_allotments"):
+    for function in ("ticketing.check_integrity", "ticketing_internal.drain_allotments"):
         connection.execute(f"DROP FUNCTION {function}".encode())
     with connection.transaction():
         connection.execute("SET LOCAL ROLE ticketing_owner")

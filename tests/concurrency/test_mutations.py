@@ -58,26 +58,26 @@ def pools_given_up(connect: Connect, hand: Connection) -> None:
 
 MUTATIONS = {
     "the look at the pool and the CHECK behind it": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         GUARD,
         races.test_a_refusal_after_a_lost_race_names_only_what_is_short,
         WITHOUT_CHECK,
     ),
     "the look at the pool, with the CHECK": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         GUARD,
         races.test_a_refusal_after_a_lost_race_names_only_what_is_short,
     ),
     "the order of the pools": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         {
-            "DECLARE": "DECLARE p_demands ticketing_internal.pool_demand[] := ARRAY("
+            "DECLARE": "DECLARE p_demands ticketing_internal.capacity_change[] := ARRAY("
             "SELECT demand FROM unnest($2) AS demand ORDER BY demand.capacity_pool_id DESC);"
         },
         order_of_pools,
     ),
     "giving pools up again before waiting for one": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         {
             "RAISE raise_exception;\n                END IF;\n                v_pool_ids": (
                 "EXIT;\n                END IF;\n                v_pool_ids"
@@ -89,26 +89,26 @@ MUTATIONS = {
         pools_given_up,
     ),
     "the look at an allotment, with the CHECK": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         {"AND unused.places >= v_demand.reserved + v_demand.sold": ""},
         allotments.test_who_wants_more_than_is_set_aside_waits_for_the_pool,
     ),
     "the recall of allotments": Mutation(
-        "ticketing_internal.take_places",
+        "ticketing_internal.take_capacity",
         {
-            "PERFORM ticketing_internal.recall_allotments"
+            "PERFORM ticketing_internal.drain_allotments"
             "(p_function_id, ARRAY[v_demand.capacity_pool_id])": ("NULL")
         },
         allotments.test_what_is_set_aside_is_sold_to_the_last_place,
     ),
     "the recall of allotments before an import": Mutation(
         "ticketing_internal.save_pools",
-        {"PERFORM ticketing_internal.recall_allotments": "PERFORM row"},
+        {"PERFORM ticketing_internal.drain_allotments": "PERFORM row"},
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),
     "what is set aside, in what is left": Mutation(
         "ticketing.get_ticket_availability",
-        {"ticketing_internal.pool_places(p_function_id)": "ticketing.capacity_pools"},
+        {"ticketing_internal.pool_availability(p_function_id)": "ticketing.capacity_pools"},
         allotments.test_what_is_set_aside_counts_as_free,
     ),
     "the snapshot rule of the feed": Mutation(

@@ -454,7 +454,10 @@ FUNCTION_NAMES: LiteralString = """
 def unlike_the_files(db: Connection) -> set[str]:
     """Functions of the database that have not exactly one file, and files without a function."""
     stored = Counter(str(row[0]) for row in db.execute(OURS + FUNCTION_NAMES))
-    files = Counter(f"{path.parent.name}.{path.stem}" for path in SQL.rglob("functions/**/*.sql"))
+    files = Counter(
+        f"{path.relative_to(SQL / 'functions').parts[0]}.{path.stem}"
+        for path in SQL.rglob("functions/**/*.sql")
+    )
     return {name for name in stored | files if (stored[name], files[name]) != (1, 1)}
 
 

@@ -727,7 +727,7 @@ FEED_EPOCH: Mapping[str, LiteralString] = {
 
 _ALLOTMENT: LiteralString = """
 INSERT INTO ticketing_internal.capacity_allotments
-    (function_id, capacity_pool_id, allotment, places, sold)
+    (function_id, capacity_pool_id, allotment, available, sold)
 SELECT function_id, capacity_pool_id, 1, 2, -1 FROM ticketing.capacity_pools WHERE name = 'Hall'
 """
 
@@ -739,8 +739,8 @@ ALLOTMENTS: Mapping[str, LiteralString] = {
     "capacity_allotments_allotment_check": (
         "UPDATE ticketing_internal.capacity_allotments SET allotment = 0"
     ),
-    "capacity_allotments_places_check": (
-        "UPDATE ticketing_internal.capacity_allotments SET places = -1"
+    "capacity_allotments_available_check": (
+        "UPDATE ticketing_internal.capacity_allotments SET available = -1"
     ),
 }
 """By constraint: what it forbids to do where the hall has one allotment."""

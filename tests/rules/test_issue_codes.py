@@ -469,4 +469,4 @@ def test_the_functions_raise_every_sqlstate_that_is_listed_and_no_other(db: Conn
     assert [place for place, sqlstates in raised.items() if not sqlstates] == []
     of_codes = listed(db, "sqlstate", "issue_codes")  # each raised above
     assert set().union(*raised.values()) == of_codes
-    assert listed(db, "sqlstate", "error_outcomes") == of_codes
+    assert listed(db, "sqlstate", "error_classes") == of_codes

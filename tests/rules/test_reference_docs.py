@@ -143,5 +143,5 @@ def test_every_name_in_the_architecture_exists(db: Connection) -> None:
         " UNION SELECT attname FROM pg_attribute"
         " UNION SELECT nspname FROM pg_namespace"
     ).fetchall()
-    assert named > {"evaluate_selections", "take_places"}
+    assert named > {"evaluate_selections", "take_capacity"}
     assert named - {name for (name,) in known} == set()

@@ -609,7 +609,7 @@ class History(RuleBasedStateMachine):
         ]
 
     @invariant()
-    def tickets_agree(self) -> None:
+    def tickets_match(self) -> None:
         """Everybody has the tickets that the model gives him, at its prices and in its state.
 
         And those that could stay did: of equal ones as many have kept their ids as could.
@@ -776,7 +776,7 @@ class Story:
     def look(self) -> None:
         """Look at all invariants."""
         self.history.registrations_agree()
-        self.history.tickets_agree()
+        self.history.tickets_match()
         self.history.counters_agree()
         self.history.availability_agrees()
         self.history.settle()

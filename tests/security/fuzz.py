@@ -274,7 +274,7 @@ class Fuzz:
         self.writers = {each.name for each in self.api.routines if each.is_volatile}
         self._documented = {
             code
-            for (code,) in db.execute("SELECT sqlstate FROM ticketing_internal.error_outcomes()")
+            for (code,) in db.execute("SELECT sqlstate FROM ticketing_internal.error_classes()")
         }
         assert len(self._documented) > 5
 

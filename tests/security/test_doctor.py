@@ -20,7 +20,7 @@ from ticketing_client.migrate import migrate
 
 Doctor: TypeAlias = Callable[[str], tuple[int, str, str]]
 
-SOURCE = Path(__file__).parents[2] / "sql/functions/ticketing_internal/security_findings.sql"
+SOURCE = Path(__file__).parents[2] / "sql/functions/ticketing_internal/admin/security_findings.sql"
 
 OPEN = "Row security is off: who may read the table reads all of it."
 FOR_ALL = "A policy is for everybody."

@@ -40,7 +40,7 @@ _Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 _MIGRATION_FILE: Final = re.compile(
     r"(?P<name>(?P<number>[0-9]{4})\.[a-z0-9_]+)(?P<rollback>\.rollback)?\.sql"
 )
-_FUNCTION_FILE: Final = re.compile(r"[a-z_][a-z0-9_]*/[a-z_][a-z0-9_]*\.sql")
+_FUNCTION_FILE: Final = re.compile(r"[a-z_][a-z0-9_]*/([a-z_]+/)?[a-z_][a-z0-9_]*\.sql")
 _TRANSACTIONAL: Final = re.compile(r"^\s*--\s*transactional\s*:", re.MULTILINE)
 
 _LOCK_KEY: Final = int.from_bytes(b"ticket", "big")
@@ -407,10 +407,12 @@ def _existing_functions(connection: _Connection, paths: Iterable[str]) -> frozen
     """Find out which of these files' functions the database has."""
     rows = connection.execute(
         """
-        SELECT DISTINCT n.nspname || '/' || p.proname || '.sql'
+        SELECT DISTINCT f.path
         FROM pg_proc AS p
         JOIN pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE n.nspname || '/' || p.proname || '.sql' = ANY (%s)
+        JOIN unnest(%s::text[]) AS f (path)
+            ON split_part(f.path, '/', 1) = n.nspname
+            AND regexp_replace(f.path, '^.*/|[.]sql$', '', 'g') = p.proname
         """,
         [list(paths)],
     )
@@ -555,6 +557,10 @@ def _install_functions(connection: _Connection, files: _Files) -> tuple[str, ...
         if due:
             connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
             connection.execute("SET LOCAL ROLE ticketing_owner")
+        types = sorted((files.folder.parent / "types").glob("*.sql"))
+        if due and types and not _value(connection, "SELECT to_regtype('ticketing_internal.evaluation')"):
+            for path in types:
+                connection.execute(path.read_text().encode())
         # Twice, because a body may name functions of files that come later: bodies are checked
         # when all of them are there.
         for check in ("off", "on"):

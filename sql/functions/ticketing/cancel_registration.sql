@@ -20,7 +20,7 @@ DECLARE
         ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now timestamptz := clock_timestamp();
     v_tickets ticketing_internal.planned_ticket[];
-    v_use ticketing_internal.pool_demand[];
+    v_use ticketing_internal.capacity_change[];
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
         -- what is paid for only staff and the service give up
@@ -28,13 +28,13 @@ BEGIN
             AND NOT ticketing_internal.caller_is_service()
             AND ticketing_internal.member_role(v_function_id, ticketing_internal.caller_id()) IS NULL
         THEN
-            PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+            PERFORM ticketing_internal.require_editable(v_registration);
         END IF;
 
         v_tickets := ticketing_internal.mark_tickets(
-            ticketing_internal.stored_tickets(v_function_id, p_registration_id), 'cancelled'
+            ticketing_internal.load_tickets(v_function_id, p_registration_id), 'cancelled'
         );
-        v_use := ticketing_internal.registration_pool_use(v_function_id, ARRAY[p_registration_id]);
+        v_use := ticketing_internal.registration_capacity(v_function_id, ARRAY[p_registration_id]);
 
         UPDATE ticketing.tickets AS ticket
         SET status = 'Cancelled', updated_at = v_now
@@ -57,7 +57,7 @@ BEGIN
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;
 
-        PERFORM ticketing_internal.take_places(v_function_id, ticketing_internal.scale_demands(
+        PERFORM ticketing_internal.take_capacity(v_function_id, ticketing_internal.scale_changes(
             v_use,
             CASE WHEN v_registration.status IN ('draft', 'pending') THEN -1 ELSE 0 END,
             CASE WHEN v_registration.status = 'completed' THEN -1 ELSE 0 END
@@ -78,7 +78,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.cancel_registration(uuid, text) IS
+COMMENT ON FUNCTION ticketing.cancel_registration IS
 'Cancels a registration: its tickets become Cancelled, its places are free at once, its history stays. Cancelling it again
 changes nothing.
 
@@ -90,5 +90,4 @@ Returns {success, registration_id, status, payment_status, revision, tickets_can
 
 Raises TK002 registration_not_found, TK003 registration_not_editable (an owner whose registration is paid).';
 
-REVOKE ALL ON FUNCTION ticketing.cancel_registration(uuid, text) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.cancel_registration(uuid, text) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO authenticated, service_role;

@@ -27,8 +27,8 @@ BEGIN
             'counted', jsonb_build_object('reserved', counted.reserved, 'sold', counted.sold)
         )
     FROM ticketing.functions AS function
-    CROSS JOIN LATERAL ticketing_internal.count_pool_use(function.function_id) AS counted
-    INNER JOIN LATERAL ticketing_internal.pool_places(function.function_id) AS pool
+    CROSS JOIN LATERAL ticketing_internal.count_capacity(function.function_id) AS counted
+    INNER JOIN LATERAL ticketing_internal.pool_availability(function.function_id) AS pool
         ON pool.capacity_pool_id = counted.capacity_pool_id
     WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)
 
@@ -283,7 +283,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.check_integrity() IS
+COMMENT ON FUNCTION ticketing.check_integrity IS
 'Recounts everything that is stored twice and returns a row for each difference; no rows mean that all is well.
 
 Returns rows (check_name, function_id, registration_id, detail): pool_counters (counters against tickets), registration_totals
@@ -293,5 +293,4 @@ change_feed (the last change of each ticket against the ticket), feed_order (tra
 
 Raises 42501 insufficient_privilege.';
 
-REVOKE ALL ON FUNCTION ticketing.check_integrity() FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.check_integrity() TO service_role, ticketing_reader;
+GRANT EXECUTE ON FUNCTION ticketing.check_integrity TO service_role, ticketing_reader;

@@ -27,7 +27,7 @@ BEGIN
     IF ticketing_internal.payment_is_sound(p_payment) IS NOT TRUE THEN
         v_issues := ticketing_internal.payload_issues('p_payment', p_payment);
         IF v_issues <> '[]' THEN
-            PERFORM ticketing_internal.refuse('TK001', v_issues);
+            PERFORM ticketing_internal.raise_issues('TK001', v_issues);
         END IF;
     END IF;
 
@@ -44,10 +44,10 @@ BEGIN
     v_stored := ticketing_internal.find_payment(v_function_id, v_payment.provider, v_payment.reference);
     IF v_stored.payment_id IS NULL THEN
         IF v_registration.status = 'cancelled' THEN
-            PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+            PERFORM ticketing_internal.require_editable(v_registration);
         END IF;
         IF v_registration.status = 'completed' THEN
-            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
                 'already_paid', 'p_payment.reference', 'The registration was paid by another reference.'
             )));
         END IF;
@@ -55,7 +55,7 @@ BEGIN
         v_stored.kind := 'payment';
         v_stored.currency := v_registration.currency;
     END IF;
-    PERFORM ticketing_internal.refuse_other_payment(
+    PERFORM ticketing_internal.require_matching_payment(
         p_registration_id, 'payment', 'p_payment', v_payment, v_stored,
         CASE WHEN v_stored.payment_id IS NULL THEN v_registration.total ELSE v_stored.amount - v_stored.fee_amount END
     );
@@ -74,7 +74,7 @@ BEGIN
         IF NOT found THEN
             -- somebody has just used it for another registration (for this one he would have waited
             -- for its lock)
-            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
                 'reference_used', 'p_payment.reference', 'The reference was used for something else.',
                 p_actual => to_jsonb(v_payment.reference)
             )));
@@ -99,7 +99,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) IS
+COMMENT ON FUNCTION ticketing.complete_registration_payment IS
 'Records that a registration has been paid: its tickets become Paid, its places sold, and it gets its confirmation number.
 The same reference again gives the same answer. After the hold has run out the places are taken again, at the prices
 promised, or the call is refused: then void or refund the payment.
@@ -115,5 +115,4 @@ paid_at}.
 Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable
 (cancelled), TK005 sold_out, TK007 payment_conflict.';
 
-REVOKE ALL ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.complete_registration_payment(uuid, jsonb) TO service_role;
+GRANT EXECUTE ON FUNCTION ticketing.complete_registration_payment TO service_role;

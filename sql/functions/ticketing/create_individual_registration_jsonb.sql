@@ -13,7 +13,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb) IS
+COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
 'Stores a registration and its attendees, without tickets; these can be persisted later.
 
 Parameters:
@@ -21,6 +21,4 @@ Parameters:
 
 Returns and raises what create_individual_registration_with_tickets does.';
 
-REVOKE ALL ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb(jsonb)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb TO authenticated, service_role;

@@ -42,7 +42,7 @@ DECLARE
     v_answer jsonb;
 BEGIN
     IF v_owner_id IS NULL AND NOT v_is_service THEN
-        PERFORM ticketing_internal.refuse('42501', jsonb_build_array(ticketing_internal.issue(
+        PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
             'not_authenticated', 'p_registration_data', 'Only a signed-in user can make a registration.'
         )));
     END IF;
@@ -51,7 +51,7 @@ BEGIN
     -- is wrong with the rest.
     v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
     IF jsonb_typeof(v_data -> 'functionId') = 'string' AND ticketing_internal.is_uuid(v_data ->> 'functionId') THEN
-        v_function := ticketing_internal.find_function(
+        v_function := ticketing_internal.require_function(
             (v_data ->> 'functionId')::uuid, 'p_registration_data.functionId'
         );
         v_function_id := v_function.function_id;
@@ -64,7 +64,7 @@ BEGIN
         IF NOT ticketing_internal.may_create_registration(
             v_registration_id, CASE WHEN v_issues = '[]' OR NOT v_is_service THEN v_owner_id END
         ) THEN
-            PERFORM ticketing_internal.refuse_registration('p_registration_data.registrationId');
+            PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
         END IF;
     END IF;
     BEGIN
@@ -79,7 +79,7 @@ BEGIN
             ));
     END;
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK001', v_issues);
+        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
 
     -- The registration: made, or locked when it is there already. Of two that make the same one,
@@ -110,7 +110,7 @@ BEGIN
         );
         v_is_changed := TRUE;
     ELSIF NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id) THEN
-        PERFORM ticketing_internal.refuse_registration('p_registration_data.registrationId');
+        PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
     END IF;
 
     SELECT known.function_id
@@ -118,7 +118,7 @@ BEGIN
     FROM ticketing.registration_index AS known
     WHERE known.registration_id = v_registration_id;
     IF v_function_id <> v_function.function_id THEN
-        PERFORM ticketing_internal.refuse('TK004', jsonb_build_array(ticketing_internal.issue(
+        PERFORM ticketing_internal.raise_issues('TK004', jsonb_build_array(ticketing_internal.issue(
             'function_mismatch', 'p_registration_data.functionId', 'The registration is for another function.',
             p_expected => to_jsonb(v_function_id), p_actual => to_jsonb(v_function.function_id)
         )));
@@ -126,7 +126,7 @@ BEGIN
     v_registration := ticketing_internal.lock_registration(v_function_id, v_registration_id);
     v_now := clock_timestamp();
 
-    PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+    PERFORM ticketing_internal.require_editable(v_registration);
 
     IF NOT v_is_new THEN
         UPDATE ticketing.registrations AS registration
@@ -169,7 +169,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets(jsonb, jsonb, jsonb, integer) IS
+COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 'Stores a registration, its attendees and their tickets in one transaction. The same registrationId again from the same
 owner updates instead: the attendees become exactly those given (one left out goes, with his tickets), and selections not
 mentioned stay.
@@ -188,10 +188,4 @@ confirmationNumber.
 Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable,
 TK004 selection_invalid, TK005 sold_out, TK006 revision_conflict, TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.create_individual_registration_with_tickets(
-    jsonb, jsonb, jsonb, integer
-) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets(
-    jsonb, jsonb, jsonb, integer
-)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets TO authenticated, service_role;

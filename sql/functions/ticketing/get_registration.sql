@@ -63,7 +63,7 @@ BEGIN
             jsonb_build_object(
                 'attendee_id', attendee.attendee_id,
                 'client_attendee_id', attendee.client_attendee_id,
-                'name', ticketing_internal.person_name(
+                'name', ticketing_internal.attendee_name(
                     attendee.first_name, attendee.last_name, attendee.attendee_type
                 )
             ) ORDER BY attendee.position
@@ -136,7 +136,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.get_registration(uuid) IS
+COMMENT ON FUNCTION ticketing.get_registration IS
 'Everything that a wizard needs to go on with a registration, on any device.
 
 Parameters:
@@ -153,6 +153,4 @@ client_attendee_id, name}. status is that of now: expired once the hold has run 
 
 Raises TK002 registration_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.get_registration(uuid) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.get_registration(uuid)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.get_registration TO authenticated, service_role;

@@ -20,8 +20,8 @@ DECLARE
     v_function ticketing.functions;
     -- what the function as a whole allows; null: selling
     v_closed text;
-    v_freed ticketing_internal.pool_demand[];
-    v_pools ticketing_internal.pool_demand[];
+    v_freed ticketing_internal.capacity_change[];
+    v_pools ticketing_internal.capacity_change[];
     v_events jsonb;
     v_ticket_types jsonb;
     v_packages jsonb;
@@ -29,9 +29,9 @@ BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
     THEN
-        PERFORM ticketing_internal.refuse_registration();
+        PERFORM ticketing_internal.raise_registration_not_found();
     END IF;
-    v_function := ticketing_internal.find_function(p_function_id, 'p_function_id');
+    v_function := ticketing_internal.require_function(p_function_id, 'p_function_id');
     v_closed := CASE
         WHEN v_function.status = 'draft' THEN 'inactive'
         WHEN v_function.status = 'closed' THEN 'ended'
@@ -41,7 +41,7 @@ BEGIN
 
     -- Places left in each pool: those that overdue registrations still seem to hold, and those of
     -- the caller's own registration, are free to him. (In an expired registration nothing is held.)
-    v_freed := ticketing_internal.registration_pool_use(
+    v_freed := ticketing_internal.registration_capacity(
         p_function_id,
         ticketing_internal.overdue_registrations(p_function_id, p_registration_id, v_now) || ARRAY(
             SELECT registration.registration_id
@@ -55,9 +55,9 @@ BEGIN
         pool.capacity_pool_id,
         greatest(pool.capacity - pool.reserved - pool.sold + coalesce(freed.reserved, 0), 0),
         0
-    )::ticketing_internal.pool_demand)
+    )::ticketing_internal.capacity_change)
     INTO v_pools
-    FROM ticketing_internal.pool_places(p_function_id) AS pool
+    FROM ticketing_internal.pool_availability(p_function_id) AS pool
     LEFT JOIN unnest(v_freed) AS freed ON freed.capacity_pool_id = pool.capacity_pool_id;
 
     SELECT jsonb_agg(
@@ -216,7 +216,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.get_ticket_availability(uuid, uuid) IS
+COMMENT ON FUNCTION ticketing.get_ticket_availability IS
 'Everything that draws the selection step: what is on sale, for how much, for whom, and how many are left.
 
 Parameters:
@@ -233,7 +233,6 @@ often as all its contents are there); null: no limit. status: on_sale, sold_out,
 
 Raises TK002 registration_not_found, TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.get_ticket_availability(uuid, uuid) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.get_ticket_availability(uuid, uuid) TO anon,
+GRANT EXECUTE ON FUNCTION ticketing.get_ticket_availability TO anon,
 authenticated,
 service_role;

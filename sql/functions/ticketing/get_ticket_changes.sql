@@ -86,7 +86,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.get_ticket_changes(text, integer) IS
+COMMENT ON FUNCTION ticketing.get_ticket_changes IS
 'The change feed: every ticket added, removed, paid, cancelled or refunded, in the order of commits as far as these depend on
 each other. Read it again and again with the cursor of the last answer; nothing is skipped and nothing comes twice.
 
@@ -100,5 +100,4 @@ nothing new. A change shows up once all transactions that began before its own h
 
 Raises 42501 insufficient_privilege, TK001 invalid_payload.';
 
-REVOKE ALL ON FUNCTION ticketing.get_ticket_changes(text, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.get_ticket_changes(text, integer) TO service_role;
+GRANT EXECUTE ON FUNCTION ticketing.get_ticket_changes TO service_role;

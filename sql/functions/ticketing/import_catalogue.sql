@@ -19,14 +19,14 @@ DECLARE
     v_pools integer;
 BEGIN
     IF NOT ticketing_internal.may_import_catalogue(p_catalogue) THEN
-        PERFORM ticketing_internal.refuse('42501', jsonb_build_array(ticketing_internal.issue(
+        PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
             'not_allowed', 'p_catalogue.organisation.organisation_id',
             'Only the service and admins of the organisation can import its catalogue.'
         )));
     END IF;
     v_issues := ticketing_internal.payload_issues('p_catalogue', p_catalogue);
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK001', v_issues);
+        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
 
     v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
@@ -36,7 +36,7 @@ BEGIN
 
     v_issues := ticketing_internal.catalogue_issues(p_catalogue);
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK004', v_issues);
+        PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
     v_deactivated := ticketing_internal.save_catalogue(p_catalogue, v_now);
     v_pools := ticketing_internal.save_pools(p_catalogue);
@@ -54,7 +54,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.import_catalogue(jsonb) IS
+COMMENT ON FUNCTION ticketing.import_catalogue IS
 'Creates a function with its events, ticket types, packages and pools of places from one document, or updates it in place:
 what is reserved or sold stays, and what the document no longer names becomes inactive.
 
@@ -75,6 +75,4 @@ selection_invalid (references, windows, limits; a capacity below what is in use;
 event of a ticket type, or the currency of a function with registrations changed; a transaction that is not READ
 COMMITTED).';
 
-REVOKE ALL ON FUNCTION ticketing.import_catalogue(jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.import_catalogue(jsonb)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;

@@ -37,7 +37,7 @@ BEGIN
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
         WHEN data_exception THEN
-            PERFORM ticketing_internal.refuse_payload(jsonb_build_object(
+            PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object(
                 'p_tickets', p_tickets, 'p_attendee_updates', v_attendee_updates
             ));
     END;
@@ -55,7 +55,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.persist_attendee_tickets(uuid, jsonb, jsonb, integer) IS
+COMMENT ON FUNCTION ticketing.persist_attendee_tickets IS
 'Makes the tickets of every attendee named in either array exactly those given, as a difference: unchanged tickets keep
 their ids and prices, and attendees named nowhere are untouched.
 
@@ -76,6 +76,4 @@ those of the attendees named: {ticket_id, attendee_id, ticket_type_id, package_i
 Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid,
 TK005 sold_out, TK006 revision_conflict.';
 
-REVOKE ALL ON FUNCTION ticketing.persist_attendee_tickets(uuid, jsonb, jsonb, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.persist_attendee_tickets(uuid, jsonb, jsonb, integer)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.persist_attendee_tickets TO authenticated, service_role;

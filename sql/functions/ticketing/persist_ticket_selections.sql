@@ -28,7 +28,7 @@ BEGIN
         v_lines := ticketing_internal.read_selection_lines(v_selections);
     EXCEPTION
         WHEN data_exception THEN
-            PERFORM ticketing_internal.refuse_payload(jsonb_build_object('p_selections', p_selections));
+            PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_selections', p_selections));
     END;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) IS
+COMMENT ON FUNCTION ticketing.persist_ticket_selections IS
 'Makes the tickets of every attendee named exactly what the wizard''s ticketSelections say: expands packages, prices them,
 and writes the difference. Attendees named nowhere are untouched.
 
@@ -60,8 +60,4 @@ Returns what persist_attendee_tickets returns.
 Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid,
 TK005 sold_out, TK006 revision_conflict.';
 
-REVOKE ALL ON FUNCTION ticketing.persist_ticket_selections(uuid, jsonb, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections(
-    uuid, jsonb, integer
-)
-TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections TO authenticated, service_role;

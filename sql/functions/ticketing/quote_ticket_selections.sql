@@ -21,12 +21,12 @@ AS $$
 DECLARE
     v_function ticketing.functions;
     v_registration ticketing.registrations;
-    v_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
+    v_wizard_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
     v_registration_type text := coalesce(p_registration_type, 'individuals');
     v_issues jsonb := '[]';
     v_selections ticketing_internal.selection [];
     v_lines ticketing_internal.selection_line [];
-    v_people ticketing_internal.person [] := '{}';
+    v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
     v_named uuid [];
     v_expanded jsonb;
@@ -35,9 +35,9 @@ BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
     THEN
-        PERFORM ticketing_internal.refuse_registration();
+        PERFORM ticketing_internal.raise_registration_not_found();
     END IF;
-    v_function := ticketing_internal.find_function(p_function_id, 'p_function_id');
+    v_function := ticketing_internal.require_function(p_function_id, 'p_function_id');
 
     BEGIN
         v_selections := ticketing_internal.read_selections(p_selections);
@@ -46,8 +46,8 @@ BEGIN
         WHEN data_exception THEN
             v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
     END;
-    IF NOT ticketing_internal.attendees_are_sound(v_attendees) THEN
-        v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_attendees);
+    IF NOT ticketing_internal.attendees_are_sound(v_wizard_attendees) THEN
+        v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_wizard_attendees);
     END IF;
     IF v_registration_type NOT IN ('individuals', 'lodges', 'delegations') THEN
         v_issues := v_issues || ticketing_internal.schema_issues(
@@ -57,7 +57,7 @@ BEGIN
         );
     END IF;
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK001', v_issues);
+        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
 
     IF p_registration_id IS NULL THEN
@@ -68,12 +68,12 @@ BEGIN
         FROM ticketing.registrations AS registration
         WHERE registration.function_id = p_function_id
             AND registration.registration_id = p_registration_id;
-        v_people := ticketing_internal.find_people(p_function_id, p_registration_id);
+        v_attendees := ticketing_internal.load_attendees(p_function_id, p_registration_id);
     END IF;
-    v_people := ticketing_internal.quoted_people(v_people, v_attendees);
+    v_attendees := ticketing_internal.quote_attendees(v_attendees, v_wizard_attendees);
 
     v_evaluation := ticketing_internal.evaluate_selections(
-        v_function, v_registration, v_people, v_selections, v_lines, NULL, statement_timestamp()
+        v_function, v_registration, v_attendees, v_selections, v_lines, NULL, statement_timestamp()
     );
 
     SELECT jsonb_agg(ticketing_internal.issue(
@@ -86,15 +86,15 @@ BEGIN
             given.ordinality AS position,
             person,
             row_number() OVER (PARTITION BY person.attendee_id ORDER BY given.ordinality) AS occurrence
-        FROM jsonb_array_elements(v_attendees) WITH ORDINALITY AS given
-        INNER JOIN unnest(v_people) AS person
+        FROM jsonb_array_elements(v_wizard_attendees) WITH ORDINALITY AS given
+        INNER JOIN unnest(v_attendees) AS person
             ON (given.value ->> 'attendeeId')::uuid IN (person.attendee_id, person.client_attendee_id)
     ) AS twice
     WHERE twice.occurrence > 1;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
     IF v_evaluation.may_be_short THEN
-        v_issues := v_issues || ticketing_internal.find_place_issues(
-            p_function_id, v_evaluation.tickets, v_evaluation.demands, v_evaluation.lines, p_registration_id,
+        v_issues := v_issues || ticketing_internal.find_capacity_issues(
+            p_function_id, v_evaluation.tickets, v_evaluation.changes, v_evaluation.lines, p_registration_id,
             statement_timestamp()
         );
     END IF;
@@ -130,7 +130,7 @@ BEGIN
             change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
             original_price, is_partner_ticket, position
         )
-        INNER JOIN unnest(v_people) AS person ON person.attendee_id = ticket.attendee_id
+        INNER JOIN unnest(v_attendees) AS person ON person.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named)
         GROUP BY person.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
     ) AS line;
@@ -144,9 +144,9 @@ BEGIN
         'valid', v_issues = '[]',
         'issues', v_issues,
         'expanded_tickets', coalesce(v_expanded, '[]'),
-        'tickets', ticketing_internal.describe_tickets(v_evaluation.tickets, v_people, v_function.currency, v_named),
+        'tickets', ticketing_internal.describe_tickets(v_evaluation.tickets, v_attendees, v_function.currency, v_named),
         'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(
-            v_people, v_evaluation.tickets
+            v_attendees, v_evaluation.tickets
         ),
         'subtotal', v_subtotal,
         'currency', v_function.currency
@@ -154,7 +154,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid) IS
+COMMENT ON FUNCTION ticketing.quote_ticket_selections IS
 'Checks and prices a selection exactly as a persist of it would, and writes nothing.
 
 Parameters:
@@ -173,8 +173,4 @@ tickets the registration would have.
 
 Raises TK001 invalid_payload, TK002 registration_not_found, TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.quote_ticket_selections(
-    uuid, jsonb, jsonb, text, uuid
-) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid)
-TO anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.quote_ticket_selections TO anon, authenticated, service_role;

@@ -24,7 +24,7 @@ BEGIN
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
     v_issues := ticketing_internal.payload_issues('p_refund', p_refund);
     IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.refuse('TK001', v_issues);
+        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
@@ -38,13 +38,13 @@ BEGIN
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
     IF v_stored.payment_id IS NOT NULL THEN
-        PERFORM ticketing_internal.refuse_other_payment(
+        PERFORM ticketing_internal.require_matching_payment(
             p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
         );
         v_refund := v_stored;
     ELSE
         IF v_registration.status <> 'cancelled' OR v_registration.payment_status = 'Unpaid' THEN
-            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
                 'not_refundable', 'p_registration_id', 'Only a cancelled registration that was paid can be refunded.',
                 p_actual => to_jsonb(v_registration.status)
             )));
@@ -54,7 +54,7 @@ BEGIN
         v_stored.registration_id := p_registration_id;
         v_stored.kind := 'refund';
         v_stored.currency := v_registration.currency;
-        PERFORM ticketing_internal.refuse_other_payment(
+        PERFORM ticketing_internal.require_matching_payment(
             p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
         );
 
@@ -64,7 +64,7 @@ BEGIN
         WHERE payment.function_id = v_function_id
             AND payment.registration_id = p_registration_id;
         IF v_refund.amount > v_left THEN
-            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
                 'refund_too_large', 'p_refund.amount', format('Only %s of what was paid is left.', v_left),
                 p_expected => to_jsonb(v_left), p_actual => to_jsonb(v_refund.amount)
             )));
@@ -97,7 +97,7 @@ BEGIN
         ) WITH ORDINALITY AS named
         WHERE NOT EXISTS (SELECT FROM unnest(v_tickets) AS ticket WHERE ticket.ticket_id = named.value::uuid);
         IF v_issues IS NOT NULL THEN
-            PERFORM ticketing_internal.refuse('TK004', v_issues);
+            PERFORM ticketing_internal.raise_issues('TK004', v_issues);
         END IF;
 
         v_refund.payment_id := gen_random_uuid();
@@ -111,7 +111,7 @@ BEGIN
         )
         ON CONFLICT (function_id, provider, reference) DO NOTHING;
         IF NOT found THEN
-            PERFORM ticketing_internal.refuse('TK007', jsonb_build_array(ticketing_internal.issue(
+            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
                 'reference_used', 'p_refund.reference', 'The reference was used for something else.',
                 p_actual => to_jsonb(v_refund.reference)
             )));
@@ -162,7 +162,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.record_refund(uuid, jsonb) IS
+COMMENT ON FUNCTION ticketing.record_refund IS
 'Records money given back for a cancelled registration; its tickets, or those named, become Refunded, and with the last of
 them the registration. The same reference again gives the same answer.
 
@@ -176,5 +176,4 @@ Returns {success, registration_id, payment_id, status, payment_status, revision,
 Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK004 selection_invalid (a ticket that
 is not there), TK007 payment_conflict.';
 
-REVOKE ALL ON FUNCTION ticketing.record_refund(uuid, jsonb) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.record_refund(uuid, jsonb) TO service_role;
+GRANT EXECUTE ON FUNCTION ticketing.record_refund TO service_role;

@@ -31,10 +31,10 @@ BEGIN
     LOOP
         EXIT WHEN v_released >= v_limit;
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
-        SELECT expired.r_demands, expired.r_expired
+        SELECT expired.r_changes, expired.r_expired
         INTO v_expired
         FROM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, v_limit - v_released, v_now) AS expired;
-        PERFORM ticketing_internal.take_places(v_function_id, v_expired.r_demands);
+        PERFORM ticketing_internal.take_capacity(v_function_id, v_expired.r_changes);
         v_released := v_released + v_expired.r_expired;
     END LOOP;
 
@@ -42,7 +42,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.release_expired_holds(integer) IS
+COMMENT ON FUNCTION ticketing.release_expired_holds IS
 'Expires unpaid registrations whose hold has run out and gives their places back. Their tickets stay chosen: the owner can
 persist them again while there are places.
 
@@ -53,5 +53,4 @@ Returns {success, released (how many registrations), server_time}.
 
 Raises 42501 insufficient_privilege, TK001 invalid_payload.';
 
-REVOKE ALL ON FUNCTION ticketing.release_expired_holds(integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.release_expired_holds(integer) TO service_role;
+GRANT EXECUTE ON FUNCTION ticketing.release_expired_holds TO service_role;

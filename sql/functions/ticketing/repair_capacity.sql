@@ -17,7 +17,7 @@ BEGIN
     PERFORM ticketing_internal.require_service();
     PERFORM ticketing_internal.require_read_committed();
     IF p_function_id IS NOT NULL THEN
-        PERFORM ticketing_internal.find_function(p_function_id, 'p_function_id');
+        PERFORM ticketing_internal.require_function(p_function_id, 'p_function_id');
     END IF;
 
     FOR v_function_id IN
@@ -42,18 +42,18 @@ BEGIN
         ))
         INTO v_issues
         FROM ticketing.capacity_pools AS pool
-        INNER JOIN ticketing_internal.count_pool_use(v_function_id) AS counted
+        INNER JOIN ticketing_internal.count_capacity(v_function_id) AS counted
             ON counted.capacity_pool_id = pool.capacity_pool_id
         WHERE pool.function_id = v_function_id
             AND counted.reserved + counted.sold > pool.capacity;
         IF v_issues IS NOT NULL THEN
-            PERFORM ticketing_internal.refuse('TK004', v_issues);
+            PERFORM ticketing_internal.raise_issues('TK004', v_issues);
         END IF;
 
         v_repaired := v_repaired + (
             SELECT count(*)
-            FROM ticketing_internal.pool_places(v_function_id) AS pool
-            INNER JOIN ticketing_internal.count_pool_use(v_function_id) AS counted
+            FROM ticketing_internal.pool_availability(v_function_id) AS pool
+            INNER JOIN ticketing_internal.count_capacity(v_function_id) AS counted
                 ON counted.capacity_pool_id = pool.capacity_pool_id
             WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)
         );
@@ -64,7 +64,7 @@ BEGIN
 
         UPDATE ticketing.capacity_pools AS pool
         SET reserved = counted.reserved, sold = counted.sold
-        FROM ticketing_internal.count_pool_use(v_function_id) AS counted
+        FROM ticketing_internal.count_capacity(v_function_id) AS counted
         WHERE pool.function_id = v_function_id
             AND pool.capacity_pool_id = counted.capacity_pool_id
             AND (pool.reserved, pool.sold) <> (counted.reserved, counted.sold);
@@ -74,7 +74,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.repair_capacity(uuid) IS
+COMMENT ON FUNCTION ticketing.repair_capacity IS
 'Counts the places of every pool from its tickets and corrects the counters that differ, for when somebody has edited rows by
 hand. Sales of the function wait meanwhile.
 
@@ -86,5 +86,4 @@ Returns {success, pools_repaired, server_time}.
 Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than
 places, or the transaction is not READ COMMITTED), TK008 function_not_found.';
 
-REVOKE ALL ON FUNCTION ticketing.repair_capacity(uuid) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.repair_capacity(uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION ticketing.repair_capacity TO service_role;

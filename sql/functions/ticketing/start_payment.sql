@@ -22,13 +22,13 @@ DECLARE
     v_now timestamptz := clock_timestamp();
     v_was_pending boolean;
     v_function ticketing.functions;
-    v_people ticketing_internal.person[];
+    v_attendees ticketing_internal.attendee[];
     v_selections ticketing_internal.selection[];
     v_issues jsonb;
 BEGIN
-    PERFORM ticketing_internal.refuse_unless_editable(v_registration);
+    PERFORM ticketing_internal.require_editable(v_registration);
     IF p_expected_revision <> v_registration.revision THEN
-        PERFORM ticketing_internal.refuse_revision(p_expected_revision, v_registration.revision);
+        PERFORM ticketing_internal.raise_revision_conflict(p_expected_revision, v_registration.revision);
     END IF;
 
     SELECT function.*
@@ -36,21 +36,21 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    v_people := ticketing_internal.find_people(v_function_id, p_registration_id);
+    v_attendees := ticketing_internal.load_attendees(v_function_id, p_registration_id);
     SELECT coalesce(array_agg(ROW(
         person.attendee_id, person.attendee_data -> 'selected_tickets', 'p_registration_id'
     )::ticketing_internal.selection), '{}')
     INTO v_selections
-    FROM unnest(v_people) AS person;
+    FROM unnest(v_attendees) AS person;
 
     SELECT jsonb_agg(ticketing_internal.issue(
         'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', person.name), person
     ))
     INTO v_issues
-    FROM unnest(v_people) AS person
+    FROM unnest(v_attendees) AS person
     WHERE NOT EXISTS (
         SELECT
-        FROM unnest(ticketing_internal.stored_tickets(v_function_id, p_registration_id)) AS ticket
+        FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id)) AS ticket
         WHERE ticket.attendee_id = person.attendee_id
     );
     v_issues := coalesce(v_issues, '[]');
@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.start_payment(uuid, integer) IS
+COMMENT ON FUNCTION ticketing.start_payment IS
 'Checks a registration as a whole before it is paid (everyone has a ticket, all rules hold, a booking contact is there), makes
 it pending, and extends its hold once by the payment_minutes of the function. Nothing due completes it at once. A persist that
 changes something makes it draft again, so that nobody pays a stale amount.
@@ -122,5 +122,4 @@ hold_expires_at, server_time}.
 Raises TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid, TK005 sold_out, TK006
 revision_conflict.';
 
-REVOKE ALL ON FUNCTION ticketing.start_payment(uuid, integer) FROM public;
-GRANT EXECUTE ON FUNCTION ticketing.start_payment(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.start_payment TO authenticated, service_role;

@@ -1,0 +1,43 @@
+-- May the caller see and change this registration? Answered before anything of it is read,
+-- locked or said, and alike for one that does not exist and one that is not his.
+--
+-- Errors: TK002.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.authorise_registration(p_registration_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_caller_id uuid := ticketing_internal.caller_id();
+    v_function_id uuid;
+    v_owner_id uuid;
+BEGIN
+    SELECT found.function_id
+    INTO v_function_id
+    FROM ticketing.registration_index AS found
+    WHERE found.registration_id = p_registration_id;
+
+    SELECT registration.owner_id
+    INTO v_owner_id
+    FROM ticketing.registrations AS registration
+    WHERE registration.function_id = v_function_id
+        AND registration.registration_id = p_registration_id;
+
+    IF v_owner_id IS NULL OR NOT coalesce(
+        v_owner_id = v_caller_id
+        OR ticketing_internal.caller_is_service()
+        OR ticketing_internal.member_role(v_function_id, v_caller_id) IS NOT NULL,
+        FALSE
+    ) THEN
+        PERFORM ticketing_internal.raise_registration_not_found();
+    END IF;
+
+    RETURN v_function_id;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.authorise_registration IS
+'The function_id of a registration that the caller may see and change: as its owner, as staff of its organisation, or as
+the service. Raises TK002 otherwise.';

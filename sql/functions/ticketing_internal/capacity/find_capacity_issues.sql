@@ -1,0 +1,155 @@
+-- Are there places for what a plan takes? Places of overdue registrations count as free. Looked
+-- up without locks, so this advises; take_capacity decides.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.find_capacity_issues(
+    p_function_id uuid,
+    p_plan ticketing_internal.planned_ticket[],
+    p_changes ticketing_internal.capacity_change[],
+    p_lines ticketing_internal.selection_line[],
+    p_registration_id uuid,
+    p_now timestamptz,
+    p_freed ticketing_internal.capacity_change[] DEFAULT '{}'
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_pool_ids uuid [];
+    v_overdue ticketing_internal.capacity_change[];
+    v_issues jsonb;
+BEGIN
+    SELECT array_agg(change.capacity_pool_id)
+    INTO v_pool_ids
+    FROM unnest(p_changes) AS change
+    WHERE change.reserved + change.sold > 0;
+
+    IF v_pool_ids IS NULL THEN
+        RETURN '[]';
+    END IF;
+
+    -- mostly there are places enough, and who is overdue need not be known
+    IF NOT EXISTS (
+        SELECT
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN unnest(p_changes) AS change ON change.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = p_function_id
+            AND pool.capacity_pool_id = ANY(v_pool_ids)
+            AND change.reserved + change.sold > pool.capacity - pool.reserved - pool.sold
+    ) THEN
+        RETURN '[]';
+    END IF;
+
+    v_overdue := ticketing_internal.merge_changes(p_freed || ticketing_internal.registration_capacity(
+        p_function_id, ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now)
+    ));
+
+    WITH short_pool AS (
+        SELECT
+            pool.capacity_pool_id,
+            change.reserved + change.sold AS requested,
+            pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0) AS available
+        FROM ticketing_internal.pool_availability(p_function_id) AS pool
+        INNER JOIN unnest(p_changes) AS change ON change.capacity_pool_id = pool.capacity_pool_id
+        LEFT JOIN unnest(v_overdue) AS overdue ON overdue.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.capacity_pool_id = ANY(v_pool_ids)
+            AND change.reserved + change.sold
+            > pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0)
+    ),
+    ticket AS (
+        SELECT ticket.*
+        FROM unnest(p_plan) WITH ORDINALITY AS ticket (
+            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
+            original_price, is_partner_ticket, position
+        )
+        WHERE ticket.change IN ('added', 'retaken')
+    ),
+    subject AS (
+        SELECT
+            'ticket type' AS kind,
+            ticket_type.ticket_type_id AS subject_id,
+            ticket_type.name,
+            membership.capacity_pool_id
+        FROM ticketing.ticket_type_pools AS membership
+        INNER JOIN ticketing.ticket_types AS ticket_type
+            ON ticket_type.function_id = membership.function_id
+            AND ticket_type.ticket_type_id = membership.ticket_type_id
+        WHERE membership.function_id = p_function_id
+        UNION ALL
+        SELECT 'package', package.package_id, package.name, membership.capacity_pool_id
+        FROM ticketing.package_pools AS membership
+        INNER JOIN ticketing.packages AS package
+            ON package.function_id = membership.function_id
+            AND package.package_id = membership.package_id
+        WHERE membership.function_id = p_function_id
+    ),
+    -- every added thing with a pool that is too small; of several such pools the one with the
+    -- fewest places left
+    short AS (
+        SELECT DISTINCT ON (subject.kind, subject.subject_id)
+            subject.kind,
+            subject.subject_id,
+            subject.name,
+            pool.requested,
+            pool.available
+        FROM subject
+        INNER JOIN short_pool AS pool ON pool.capacity_pool_id = subject.capacity_pool_id
+        ORDER BY subject.kind, subject.subject_id, pool.available, subject.capacity_pool_id
+    ),
+    found AS (
+        SELECT
+            short.kind,
+            short.subject_id,
+            short.name,
+            short.requested,
+            short.available,
+            min(ticket.position) AS position,
+            (array_agg(ticket.attendee_id ORDER BY ticket.position))[1] AS first_attendee_id,
+            (array_agg(ticket.package_id ORDER BY ticket.position))[1] AS first_package_id,
+            array_agg(DISTINCT ticket.attendee_id) AS attendee_ids
+        FROM short
+        INNER JOIN ticket
+            ON CASE short.kind WHEN 'package' THEN ticket.package_id ELSE ticket.ticket_type_id END = short.subject_id
+        GROUP BY short.kind, short.subject_id, short.name, short.requested, short.available
+    )
+    SELECT jsonb_agg(
+        ticketing_internal.issue(
+            'sold_out', coalesce(line.path, 'p_registration_id'),
+            CASE
+                WHEN found.available <= 0 THEN format('%s is sold out.', found.name)
+                ELSE format('Of %s only %s places are left; %s are needed.', found.name, found.available, found.requested)
+            END,
+            NULL,
+            CASE found.kind WHEN 'ticket type' THEN found.subject_id END,
+            CASE found.kind WHEN 'package' THEN found.subject_id END,
+            found.name
+        ) || jsonb_build_object(
+            'requested', found.requested,
+            'available', greatest(found.available, 0),
+            'attendee_ids', found.attendee_ids
+        ) ORDER BY found.position, found.kind
+    )
+    INTO v_issues
+    FROM found
+    LEFT JOIN LATERAL (
+        SELECT line.path
+        FROM unnest(p_lines) AS line
+        WHERE line.attendee_ref = found.first_attendee_id
+            AND (
+                line.package_id = found.first_package_id
+                OR (found.first_package_id IS NULL AND line.ticket_type_id = found.subject_id)
+            )
+        LIMIT 1
+    ) AS line ON TRUE;
+
+    RETURN coalesce(v_issues, '[]');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.find_capacity_issues IS
+'One sold_out issue for each ticket type and package that is added and has a pool with too few places: requested (places
+that the whole request takes from that pool), available (places left in it, also
+those whose hold is over at p_now, except those of p_registration_id itself) and attendee_ids; [] when there are
+none. p_freed: places that the
+call has already taken back from overdue registrations.';

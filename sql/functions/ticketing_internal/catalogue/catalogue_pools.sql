@@ -1,0 +1,74 @@
+-- The pools that a catalogue document describes, and who takes places in them. An event's
+-- capacity is shared by its ticket types, a type's or a package's is its own, and pools add
+-- shared ones.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_pools(p_catalogue jsonb)
+RETURNS TABLE (
+    capacity_pool_id uuid,
+    name text,
+    capacity integer,
+    path text,
+    ticket_type_ids uuid[],
+    package_ids uuid[]
+)
+LANGUAGE sql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        event.event_id,
+        event.title,
+        event.capacity,
+        format('p_catalogue.events[%s].capacity', event.position - 1),
+        (
+            SELECT array_agg(ticket_type.ticket_type_id)
+            FROM jsonb_to_recordset(p_catalogue -> 'ticket_types') AS ticket_type (ticket_type_id uuid, event_id uuid)
+            WHERE ticket_type.event_id = event.event_id
+        ),
+        NULL::uuid []
+    FROM ROWS FROM (
+        jsonb_to_recordset(p_catalogue -> 'events') AS (event_id uuid, title text, capacity integer)
+    ) WITH ORDINALITY AS event (event_id, title, capacity, position)
+    WHERE event.capacity IS NOT NULL
+    UNION ALL
+    SELECT
+        ticket_type.ticket_type_id,
+        ticket_type.name,
+        ticket_type.capacity,
+        format('p_catalogue.ticket_types[%s].capacity', ticket_type.position - 1),
+        ARRAY[ticket_type.ticket_type_id],
+        NULL
+    FROM ROWS FROM (
+        jsonb_to_recordset(p_catalogue -> 'ticket_types') AS (ticket_type_id uuid, name text, capacity integer)
+    ) WITH ORDINALITY AS ticket_type (ticket_type_id, name, capacity, position)
+    WHERE ticket_type.capacity IS NOT NULL
+    UNION ALL
+    SELECT
+        package.package_id,
+        package.name,
+        package.capacity,
+        format('p_catalogue.packages[%s].capacity', package.position - 1),
+        NULL,
+        ARRAY[package.package_id]
+    FROM ROWS FROM (
+        jsonb_to_recordset(p_catalogue -> 'packages') AS (package_id uuid, name text, capacity integer)
+    ) WITH ORDINALITY AS package (package_id, name, capacity, position)
+    WHERE package.capacity IS NOT NULL
+    UNION ALL
+    SELECT
+        pool.capacity_pool_id,
+        pool.name,
+        pool.capacity,
+        format('p_catalogue.pools[%s].capacity', pool.position - 1),
+        pool.ticket_type_ids,
+        pool.package_ids
+    FROM ROWS FROM (
+        jsonb_to_recordset(coalesce(nullif(p_catalogue -> 'pools', 'null'), '[]')) AS (
+            capacity_pool_id uuid, name text, capacity integer, ticket_type_ids uuid [], package_ids uuid []
+        )
+    ) WITH ORDINALITY AS pool (capacity_pool_id, name, capacity, ticket_type_ids, package_ids, position)
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.catalogue_pools IS
+'Every pool of p_catalogue: its id, name, capacity, where the capacity stands in the document, and the ticket types and
+packages that take places in it.';

@@ -1,0 +1,40 @@
+-- Keep the pools of a function's ticket types and packages as they are while tickets change, and
+-- tickets as they are while these pools change: otherwise a ticket could take its place in one
+-- set of pools and be counted in another.
+--
+-- An advisory lock, because every sale takes it: it writes nothing, and those who share it never
+-- wait for each other. Only an import and a recount take it alone, for milliseconds. In a
+-- transaction whose snapshot is older than the lock, having it is not enough: the row lock then
+-- fails with 40001 if the catalogue has changed since.
+--
+-- Lock order: before any row of the function.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.lock_catalogue(
+    p_function_id uuid, p_is_exclusive boolean
+)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_key CONSTANT bigint := hashtextextended('ticketing.catalogue ' || p_function_id, 0);
+BEGIN
+    IF p_is_exclusive THEN
+        PERFORM ticketing_internal.require_read_committed();
+        PERFORM pg_advisory_xact_lock(v_key);
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(v_key);
+    END IF;
+
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM function.function_id
+        FROM ticketing.functions AS function
+        WHERE function.function_id = p_function_id
+        FOR SHARE;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.lock_catalogue IS
+'Locks which ticket types and packages of a function are in which pools, until the end of the transaction: shared to change
+tickets, exclusively to change or recount pools.';

@@ -1,0 +1,44 @@
+-- Planned tickets as callers see them, in full. What a quote answers can be sent to
+-- persist_attendee_tickets as it is.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.describe_tickets(
+    p_tickets ticketing_internal.planned_ticket[],
+    p_attendees ticketing_internal.attendee[],
+    p_currency text,
+    p_named uuid[]
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(
+            jsonb_build_object(
+                'attendee_id', ticket.attendee_id,
+                'client_attendee_id', person.client_attendee_id,
+                'event_id', ticket.event_id,
+                'ticket_type_id', ticket.ticket_type_id,
+                'package_id', ticket.package_id,
+                'price_paid', ticket.price_paid,
+                'original_price', ticket.original_price,
+                'currency', p_currency,
+                'status', 'Active',
+                'payment_status', 'Unpaid',
+                'is_partner_ticket', ticket.is_partner_ticket
+            ) ORDER BY ticket.position
+        ), '[]')
+        FROM unnest(p_tickets) WITH ORDINALITY AS ticket (
+            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
+            original_price, is_partner_ticket, position
+        )
+        INNER JOIN unnest(p_attendees) AS person ON person.attendee_id = ticket.attendee_id
+        WHERE ticket.change <> 'removed'
+            AND ticket.attendee_id = ANY(p_named)
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.describe_tickets IS
+'The tickets that a plan leaves the attendees in p_named with, as full ticket objects without ticket_id.';

@@ -1,0 +1,38 @@
+-- The epoch that a change made now belongs to.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.current_epoch()
+RETURNS integer
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_epoch integer;
+    v_verified timestamptz;
+BEGIN
+    SELECT stored.epoch, stored.server_started_at
+    INTO v_epoch, v_verified
+    FROM ticketing_internal.feed_epoch AS stored;
+
+    -- all functions: the epoch is that of the whole feed
+    IF v_verified <> pg_postmaster_start_time() AND EXISTS (
+        SELECT
+        FROM ticketing.functions AS function
+        CROSS JOIN LATERAL (
+            SELECT change.transaction_id
+            FROM ticketing.ticket_changes AS change
+            WHERE change.function_id = function.function_id
+                AND change.epoch = v_epoch
+            ORDER BY change.transaction_id DESC
+            LIMIT 1
+        ) AS latest
+        WHERE latest.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
+    ) THEN
+        v_epoch := v_epoch + 1;
+    END IF;
+    RETURN v_epoch;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.current_epoch IS
+'The epoch stored, or the next one when this server has yet to come to transactions that the feed has.';

@@ -1,0 +1,40 @@
+-- p_attendee_updates as one selection per attendee named. Anything odd raises a data exception,
+-- as in read_tickets.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.read_attendee_updates(p_attendee_updates jsonb)
+RETURNS ticketing_internal.selection[]
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_element jsonb;
+    v_selections ticketing_internal.selection [] := '{}';
+BEGIN
+    IF NOT coalesce(
+        jsonb_array_length(p_attendee_updates) <= 500 AND pg_column_size(p_attendee_updates) <= 1048576, FALSE
+    ) THEN
+        RAISE data_exception;
+    END IF;
+
+    FOR v_place IN 0..jsonb_array_length(p_attendee_updates) - 1 LOOP
+        v_element := p_attendee_updates -> v_place;
+        IF NOT coalesce(
+            jsonb_typeof(v_element -> 'attendee_id') = 'string'
+            AND v_element - '{attendee_id,selected_tickets}'::text[] = '{}',
+            FALSE
+        ) THEN
+            RAISE data_exception;
+        END IF;
+        v_selections := array_append(v_selections, ROW(
+            (v_element ->> 'attendee_id')::uuid, v_element -> 'selected_tickets',
+            'p_attendee_updates[' || v_place || '].selected_tickets'
+        )::ticketing_internal.selection);
+    END LOOP;
+    RETURN v_selections;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.read_attendee_updates IS
+'The elements of p_attendee_updates in their order; raises a data exception (SQLSTATE class 22) when they are not of the
+documented shape. What each selects is read by read_selection_lines.';

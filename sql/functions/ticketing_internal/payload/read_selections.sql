@@ -1,0 +1,30 @@
+-- p_selections, the ticketSelections object of the wizard's store, as one selection per attendee
+-- named. Anything odd raises a data exception, as in read_tickets.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.read_selections(p_selections jsonb)
+RETURNS ticketing_internal.selection[]
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_selections ticketing_internal.selection [];
+BEGIN
+    IF p_selections IS NULL THEN
+        RAISE data_exception;
+    END IF;
+
+    SELECT array_agg(ROW(entry.key::uuid, entry.value, 'p_selections.' || entry.key)::ticketing_internal.selection)
+    INTO v_selections
+    FROM jsonb_each(p_selections) AS entry;
+
+    IF cardinality(v_selections) > 500 OR pg_column_size(p_selections) > 1048576 THEN
+        RAISE data_exception;
+    END IF;
+    RETURN coalesce(v_selections, '{}');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.read_selections IS
+'The entries of p_selections; raises a data exception (SQLSTATE class 22) when it is not of the documented shape. What each
+selects is read by read_selection_lines.';

@@ -1,0 +1,174 @@
+-- What is wrong with the shape of a value. Runs only when the fast readers have refused a
+-- payload, or where a call is rare; so it is written to name every fault, not to be quick.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(
+    p_value jsonb, p_schema jsonb, p_path text
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_type text := jsonb_typeof(p_value);
+    v_expected text := p_schema ->> 'type';
+    v_text text := p_value #>> '{}';
+    v_wanted text := coalesce(p_schema ->> 'title', CASE v_expected
+        WHEN 'array' THEN 'an array'
+        WHEN 'object' THEN 'an object'
+        WHEN 'integer' THEN 'a whole number'
+        WHEN 'number' THEN 'a number'
+        WHEN 'boolean' THEN 'true or false'
+        WHEN 'string' THEN CASE p_schema ->> 'format'
+            WHEN 'uuid' THEN 'a UUID' WHEN 'date-time' THEN 'a date and time' ELSE 'a string' END
+    END);
+    v_fault text;
+    -- lists of issues: joined once, since joining them one by one would copy all of them every time
+    v_found jsonb[] := '{}';
+    v_issues jsonb;
+    v_branch jsonb;
+    v_branch_issues jsonb;
+    v_best jsonb;
+    v_key text;
+    v_child jsonb;
+    v_index bigint;
+BEGIN
+    -- anything will do, however deep it is
+    IF coalesce(p_schema, '{}') = '{}' THEN
+        RETURN '[]';
+    END IF;
+
+    IF p_schema ? 'anyOf' THEN
+        -- the branch of the right type that comes nearest says what is wrong; with none, the type
+        -- is
+        FOR v_branch IN SELECT branch FROM jsonb_array_elements(p_schema -> 'anyOf') AS branch
+        LOOP
+            v_branch_issues := ticketing_internal.schema_issues(
+                p_value, v_branch || jsonb_build_object('title', v_wanted), p_path
+            );
+            IF v_branch_issues = '[]' THEN
+                RETURN v_branch_issues;
+            END IF;
+            IF v_branch ->> 'type' = v_type
+                AND (v_best IS NULL OR jsonb_array_length(v_branch_issues) < jsonb_array_length(v_best))
+            THEN
+                v_best := v_branch_issues;
+            END IF;
+        END LOOP;
+        RETURN coalesce(v_best, jsonb_build_array(ticketing_internal.issue(
+            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_wanted, v_type),
+            p_expected => to_jsonb(v_wanted), p_actual => to_jsonb(v_type)
+        )));
+    END IF;
+
+    IF v_type <> v_expected
+        AND NOT (v_expected = 'integer' AND v_type = 'number' AND v_text ~ '^-?[0-9]+$')
+    THEN
+        RETURN jsonb_build_array(ticketing_internal.issue(
+            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_wanted,
+                CASE WHEN v_type = 'number' THEN left(v_text, 40) ELSE v_type END),
+            p_expected => to_jsonb(v_wanted), p_actual => to_jsonb(v_type)
+        ));
+    END IF;
+
+    -- values
+    v_fault := CASE
+        WHEN NOT p_schema -> 'enum' @> p_value
+            THEN 'one of ' || (SELECT string_agg(choice, ', ') FROM jsonb_array_elements_text(p_schema -> 'enum') AS choice)
+        WHEN v_type = 'number' AND p_value < p_schema -> 'minimum' THEN 'at least ' || (p_schema ->> 'minimum')
+        WHEN v_type = 'number' AND p_value > p_schema -> 'maximum' THEN 'at most ' || (p_schema ->> 'maximum')
+        WHEN v_type = 'number' AND v_text::numeric % (p_schema ->> 'multipleOf')::numeric <> 0 THEN v_wanted
+        WHEN v_type = 'string' AND length(v_text) < (p_schema ->> 'minLength')::integer THEN 'not empty'
+        WHEN v_type = 'string' AND length(v_text) > (p_schema ->> 'maxLength')::integer
+            THEN format('at most %s characters long', p_schema ->> 'maxLength')
+        WHEN v_type = 'string' AND v_text !~ (p_schema ->> 'pattern')
+            THEN coalesce(p_schema ->> 'title', 'text of the form ' || (p_schema ->> 'pattern'))
+        WHEN p_schema ->> 'format' = 'uuid' AND NOT ticketing_internal.is_uuid(v_text) THEN 'a UUID'
+        WHEN p_schema ->> 'format' = 'date-time' AND NOT ticketing_internal.is_timestamp(v_text)
+            THEN 'a date and time with its offset from UTC, such as 2025-09-19T19:00:00+10:00'
+    END;
+    IF v_fault IS NOT NULL THEN
+        RETURN jsonb_build_array(ticketing_internal.issue(
+            'invalid_value', p_path, format('%s must be %s.', p_path, v_fault),
+            p_expected => to_jsonb(v_fault),
+            p_actual => CASE WHEN length(v_text) > 200 THEN to_jsonb(left(v_text, 200) || '…') ELSE p_value END
+        ));
+    END IF;
+
+    IF v_type = 'array' THEN
+        IF jsonb_array_length(p_value) > (p_schema ->> 'maxItems')::integer THEN
+            RETURN jsonb_build_array(ticketing_internal.issue(
+                'too_large', p_path,
+                format('%s has %s elements; at most %s are allowed.', p_path, jsonb_array_length(p_value),
+                    p_schema ->> 'maxItems'),
+                p_expected => p_schema -> 'maxItems', p_actual => to_jsonb(jsonb_array_length(p_value))
+            ));
+        ELSIF jsonb_array_length(p_value) < (p_schema ->> 'minItems')::integer THEN
+            RETURN jsonb_build_array(ticketing_internal.issue(
+                'invalid_value', p_path, format('%s must not be empty.', p_path),
+                p_expected => p_schema -> 'minItems', p_actual => to_jsonb(jsonb_array_length(p_value))
+            ));
+        END IF;
+        FOR v_child, v_index IN
+            SELECT value, ordinality - 1 FROM jsonb_array_elements(p_value) WITH ORDINALITY WHERE p_schema ? 'items'
+        LOOP
+            v_found := array_append(v_found, ticketing_internal.schema_issues(
+                v_child, p_schema -> 'items', format('%s[%s]', p_path, v_index)
+            ));
+        END LOOP;
+    ELSIF v_type = 'object' THEN
+        SELECT array_agg(jsonb_build_array(ticketing_internal.issue(
+            'missing_key', format('%s.%s', p_path, required), format('%s needs the key %s.', p_path, required)
+        )))
+        INTO v_found
+        FROM jsonb_array_elements_text(p_schema -> 'required') AS required
+        WHERE coalesce(jsonb_typeof(p_value -> required), 'null') = 'null';
+
+        IF (SELECT count(*) FROM jsonb_object_keys(p_value)) > (p_schema ->> 'maxProperties')::integer THEN
+            RETURN jsonb_build_array(ticketing_internal.issue(
+                'too_large', p_path, format('%s has more than %s keys.', p_path, p_schema ->> 'maxProperties'),
+                p_expected => p_schema -> 'maxProperties'
+            ));
+        END IF;
+        FOR v_key, v_child IN SELECT key, value FROM jsonb_each(p_value)
+        LOOP
+            IF p_schema -> 'properties' ? v_key THEN
+                CONTINUE WHEN jsonb_typeof(v_child) = 'null';
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
+                    v_child, p_schema -> 'properties' -> v_key, format('%s.%s', p_path, v_key)
+                ));
+            ELSIF p_schema -> 'additionalProperties' = 'false' THEN
+                v_found := array_append(v_found, jsonb_build_array(ticketing_internal.issue(
+                    'unknown_key', format('%s.%s', p_path, left(v_key, 200)),
+                    format('%s has a key that means nothing here: %s.', p_path, left(v_key, 200))
+                )));
+            ELSIF jsonb_typeof(p_schema -> 'additionalProperties') = 'object' THEN
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
+                    to_jsonb(v_key), p_schema -> 'propertyNames', format('%s.%s', p_path, left(v_key, 200))
+                ));
+                v_found := array_append(v_found, ticketing_internal.schema_issues(
+                    v_child, p_schema -> 'additionalProperties', format('%s.%s', p_path, left(v_key, 200))
+                ));
+            END IF;
+        END LOOP;
+    END IF;
+
+    -- two steps, since AND would ask the second question also when the first has no answer
+    IF p_schema ? 'if' THEN
+        IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
+            v_found := array_append(v_found, ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path));
+        END IF;
+    END IF;
+
+    SELECT jsonb_agg(issue.value ORDER BY found.position, issue.ordinality)
+    INTO v_issues
+    FROM unnest(v_found) WITH ORDINALITY AS found (issues, position)
+    CROSS JOIN LATERAL jsonb_array_elements(found.issues) WITH ORDINALITY AS issue
+    WHERE found.issues <> '[]';
+    RETURN coalesce(v_issues, '[]');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.schema_issues IS
+'All issues of a value against a JSON Schema made of the keywords that payload_schema uses; [] when there are none. p_path
+is where the value stands in the arguments.';

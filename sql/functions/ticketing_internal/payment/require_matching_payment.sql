@@ -1,0 +1,51 @@
+-- Is the money reported the money expected: for this registration, of this kind, of this amount
+-- and currency?
+
+CREATE OR REPLACE FUNCTION ticketing_internal.require_matching_payment(
+    p_registration_id uuid,
+    p_kind text,
+    p_argument text,
+    p_payment ticketing.payments,
+    p_expected ticketing.payments,
+    p_expected_amount numeric
+)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_issues jsonb := '[]';
+BEGIN
+    IF p_expected.registration_id <> p_registration_id OR p_expected.kind <> p_kind THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'reference_used', p_argument || '.reference', 'The reference was used for something else.',
+            p_actual => to_jsonb(p_payment.reference)
+        );
+    ELSE
+        IF p_payment.amount - p_payment.fee_amount <> p_expected_amount THEN
+            v_issues := v_issues || ticketing_internal.issue(
+                'amount_mismatch', p_argument || '.amount',
+                format('%s less a fee of %s is not the %s expected.', p_payment.amount, p_payment.fee_amount,
+                    p_expected_amount),
+                p_expected => to_jsonb(p_expected_amount),
+                p_actual => to_jsonb(p_payment.amount - p_payment.fee_amount)
+            );
+        END IF;
+        IF p_payment.currency <> p_expected.currency THEN
+            v_issues := v_issues || ticketing_internal.issue(
+                'currency_mismatch', p_argument || '.currency', format('Prices are in %s.', p_expected.currency),
+                p_expected => to_jsonb(p_expected.currency), p_actual => to_jsonb(p_payment.currency)
+            );
+        END IF;
+    END IF;
+
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.raise_issues('TK007', v_issues);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.require_matching_payment IS
+'Raises TK007 at p_argument unless p_payment, less its fee, is of p_expected_amount, and of the
+registration, kind and currency of p_expected.';

@@ -1,0 +1,107 @@
+-- May the attendees have what they choose? The rules of a package bind whoever chooses it, those
+-- of a ticket type also whoever gets it inside a package.
+-- Called by evaluate_selections alone, with its settings.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.find_eligibility_issues(
+    p_registration_type text,
+    p_choices ticketing_internal.rule_subject[]
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_issues jsonb;
+BEGIN
+    WITH tested_rule AS (
+        SELECT
+            chosen.position,
+            chosen.subject_id,
+            rule.value ->> 'type' AS fact,
+            rule.value AS rule,
+            fact.value AS fact_value,
+            ticketing_internal.rule_is_met(rule.value, fact.value) AS is_met
+        FROM unnest(p_choices) AS chosen
+        CROSS JOIN LATERAL jsonb_array_elements(chosen.eligibility -> 'rules') AS rule
+        CROSS JOIN LATERAL ticketing_internal.attendee_fact(
+            rule.value ->> 'type', p_registration_type, (chosen.person).attendee_type, (chosen.person).attendee_data
+        ) AS fact (value)
+        WHERE chosen.eligibility -> 'rules' <> '[]'
+    ),
+    tested AS (
+        SELECT
+            tested_rule.position,
+            tested_rule.subject_id,
+            bool_or(tested_rule.is_met) AS any_met,
+            bool_and(tested_rule.is_met) AS all_met,
+            jsonb_agg(tested_rule.rule) FILTER (WHERE NOT tested_rule.is_met) AS unmet_rules,
+            jsonb_object_agg(tested_rule.fact, CASE
+                WHEN length(tested_rule.fact_value::text) > 200 THEN to_jsonb(left(tested_rule.fact_value #>> '{}', 200) || '…')
+                ELSE tested_rule.fact_value
+            END) FILTER (WHERE NOT tested_rule.is_met) AS facts,
+            array_agg(DISTINCT tested_rule.fact) FILTER (WHERE tested_rule.is_met IS NULL) AS missing_facts
+        FROM tested_rule
+        GROUP BY tested_rule.position, tested_rule.subject_id
+    ),
+    -- With AND one unmet rule refuses for good, and with OR only all of them do; otherwise a
+    -- missing fact may still help.
+    refused AS (
+        SELECT
+            chosen.*,
+            tested.unmet_rules,
+            tested.facts,
+            tested.missing_facts,
+            CASE chosen.eligibility ->> 'operator'
+                WHEN 'OR' THEN tested.missing_facts IS NULL
+                ELSE NOT coalesce(tested.all_met, TRUE)
+            END AS is_final
+        FROM tested
+        INNER JOIN unnest(p_choices) AS chosen ON chosen.position = tested.position AND chosen.subject_id = tested.subject_id
+        WHERE CASE chosen.eligibility ->> 'operator'
+            WHEN 'OR' THEN NOT coalesce(tested.any_met, FALSE)
+            ELSE NOT coalesce(tested.all_met, FALSE) OR tested.missing_facts IS NOT NULL
+        END
+    )
+    SELECT jsonb_agg(problem.issue ORDER BY problem.position)
+    INTO v_issues
+    FROM (
+        SELECT
+            refused.position,
+            ticketing_internal.issue(
+                'not_eligible', refused.path,
+                format('%s may not have %s: it needs %s.', (refused.person).name, refused.name, (
+                    SELECT string_agg(
+                        concat_ws(
+                            ' ', rule.value ->> 'type', replace(rule.value ->> 'operator', '_', ' '),
+                            rule.value ->> 'value'
+                        ),
+                        CASE refused.eligibility ->> 'operator' WHEN 'OR' THEN ' or ' ELSE ' and ' END
+                    )
+                    FROM jsonb_array_elements(refused.unmet_rules) AS rule
+                )),
+                refused.person, refused.ticket_type_id, refused.package_id, refused.name, refused.unmet_rules, refused.facts
+            )
+        FROM refused
+        WHERE refused.is_final
+
+        UNION ALL
+        SELECT
+            refused.position,
+            ticketing_internal.issue(
+                'fact_missing', refused.path,
+                format('%s is only for some; %s of %s is not known yet.', refused.name, fact, (refused.person).name),
+                refused.person, refused.ticket_type_id, refused.package_id, refused.name, to_jsonb(fact)
+            )
+        FROM refused
+        CROSS JOIN LATERAL unnest(refused.missing_facts) AS fact
+        WHERE NOT refused.is_final
+    ) AS problem (position, issue);
+
+    RETURN coalesce(v_issues, '[]');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.find_eligibility_issues IS
+'Issues of choices that the facts of their attendees (columns, then keys of attendee_data) and the
+registration type do not allow, or not yet; [] when there are none.';

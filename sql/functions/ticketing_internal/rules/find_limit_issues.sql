@@ -1,0 +1,105 @@
+-- Too many or too few: limits per attendee and per registration, counted over everything the
+-- registration would hold, tickets inside packages included.
+-- Called by evaluate_selections alone, with its settings.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.find_limit_issues(
+    p_choices ticketing_internal.rule_subject[],
+    p_plan ticketing_internal.planned_ticket[]
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_issues jsonb;
+BEGIN
+    -- most things have no limits
+    IF NOT EXISTS (
+        SELECT
+        FROM unnest(p_choices) AS chosen
+        WHERE chosen.min_per_attendee > 1
+            OR chosen.max_per_attendee IS NOT NULL
+            OR chosen.max_per_registration IS NOT NULL
+    ) THEN
+        RETURN '[]';
+    END IF;
+
+    -- how many of each an attendee would hold; a package counts once for each of its copies
+    WITH held AS (
+        SELECT ticket.attendee_id, ticket.ticket_type_id AS subject_id, count(*) AS quantity
+        FROM unnest(p_plan) AS ticket
+        WHERE ticket.change <> 'removed'
+        GROUP BY ticket.attendee_id, ticket.ticket_type_id
+        UNION ALL
+        SELECT ticket.attendee_id, ticket.package_id, count(DISTINCT ticket.package_number)
+        FROM unnest(p_plan) AS ticket
+        WHERE ticket.change <> 'removed' AND ticket.package_id IS NOT NULL
+        GROUP BY ticket.attendee_id, ticket.package_id
+    ),
+    held_together AS (
+        SELECT held.subject_id, sum(held.quantity) AS quantity
+        FROM held
+        GROUP BY held.subject_id
+    ),
+    -- each limited thing at the first place where an attendee chooses it
+    limited AS (
+        SELECT
+            chosen.*,
+            held.quantity,
+            held_together.quantity AS quantity_together,
+            row_number() OVER (
+                PARTITION BY (chosen.person).attendee_id, chosen.subject_id ORDER BY chosen.position
+            ) AS attendee_occurrence,
+            row_number() OVER (PARTITION BY chosen.subject_id ORDER BY chosen.position) AS occurrence
+        FROM unnest(p_choices) AS chosen
+        INNER JOIN held ON held.attendee_id = (chosen.person).attendee_id AND held.subject_id = chosen.subject_id
+        INNER JOIN held_together ON held_together.subject_id = chosen.subject_id
+        WHERE chosen.min_per_attendee > 1
+            OR chosen.max_per_attendee IS NOT NULL
+            OR chosen.max_per_registration IS NOT NULL
+    )
+    SELECT jsonb_agg(problem.issue ORDER BY problem.position)
+    INTO v_issues
+    FROM (
+        SELECT
+            limited.position,
+            ticketing_internal.issue(
+                fault.code, limited.path, fault.message, limited.person, limited.ticket_type_id, limited.package_id,
+                limited.name, to_jsonb(fault.expected), to_jsonb(fault.actual)
+            )
+        FROM limited
+        CROSS JOIN LATERAL (
+            SELECT
+                'below_minimum' AS code,
+                format('%s needs at least %s of %s, not %s.', (limited.person).name, limited.min_per_attendee,
+                    limited.name, limited.quantity) AS message,
+                limited.min_per_attendee AS expected,
+                limited.quantity::numeric AS actual
+            WHERE limited.quantity < limited.min_per_attendee AND limited.attendee_occurrence = 1
+            UNION ALL
+            SELECT
+                'above_maximum',
+                format('%s may have at most %s of %s, not %s.', (limited.person).name, limited.max_per_attendee,
+                    limited.name, limited.quantity),
+                limited.max_per_attendee,
+                limited.quantity
+            WHERE limited.quantity > limited.max_per_attendee AND limited.attendee_occurrence = 1
+            UNION ALL
+            SELECT
+                'above_registration_maximum',
+                format('A registration may have at most %s of %s, not %s.', limited.max_per_registration,
+                    limited.name, limited.quantity_together),
+                limited.max_per_registration,
+                limited.quantity_together
+            WHERE limited.quantity_together > limited.max_per_registration AND limited.occurrence = 1
+        ) AS fault
+    ) AS problem (position, issue);
+
+    RETURN coalesce(v_issues, '[]');
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.find_limit_issues IS
+'Issues of choices of which the plan has more or fewer than their limits allow; [] when there are
+none.';
