@@ -30,7 +30,7 @@ class Mutation:
 
 
 GUARD = {
-    "AND v_demand.reserved + v_demand.sold <= "
+    "AND v_change.reserved + v_change.sold <= "
     "greatest(pool.capacity - pool.reserved - pool.sold, 0)": "",
     "demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)\n": (
         "TRUE\n"
@@ -71,8 +71,8 @@ MUTATIONS = {
     "the order of the pools": Mutation(
         "ticketing_internal.take_capacity",
         {
-            "DECLARE": "DECLARE p_demands ticketing_internal.capacity_change[] := ARRAY("
-            "SELECT demand FROM unnest($2) AS demand ORDER BY demand.capacity_pool_id DESC);"
+            "DECLARE": "DECLARE p_changes ticketing_internal.capacity_change[] := ARRAY("
+            "SELECT change FROM unnest($2) AS change ORDER BY change.capacity_pool_id DESC);"
         },
         order_of_pools,
     ),
@@ -83,21 +83,21 @@ MUTATIONS = {
                 "EXIT;\n                END IF;\n                v_pool_ids"
             ),
             "AND pool.capacity_pool_id = ANY(v_pool_ids)": "AND FALSE",
-            "IF v_taken < cardinality(p_demands) THEN\n                RAISE raise_exception;\n"
+            "IF v_taken < cardinality(p_changes) THEN\n                RAISE raise_exception;\n"
             "            END IF;\n            RETURN v_taken;": "",
         },
         pools_given_up,
     ),
     "the look at an allotment, with the CHECK": Mutation(
         "ticketing_internal.take_capacity",
-        {"AND unused.places >= v_demand.reserved + v_demand.sold": ""},
+        {"AND unused.places >= v_change.reserved + v_change.sold": ""},
         allotments.test_who_wants_more_than_is_set_aside_waits_for_the_pool,
     ),
     "the recall of allotments": Mutation(
         "ticketing_internal.take_capacity",
         {
             "PERFORM ticketing_internal.drain_allotments"
-            "(p_function_id, ARRAY[v_demand.capacity_pool_id])": ("NULL")
+            "(p_function_id, ARRAY[v_change.capacity_pool_id])": ("NULL")
         },
         allotments.test_what_is_set_aside_is_sold_to_the_last_place,
     ),
