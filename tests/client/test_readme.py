@@ -169,7 +169,7 @@ def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> 
             " WHERE pronamespace = 'ticketing'::regnamespace"
         ).fetchall()
     )
-    documented = {call: callers for call, callers, _ in rows("The calls")}
+    documented = {call: callers for call, callers, _ in rows("RPCs")}
     assert sorted(documented) == sorted(granted)
     for call, roles in granted.items():
         assert ("anon" in roles) == (documented[call] == "anyone"), call
@@ -178,9 +178,9 @@ def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> 
 
 def test_table_of_refusals_is_complete(db: Connection) -> None:
     outcomes = db.execute("SELECT sqlstate, name FROM ticketing_internal.error_classes()")
-    assert sorted(row[:2] for row in rows("When it refuses")) == sorted(map(list, outcomes))
+    assert sorted(row[:2] for row in rows("Errors")) == sorted(map(list, outcomes))
 
 
 def test_every_folder_is_there() -> None:
-    for folder, *_ in rows("Where is what"):
+    for folder, *_ in rows("Repository layout"):
         assert (ROOT / folder).is_dir(), folder
