@@ -1,12 +1,12 @@
-"""The benchmark: what a call costs, beside what its rows would cost without any of the checks.
+"""The benchmark: the cost of each call, compared with writing the same rows without checks.
 
-`make bench` runs it, or `python -m bench` in a checkout. See docs/performance.md for what it
-measures and what came of it.
+`make bench` runs it, or `python -m bench` in a checkout. docs/performance.md describes what it
+measures and shows the results.
 
 | module | measures |
 |---|---|
-| `persist` | a persist of 1 to 2,000 tickets beside a bare INSERT, a loop and application code |
+| `persist` | persists of 1 to 2,000 tickets, a bare INSERT, a loop and application code |
 | `calls` | every other call, in units of a bare INSERT; WAL and buffers of each |
-| `throughput` | many clients at once: hot and spread tickets, a sell-out, mixed load, waits |
-| `growth` | the same calls with a thousand and with a million tickets stored |
+| `throughput` | concurrent clients: hot and spread ticket types, a sell-out, mixed load, waits |
+| `growth` | the same calls with a thousand and with a million stored tickets |
 """

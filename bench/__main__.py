@@ -33,8 +33,8 @@ DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 RESULTS: Final = DOCS / "performance/results.json"
 PAGE: Final = DOCS / "performance.md"
 
-FOLDER: Final = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
-"""Where data is kept that outlives a restart, so on a disk."""
+FOLDER: Final = Path("/var/tmp")  # noqa: S108 - a private folder is created in it
+"""Kept across restarts, so it is on a disk."""
 
 _WIDTH: Final = 140  # where there is no terminal
 
@@ -45,43 +45,44 @@ SECTIONS: Final[dict[str, Callable[[Server, Effort], Document]]] = {
     "throughput": lambda server, effort: measure_throughput(
         server, effort.clients, effort.throughput_calls, effort.throughput_rounds
     ),
-    "sell_out": lambda server, effort: measure_sell_out(server, effort.clients, effort.places),
+    "sell_out": lambda server, effort: measure_sell_out(server, effort.clients, effort.capacity),
     "mixed": lambda server, effort: measure_mixed(server, effort.mixed_clients, effort.mixed_calls),
     "growth": lambda server, effort: measure_growth(server, effort.stored, effort.growth_rounds),
 }
 
 
 def main() -> None:
-    """Measure, print, and write what docs/performance.md shows."""
+    """Measure, print the results, and update docs/performance.md."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measure what the calls cost; see docs/performance.md."
+        prog="python -m bench",
+        description="Measure the cost of the calls; see docs/performance.md.",
     )
-    parser.add_argument("--quick", action="store_true", help="a quick look, less exact")
+    parser.add_argument("--quick", action="store_true", help="a quick, less exact run")
     parser.add_argument(
-        "--ten-million", action="store_true", help="growth also with ten million tickets stored"
+        "--ten-million", action="store_true", help="growth also with ten million stored tickets"
     )
     parser.add_argument(
         "--only",
         action="append",
         choices=list(SECTIONS),
-        help="measure this section only; may be given more than once",
+        help="measure only this section; may be repeated",
     )
     parser.add_argument(
         "--folder",
         type=Path,
         default=FOLDER,
-        help="a folder on the disk to measure; the data in it is deleted at the end (%(default)s)",
+        help="a folder on the disk to measure; its data is deleted at the end (%(default)s)",
     )
     parser.add_argument(
         "--update-docs",
         action=argparse.BooleanOptionalAction,
-        help="write docs/performance.md and what it shows; by default when everything is measured",
+        help="write docs/performance.md, plots and results; default: when everything is measured",
     )
     parser.add_argument(
-        "--show", action="store_true", help="measure nothing; show the results of the last update"
+        "--show", action="store_true", help="measure nothing; show the stored results"
     )
     arguments = parser.parse_args()
-    # or the data would stay behind
+    # so that the data is deleted
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     everything = not (arguments.quick or arguments.only or arguments.show)
     update_docs = everything if arguments.update_docs is None else arguments.update_docs
@@ -101,17 +102,17 @@ def main() -> None:
     show(results, console)
     if update_docs:
         update(results)
-        console.print(f"{PAGE.relative_to(DOCS.parent)} and what it shows are written.")
+        console.print(f"{PAGE.relative_to(DOCS.parent)}, its plots and its results are written.")
 
 
 def measure(effort: Effort, folder: Path, sections: Collection[str], console: Console) -> Results:
-    """Measure on a server of our own.
+    """Measure on a private server.
 
     Args:
-        effort: How much.
+        effort: How much to measure.
         folder: A folder on the disk to measure.
-        sections: Which sections.
-        console: Where to say how far it is.
+        sections: The sections to measure.
+        console: The console for progress messages.
 
     Returns:
         The machine and the sections, by name.

@@ -1,10 +1,10 @@
 """The same job as application code: SQLAlchemy's ORM, with all checks in Python.
 
-Written as one would in a service that cannot rely on functions in the database: load what the
-request is about, check it, compare it with what is stored, write the difference, all in one
-transaction with the rows locked that others could change. It gathers every problem, as ours does.
-Left out, to its advantage, is what a live hold never needs: taking places back from overdue
-registrations, and today's prices for tickets whose hold is over.
+This is how a service without functions in the database would do it: load the rows of the request,
+check them, compare them with the stored tickets and write the difference, all in one transaction
+that locks the rows other transactions could change. It collects every problem, as ours does. To its
+advantage it leaves out what an active hold does not need: reclaiming capacity from overdue
+registrations, and current prices for tickets whose hold is overdue.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ MOST_TICKETS: Final = 2000
 
 
 class Base(DeclarativeBase):
-    """All tables are in schema ticketing; columns that the job does not need are not mapped."""
+    """All tables are in schema ticketing; unused columns are not mapped."""
 
     metadata = MetaData(schema="ticketing")
     type_annotation_map: ClassVar = {dict[str, Any]: JSONB, list[str]: ARRAY(Text)}
 
 
 class RegistrationIndex(Base):
-    """In which function a registration is."""
+    """The function of a registration."""
 
     __tablename__ = "registration_index"
     registration_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,7 +55,7 @@ class RegistrationIndex(Base):
 
 
 class Function(Base):
-    """An occasion."""
+    """An event function."""
 
     __tablename__ = "functions"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -78,7 +78,7 @@ class Event(Base):
 
 
 class TicketType(Base):
-    """What sells admission to an event."""
+    """Admission to one event at a price."""
 
     __tablename__ = "ticket_types"
     __table_args__ = (
@@ -103,7 +103,7 @@ class TicketType(Base):
 
 
 class Package(Base):
-    """Ticket types at one price."""
+    """Ticket types bundled at one price."""
 
     __tablename__ = "packages"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -122,7 +122,7 @@ class Package(Base):
 
 
 class PackageItem(Base):
-    """So many tickets of a type in a package."""
+    """A ticket type in a package, with its quantity."""
 
     __tablename__ = "package_items"
     __table_args__ = (
@@ -138,7 +138,7 @@ class PackageItem(Base):
 
 
 class CapacityPool(Base):
-    """Limited places."""
+    """A counter of limited capacity."""
 
     __tablename__ = "capacity_pools"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -149,7 +149,7 @@ class CapacityPool(Base):
 
 
 class TicketTypePool(Base):
-    """In which pools a ticket of a type takes a place."""
+    """Membership of a ticket type in a pool."""
 
     __tablename__ = "ticket_type_pools"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -158,7 +158,7 @@ class TicketTypePool(Base):
 
 
 class PackagePool(Base):
-    """In which pools a package takes a place."""
+    """Membership of a package in a pool."""
 
     __tablename__ = "package_pools"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -167,7 +167,7 @@ class PackagePool(Base):
 
 
 class Registration(Base):
-    """A booking."""
+    """One booking."""
 
     __tablename__ = "registrations"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -184,7 +184,7 @@ class Registration(Base):
 
 
 class Attendee(Base):
-    """A person of a booking."""
+    """A attendee in a registration."""
 
     __tablename__ = "attendees"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -222,7 +222,7 @@ class Ticket(Base):
 
 
 class TicketChange(Base):
-    """What happened to a ticket; the database numbers them."""
+    """A change of a ticket; the database numbers the rows."""
 
     __tablename__ = "ticket_changes"
     function_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -239,15 +239,15 @@ class TicketChange(Base):
     changed_at: Mapped[datetime]
 
 
-class Refused(Exception):  # noqa: N818 - it is the answer to a request, not a fault
-    """The request cannot be carried out.
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """The request is refused.
 
     Attributes:
         issues: Every problem, as (code, path).
     """
 
     def __init__(self, issues: Sequence[tuple[str, str]]) -> None:
-        """Refuse.
+        """Store the problems.
 
         Args:
             issues: Every problem, as (code, path).
@@ -258,7 +258,7 @@ class Refused(Exception):  # noqa: N818 - it is the answer to a request, not a f
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A ticket that the selections amount to."""
+    """A ticket that should exist according to the selections."""
 
     attendee_id: UUID
     ticket_type_id: UUID
@@ -268,22 +268,22 @@ class Wanted:
 
 @dataclass(slots=True)
 class Request:
-    """What a request is about, as far as it has been loaded.
+    """The loaded rows of a request.
 
     Attributes:
         function: The function.
         registration: The registration, locked.
-        people: Its attendees by id.
+        attendees: Its attendees by id.
         types: Ticket types by id.
         packages: Packages by id.
-        stored: The tickets it has.
-        now: The time to judge by.
-        issues: Every problem so far, as (code, path).
+        stored: Its stored tickets.
+        now: The time of the request.
+        issues: The problems found so far, as (code, path).
     """
 
     function: Function
     registration: Registration
-    people: dict[UUID, Attendee]
+    attendees: dict[UUID, Attendee]
     types: dict[UUID, TicketType]
     packages: dict[UUID, Package]
     stored: list[Ticket]
@@ -292,13 +292,13 @@ class Request:
 
 
 class Application:
-    """The service: one warm connection, a transaction for each request."""
+    """The service: one warm connection, one transaction per request."""
 
     def __init__(self, url: str) -> None:
-        """Connect when first used.
+        """Configure the connection, which opens on first use.
 
         Args:
-            url: The database, as psycopg takes it.
+            url: The database URL.
         """
         self._engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://"), pool_size=1, max_overflow=0
@@ -309,13 +309,13 @@ class Application:
         self._engine.dispose()
 
     def persist(self, booking: Booking) -> Document:
-        """Make the tickets of every attendee named exactly those given.
+        """Make the tickets of every listed attendee match the submitted tickets.
 
         Args:
-            booking: What is sent.
+            booking: The booking.
 
         Returns:
-            What ours answers, too.
+            The same answer as the RPC.
 
         Raises:
             Refused: When a rule is broken.
@@ -335,16 +335,16 @@ def persist_attendee_tickets(
     tickets: Sequence[Document],
     attendee_updates: Sequence[Document],
 ) -> Document:
-    """Make the tickets of every attendee named exactly those given.
+    """Make the tickets of every listed attendee match the submitted tickets.
 
     Args:
-        session: One in a transaction.
+        session: A session in a transaction.
         registration_id: The registration.
         tickets: p_tickets.
         attendee_updates: p_attendee_updates.
 
     Returns:
-        What ours answers, too.
+        The same answer as the RPC.
 
     Raises:
         Refused: When a rule is broken.
@@ -353,7 +353,7 @@ def persist_attendee_tickets(
     selections = _selections(request, attendee_updates)
     wanted = _expand(request, selections)
     prices = _prices(request)
-    _compare_with_given(request, tickets, wanted, prices)
+    _compare_with_submitted(request, tickets, wanted, prices)
     _check_selections(request, selections, wanted)
 
     kept, removed, added = _difference(request, selections, wanted)
@@ -362,18 +362,18 @@ def persist_attendee_tickets(
         raise Refused(request.issues)
 
     rows = _new_tickets(request, added, prices)
-    changed_people = _changed_people(request, selections)
+    changed_attendees = _changed_attendees(request, selections)
     registration = request.registration
     held = [*kept, *rows]
-    if rows or removed or changed_people:
+    if rows or removed or changed_attendees:
         registration.revision += 1
         registration.status = "draft"
         session.add_all(rows)
         for ticket in removed:
             session.delete(ticket)
-        for person, selection in changed_people:
-            person.attendee_data = person.attendee_data | {"selected_tickets": selection}
-            person.updated_at = request.now
+        for attendee, selection in changed_attendees:
+            attendee.attendee_data = attendee.attendee_data | {"selected_tickets": selection}
+            attendee.updated_at = request.now
         registration.subtotal = registration.total = sum(
             (ticket.price_paid for ticket in held), Decimal(0)
         )
@@ -381,9 +381,9 @@ def persist_attendee_tickets(
     _renew_hold(request, has_tickets=bool(held))
     session.flush()
     _record_changes(session, request, rows, removed)
-    _take_places(session, request, rows, removed)
+    _take_capacity(session, request, rows, removed)
     return _answer(request, selections, held, len(rows), len(removed)) | {
-        "attendees_updated": len(changed_people)
+        "attendees_updated": len(changed_attendees)
     }
 
 
@@ -393,7 +393,7 @@ def _load(
     tickets: Sequence[Document],
     attendee_updates: Sequence[Document],
 ) -> Request:
-    """Load what the request is about, the registration locked."""
+    """Load the rows of the request and lock the registration."""
     index = session.get(RegistrationIndex, registration_id)
     if index is None:
         raise Refused([("registration_not_found", "p_registration_id")])
@@ -408,7 +408,7 @@ def _load(
     ).one()
     if registration.status not in EDITABLE:
         raise Refused([("registration_not_editable", "p_registration_id")])
-    people = session.scalars(
+    attendees = session.scalars(
         select(Attendee)
         .where(Attendee.function_id == function_id, Attendee.registration_id == registration_id)
         .order_by(Attendee.position)
@@ -448,7 +448,7 @@ def _load(
     return Request(
         function=session.get_one(Function, function_id),
         registration=registration,
-        people={person.attendee_id: person for person in people},
+        attendees={attendee.attendee_id: attendee for attendee in attendees},
         types={kind.ticket_type_id: kind for kind in types},
         packages={package.package_id: package for package in packages},
         stored=list(stored),
@@ -457,16 +457,16 @@ def _load(
 
 
 def _selections(request: Request, attendee_updates: Sequence[Document]) -> dict[UUID, Document]:
-    """Return the selection of each attendee named, by his stored id."""
+    """Return the selection of each listed attendee, by stored id."""
     by_client_id = {
-        person.client_attendee_id: person.attendee_id for person in request.people.values()
+        attendee.client_attendee_id: attendee.attendee_id for attendee in request.attendees.values()
     }
     selections: dict[UUID, Document] = {}
     for number, update in enumerate(attendee_updates):
         named = UUID(update["attendee_id"])
         attendee_id = by_client_id.get(named, named)
         path = f"p_attendee_updates[{number}]"
-        if attendee_id not in request.people:
+        if attendee_id not in request.attendees:
             request.issues.append(("unknown_attendee", path))
         elif attendee_id in selections:
             request.issues.append(("duplicate_attendee", path))
@@ -476,7 +476,7 @@ def _selections(request: Request, attendee_updates: Sequence[Document]) -> dict[
 
 
 def _expand(request: Request, selections: Mapping[UUID, Document]) -> list[Wanted]:
-    """Return the tickets that selections amount to, packages taken apart."""
+    """Return the tickets that should exist, with packages expanded."""
     wanted: list[Wanted] = []
     for attendee_id, selection in selections.items():
         numbers: Counter[UUID] = Counter()
@@ -505,10 +505,10 @@ def _expand(request: Request, selections: Mapping[UUID, Document]) -> list[Wante
 
 
 def _prices(request: Request) -> dict[tuple[UUID | None, UUID], list[Decimal]]:
-    """Return what the tickets cost, by package and type, one price for each unit.
+    """Return the prices of the tickets, by package and type, one price per unit.
 
-    The price of a package is split in proportion to the list prices, to the cent, the cents left
-    over going to those that lost most.
+    The price of a package is split in proportion to the list prices, to the cent; the remaining
+    cents go to the units with the largest rounding loss.
     """
     prices: dict[tuple[UUID | None, UUID], list[Decimal]] = {
         (None, kind.ticket_type_id): [kind.price] for kind in request.types.values()
@@ -532,17 +532,17 @@ def _prices(request: Request) -> dict[tuple[UUID | None, UUID], list[Decimal]]:
     return prices
 
 
-def _compare_with_given(
+def _compare_with_submitted(
     request: Request,
     tickets: Sequence[Document],
     wanted: Sequence[Wanted],
     prices: Mapping[tuple[UUID | None, UUID], list[Decimal]],
 ) -> None:
-    """Compare the rows that the caller gave with those that his selections amount to."""
+    """Compare the submitted tickets with the tickets that the selections expand to."""
     by_client_id = {
-        person.client_attendee_id: person.attendee_id for person in request.people.values()
+        attendee.client_attendee_id: attendee.attendee_id for attendee in request.attendees.values()
     }
-    given: Counter[tuple[UUID, UUID | None, UUID]] = Counter()
+    submitted: Counter[tuple[UUID, UUID | None, UUID]] = Counter()
     for number, row in enumerate(tickets):
         path = f"p_tickets[{number}]"
         named = UUID(row["attendee_id"])
@@ -559,15 +559,17 @@ def _compare_with_given(
             request.issues.append(("price_mismatch", f"{path}.price_paid"))
         if listed is not None and Decimal(str(listed)) != kind.price:
             request.issues.append(("original_price_mismatch", f"{path}.original_price"))
-        given[by_client_id.get(named, named), package_id, type_id] += 1
-    if given != Counter((row.attendee_id, row.package_id, row.ticket_type_id) for row in wanted):
+        submitted[by_client_id.get(named, named), package_id, type_id] += 1
+    if submitted != Counter(
+        (row.attendee_id, row.package_id, row.ticket_type_id) for row in wanted
+    ):
         request.issues.append(("selection_mismatch", "p_tickets"))
 
 
 def _check_selections(
     request: Request, selections: Mapping[UUID, Document], wanted: Sequence[Wanted]
 ) -> None:
-    """Check exclusivity, who may hold what, and how many."""
+    """Check exclusivity, eligibility and limits."""
     if request.function.selection_mode == "exclusive":
         request.issues += [
             ("exclusive_selection", f"{attendee_id}")
@@ -583,7 +585,7 @@ def _check_selections(
             and request.registration.registration_type not in subject.registration_types
         ):
             request.issues.append(("package_not_offered", f"{attendee_id}"))
-        if not _is_eligible(request, request.people[attendee_id], subject.eligibility):
+        if not _is_eligible(request, request.attendees[attendee_id], subject.eligibility):
             request.issues.append(("not_eligible", f"{attendee_id}"))
         if quantity < subject.min_per_attendee:
             request.issues.append(("below_minimum", f"{attendee_id}"))
@@ -597,7 +599,7 @@ def _check_selections(
 def _quantities(
     request: Request, wanted: Sequence[Wanted]
 ) -> Counter[tuple[UUID, TicketType | Package]]:
-    """Return how many of each type and of each package every attendee would hold."""
+    """Return the quantity of each type and package that every attendee would hold."""
     held: Counter[tuple[UUID, TicketType | Package]] = Counter(
         (row.attendee_id, request.types[row.ticket_type_id]) for row in wanted
     )
@@ -615,12 +617,12 @@ def _exceeds(quantity: int, most: int | None) -> bool:
     return most is not None and quantity > most
 
 
-def _is_eligible(request: Request, person: Attendee, eligibility: Mapping[str, Any]) -> bool:
-    """Tell whether the facts of an attendee meet the rules of something."""
+def _is_eligible(request: Request, attendee: Attendee, eligibility: Mapping[str, Any]) -> bool:
+    """Return whether the facts of an attendee meet eligibility rules."""
     if not eligibility["rules"]:
         return True
-    facts = person.attendee_data | {
-        "attendee_type": person.attendee_type,
+    facts = attendee.attendee_data | {
+        "attendee_type": attendee.attendee_type,
         "registration_type": request.registration.registration_type,
     }
     met = [_meets(facts.get(rule["type"]), rule) for rule in eligibility["rules"]]
@@ -644,7 +646,7 @@ def _meets(fact: object, rule: Mapping[str, Any]) -> bool:
 def _difference(
     request: Request, selections: Mapping[UUID, Document], wanted: Sequence[Wanted]
 ) -> tuple[list[Ticket], list[Ticket], list[Wanted]]:
-    """Return the stored tickets to keep, those to remove, and what is to be added."""
+    """Return the plan: stored tickets to keep, stored tickets to remove, tickets to add."""
     missing = Counter(wanted)
     kept: list[Ticket] = []
     removed: list[Ticket] = []
@@ -663,7 +665,7 @@ def _difference(
 
 
 def _check_sale(request: Request, added: Sequence[Wanted]) -> None:
-    """Check that what is added is on sale."""
+    """Check that added tickets are on sale."""
     function, now = request.function, request.now
     if added and (
         function.status != "published"
@@ -690,7 +692,7 @@ def _new_tickets(
     added: Sequence[Wanted],
     prices: Mapping[tuple[UUID | None, UUID], list[Decimal]],
 ) -> list[Ticket]:
-    """Return the rows of tickets to add."""
+    """Return rows for the tickets to add."""
     unit: Counter[Wanted] = Counter()
     rows: list[Ticket] = []
     for row in added:
@@ -710,7 +712,7 @@ def _new_tickets(
                 price_paid=shares[unit[row] % len(shares)],
                 original_price=kind.price,
                 currency=request.function.currency,
-                is_partner_ticket=request.people[row.attendee_id].is_partner,
+                is_partner_ticket=request.attendees[row.attendee_id].is_partner,
                 created_at=request.now,
                 updated_at=request.now,
             )
@@ -719,19 +721,19 @@ def _new_tickets(
     return rows
 
 
-def _changed_people(
+def _changed_attendees(
     request: Request, selections: Mapping[UUID, Document]
 ) -> list[tuple[Attendee, Document]]:
-    """Return the attendees whose selection is not what is stored, with the new one."""
+    """Return the attendees whose selection differs from the stored one, with the new one."""
     return [
-        (request.people[attendee_id], selection)
+        (request.attendees[attendee_id], selection)
         for attendee_id, selection in selections.items()
-        if request.people[attendee_id].attendee_data.get("selected_tickets") != selection
+        if request.attendees[attendee_id].attendee_data.get("selected_tickets") != selection
     ]
 
 
 def _renew_hold(request: Request, *, has_tickets: bool) -> None:
-    """Hold the places for a while longer, up to the limit."""
+    """Extend the hold, up to the limit."""
     registration, function = request.registration, request.function
     if not has_tickets:
         registration.hold_expires_at = None
@@ -746,7 +748,7 @@ def _renew_hold(request: Request, *, has_tickets: bool) -> None:
 def _record_changes(
     session: Session, request: Request, added: Sequence[Ticket], removed: Sequence[Ticket]
 ) -> None:
-    """Write what happened to tickets into the change feed."""
+    """Record the changes of tickets in the change feed."""
     changes = [
         {
             "function_id": ticket.function_id,
@@ -769,59 +771,59 @@ def _record_changes(
         session.execute(insert(TicketChange), changes)
 
 
-def _take_places(
+def _take_capacity(
     session: Session, request: Request, added: Sequence[Ticket], removed: Sequence[Ticket]
 ) -> None:
-    """Take places from pools and give them back, the pools locked in the order of their ids."""
-    demands = _demands(session, request, added, removed)
-    if not demands:
+    """Take and free capacity; pools are locked in the order of their ids."""
+    changes = _capacity_changes(session, request, added, removed)
+    if not changes:
         return
     pools = session.scalars(
         select(CapacityPool)
         .where(
             CapacityPool.function_id == request.function.function_id,
-            CapacityPool.capacity_pool_id.in_(demands),
+            CapacityPool.capacity_pool_id.in_(changes),
         )
         .order_by(CapacityPool.capacity_pool_id)
         .with_for_update(key_share=True)
     ).all()
     for pool in pools:
-        places = demands[pool.capacity_pool_id]
-        if places > 0 and pool.reserved + pool.sold + places > pool.capacity:
+        change = changes[pool.capacity_pool_id]
+        if change > 0 and pool.reserved + pool.sold + change > pool.capacity:
             request.issues.append(("sold_out", str(pool.capacity_pool_id)))
-        pool.reserved += places
+        pool.reserved += change
     if request.issues:
         raise Refused(request.issues)
 
 
-def _demands(
+def _capacity_changes(
     session: Session, request: Request, added: Sequence[Ticket], removed: Sequence[Ticket]
 ) -> dict[UUID, int]:
-    """Return how many places are taken from each pool; negative where they are given back."""
+    """Return the capacity to take from each pool; negative when it is freed."""
     function_id = request.function.function_id
     by_type: Counter[UUID] = Counter(ticket.ticket_type_id for ticket in added)
     by_type.subtract(ticket.ticket_type_id for ticket in removed)
     by_package: Counter[UUID] = Counter(_packages_of(added))
     by_package.subtract(_packages_of(removed))
-    demands: Counter[UUID] = Counter()
+    changes: Counter[UUID] = Counter()
     for typed in session.scalars(
         select(TicketTypePool).where(
             TicketTypePool.function_id == function_id, TicketTypePool.ticket_type_id.in_(by_type)
         )
     ):
-        demands[typed.capacity_pool_id] += by_type[typed.ticket_type_id]
+        changes[typed.capacity_pool_id] += by_type[typed.ticket_type_id]
     if by_package:
         for packaged in session.scalars(
             select(PackagePool).where(
                 PackagePool.function_id == function_id, PackagePool.package_id.in_(by_package)
             )
         ):
-            demands[packaged.capacity_pool_id] += by_package[packaged.package_id]
-    return {pool_id: places for pool_id, places in demands.items() if places}
+            changes[packaged.capacity_pool_id] += by_package[packaged.package_id]
+    return {pool_id: change for pool_id, change in changes.items() if change}
 
 
 def _packages_of(tickets: Sequence[Ticket]) -> list[UUID]:
-    """Return the package of every copy of a package that tickets are in."""
+    """Return one package id for every copy of a package among the tickets."""
     return [
         package_id
         for _, package_id, _ in {
@@ -838,7 +840,7 @@ def _answer(
     created: int,
     removed: int,
 ) -> Document:
-    """Return what ours answers, but for the number of attendees updated."""
+    """Return the answer, without the number of updated attendees."""
     registration = request.registration
     with_tickets = {ticket.attendee_id for ticket in held}
     named = [ticket for ticket in held if ticket.attendee_id in selections]
@@ -852,12 +854,12 @@ def _answer(
         "tickets_unchanged": len(named) - created,
         "attendees_without_tickets": [
             {
-                "attendee_id": person.attendee_id,
-                "client_attendee_id": person.client_attendee_id,
-                "name": f"{person.first_name} {person.last_name}",
+                "attendee_id": attendee.attendee_id,
+                "client_attendee_id": attendee.client_attendee_id,
+                "name": f"{attendee.first_name} {attendee.last_name}",
             }
-            for person in request.people.values()
-            if person.attendee_id not in with_tickets
+            for attendee in request.attendees.values()
+            if attendee.attendee_id not in with_tickets
         ],
         "subtotal": registration.subtotal,
         "total": registration.total,

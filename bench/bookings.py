@@ -1,4 +1,4 @@
-"""What is sent: registrations prepared outside the measured time, and payloads for them."""
+"""Requests: registrations prepared outside the measured time, and their payloads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from psycopg.types.json import Jsonb
 
-from bench.server import Connection, Document, example, example_guest, open_types, roomy_catalogue
+from bench.server import Connection, Document, example, example_guest, large_catalogue, open_types
 from ticketing_client import calls
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from ticketing_client.calls import Call
 
 TICKETS_EACH: Final = 4
-"""Tickets of one attendee: what people take of the example event, all in all."""
+"""Tickets of one attendee, typical for the example event."""
 
 WIZARD_TICKETS: Final = 13
-"""What the four attendees of the recorded wizard choose: packages, rules and single tickets."""
+"""Tickets that the recorded wizard selects for four attendees: packages and single tickets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A registration without tickets, and what its wizard sends.
+    """A registration without tickets, and the request of its wizard.
 
     Attributes:
         function_id: Its function.
@@ -53,7 +53,7 @@ class Booking:
 
     @property
     def baseline(self) -> list[str]:
-        """The same, as the parameters of bench.floor and bench.naive_loop."""
+        """The same request as parameters of bench.floor and bench.naive_loop."""
         return [
             self.function_id,
             self.registration_id,
@@ -67,12 +67,12 @@ class BookingOffice:
     """Prepares bookings in one database."""
 
     def __init__(self, connection: Connection) -> None:
-        """Work over a connection in autocommit mode.
+        """Use a connection in autocommit mode.
 
         Args:
-            connection: One to a database of create_database.
+            connection: A connection to a database made by create_database.
         """
-        catalogue = roomy_catalogue()
+        catalogue = large_catalogue()
         self._connection = connection
         self.function_id: str = catalogue["function"]["function_id"]
         self.types = open_types(catalogue)
@@ -80,17 +80,17 @@ class BookingOffice:
         wizard = example("wizard_state")
         self._registration: Document = wizard["registration"]
         self.selections = _canonical(wizard["ticketSelections"])
-        self.people: list[Document] = [
+        self.attendees: list[Document] = [
             self._registration["primaryAttendee"],
             *self._registration["additionalAttendees"],
         ]
         quote = self.answer(
-            calls.quote_ticket_selections(self.function_id, self.selections, self.people)
+            calls.quote_ticket_selections(self.function_id, self.selections, self.attendees)
         )
         self._wizard_tickets: list[Document] = quote["tickets"]
 
     def answer(self, call: Call[Any]) -> Document:
-        """Make a call and return its answer as it came.
+        """Execute a call and return its answer as parsed JSON.
 
         Args:
             call: The call.
@@ -104,18 +104,18 @@ class BookingOffice:
         return document
 
     def registration_data(self) -> Document:
-        """Return what the recorded wizard sends of a new registration.
+        """Return the recorded wizard's request for a new registration.
 
         Returns:
-            The p_registration_data, with an id and an owner of its own.
+            p_registration_data with a new id and a new owner.
         """
         return self._registration | {"registrationId": str(uuid4()), "authUserId": str(uuid4())}
 
     def guests(self, tickets: int) -> Booking:
-        """Prepare a booking of guests who choose single tickets, four each, of several types.
+        """Prepare a booking of guests with four single tickets each, of several types.
 
         Args:
-            tickets: How many tickets.
+            tickets: Number of tickets.
 
         Returns:
             The booking.
@@ -143,7 +143,8 @@ class BookingOffice:
         data = self.registration_data()
         answer = self.answer(calls.create_individual_registration_jsonb(data))
         stored = {
-            person["client_attendee_id"]: person["attendee_id"] for person in answer["attendees"]
+            attendee["client_attendee_id"]: attendee["attendee_id"]
+            for attendee in answer["attendees"]
         }
         rows = [
             _row_of_quote(ticket) | {"attendee_id": stored[ticket["client_attendee_id"]]}
@@ -156,10 +157,10 @@ class BookingOffice:
         return Booking(self.function_id, data["registrationId"], data["authUserId"], rows, chosen)
 
     def of_size(self, tickets: int) -> Booking:
-        """Prepare a booking of some size.
+        """Prepare a booking of a given size.
 
         Args:
-            tickets: How many tickets; 13 are the wizard's.
+            tickets: Number of tickets; 13 selects the wizard's booking.
 
         Returns:
             The booking.
@@ -167,10 +168,10 @@ class BookingOffice:
         return self.wizards() if tickets == WIZARD_TICKETS else self.guests(tickets)
 
     def with_one_changed(self, booking: Booking) -> Booking:
-        """Return a booking of guests whose first attendee takes one type for another.
+        """Return a booking of guests whose first attendee replaces one ticket type.
 
         Args:
-            booking: The booking as it was.
+            booking: The original booking.
 
         Returns:
             The same registration with one ticket changed.
@@ -189,7 +190,7 @@ class BookingOffice:
 
 
 def selections_of(rows: Sequence[Document]) -> list[Document]:
-    """Return the p_attendee_updates that single tickets amount to.
+    """Return the p_attendee_updates that match single tickets.
 
     Args:
         rows: p_tickets without packages.
@@ -217,7 +218,7 @@ def selections_of(rows: Sequence[Document]) -> list[Document]:
 
 
 def encoded(call: Call[Any]) -> tuple[LiteralString, dict[str, str | int]]:
-    """Return a call ready to be executed, so that encoding it takes no measured time.
+    """Encode a call, so that encoding is not part of the measured time.
 
     Args:
         call: The call.
@@ -250,7 +251,7 @@ def _row_of_quote(ticket: Document) -> Document:
 
 
 def _canonical(selections: Mapping[str, Any]) -> Document:
-    """Return the wizard's selections with plain ids, as they are stored."""
+    """Return the wizard's selections with plain ids, in their stored form."""
     return {
         attendee: {
             "packages": [

@@ -1,4 +1,4 @@
-"""Every call of a booking's life, in units of a bare INSERT; what each reads and writes."""
+"""Every call of a booking, in units of a bare INSERT; buffers and WAL of a persist."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ if TYPE_CHECKING:
     from ticketing_client.embedded import Server
 
 CHANGED: Final = 50
-"""Tickets of the booking of which one is changed."""
-
+"""Tickets of the booking in which one ticket is changed."""
 
 _WORK_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The calls that one booking of the recorded wizard goes through, in their order.
+    """The calls of one booking of the recorded wizard, in order.
 
     Attributes:
-        before: Calls that take no measured time, to be made first.
-        calls: The calls by the name they are reported under.
+        before: Calls to execute first, not measured.
+        calls: The measured calls by their name in the report.
     """
 
     before: list[Call[Any]]
@@ -42,13 +41,13 @@ class Life:
 
 
 def life_of_a_booking(office: BookingOffice) -> Life:
-    """Prepare every call of a booking: 4 attendees and 13 tickets, unless it says otherwise.
+    """Prepare every call of a booking of 4 attendees and 13 tickets.
 
     Args:
-        office: Where to prepare it.
+        office: The office that prepares bookings.
 
     Returns:
-        The calls, none of them made yet.
+        The calls, not executed yet.
     """
     booking, bought = office.wizards(), office.wizards()
     many = office.guests(CHANGED)
@@ -64,7 +63,7 @@ def life_of_a_booking(office: BookingOffice) -> Life:
             "persist again": booking.call,
             "change 1 of 50": office.with_one_changed(many).call,
             "quote": calls.quote_ticket_selections(
-                office.function_id, office.selections, office.people
+                office.function_id, office.selections, office.attendees
             ),
             "get_registration": calls.get_registration(booking.registration_id),
             "availability": calls.get_ticket_availability(office.function_id),
@@ -77,15 +76,15 @@ def life_of_a_booking(office: BookingOffice) -> Life:
 
 
 def measure_calls(server: Server, rounds: int) -> Document:
-    """Measure every call over one warm connection, as a raw call and through the client.
+    """Measure every call over one warm connection, as raw SQL and through the client.
 
     Args:
         server: The server.
-        rounds: How many rounds count.
+        rounds: Number of counted rounds.
 
     Returns:
-        For each call its times in milliseconds and its ratio to the floor of 13 tickets; what
-        calls read and write; and the number of faults that check_integrity() finds afterwards.
+        For each call its times in milliseconds and its ratio to the floor of 13 tickets; and the
+        number of faults that check_integrity() finds afterwards.
     """
     url = create_database(server, "bench_calls")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -138,15 +137,14 @@ def measure_calls(server: Server, rounds: int) -> Document:
 
 
 def measure_work(server: Server, sizes: Sequence[int]) -> Document:
-    """Measure what does not depend on the machine: pages touched and bytes logged by a persist.
+    """Measure buffers and WAL of a persist, which do not depend on the machine.
 
     Args:
         server: The server.
         sizes: Numbers of tickets.
 
     Returns:
-        For each size and variant the medians of shared buffers touched, of bytes of WAL and of
-        WAL records.
+        For each size and variant the medians of shared buffers, WAL bytes and WAL records.
     """
     url = create_database(server, "bench_work")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -179,7 +177,7 @@ def measure_work(server: Server, sizes: Sequence[int]) -> Document:
 
 
 def _explained(connection: Connection, statement: str, values: Any) -> Document:  # noqa: ANN401
-    """Execute a statement and return what it touched, everything inside functions included."""
+    """Execute a statement and return its buffers and WAL, including those of functions."""
     row = connection.execute(
         b"EXPLAIN (ANALYZE, BUFFERS, WAL, TIMING OFF, FORMAT JSON) " + statement.encode(),
         values,
@@ -202,7 +200,7 @@ def _call(client: Client, call: Call[Any]) -> Callable[[], object]:
 
 
 def _by_client_id(office: BookingOffice, booking: Booking) -> list[Document]:
-    """Return a booking's tickets as sent before the attendees are stored: by the wizard's ids."""
+    """Return a booking's tickets with the wizard's attendee ids, as sent before a creation."""
     stored = dict(
         zip(
             dict.fromkeys(update["attendee_id"] for update in booking.attendee_updates),

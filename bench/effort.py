@@ -1,4 +1,4 @@
-"""How much is measured: everything, a quick look, or just enough to see that it works."""
+"""How much is measured: everything, a quick run, or the minimum for tests."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ class Effort:
     """How much is measured.
 
     Attributes:
-        name: What the report calls it.
+        name: Name in the report.
         persist_rounds: Rounds by the number of tickets in a persist.
         call_rounds: Rounds of every call.
-        work_sizes: Numbers of tickets of which pages and WAL are counted.
+        work_sizes: Numbers of tickets for the count of buffers and WAL.
         clients: Numbers of clients.
-        throughput_calls: Calls of all clients of a run together.
+        throughput_calls: Calls of a run, all clients together.
         throughput_rounds: Runs of each scenario.
-        places: Places of a sell-out.
+        capacity: Capacity of a sell-out.
         mixed_clients: Clients of the mixed load.
-        mixed_calls: Transactions of each of them.
-        stored: Numbers of tickets stored, for growth; all else is measured with the first.
+        mixed_calls: Transactions per client of the mixed load.
+        stored: Numbers of stored tickets, for growth; everything else is measured with the first.
         growth_rounds: Rounds of every call in each of these databases.
     """
 
@@ -32,7 +32,7 @@ class Effort:
     clients: tuple[int, ...]
     throughput_calls: int
     throughput_rounds: int
-    places: int
+    capacity: int
     mixed_clients: int
     mixed_calls: int
     stored: tuple[int, ...]
@@ -47,7 +47,7 @@ FULL: Final = Effort(
     clients=(1, 4, 16, 64),
     throughput_calls=1280,
     throughput_rounds=3,
-    places=10_000,
+    capacity=10_000,
     mixed_clients=64,
     mixed_calls=120,
     stored=(1_000, 100_000, 1_000_000),
@@ -63,7 +63,7 @@ QUICK: Final = replace(
     clients=(1, 16),
     throughput_calls=480,
     throughput_rounds=1,
-    places=2_000,
+    capacity=2_000,
     mixed_calls=40,
     stored=(1_000, 100_000),
     growth_rounds=8,
@@ -77,7 +77,7 @@ TINY: Final = Effort(
     clients=(1, 16),
     throughput_calls=48,
     throughput_rounds=1,
-    places=40,
+    capacity=40,
     mixed_clients=2,
     mixed_calls=120,
     stored=(100, 1_000),
@@ -86,12 +86,12 @@ TINY: Final = Effort(
 
 
 def with_ten_million(effort: Effort) -> Effort:
-    """Return an effort that also measures with ten million tickets stored.
+    """Return an effort that also measures with ten million stored tickets.
 
     Args:
-        effort: The effort without.
+        effort: The effort to extend.
 
     Returns:
-        The effort with it; filling that database takes several minutes.
+        The extended effort; filling that database takes several minutes.
     """
     return replace(effort, stored=(*effort.stored, 10_000_000))

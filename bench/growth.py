@@ -1,4 +1,4 @@
-"""The same calls with few and with many tickets stored, in databases of one server."""
+"""The same calls with few and with many stored tickets, in databases of one server."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def measure_growth(server: Server, stored: Sequence[int], rounds: int) -> Document:
-    """Measure every call in databases that differ only in how many tickets they hold.
+    """Measure every call in databases that differ only in the number of stored tickets.
 
-    The databases take turns call by call: a call is made in each of them before the next one.
+    The databases take turns: each call is executed in all of them before the next call.
 
     Args:
         server: The server.
-        stored: Numbers of tickets stored; the first, which the others are compared with, is that
-            of the template.
-        rounds: How many rounds count.
+        stored: Numbers of stored tickets; the first is that of the template, and the others are
+            compared with it.
+        rounds: Number of counted rounds.
 
     Returns:
         For each call, and for the floor, its milliseconds and its ratio to the smallest database,
@@ -71,7 +71,7 @@ def measure_growth(server: Server, stored: Sequence[int], rounds: int) -> Docume
 def _turn(
     connections: dict[int, Connection], offices: dict[int, BookingOffice], number: int
 ) -> Times:
-    """Make every call once in every database."""
+    """Execute every call once in every database."""
     statements = {}
     for tickets, office in offices.items():
         life = life_of_a_booking(office)

@@ -1,6 +1,6 @@
-"""How time is taken: everything that is compared takes turns in one loop.
+"""Measurement: everything that is compared takes turns in one loop.
 
-Noise of the machine then hits all alike, and what is reported is the ratio within a turn.
+Noise of the machine then affects all alike, and the reported ratio is that within a turn.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
 
 Times: TypeAlias = dict[str, float]
-"""Milliseconds by the name of what was timed."""
+"""Milliseconds by name."""
 
 WARM_UP: Final = 3
-"""Turns that are not counted, if there are as many that are: first calls compile and plan."""
+"""Turns that are not counted, because first calls compile and plan; never more than are counted."""
 
 _DIGITS: Final = 3
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Do something and return how long it took.
+    """Measure the duration of a call.
 
     Args:
-        work: What to do.
+        work: The function to call.
 
     Returns:
         Milliseconds.
@@ -41,14 +41,14 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def take_turns(rounds: int, turn: Callable[[int], Times]) -> dict[str, list[float]]:
-    """Let everything that is compared run once in each of some rounds.
+    """Run everything that is compared once per round.
 
     Args:
-        rounds: How many rounds count; a few more go before.
-        turn: Runs everything once; given the number of the round, to change the order by.
+        rounds: Number of counted rounds; a few warm-up rounds precede them.
+        turn: Runs everything once; gets the number of the round, to vary the order.
 
     Returns:
-        The times of the rounds that count, by name.
+        The times of the counted rounds, by name.
     """
     return take_turns_together({None: rounds}, lambda _, number: turn(number))[None]
 
@@ -56,18 +56,18 @@ def take_turns(rounds: int, turn: Callable[[int], Times]) -> dict[str, list[floa
 def take_turns_together(
     rounds: Mapping[K, int], turn: Callable[[K, int], Times]
 ) -> dict[K, dict[str, list[float]]]:
-    """Let several sets of things that are compared run side by side.
+    """Run several sets of comparisons interleaved.
 
-    The rounds of each are spread evenly over the whole time, so that a machine that is busy for
-    some seconds is no worse for one set than for another.
+    The rounds of each set are spread evenly over the whole time, so that a short load on the
+    machine does not affect one set more than another.
 
     Args:
-        rounds: How many rounds count, by set; a few more go before.
-        turn: Runs everything of a set once; given the set and the number of the round, to change
-            the order by.
+        rounds: Number of counted rounds by set; a few warm-up rounds precede them.
+        turn: Runs everything of a set once; gets the set and the number of the round, to vary the
+            order.
 
     Returns:
-        By set, the times of the rounds that count, by name.
+        By set, the times of the counted rounds, by name.
     """
     series: dict[K, dict[str, list[float]]] = {key: {} for key in rounds}
     warm_up = [
@@ -75,7 +75,7 @@ def take_turns_together(
     ]
     counted = sorted(
         ((key, number) for key, count in rounds.items() for number in range(count)),
-        key=lambda place: (place[1] + 0.5) / rounds[place[0]],
+        key=lambda turn: (turn[1] + 0.5) / rounds[turn[0]],
     )
     gc.collect()
     gc.disable()
@@ -92,13 +92,13 @@ def take_turns_together(
 
 
 def in_turn(groups: Sequence[Mapping[str, Sequence[Callable[[], object]]]], number: int) -> Times:
-    """Time several things, each as often in a row as there are pieces of work for it.
+    """Measure several variants, each several times in a row.
 
-    The middle time counts. The first of several finds caches as somebody else has left them.
+    The median counts: the first run finds the caches as the previous variant has left them.
 
     Args:
-        groups: What to do, by name. The members of a group follow each other.
-        number: The number of the round, which decides the order of the groups.
+        groups: The work by name. The members of a group follow each other.
+        number: The number of the round, which determines the order of the groups.
 
     Returns:
         Milliseconds by name.
@@ -110,23 +110,23 @@ def in_turn(groups: Sequence[Mapping[str, Sequence[Callable[[], object]]]], numb
     }
 
 
-def shuffled(things: Iterable[T], number: int) -> list[T]:
-    """Return things in an order that depends on a number alone.
+def shuffled(items: Iterable[T], number: int) -> list[T]:
+    """Return items in an order that depends only on a number.
 
     Args:
-        things: The things.
+        items: The items.
         number: The number.
 
     Returns:
-        All of them.
+        All items.
     """
-    mixed = list(things)
-    random.Random(number).shuffle(mixed)  # noqa: S311 - nobody gains by guessing it
+    mixed = list(items)
+    random.Random(number).shuffle(mixed)  # noqa: S311 - no secret
     return mixed
 
 
 def spread(values: Sequence[float]) -> list[float]:
-    """Return the median of some values between their quartiles.
+    """Return median and quartiles of some values.
 
     Args:
         values: The values, at least one.
@@ -141,11 +141,11 @@ def spread(values: Sequence[float]) -> list[float]:
 
 
 def ratios(series: Sequence[float], base: Sequence[float]) -> list[float]:
-    """Return by how much something took longer than something else in the same rounds.
+    """Return the ratios of two series of times within their rounds.
 
     Args:
-        series: Times of the one, by round.
-        base: Times of the other, by round.
+        series: Times by round.
+        base: Times to compare with, by round.
 
     Returns:
         First quartile, median and third quartile of the ratios within a round.
@@ -154,7 +154,7 @@ def ratios(series: Sequence[float], base: Sequence[float]) -> list[float]:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Return what most and what nearly all values are below.
+    """Return percentiles of some values.
 
     Args:
         values: The values, at least two.

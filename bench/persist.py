@@ -1,4 +1,4 @@
-"""A persist of 1 to 2,000 tickets, beside what else could write the same rows."""
+"""A persist of 1 to 2,000 tickets, compared with other ways to write the same rows."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from ticketing_client.embedded import Server
 
 MOST_FOR_APPLICATION: Final = 500
-"""Application code is not tried with more tickets than this: it would take most of the time."""
+"""The most tickets for application code; more would take most of the time of the run."""
 
 IN_A_ROW: Final = 3
-"""How often each variant persists before it is the next one's turn; the middle time counts."""
+"""Persists of a variant in a row; the median counts."""
 
 FLOOR: Final[LiteralString] = "SELECT bench.floor(%s, %s, %s, %s, %s)"
 _LOOP: Final[LiteralString] = "SELECT bench.naive_loop(%s, %s, %s, %s, %s)"
 
 
 def measure_persist(server: Server, rounds: Mapping[int, int]) -> Document:
-    """Measure persists of several sizes over one warm connection, each with its COMMIT.
+    """Measure persists of several sizes over one warm connection, COMMIT included.
 
     Args:
         server: The server.
-        rounds: How many rounds count, by the number of tickets.
+        rounds: Number of counted rounds, by the number of tickets.
 
     Returns:
         For each size the times of all variants in milliseconds, and ratios between them; and the
@@ -51,7 +51,7 @@ def measure_persist(server: Server, rounds: Mapping[int, int]) -> Document:
 
 
 class _Persist:
-    """One connection, and everything that persists over it or beside it."""
+    """One connection, and the variants that persist over it."""
 
     def __init__(self, connection: Connection, application: Application) -> None:
         self._connection = connection
@@ -60,7 +60,7 @@ class _Persist:
         self._office = BookingOffice(connection)
 
     def measure(self, rounds: Mapping[int, int]) -> list[Document]:
-        """Measure all sizes side by side."""
+        """Measure all sizes interleaved."""
         settle(self._connection)
         foreign: list[str] = []
         measured = take_turns_together(
@@ -72,7 +72,7 @@ class _Persist:
         return [_compared(tickets, number, measured[tickets]) for tickets, number in rounds.items()]
 
     def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:
-        """Let each variant persist a booking of its own; note those that need to be taken back."""
+        """Let each variant persist its own booking; note those without counters, to delete them."""
         floor, loop, ours, client = (self._bookings(tickets) for _ in range(4))
         foreign += [booking.registration_id for booking in (*floor, *loop)]
         persists = [self._execution(*encoded(booking.call)) for booking in ours]
@@ -102,7 +102,7 @@ class _Persist:
 
 
 def _compared(tickets: int, rounds: int, series: Mapping[str, Sequence[float]]) -> Document:
-    """Return the times of one size and the ratios between them."""
+    """Return the times of one size and their ratios."""
     result: Document = {
         "tickets": tickets,
         "rounds": rounds,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "ours": "one call",
-    "client": "the same by the client",
+    "client": "the Python client",
     "loop": "loop without checks",
     "application": "application code",
 }
@@ -28,7 +28,7 @@ def write_plots(results: Results, folder: Path) -> None:
 
     Args:
         results: The results of all sections.
-        folder: Where to write persist.png, throughput.png and growth.png.
+        folder: The folder for persist.png, throughput.png and growth.png.
     """
     for name, draw in (
         ("persist", _draw_persist),
@@ -52,7 +52,7 @@ def _draw_persist(axes: Axes, section: Results) -> None:
     tickets = [size["tickets"] for size in section["sizes"]]
     allowed = [1.5 + 0.5 / size["times"]["floor"][1] for size in section["sizes"]]
     axes.plot(tickets, allowed, color="black", linestyle=":", label="goal: 1.5 x + 0.5 ms")
-    axes.set(xscale="log", yscale="log", xlabel="tickets in a persist", ylabel="times the floor")
+    axes.set(xscale="log", yscale="log", xlabel="tickets in a persist", ylabel="ratio to the floor")
     _finish(axes, {number: f"{number:,}" for number in tickets if number != WIZARD_TICKETS})
     axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
 
@@ -71,7 +71,7 @@ def _draw_throughput(axes: Axes, section: Results) -> None:
 
 
 def _draw_growth(axes: Axes, section: Results) -> None:
-    """Draw each call's ratio to the smallest database over the number of tickets stored."""
+    """Draw each call's ratio to the smallest database over the number of stored tickets."""
     stored = section["stored"]
     for row in section["rows"]:
         points = [(stored[0], [1, 1, 1])] + [
@@ -86,7 +86,7 @@ def _draw_growth(axes: Axes, section: Results) -> None:
             label=row["call"],
         )
     axes.axhline(1.15, color="black", linestyle=":", label="goal")
-    axes.set(xscale="log", xlabel="tickets stored", ylabel=f"times that at {stored[0]:,}")
+    axes.set(xscale="log", xlabel="stored tickets", ylabel=f"ratio to {stored[0]:,} tickets")
     axes.set_ylim(bottom=0)
     _finish(axes, {tickets: f"{tickets:,}" for tickets in stored})
 

@@ -1,6 +1,6 @@
-"""What came of it: one set of tables, for the terminal and for docs/performance.md alike.
+"""The report: one set of tables for the terminal and for docs/performance.md.
 
-Everything here is made of the results alone, so that whoever has the JSON file gets the same pages.
+It depends on the results only, so the stored JSON file always gives the same pages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Results: TypeAlias = dict[str, Any]
-"""The sections that were measured, by name, and the machine."""
+"""The measured sections by name, and the machine."""
 
 FLOOR_FACTOR: Final = 1.5
 FLOOR_EXTRA: Final = 0.5
@@ -44,9 +44,9 @@ class Page:
     """A table.
 
     Attributes:
-        name: What docs/performance.md calls the place it stands in.
-        title: What the terminal says above it.
-        columns: Headers; all but the first column are numbers, unless they say otherwise.
+        name: Name of its marker in docs/performance.md.
+        title: Heading in the terminal.
+        columns: Headers; the first column is aligned left, all others right.
         rows: Cells.
     """
 
@@ -58,12 +58,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Something that must be shown.
+    """A goal of the benchmark.
 
     Attributes:
-        words: What must hold.
-        measured: What was measured.
-        is_met: Whether it holds.
+        words: The condition.
+        measured: The measured value.
+        is_met: Whether the condition holds.
     """
 
     words: str
@@ -72,11 +72,11 @@ class Goal:
 
 
 def show(results: Results, console: Console) -> None:
-    """Print all tables, a plot of the persists, and which goals are met.
+    """Print all tables, a plot of the persists, and the goals.
 
     Args:
         results: The results.
-        console: Where to.
+        console: The console to print to.
     """
     for page in pages(results):
         table = Table(
@@ -95,17 +95,17 @@ def show(results: Results, console: Console) -> None:
 
 
 def write_tables(text: str, results: Results) -> str:
-    """Return a Markdown page with its tables made anew.
+    """Return a Markdown page with its tables replaced.
 
     Args:
         text: The page, with a pair of `<!-- begin name -->` and `<!-- end -->` for each table.
         results: The results of all sections.
 
     Returns:
-        The page; what stands outside of these pairs is as it was.
+        The page; text outside of these pairs is unchanged.
 
     Raises:
-        KeyError: When the page has a place for a table that there is not.
+        KeyError: When the page has a marker for an unknown table.
     """
     tables = {
         page.name: "".join(f"{line}\n" for line in _markdown(page)) for page in pages(results)
@@ -114,7 +114,7 @@ def write_tables(text: str, results: Results) -> str:
 
 
 def pages(results: Results) -> list[Page]:
-    """Return the tables of all sections that were measured.
+    """Return the tables of all measured sections.
 
     Args:
         results: The results.
@@ -144,13 +144,13 @@ def pages(results: Results) -> list[Page]:
 
 
 def goals(results: Results) -> list[Goal]:
-    """Judge the results.
+    """Compare the results with the goals.
 
     Args:
         results: The results.
 
     Returns:
-        The goals that the sections measured are about. All numbers are medians.
+        The goals of the measured sections. All numbers are medians.
     """
     judges: dict[str, Callable[[Any], Iterator[Goal]]] = {
         "persist": _persist_goals,
@@ -168,7 +168,7 @@ def goals(results: Results) -> list[Goal]:
     if checked:
         judged.append(
             Goal(
-                "`check_integrity()` finds nothing after all of this",
+                "`check_integrity()` finds nothing afterwards",
                 f"{sum(checked.values())} differences in {len(checked)} sections",
                 not any(checked.values()),
             )
@@ -204,10 +204,10 @@ def _persist_goals(section: Results) -> Iterator[Goal]:
     ratio = sizes[13]["application_to_ours"][1]
     yield Goal(
         f"application code at 13 tickets: at least {LEAST_FOR_APPLICATION} x ours",
-        f"{ratio:.2f} x; {sizes[13]['application_to_client'][1]:.2f} x ours by the client",
+        f"{ratio:.2f} x; {sizes[13]['application_to_client'][1]:.2f} x the client",
         ratio >= LEAST_FOR_APPLICATION,
     )
-    # of a further ticket: what a call of any size costs would hide whether it grows
+    # per additional ticket: the fixed cost of a call would hide growth
     times = {tickets: size["times"]["ours"][1] for tickets, size in sizes.items()}
     each = {
         (few, many): (times[many] - times[few]) / (many - few)
@@ -215,7 +215,7 @@ def _persist_goals(section: Results) -> Iterator[Goal]:
     }
     ratio = max(each.values()) / min(each.values())
     yield Goal(
-        f"cost of a further ticket from {_LEAST_PER_TICKET} to {max(times):,}: constant within 25%",
+        f"cost per additional ticket, {_LEAST_PER_TICKET} to {max(times):,}: constant within 25%",
         ", ".join(
             f"{_ms(1000 * cost)} µs from {few:,} to {many:,}" for (few, many), cost in each.items()
         )
@@ -228,7 +228,7 @@ def _throughput_goals(section: Results) -> Iterator[Goal]:
     rows = {(row["clients"], row["scenario"]): row for row in section["rows"]}
     ratio = rows[16, "hot type"]["to_spread"][1]
     yield Goal(
-        f"hot type at 16 clients: at least {LEAST_FOR_HOT} of the calls per second of spread ones",
+        f"hot type at 16 clients: at least {LEAST_FOR_HOT} of the calls per second of spread",
         f"{ratio:.2f}",
         ratio >= LEAST_FOR_HOT,
     )
@@ -236,11 +236,11 @@ def _throughput_goals(section: Results) -> Iterator[Goal]:
 
 
 def _sell_out_goals(section: Results) -> Iterator[Goal]:
-    wrong = [row for row in section["rows"] if {row["stored"], row["counted"]} != {row["places"]}]
+    wrong = [row for row in section["rows"] if {row["stored"], row["counted"]} != {row["capacity"]}]
     yield Goal(
         "a sell-out is exact",
         "; ".join(
-            f"{row['stored']:,} of {row['places']:,} sold to {_clients(row['clients'])}"
+            f"{row['stored']:,} of {row['capacity']:,} sold to {_clients(row['clients'])}"
             for row in section["rows"]
         ),
         not wrong,
@@ -305,7 +305,7 @@ def _persist_page(section: Results) -> Page:
         ]
         for size in section["sizes"]
     ]
-    columns = ["tickets", "floor", "loop", "ours", "ours again", "by the client", "application"]
+    columns = ["tickets", "floor", "loop", "ours", "ours again", "client", "application"]
     return Page("persist", "Persist: median milliseconds", columns, rows)
 
 
@@ -347,8 +347,8 @@ def _calls_page(section: Results) -> Page:
         ]
         for row in section["calls"]
     ]
-    title = f"Every call, beside a floor of 13 tickets ({_ms(section['floor'][1])} ms)"
-    columns = ["call", "ms", "by the client ms", "/ floor", "client / raw"]
+    title = f"Every call, compared with a floor of 13 tickets ({_ms(section['floor'][1])} ms)"
+    columns = ["call", "ms", "client ms", "/ floor", "client / raw"]
     return Page("calls", title, columns, rows)
 
 
@@ -366,7 +366,7 @@ def _work_page(section: Results) -> Page:
         for row in section["rows"]
     ]
     columns = ["tickets", "call", "buffers", "per ticket", "WAL bytes", "per ticket", "WAL records"]
-    return Page("work", "Pages touched and bytes logged", columns, rows)
+    return Page("work", "Buffers accessed and WAL written", columns, rows)
 
 
 def _throughput_page(section: Results) -> Page:
@@ -382,7 +382,7 @@ def _throughput_page(section: Results) -> Page:
         for row in section["rows"]
     ]
     columns = ["clients", "tickets", "calls per second", "/ spread", "deadlocks", "40001"]
-    return Page("throughput", "Persists of many clients at once", columns, rows)
+    return Page("throughput", "Concurrent persists", columns, rows)
 
 
 def _waits_page(section: Results) -> Page:
@@ -394,14 +394,14 @@ def _waits_page(section: Results) -> Page:
         ]
         for row in section["rows"]
     ]
-    return Page("waits", "What busy sessions were doing", ["clients", "tickets", "share"], rows)
+    return Page("waits", "Wait events of active sessions", ["clients", "tickets", "share"], rows)
 
 
 def _sell_out_page(section: Results) -> Page:
     rows = [
         [
             str(row["clients"]),
-            f"{row['places']:,}",
+            f"{row['capacity']:,}",
             f"{row['stored']:,}",
             f"{row['counted']:,}",
             f"{row['bought']:,}",
@@ -414,10 +414,10 @@ def _sell_out_page(section: Results) -> Page:
     ]
     columns = [
         "clients",
-        "places",
+        "capacity",
         "tickets stored",
-        "counted as taken",
-        "calls that bought",
+        "counted",
+        "purchases",
         "refused",
         "calls per second",
         "deadlocks",
@@ -461,7 +461,7 @@ def _growth_page(section: Results) -> Page:
 
 
 def _plot(section: Results) -> Table:
-    """Draw how many times the floor each variant takes."""
+    """Draw the ratio of each variant to the floor."""
     plot = Table("tickets", "", "x floor", "", box=SIMPLE_HEAD)
     most = max(size["to_floor"][name][1] for size in section["sizes"] for name in size["to_floor"])
     for size in section["sizes"]:
@@ -492,7 +492,7 @@ def _clients(number: int) -> str:
 
 
 def _ms(value: float) -> str:
-    """Write milliseconds with three digits."""
+    """Format milliseconds with three digits."""
     for limit, digits in ((10, 2), (100, 1)):
         if value < limit:
             return f"{value:.{digits}f}"
@@ -500,6 +500,6 @@ def _ms(value: float) -> str:
 
 
 def _spread(quartiles: Sequence[float], digits: int = 2) -> str:
-    """Write a median with its quartiles."""
+    """Format a median with its quartiles."""
     low, median, high = (f"{value:,.{digits}f}" for value in quartiles)
     return f"{median} ({low}–{high})"  # noqa: RUF001 - it is a range

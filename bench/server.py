@@ -1,4 +1,4 @@
-"""The server to measure on, its databases, and what to say of the machine."""
+"""The benchmark server, its databases, and the description of the machine."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ SETTINGS: Final = {
     "random_page_cost": "1.1",
     "max_connections": "100",
 }
-"""What any server would be given; everything else is PostgreSQL's default, fsync among it."""
+"""Common settings of a server; everything else is PostgreSQL's default, including fsync."""
 
 SHOWN: Final = ("fsync", "synchronous_commit", "full_page_writes", *SETTINGS)
 
-ROOMY: Final = 10_000_000
-"""Places in a pool that nobody fills."""
+LARGE_CAPACITY: Final = 10_000_000
+"""Capacity of a pool that never sells out."""
 
 _TEMPLATE: Final = "bench_template"
 
 
 @contextmanager
 def benchmark_server(folder: Path, tickets: int) -> Iterator[Server]:
-    """Run a server that writes to disk like a real one, and delete its data at the end.
+    """Run a server that writes to disk, and delete its data at the end.
 
     Args:
         folder: An existing folder on the disk to measure.
-        tickets: How many tickets are stored in the template of all databases, in multiples of 10.
-            PostgreSQL plans by what is stored, so nothing is measured with empty tables.
+        tickets: Number of stored tickets in the template of all databases, a multiple of 10.
+            Plans depend on the stored rows, so nothing is measured with empty tables.
 
     Yields:
         The server, with the template for `create_database`: migrated, with the example event and
         the baselines in schema bench.
     """
     with tempfile.TemporaryDirectory(prefix="ticketing-bench-", dir=folder) as parent:
-        Path(parent).chmod(0o755)  # when we are root, the server's user has to get through
+        Path(parent).chmod(0o755)  # when run by root, the server's user needs access
         with run_server(Path(parent) / "data", settings=SETTINGS) as server:
             _create_template(server, tickets)
             yield server
 
 
 def create_database(server: Server, name: str, tickets: int = 0) -> str:
-    """Make a copy of the template.
+    """Create a copy of the template.
 
     Args:
-        server: The server to make it on.
+        server: The server.
         name: The name of the database.
-        tickets: How many more tickets are to be stored in it; in multiples of 10.
+        tickets: Number of additional tickets to store in it, a multiple of 10.
 
     Returns:
         Its URL.
@@ -85,29 +85,29 @@ def install(connection: Connection) -> None:
     """Install the example event and schema bench, with the baselines, in a migrated database.
 
     Args:
-        connection: One of a superuser, in autocommit mode.
+        connection: A superuser's connection, in autocommit mode.
     """
     connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
-    connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(roomy_catalogue())])
+    connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(large_catalogue())])
 
 
 def settle(connection: Connection) -> None:
-    """Do now what autovacuum would do in the middle of a measurement.
+    """Vacuum now, so that autovacuum does not run during a measurement.
 
     Args:
-        connection: One in autocommit mode.
+        connection: A connection in autocommit mode.
     """
     connection.execute("VACUUM (ANALYZE)")
 
 
 def faults(connection: Connection) -> int:
-    """Return how many differences check_integrity() finds.
+    """Return the number of differences that check_integrity() finds.
 
     Args:
-        connection: One to the database to check.
+        connection: A connection to the database to check.
 
     Returns:
-        Their number.
+        The number.
     """
     row = connection.execute("SELECT count(*) FROM ticketing.check_integrity()").fetchone()
     assert row is not None
@@ -116,7 +116,7 @@ def faults(connection: Connection) -> int:
 
 
 def example(name: str) -> Document:
-    """Return one of the example documents that come with the client.
+    """Return one of the example documents in the client package.
 
     Args:
         name: catalogue or wizard_state.
@@ -133,26 +133,26 @@ def example_guest() -> Document:
     """Return the wizard's object of a guest.
 
     Returns:
-        What is stored as his attendee_data.
+        The guest's attendee_data.
     """
     guest: Document = example("wizard_state")["registration"]["additionalAttendees"][1]
     return guest
 
 
-def roomy_catalogue() -> Document:
-    """Return the example event, its pools too large to be filled.
+def large_catalogue() -> Document:
+    """Return the example catalogue with pools too large to sell out.
 
     Returns:
         A catalogue in which every event and every ticket type has a limited pool.
     """
     catalogue = example("catalogue")
     for element in (*catalogue["events"], *catalogue["ticket_types"]):
-        element["capacity"] = ROOMY
+        element["capacity"] = LARGE_CAPACITY
     return catalogue
 
 
 def open_types(catalogue: Document) -> list[Document]:
-    """Return the ticket types of a catalogue that everybody may buy.
+    """Return the ticket types of a catalogue without eligibility rules.
 
     Args:
         catalogue: The catalogue.
@@ -168,7 +168,7 @@ def open_types(catalogue: Document) -> list[Document]:
 
 
 def describe(server: Server) -> Document:
-    """Return what figures in milliseconds depend on, without saying whose machine it is.
+    """Describe the machine and the settings, without identifying the machine.
 
     Args:
         server: The running server.
@@ -192,7 +192,7 @@ def describe(server: Server) -> Document:
 
 
 def _create_template(server: Server, tickets: int) -> None:
-    """Make the template: migrated, with the example event, the baselines and some tickets sold."""
+    """Create the template: migrated, with the example event, the baselines and sold tickets."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TEMPLATE)))
     migrate(server.url(_TEMPLATE))
@@ -202,8 +202,8 @@ def _create_template(server: Server, tickets: int) -> None:
 
 
 def _fill(connection: Connection, tickets: int) -> None:
-    """Store tickets as if they had been sold, and let PostgreSQL know how many there are."""
-    catalogue = roomy_catalogue()
+    """Store sold tickets, and update the planner's statistics."""
+    catalogue = large_catalogue()
     kinds = [kind["ticket_type_id"] for kind in open_types(catalogue)]
     connection.execute(
         "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
@@ -225,7 +225,7 @@ def _shown(connection: Connection, name: str) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name as Linux knows it, or else as Python does."""
+    """Return the processor's name from Linux, or else from Python."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""Many clients at once, driven by pgbench: hot and spread tickets, a sell-out, mixed load."""
+"""Concurrent clients, driven by pgbench: hot and spread ticket types, a sell-out, mixed load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from psycopg.types.json import Jsonb
 
 from bench.bookings import BookingOffice
 from bench.measure import percentiles, ratios, spread
-from bench.server import ROOMY, create_database, example_guest, faults, roomy_catalogue, settle
+from bench.server import (
+    LARGE_CAPACITY,
+    create_database,
+    example_guest,
+    faults,
+    large_catalogue,
+    settle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,19 +41,16 @@ TYPES: Final = 100
 TICKETS: Final = 2
 """Tickets in a call; in a sell-out twice as many."""
 
-PLACES: Final = 10_000
-"""Places in a sell-out."""
-
 HEAD_START: Final = 16
-"""Bookings of every client that have tickets before a mixed load begins."""
+"""Bookings per client that already have tickets when a mixed load begins."""
 
 MIX: Final = {"persist": 70, "quote": 10, "read": 10, "start": 5, "pay": 5}
 """Percent of the transactions of a mixed load, by script."""
 
 SETTLING: Final = 1.5
-"""How long to wait, as a multiple of the time that it took until all clients were warm.
+"""Waiting time, as a multiple of the time until all clients were warm.
 
-Meanwhile a queue has built up; at half of the load that is possible it is gone after as long again.
+During the warm-up a queue builds up; at half of the possible load it is gone after the same time.
 """
 
 _SAMPLE_EVERY: Final = 0.02
@@ -55,14 +59,13 @@ _FAILURES: Final = re.compile(r"number of (serialization|deadlock) failures: (\d
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a run of pgbench.
+    """The result of a run of pgbench.
 
     Attributes:
-        calls_per_second: Between the moment when all clients were warm and the first one's end.
-        latencies: Milliseconds, by script, of the transactions that were due when all clients were
-            warm.
-        failures: Transactions that failed, by kind: serialization and deadlock.
-        waits: How often a session that was not idle was seen waiting for what, or running.
+        calls_per_second: From the moment when all clients are warm until the first client ends.
+        latencies: Milliseconds by script, of the transactions due after all clients were warm.
+        failures: Failed transactions by kind: serialization and deadlock.
+        waits: Samples of active sessions by wait event, or running.
     """
 
     calls_per_second: float
@@ -72,17 +75,17 @@ class Run:
 
 
 def measure_throughput(server: Server, clients: Sequence[int], calls: int, rounds: int) -> Document:
-    """Measure persists of many clients: spread over 100 types, on one of them, on a shared pool.
+    """Measure concurrent persists: spread over 100 types, of one hot type, of a shared pool.
 
     Args:
         server: The server.
         clients: Numbers of clients.
-        calls: How many calls all clients of a run make together.
-        rounds: How many runs of each kind, taking turns.
+        calls: Number of calls of a run, all clients together.
+        rounds: Number of runs of each scenario, in turns.
 
     Returns:
-        Calls per second by scenario and number of clients, the ratios of the crowded scenarios to
-        the spread one, failures, waits, and the faults that check_integrity() finds afterwards.
+        Calls per second by scenario and number of clients, the ratios of the contended scenarios
+        to the spread one, failures, waits, and the faults that check_integrity() finds afterwards.
     """
     url = create_database(server, "bench_throughput")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -105,18 +108,17 @@ def measure_throughput(server: Server, clients: Sequence[int], calls: int, round
         return {"rounds": rounds, "rows": rows, "faults": faults(connection)}
 
 
-def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Document:
-    """Let more buyers than there are places fight for one ticket type until it is sold out.
+def measure_sell_out(server: Server, clients: Sequence[int], capacity: int) -> Document:
+    """Sell one ticket type to more buyers than its capacity allows, until it is sold out.
 
     Args:
         server: The server.
         clients: Numbers of clients.
-        places: Places to begin with, a multiple of the tickets in a call.
+        capacity: Capacity of the ticket type, a multiple of the tickets in a call.
 
     Returns:
-        For each number of clients how many tickets are stored and counted afterwards, how many
-        calls were refused, calls per second and failures; and the faults that check_integrity()
-        finds afterwards.
+        For each number of clients the tickets stored and counted afterwards, the refused calls,
+        calls per second and failures; and the faults that check_integrity() finds afterwards.
     """
     rows: list[Document] = []
     tickets = 2 * TICKETS
@@ -124,8 +126,8 @@ def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Doc
     for number in clients:
         url = create_database(server, f"bench_sell_out_{number}")
         with psycopg.connect(url, autocommit=True) as connection:
-            market = _Market(connection, hot_places=places)
-            each = places // tickets * 11 // 10 // number + 1
+            market = _Market(connection, hot_capacity=capacity)
+            each = capacity // tickets * 11 // 10 // number + 1
             market.make_bookings(market.separate[:1], number * each, tickets)
             run = run_pgbench(server, url, {"buy": 1}, clients=number, calls=each)
             stored, counted, buyers = market.sold()
@@ -133,7 +135,7 @@ def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Doc
             rows.append(
                 {
                     "clients": number,
-                    "places": places,
+                    "capacity": capacity,
                     "stored": stored,
                     "counted": counted,
                     "bought": buyers,
@@ -146,31 +148,31 @@ def measure_sell_out(server: Server, clients: Sequence[int], places: int) -> Doc
 
 
 def measure_mixed(server: Server, clients: int, calls: int) -> Document:
-    """Measure how long each call takes while many clients do different things at once.
+    """Measure how long each call takes while many clients make different calls.
 
-    First nobody pauses: a client that has its answer asks again at once, and what is measured is
-    mostly the queue. Then as many clients make half as many calls per second, at moments drawn at
-    random (a Poisson process), as people do.
+    First without pauses: each client sends its next call as soon as it has an answer, so the times
+    are mostly those of the queue. Then the same number of clients makes half as many calls per
+    second at random moments (a Poisson process), as real users do.
 
     Args:
         server: The server.
         clients: Number of clients.
-        calls: How many transactions each client makes.
+        calls: Number of transactions of each client.
 
     Returns:
-        For both loads calls per second, how many were asked for, percentiles of the milliseconds
-        of each script, counted from the moment when it was due, failures and waits; and the faults
+        For both loads the calls per second, the requested rate, percentiles of the milliseconds of
+        each script, counted from the moment when it was due, failures and waits; and the faults
         that check_integrity() finds afterwards.
 
     Raises:
-        RuntimeError: When fewer payments were stored than were timed.
+        RuntimeError: When fewer payments were stored than measured.
     """
     busiest, busiest_faults = _mixed_load(server, "bench_mixed", clients, calls)
     half = round(busiest["calls_per_second"] / 2)
     calm, calm_faults = _mixed_load(server, "bench_mixed_calm", clients, calls, rate=half)
     return {
         "clients": clients,
-        "loads": {"no pause": busiest, "half of that": calm},
+        "loads": {"no pause": busiest, "half load": calm},
         "faults": busiest_faults + calm_faults,
     }
 
@@ -178,7 +180,7 @@ def measure_mixed(server: Server, clients: int, calls: int) -> Document:
 def _mixed_load(
     server: Server, name: str, clients: int, calls: int, rate: int | None = None
 ) -> tuple[Document, int]:
-    """Return what came of a mixed load in a database of its own, and the faults it left."""
+    """Run a mixed load in its own database; return its result and the number of faults."""
     url = create_database(server, name)
     with psycopg.connect(url, autocommit=True) as connection:
         office = BookingOffice(connection)
@@ -192,7 +194,7 @@ def _mixed_load(
         )
         connection.execute(
             "INSERT INTO bench.questions VALUES (1, %s, %s, %s)",
-            [office.function_id, Jsonb(office.selections), Jsonb(office.people)],
+            [office.function_id, Jsonb(office.selections), Jsonb(office.attendees)],
         )
         connection.execute(
             "SELECT bench.buy(booking) FROM bench.bookings WHERE booking %% %s < %s",
@@ -214,7 +216,7 @@ def _mixed_load(
         ).fetchone()
         assert row is not None
         if row[0] < clients + len(run.latencies["pay"]):
-            message = "A client paid for a booking that had no tickets yet: raise HEAD_START."
+            message = "A client paid for a booking without tickets: raise HEAD_START."
             raise RuntimeError(message)
         return {
             "calls_per_second": round(run.calls_per_second),
@@ -246,17 +248,16 @@ def run_pgbench(
         url: The database.
         mix: Weights of scripts in bench/pgbench, by name.
         clients: Number of clients.
-        calls: How many transactions each client makes.
-        bookings: How many bookings each client has; by default one for each transaction.
-        ahead: How many of them it passes over.
-        rate: How many transactions per second all clients make together; by default as many as
-            they can.
+        calls: Number of transactions of each client.
+        bookings: Number of bookings of each client; by default one per transaction.
+        ahead: How many of them to skip.
+        rate: Transactions per second, all clients together; by default unlimited.
 
     Returns:
-        What came of it.
+        The result of the run.
 
     Raises:
-        RuntimeError: When pgbench fails or a client was refused.
+        RuntimeError: When pgbench fails or a call is refused.
     """
     with (
         as_file(files("bench").joinpath("pgbench")) as scripts,
@@ -283,7 +284,7 @@ def run_pgbench(
             *(f"--file={scripts / name}.sql@{weight}" for name, weight in mix.items()),
             url,
         ]
-        done = subprocess.run(  # noqa: S603 - our own program and scripts
+        done = subprocess.run(  # noqa: S603 - program and scripts are ours
             command, capture_output=True, text=True, check=False
         )
         if done.returncode:
@@ -301,10 +302,10 @@ def run_pgbench(
 
 
 class _Market:
-    """A function with 200 ticket types, each of an event of its own: half of them share a pool."""
+    """An event function with 200 ticket types, one per event; half of them share a pool."""
 
-    def __init__(self, connection: Connection, hot_places: int = ROOMY) -> None:
-        catalogue = roomy_catalogue()
+    def __init__(self, connection: Connection, hot_capacity: int = LARGE_CAPACITY) -> None:
+        catalogue = large_catalogue()
         function = catalogue["function"] | {
             "function_id": _id("function"),
             "slug": "benchmark-market",
@@ -318,7 +319,7 @@ class _Market:
                     "event_id": _id(f"event {number}"),
                     "slug": f"event-{number}",
                     "title": f"Event {number}",
-                    "capacity": ROOMY,
+                    "capacity": LARGE_CAPACITY,
                 }
                 for number in range(2 * TYPES)
             ],
@@ -328,7 +329,7 @@ class _Market:
                     "event_id": _id(f"event {number}"),
                     "name": f"Type {number}",
                     "price": "20.00",
-                    "capacity": ROOMY if number else hot_places,
+                    "capacity": LARGE_CAPACITY if number else hot_capacity,
                 }
                 for number, kind in enumerate(kinds)
             ],
@@ -337,7 +338,7 @@ class _Market:
                 {
                     "capacity_pool_id": _id("shared pool"),
                     "name": "Shared",
-                    "capacity": ROOMY,
+                    "capacity": LARGE_CAPACITY,
                     "ticket_type_ids": kinds[TYPES:],
                 }
             ],
@@ -349,11 +350,11 @@ class _Market:
         connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(document)])
 
     def make_bookings(self, types: Sequence[str], count: int, tickets: int) -> None:
-        """Prepare what the clients of a run will send."""
+        """Prepare the bookings that the clients of a run send."""
         _make_bookings(self._connection, self._function_id, types, count, tickets)
 
     def sold(self) -> tuple[int, int, int]:
-        """Return tickets of the first type stored, its places counted as taken, and its buyers."""
+        """Return the stored tickets of the first type, its counted capacity, and its buyers."""
         row = self._connection.execute(
             """
             SELECT count(*), min(pool.reserved + pool.sold), count(DISTINCT ticket.registration_id)
@@ -385,7 +386,7 @@ def _id(name: str) -> str:
 
 
 def _summary(clients: int, name: str, runs: Sequence[Run], spread_runs: Sequence[Run]) -> Document:
-    """Return what is reported of the runs of a scenario."""
+    """Summarise the runs of a scenario."""
     rates = [run.calls_per_second for run in runs]
     failures: Counter[str] = Counter()
     waits: Counter[str] = Counter()
@@ -407,9 +408,9 @@ def _read_logs(
 ) -> tuple[float, dict[str, list[float]]]:
     """Return calls per second and latencies by script from the logs of a run.
 
-    The first transaction of a client compiles and plans. Latencies are those of transactions that
-    were due when everybody had done that and, as a multiple of the time that it took, some time had
-    gone by.
+    The first transaction of a client compiles and plans. Latencies include only transactions that
+    were due after all clients had done that and a settling time, a multiple of the warm-up time,
+    had passed.
     """
     ends: dict[int, list[float]] = {}
     done: list[tuple[str, float, float]] = []
@@ -423,12 +424,12 @@ def _read_logs(
             done.append((scripts[int(script)], end - int(duration) / 1e6, int(duration) / 1000))
     everyone_warm = max(min(times) for times in ends.values())
     first_gone = min(max(times) for times in ends.values())
-    if first_gone <= everyone_warm:  # too short a run for that: take it as a whole
+    if first_gone <= everyone_warm:  # the run was too short: use all of it
         everyone_warm = min(min(times) for times in ends.values())
         first_gone = max(max(times) for times in ends.values())
     counted = sum(everyone_warm < end <= first_gone for times in ends.values() for end in times)
     started = min(due for _, due, _ in done)
-    # of a run that is too short for that, half
+    # when the run was too short, use its second half
     half = statistics.median(due for _, due, _ in done)
     settled = min(everyone_warm + settling * (everyone_warm - started), half)
     latencies: dict[str, list[float]] = {name: [] for name in scripts}
@@ -440,7 +441,7 @@ def _read_logs(
 
 @contextmanager
 def _sampled_waits(url: str) -> Iterator[Counter[str]]:
-    """Look every few milliseconds at what busy sessions wait for, as long as the block lasts."""
+    """Sample the wait events of active sessions while the block runs."""
     seen: Counter[str] = Counter()
     stop = threading.Event()
 
@@ -472,6 +473,6 @@ def _sampled_waits(url: str) -> Iterator[Counter[str]]:
 
 
 def _shares(seen: Counter[str]) -> dict[str, float]:
-    """Return the five things seen most often, as shares of all."""
+    """Return the five most frequent wait events, as shares of all samples."""
     total = seen.total()
     return {wait: round(number / total, 3) for wait, number in seen.most_common(5)} if total else {}

@@ -1,4 +1,4 @@
--- One try to buy; too late is an answer, too.
+-- One attempt to buy; sold out is a valid answer.
 \set step :step + 1
 \set booking :client_id * :calls + :step
 SELECT bench.buy(:booking);

@@ -1,4 +1,4 @@
--- Record the payment of a booking: every other second of those that have tickets.
+-- Record the payment of a booking with tickets; the odd ones, the even ones are for start.sql.
 \if :cold
 \set cold 0
 \set booking :client_id * :calls

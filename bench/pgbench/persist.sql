@@ -1,4 +1,4 @@
--- One persist of a booking that nobody else touches and that has no tickets yet.
+-- One persist of a booking without tickets, used by no other client.
 \if :cold
 \set cold 0
 \set booking :client_id * :calls

@@ -1,4 +1,4 @@
--- Price the wizard's selections of a visitor who has not registered.
+-- Quote the wizard's selections for a visitor without a registration.
 \if :cold
 \set cold 0
 \set booking :client_id * :calls

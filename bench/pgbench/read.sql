@@ -1,4 +1,4 @@
--- Resume one of the bookings that have tickets.
+-- Read one of the bookings with tickets.
 \if :cold
 \set cold 0
 \set booking :client_id * :calls

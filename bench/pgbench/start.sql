@@ -1,4 +1,4 @@
--- Check a booking once more before it is paid: every second of those that have tickets.
+-- Start the payment of a booking with tickets; the even ones, the odd ones are for pay.sql.
 \if :cold
 \set cold 0
 \set booking :client_id * :calls

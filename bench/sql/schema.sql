@@ -1,7 +1,7 @@
--- What the benchmark adds to a database: the two baselines in SQL, and set-based makers of rows.
+-- The benchmark's schema: the two SQL baselines, and set-based generators of rows.
 --
 -- The baselines write into the same tables, with the same indexes and constraints, and their plans
--- are kept like those of the product (see ticketing.persist_attendee_tickets).
+-- are cached like those of the package (see ticketing.persist_attendee_tickets).
 
 CREATE SCHEMA bench;
 
@@ -13,7 +13,7 @@ CREATE TABLE bench.bookings (
     price numeric NOT NULL
 );
 
-COMMENT ON TABLE bench.bookings IS 'What pgbench clients send, each row once.';
+COMMENT ON TABLE bench.bookings IS 'Requests of pgbench clients, each used once.';
 
 CREATE TABLE bench.questions (
     question integer PRIMARY KEY,
@@ -22,11 +22,11 @@ CREATE TABLE bench.questions (
     attendees jsonb NOT NULL
 );
 
-COMMENT ON TABLE bench.questions IS 'What pgbench clients ask for a quote.';
+COMMENT ON TABLE bench.questions IS 'Quotes that pgbench clients request.';
 
--- The floor: nothing but the rows. No check, no counter, no record of changes. It must not be slow
--- for want of a good plan either: PostgreSQL expects 100 rows of any JSON and, where few attendees
--- are stored, would read them all.
+-- The floor: writes the rows and nothing else. No check, no counter, no record of changes. The
+-- settings ensure a good plan: PostgreSQL expects 100 rows of any JSON and would scan all attendees
+-- when few are stored.
 CREATE FUNCTION bench.floor(
     p_function_id uuid, p_registration_id uuid, p_owner_id uuid, p_tickets jsonb, p_attendee_updates jsonb
 )
@@ -53,13 +53,13 @@ BEGIN
     );
 
     UPDATE ticketing.attendees AS attendee
-    SET attendee_data = attendee.attendee_data || jsonb_build_object('selected_tickets', given.selected_tickets)
-    FROM jsonb_to_recordset(p_attendee_updates) AS given (attendee_id uuid, selected_tickets jsonb)
-    WHERE attendee.function_id = p_function_id AND attendee.attendee_id = given.attendee_id;
+    SET attendee_data = attendee.attendee_data || jsonb_build_object('selected_tickets', updated.selected_tickets)
+    FROM jsonb_to_recordset(p_attendee_updates) AS updated (attendee_id uuid, selected_tickets jsonb)
+    WHERE attendee.function_id = p_function_id AND attendee.attendee_id = updated.attendee_id;
 END
 $$;
 
--- What such functions usually look like: the same rows, one statement for each. No check either.
+-- A common form of such functions: the same rows, one statement per row. No checks either.
 CREATE FUNCTION bench.naive_loop(
     p_function_id uuid, p_registration_id uuid, p_owner_id uuid, p_tickets jsonb, p_attendee_updates jsonb
 )
@@ -96,7 +96,7 @@ BEGIN
 END
 $$;
 
--- Take back what a baseline has written, because it keeps no counters.
+-- Delete the rows that a baseline has written, because it updates no counters.
 CREATE FUNCTION bench.forget(p_function_id uuid, p_registration_ids uuid[])
 RETURNS void
 LANGUAGE plpgsql
@@ -144,9 +144,9 @@ BEGIN
 END
 $$;
 
--- Bookings of one attendee each, without tickets yet, who want p_tickets tickets of one type, drawn
--- as if at random, so that no two clients go through the types in step. What was in bench.bookings
--- is gone.
+-- Bookings of one attendee each, without tickets yet, that request p_tickets tickets of one type. A
+-- hash chooses the type, so that clients do not go through the types in step. Replaces the rows of
+-- bench.bookings.
 CREATE FUNCTION bench.make_bookings(
     p_function_id uuid, p_ticket_type_ids uuid[], p_count integer, p_tickets integer, p_attendee_data jsonb
 )
@@ -215,7 +215,7 @@ BEGIN
 END
 $$;
 
--- One try to buy: false when there are too few places. pgbench ends a client that is refused.
+-- One attempt to buy: false when sold out, because pgbench stops a client whose call fails.
 CREATE FUNCTION bench.buy(p_booking integer)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -233,9 +233,8 @@ EXCEPTION
 END
 $$;
 
--- What every session does once before it counts: the first call of each kind compiles and plans it.
--- Only where the booking has its tickets already: in a mixed load. Each call is a transaction of its
--- own, like all others.
+-- Warm up a session: the first call of each kind compiles and plans. Does nothing unless the booking
+-- already has tickets, as in a mixed load. Each call is its own transaction, like all others.
 CREATE PROCEDURE bench.warm_up(p_booking integer)
 LANGUAGE plpgsql
 AS $$
@@ -249,7 +248,7 @@ BEGIN
     INNER JOIN ticketing.registrations AS registration USING (registration_id)
     WHERE booking.booking = p_booking AND registration.revision > 0;
     IF found THEN
-        -- gives the tickets back and takes them again
+        -- removes the tickets and adds them again
         PERFORM ticketing.persist_attendee_tickets(v_booking.registration_id, '[]', (
             SELECT jsonb_agg(updated.value || '{"selected_tickets": {}}')
             FROM jsonb_array_elements(v_booking.attendee_updates) AS updated
@@ -271,9 +270,9 @@ BEGIN
 END
 $$;
 
--- Paid registrations of two attendees who hold five tickets each, as the calls would have left
--- them: with counters, payment and both entries of each ticket in the change feed. The foreign keys
--- are not checked again for each row; the rows are right.
+-- Paid registrations of two attendees with five tickets each, as calls would have stored them: with
+-- counters, payment and both entries of each ticket in the change feed. Foreign keys are not checked
+-- per row; the rows satisfy them.
 CREATE FUNCTION bench.fill(
     p_function_id uuid, p_ticket_type_ids uuid[], p_registrations integer, p_attendee_data jsonb
 )
@@ -362,9 +361,9 @@ BEGIN
     ORDER BY happened.revision;
 
     UPDATE ticketing.capacity_pools AS pool
-    SET sold = pool.sold + taken.places
+    SET sold = pool.sold + taken.tickets
     FROM (
-        SELECT membership.capacity_pool_id, count(*) AS places
+        SELECT membership.capacity_pool_id, count(*) AS tickets
         FROM made_ticket AS made
         INNER JOIN ticketing.ticket_type_pools AS membership
             ON membership.function_id = p_function_id AND membership.ticket_type_id = made.ticket_type_id

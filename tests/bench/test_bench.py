@@ -49,7 +49,7 @@ def test_everything_that_was_written_is_right(results: Results) -> None:
 
 def test_a_sell_out_leaves_no_place_and_sells_none_twice(results: Results) -> None:
     for row in results["sell_out"]["rows"]:
-        assert row["stored"] == row["counted"] == row["places"] == TINY.places
+        assert row["stored"] == row["counted"] == row["capacity"] == TINY.capacity
         assert row["refused"] > 0
         assert row["failures"] == {"deadlock": 0, "serialization": 0}
 
