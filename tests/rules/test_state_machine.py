@@ -45,7 +45,7 @@ from .model import (
 )
 
 if TYPE_CHECKING:
-    from ticketing_client.models import Availability, Offer
+    from ticketing_client.models import Availability, Sellable
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -695,7 +695,7 @@ class History(RuleBasedStateMachine):
             user = self.service.as_user(booking.owner)
             views.append((booking, user.get_ticket_availability(FUNCTION, registration)))
         for viewer, seen in views:
-            offers: dict[UUID, Offer] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
+            offers: dict[UUID, Sellable] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
             offers |= {package.package_id: package for package in seen.packages}
             left = {NAMES[ident]: offer.places_left for ident, offer in offers.items()}
             assert left == {offer: self.model.places_left(offer, viewer) for offer in OFFERS}

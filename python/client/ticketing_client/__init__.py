@@ -1,4 +1,4 @@
-"""A typed client for ticketing-sql, the ticket selection engine that lives in PostgreSQL."""
+"""A typed client for ticketing-sql: ticket selection for event registrations in PostgreSQL."""
 
 from ticketing_client.client import AsyncClient, Client
 from ticketing_client.errors import (
@@ -27,7 +27,6 @@ from ticketing_client.models import (
     ImportResult,
     IntegrityProblem,
     Issue,
-    Offer,
     PackageAvailability,
     PackageItem,
     PaymentResult,
@@ -40,6 +39,7 @@ from ticketing_client.models import (
     Registration,
     ReleaseResult,
     RepairResult,
+    Sellable,
     Ticket,
     TicketChange,
     TicketChanges,
@@ -65,7 +65,6 @@ __all__ = [
     "IntegrityProblem",
     "InvalidPayload",
     "Issue",
-    "Offer",
     "PackageAvailability",
     "PackageItem",
     "PaymentConflict",
@@ -84,6 +83,7 @@ __all__ = [
     "RepairResult",
     "RevisionConflict",
     "SelectionInvalid",
+    "Sellable",
     "SoldOut",
     "Ticket",
     "TicketChange",

@@ -1,13 +1,13 @@
-"""Hold one PostgreSQL server for the process that started this script, and never outlive it.
+"""Run one PostgreSQL server for the process that started this script, and end with that process.
 
-`ticketing_client.embedded` runs this file with a `Request` as its only argument, in a session of
-its own (a Ctrl-C in the terminal does not reach it), and keeps its standard input open. The answer
-is one line of JSON on standard output: `{"folder": ...}` once the server accepts connections, or
-`{"error": ...}`. The server is stopped, and a throw-away folder deleted, when standard input
-closes, a byte arrives there, or the parent is gone, however it went.
+`ticketing_client.embedded` runs this file with a `Request` as its only argument, in its own session
+(so that Ctrl-C in the terminal does not reach it), and keeps its standard input open. The answer is
+one line of JSON on standard output: `{"folder": ...}` when the server accepts connections, or
+`{"error": ...}`. The server is stopped and a temporary folder deleted when standard input closes,
+when a byte arrives there, or when the parent process has ended in any way.
 
-Only the standard library is used, and all of it is imported before root's rights are given up: the
-interpreter may live in a folder that the server's user cannot read.
+Only the standard library is used, and all of it is imported before root privileges are dropped,
+because the server's user may not be able to read the interpreter's folder.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ from pathlib import Path
 PORT = 5432  # names the socket only: every server has a folder of its own
 _SOCKET = f".s.PGSQL.{PORT}"
 _SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
-_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes a folder of our own in it
+_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp creates a private folder in it
 _LOG = "server.log"
 _UNFINISHED = ".initdb"
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,15 +45,15 @@ _BUILTIN_LOCALES_SINCE = 17
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to start.
+    """The server to start.
 
     Attributes:
-        parent: Process id of the caller; when that process is gone, so is the server.
+        parent: Process id of the caller; the server ends with that process.
         bin_dir: Folder of `postgres` and `initdb`.
         version: Their major version.
-        folder: Absolute path of the data folder to keep; None for a throw-away one.
+        folder: Absolute path of a persistent data folder; None for a temporary one.
         settings: Server settings by name.
-        user: User and group id to run as, for a caller who is root; None to stay who we are.
+        user: User and group id to run as when called by root; None for the current user.
     """
 
     parent: int
@@ -69,7 +69,7 @@ class StartError(Exception):
 
 
 def main() -> None:
-    """Start the server that the first argument asks for, answer, wait and stop it."""
+    """Start the server described by the first argument, answer, wait and stop it."""
     request = Request(**json.loads(sys.argv[1]))
     for number in _STOP_SIGNALS:
         signal.signal(number, _leave)
@@ -80,8 +80,8 @@ def main() -> None:
             _answer(error=str(error))
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            place = request.folder or "the temporary folder"
-            _answer(error=_full_disk(request, place) if full else f"Using {place} failed: {error}.")
+            where = request.folder or "the temporary folder"
+            _answer(error=_full_disk(request, where) if full else f"Using {where} failed: {error}.")
         else:
             _answer(folder=str(folder))
             while os.getppid() == request.parent and not select.select([0], [], [], 1)[0]:
@@ -92,11 +92,11 @@ def _start(request: Request, stack: ExitStack) -> Path:
     """Prepare the data folder and start a server in it.
 
     Args:
-        request: What to start.
-        stack: Receives everything to undo at the end.
+        request: The server to start.
+        stack: Receives the clean-up steps.
 
     Returns:
-        The data folder, which also holds the socket.
+        The data folder, which also contains the socket.
 
     Raises:
         StartError: The server cannot be started.
@@ -122,7 +122,7 @@ def _start(request: Request, stack: ExitStack) -> Path:
 
 
 def _give_up_root(user: int, group: int, folder: Path | None) -> None:
-    """Become the server's user, after making for it the data folder that only root can make."""
+    """Switch to the server's user, after creating the data folder if only root can."""
     os.setgroups([])
     os.setgid(group)
     if folder:
@@ -131,7 +131,7 @@ def _give_up_root(user: int, group: int, folder: Path | None) -> None:
         reachable = os.access(parent, os.X_OK, effective_ids=True)
         os.seteuid(0)
         if reachable:
-            os.umask(0o022)  # the server's user has to get through the new parents, too
+            os.umask(0o022)  # the server's user needs access to the new parents
             with suppress(FileExistsError):
                 folder.mkdir(parents=True)
             if folder.is_dir() and folder.lstat().st_uid == 0 and not any(folder.iterdir()):
@@ -140,8 +140,8 @@ def _give_up_root(user: int, group: int, folder: Path | None) -> None:
 
 
 def _scratch_folder() -> Path:
-    """Return a new folder, in memory where there is room (ten times faster to fill)."""
-    with suppress(OSError):  # no /dev/shm, or none for us
+    """Return a new folder, in memory when there is enough (ten times faster to fill)."""
+    with suppress(OSError):  # /dev/shm is missing or not writable
         if shutil.disk_usage(_MEMORY).free > _GIB:
             return Path(tempfile.mkdtemp(prefix="ticketing-sql-", dir=_MEMORY))
     return Path(tempfile.mkdtemp(prefix="ticketing-sql-")).resolve()
@@ -158,28 +158,28 @@ def _check_socket_path(folder: Path, remedy: str) -> None:
         raise StartError(message)
     if "," in str(folder):
         message = (
-            f"PostgreSQL's clients take the comma in {folder} for two hosts: {remedy} without."
+            f"PostgreSQL's clients read the comma in {folder} as two hosts: {remedy} without one."
         )
         raise StartError(message)
 
 
 def _make_or_check_folder(folder: Path) -> None:
-    me = _user_name(os.geteuid())
+    user = _user_name(os.geteuid())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         owner = folder.stat().st_uid
     except (FileExistsError, NotADirectoryError):
-        message = f"{folder} is not a folder: choose another place for the data."
+        message = f"{folder} is not a folder: choose another folder for the data."
         raise StartError(message) from None
     except PermissionError:
         message = (
-            f"User {me}, who runs the server, may not create or enter {folder}: "
-            f"choose a folder that {me} can reach."
+            f"User {user}, who runs the server, may not create or enter {folder}: "
+            f"choose a folder that {user} can access."
         )
         raise StartError(message) from None
     if owner != os.geteuid():
         message = (
-            f"{folder} belongs to user {_user_name(owner)}, but the server runs as {me}: "
+            f"{folder} belongs to user {_user_name(owner)}, but the server runs as {user}: "
             "choose another folder."
         )
         raise StartError(message)
@@ -195,7 +195,7 @@ def _user_name(uid: int) -> str:
 def _lock(folder: Path) -> int:
     """Lock the folder for this process.
 
-    A server that is just being stopped, because its caller was killed, is waited for.
+    Waits for a server that is being stopped because its caller was killed.
 
     Args:
         folder: The data folder.
@@ -204,7 +204,7 @@ def _lock(folder: Path) -> int:
         The file descriptor that holds the lock.
 
     Raises:
-        StartError: Another process keeps the folder in use.
+        StartError: Another process uses the folder.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     deadline = time.monotonic() + 3
@@ -222,10 +222,10 @@ def _lock(folder: Path) -> int:
 
 
 def _has_server(folder: Path) -> bool:
-    """Tell whether a server without a supervisor runs in the folder, and clear up after a dead one.
+    """Return whether a server without a supervisor runs in the folder; clean up after a dead one.
 
-    PostgreSQL takes the process id in its lock files for a server's even when, after a crash, the
-    number belongs to another program or a zombie. A server's working directory is its data folder.
+    PostgreSQL trusts the process id in its lock files even if, after a crash, the id belongs to
+    another program or a zombie. The working directory of a server is its data folder.
     """
     lock_file = folder / "postmaster.pid"
     try:
@@ -233,7 +233,7 @@ def _has_server(folder: Path) -> bool:
     except (FileNotFoundError, ValueError, IndexError):
         return False
     if not Path("/proc/self/cwd").exists():
-        return False  # no way to tell on this system: PostgreSQL decides when it starts
+        return False  # unknown on this system: PostgreSQL decides when it starts
     try:
         if Path(working_directory).readlink() == folder:
             return True
@@ -247,10 +247,10 @@ def _has_server(folder: Path) -> bool:
 
 
 def _initialise(request: Request, folder: Path) -> None:
-    """Make sure that the folder holds a database cluster of our version.
+    """Make sure that the folder contains a database cluster of the right version.
 
-    A new cluster is made in a sub-folder and moved up, `PG_VERSION` last, so that a run that was
-    killed half-way is recognised and done again.
+    A new cluster is created in a sub-folder and moved up, `PG_VERSION` last, so that an interrupted
+    run is recognised and repeated.
     """
     version_file = folder / "PG_VERSION"
     unfinished = folder / _UNFINISHED
@@ -339,13 +339,13 @@ def _launch(request: Request, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _die_with_parent() -> None:
-    """Have Linux shut the server down when this very process is killed."""
+    """Let Linux stop the server when this process is killed."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what would change the server or translate its messages."""
+    """Return the environment without variables that change the server or its messages."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return ours | {"LC_ALL": "C"}
 
@@ -368,23 +368,23 @@ def _await_ready(request: Request, folder: Path, server: subprocess.Popen[bytes]
 
 
 def _failure(request: Request, folder: Path, output: str) -> str:
-    """Return the sentence for a program that failed: a full disk, or its own last complaint."""
+    """Return the message for a failed program: a full disk, or its own last error."""
     full = "No space left on device" in output or "Disk quota exceeded" in output
-    if full or shutil.disk_usage(folder).free < _MIB:  # even the log may have found no room
+    if full or shutil.disk_usage(folder).free < _MIB:  # even the log may be cut off
         return _full_disk(request, folder)
-    complaints = re.findall(r"\b(?:error|ERROR|FATAL|PANIC): .*", output) or output.splitlines()
-    last = complaints[-1].strip() if complaints else "it said nothing"
+    errors = re.findall(r"\b(?:error|ERROR|FATAL|PANIC): .*", output) or output.splitlines()
+    last = errors[-1].strip() if errors else "no message"
     more = f" (more in {folder / _LOG})" if request.folder and (folder / _LOG).exists() else ""
     return f"PostgreSQL {request.version} cannot start on {folder}: {last}{more}"
 
 
-def _full_disk(request: Request, place: Path | str) -> str:
+def _full_disk(request: Request, where: Path | str) -> str:
     remedy = "choose another folder" if request.folder else "set TMPDIR to a folder on another disk"
-    return f"The disk that holds {place} is full: free some space, or {remedy}."
+    return f"The disk that holds {where} is full: free some space, or {remedy}."
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Stop the server: a fast shutdown, past a deadline an immediate one, at last by force."""
+    """Stop the server: fast shutdown, after a deadline immediate shutdown, finally SIGKILL."""
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     for number, patience in ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, None)):
@@ -395,7 +395,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _pause() -> None:
-    """Wait a moment, or leave when the caller is gone."""
+    """Wait briefly; exit when the caller has ended."""
     if select.select([0], [], [], 0.02)[0]:
         sys.exit(1)
 
@@ -407,7 +407,7 @@ def _leave(_number: int, _frame: object) -> None:
 
 
 def _answer(**answer: str) -> None:
-    with suppress(BrokenPipeError):  # the caller is gone
+    with suppress(BrokenPipeError):  # the caller has ended
         os.write(1, json.dumps(answer).encode() + b"\n")
 
 

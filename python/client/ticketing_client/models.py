@@ -1,7 +1,7 @@
-"""What the RPCs answer, as frozen dataclasses, and the decoder that makes them out of JSON.
+"""Answers of the RPCs as frozen dataclasses, and the decoder that makes them from JSON.
 
-Money is Decimal, ids are UUID, times are aware datetimes. The wizard's own objects stay plain JSON
-(whatever json.dumps takes), because it sends and keeps keys that nobody here knows.
+Money is Decimal, ids are UUID, times are aware datetimes. The wizard's own objects stay plain JSON,
+because they may contain any keys.
 """
 # The annotations are read at run time by the decoder, so they are not postponed.
 
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 
 
 class UnexpectedAnswerError(Exception):
-    """The database answered something that this version of the client does not understand."""
+    """The answer of the database cannot be decoded by this version of the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +29,20 @@ class Issue:
     """One problem of a refused call or of a quote.
 
     Attributes:
-        code: What kind of problem; callers branch on it.
-        path: Where it is, starting at the argument, such as "p_tickets[3].price_paid".
-        message: The problem, for people.
-        attendee_id: The attendee it concerns.
+        code: Kind of problem; callers branch on it.
+        path: Path of the value at fault, from the argument on, such as "p_tickets[3].price_paid".
+        message: The problem in words.
+        attendee_id: The attendee concerned.
         client_attendee_id: The same attendee by the wizard's id.
-        ticket_type_id: The ticket type it concerns.
-        package_id: The package it concerns.
-        name: Name of what it concerns, for the screen.
-        expected: What would have been right; a number with decimals is a Decimal.
-        actual: What was found instead.
-        requested: How many places were asked for.
-        available: How many places are left.
+        ticket_type_id: The ticket type concerned.
+        package_id: The package concerned.
+        name: Display name of the concerned ticket type, package, event or pool.
+        expected: The expected value; a number with decimals is a Decimal.
+        actual: The actual value.
+        requested: The requested capacity.
+        available: The remaining capacity.
         attendee_ids: The attendees who share the problem.
-        extra: Whatever else the issue says.
+        extra: All other keys of the issue.
     """
 
     code: str
@@ -66,11 +66,11 @@ class PersistedTicket:
     """A ticket in the answer of a persist: its five essential keys.
 
     Attributes:
-        ticket_id: The ticket; it keeps its id while it stays chosen.
-        attendee_id: Whom it admits.
-        ticket_type_id: What was chosen.
-        package_id: The package it came in; None for an individual ticket.
-        price_paid: What it costs.
+        ticket_id: The ticket; it keeps its id while it stays selected.
+        attendee_id: The attendee whom it admits.
+        ticket_type_id: The ticket type.
+        package_id: The package that contains it; None for an individual ticket.
+        price_paid: The price.
     """
 
     ticket_id: UUID
@@ -82,17 +82,17 @@ class PersistedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotedTicket:
-    """A ticket that a quote would make; persist_attendee_tickets takes it as it is.
+    """A ticket of a quote; it can be passed to persist_attendee_tickets unchanged.
 
     Attributes:
-        attendee_id: Whom it would admit; the wizard's id as long as the database has no other.
+        attendee_id: The attendee; the wizard's id until the attendee is stored.
         client_attendee_id: The same attendee by the wizard's id.
         event_id: The event.
-        ticket_type_id: What was chosen.
-        package_id: The package it comes in; None for an individual ticket.
-        price_paid: What it costs: the list price, or its share of the package's price.
+        ticket_type_id: The ticket type.
+        package_id: The package that contains it; None for an individual ticket.
+        price_paid: The list price, or its share of the package's price.
         original_price: The list price.
-        currency: ISO 4217 code of both.
+        currency: ISO 4217 code of both prices.
         status: Active or Cancelled.
         payment_status: Unpaid, Paid or Refunded.
         is_partner_ticket: Whether its attendee attends as a partner.
@@ -116,7 +116,7 @@ class Ticket(QuotedTicket):
     """A stored ticket.
 
     Attributes:
-        ticket_id: The ticket; it keeps its id while it stays chosen.
+        ticket_id: The ticket; it keeps its id while it stays selected.
     """
 
     ticket_id: UUID
@@ -124,16 +124,16 @@ class Ticket(QuotedTicket):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpandedTicket:
-    """What one attendee gets of one ticket type, individually or in one package.
+    """The tickets of one type for one attendee, individually or from one package.
 
     Attributes:
-        attendee_id: Whom it would admit, by the wizard's id.
+        attendee_id: The attendee, by the wizard's id.
         event_id: The event.
         ticket_type_id: The ticket type.
         package_id: The package; None for individual tickets.
-        price: The list price of one ticket; what is paid in a package is in the quote's tickets.
-        is_from_package: Whether a package brings it.
-        quantity: How many.
+        price: The list price of one ticket; the quote's tickets have its share of a package price.
+        is_from_package: Whether a package contains it.
+        quantity: The quantity.
     """
 
     attendee_id: UUID = field(metadata={"key": "attendeeId"})
@@ -150,8 +150,8 @@ class AttendeeIds:
     """Both ids of an attendee.
 
     Attributes:
-        attendee_id: The database's.
-        client_attendee_id: The wizard's.
+        attendee_id: The id in the database.
+        client_attendee_id: The wizard's id.
     """
 
     attendee_id: UUID
@@ -160,10 +160,10 @@ class AttendeeIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttendeeWithoutTickets(AttendeeIds):
-    """An attendee who has no ticket yet.
+    """An attendee without tickets.
 
     Attributes:
-        name: Name of the attendee, for the screen.
+        name: Display name of the attendee.
     """
 
     name: str
@@ -171,17 +171,17 @@ class AttendeeWithoutTickets(AttendeeIds):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attendee(AttendeeIds):
-    """A person of a registration.
+    """A person in a registration.
 
     Attributes:
-        attendee_type: What kind of attendee: mason, guest, contact and so on.
-        is_primary: Whether it is the primary attendee.
-        is_partner: Whether it attends as the partner of another attendee.
-        related_attendee_id: Whose partner or guest it is; None when of nobody.
-        title: Title of the person.
+        attendee_type: Kind of attendee: mason, guest, contact and so on.
+        is_primary: Whether this is the primary attendee.
+        is_partner: Whether this is the partner of another attendee.
+        related_attendee_id: The attendee whose partner or guest this is; None if none.
+        title: Title, such as Mr or Dr.
         first_name: First name.
         last_name: Last name.
-        email: Mail address.
+        email: E-mail address.
         phone: Telephone number.
         attendee_data: The wizard's own attendee object, with selected_tickets.
     """
@@ -200,23 +200,23 @@ class Attendee(AttendeeIds):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersistResult:
-    """What a persist did.
+    """The result of a persist.
 
     Attributes:
         registration_id: The registration.
-        revision: Its revision now; the same as before when nothing changed.
+        revision: Its revision; unchanged when nothing changed.
         status: draft, pending, completed, cancelled or expired.
-        tickets_created: How many tickets were added.
-        tickets_removed: How many were taken back.
-        tickets_unchanged: How many of the attendees named stayed as they were.
-        attendees_updated: How many attendees have another selected_tickets than before.
-        attendees_without_tickets: The attendees of the registration who have none.
+        tickets_created: Number of added tickets.
+        tickets_removed: Number of removed tickets.
+        tickets_unchanged: Number of unchanged tickets of the listed attendees.
+        attendees_updated: Number of attendees with a changed selected_tickets.
+        attendees_without_tickets: The attendees of the registration without tickets.
         subtotal: Sum of the prices of its tickets.
-        total: What is due.
-        currency: ISO 4217 code of both.
-        hold_expires_at: Until when its tickets keep their places; None when it holds none.
-        server_time: The database's clock, to count down from.
-        tickets: The tickets of the attendees named in the call.
+        total: The total price.
+        currency: ISO 4217 code of both amounts.
+        hold_expires_at: Until when its tickets keep their capacity; None without a hold.
+        server_time: Time of the database, to count down from.
+        tickets: The tickets of the attendees listed in the call.
     """
 
     registration_id: UUID
@@ -237,7 +237,7 @@ class PersistResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateResult(PersistResult):
-    """What creating or updating a registration did.
+    """The result of creating or updating a registration.
 
     Attributes:
         attendees: Both ids of every attendee.
@@ -250,16 +250,16 @@ class CreateResult(PersistResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What a selection would give, with nothing written.
+    """Prices and problems of a selection; nothing is written.
 
     Attributes:
         valid: Whether a persist of the same selection would be accepted.
         issues: Every problem found; empty when valid.
         expanded_tickets: One per attendee, package and ticket type.
-        tickets: What the attendees named would hold, as persist_attendee_tickets takes it.
-        attendees_without_tickets: The attendees who would have none.
-        subtotal: What all tickets of the registration would cost.
-        currency: ISO 4217 code of it.
+        tickets: The tickets of the listed attendees, for persist_attendee_tickets.
+        attendees_without_tickets: The attendees who would have no tickets.
+        subtotal: Price of all tickets of the registration.
+        currency: ISO 4217 code of the subtotal.
     """
 
     valid: bool
@@ -273,26 +273,26 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """Everything a wizard needs to resume anywhere.
+    """Everything a wizard needs to resume on any device.
 
     Attributes:
         registration_id: The registration.
-        function_id: Its function.
+        function_id: Its event function.
         registration_type: individuals, lodges or delegations.
         registration: The wizard's own object; sent back with ticket_selections it changes nothing.
         ticket_selections: The wizard's own ticketSelections.
-        attendees: Its people, in the wizard's order.
+        attendees: Its attendees, in the wizard's order.
         tickets: All its tickets, by attendee.
-        attendees_without_tickets: The attendees who have none.
+        attendees_without_tickets: The attendees without tickets.
         subtotal: Sum of the prices of its tickets.
-        total: What is due.
-        currency: ISO 4217 code of both.
+        total: The total price.
+        currency: ISO 4217 code of both amounts.
         status: draft, pending, completed, cancelled or expired, as of now.
         payment_status: Unpaid, Paid or Refunded.
-        revision: Goes up with every change.
-        hold_expires_at: Until when its tickets keep their places; None when it holds none.
+        revision: Incremented by every change.
+        hold_expires_at: Until when its tickets keep their capacity; None without a hold.
         confirmation_number: Issued when it completes; None before.
-        server_time: The database's clock, to count down from.
+        server_time: Time of the database, to count down from.
     """
 
     registration_id: UUID
@@ -316,17 +316,17 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What importing a catalogue did.
+    """The result of importing a catalogue.
 
     Attributes:
-        function_id: The function that was created or updated.
-        events: How many events the document names.
-        ticket_types: How many ticket types.
-        packages: How many packages.
-        capacity_pools: How many pools of places there are now.
-        deactivated: How many events, ticket types and packages have become inactive, because the
-            document no longer names them.
-        server_time: The database's clock.
+        function_id: The created or updated event function.
+        events: Number of events in the document.
+        ticket_types: Number of ticket types in the document.
+        packages: Number of packages in the document.
+        capacity_pools: Number of capacity pools after the import.
+        deactivated: Number of events, ticket types and packages that became inactive, because they
+            are missing in the document.
+        server_time: Time of the database.
     """
 
     function_id: UUID
@@ -340,19 +340,19 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionInfo:
-    """The occasion that availability is of.
+    """The event function of an availability.
 
     Attributes:
         function_id: The function.
-        slug: Name for addresses.
-        name: Name for people.
+        slug: Name in URLs.
+        name: Display name.
         timezone: IANA time zone in which its times are shown.
-        status: draft (seen by staff), published or closed.
+        status: draft (visible to staff only), published or closed.
         selection_mode: exclusive (an attendee holds packages or individual tickets) or mixed.
-        starts_at: When the occasion starts.
-        ends_at: When it ends.
-        registration_opens_at: Tickets can be added from here on; None: at once.
-        registration_closes_at: Tickets can be added until here; None: no end.
+        starts_at: Start of the function.
+        ends_at: End of the function.
+        registration_opens_at: Start of registration; None means already open.
+        registration_closes_at: End of registration; None means no end.
     """
 
     function_id: UUID
@@ -369,16 +369,16 @@ class FunctionInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAvailability:
-    """An event, and how many places it has left as a whole.
+    """An event with the remaining capacity of its own pool.
 
     Attributes:
         event_id: The event.
-        slug: Name for addresses.
-        title: Name for people.
-        starts_at: When it starts.
-        ends_at: When it ends.
+        slug: Name in URLs.
+        title: Display name.
+        starts_at: Start of the event.
+        ends_at: End of the event.
         is_active: Whether its tickets can be added.
-        places_left: Places left in its own pool; None: no limit.
+        places_left: Remaining capacity of its own pool; None means unlimited.
     """
 
     event_id: UUID
@@ -391,20 +391,20 @@ class EventAvailability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What ticket types and packages on sale have in common.
+class Sellable:
+    """The common fields of ticket types and packages.
 
     Attributes:
-        name: Name for people.
-        description: More words for people.
-        price: The list price of one.
-        sale_starts_at: It can be added from here on; None: at once.
-        sale_ends_at: It can be added until here; None: no end.
-        min_per_attendee: An attendee who holds any holds at least this many.
-        max_per_attendee: An attendee holds at most this many; None: no limit.
-        max_per_registration: All attendees together hold at most this many; None: no limit.
-        eligibility: Who may hold it: `{"operator", "rules"}`, as in the catalogue.
-        places_left: How many can be added now; None: no limit.
+        name: Display name.
+        description: Description shown to buyers.
+        price: The list price.
+        sale_starts_at: Start of sale; None means already on sale.
+        sale_ends_at: End of sale; None means no end.
+        min_per_attendee: Minimum quantity of an attendee who has any.
+        max_per_attendee: Maximum quantity of an attendee; None means unlimited.
+        max_per_registration: Maximum quantity of a registration; None means unlimited.
+        eligibility: Eligibility rules `{"operator", "rules"}`, as in the catalogue.
+        places_left: How many can still be added; None means unlimited.
         status: on_sale, sold_out, not_yet, ended or inactive.
     """
 
@@ -422,8 +422,8 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TicketTypeAvailability(Offer):
-    """A ticket type, and how many of it can be added now.
+class TicketTypeAvailability(Sellable):
+    """A ticket type with its availability.
 
     Attributes:
         ticket_type_id: The ticket type.
@@ -436,11 +436,11 @@ class TicketTypeAvailability(Offer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageItem:
-    """Contents of a package.
+    """A ticket type in a package.
 
     Attributes:
-        ticket_type_id: A ticket type in it.
-        quantity: How many of it are in one package.
+        ticket_type_id: The ticket type.
+        quantity: Its quantity in one package.
     """
 
     ticket_type_id: UUID
@@ -448,13 +448,13 @@ class PackageItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackageAvailability(Offer):
-    """A package, available as often as all its contents are.
+class PackageAvailability(Sellable):
+    """A package with its availability, which is that of its scarcest content.
 
     Attributes:
         package_id: The package.
-        registration_types: Which registrations may hold it: individuals, lodges, delegations.
-        items: What is in it.
+        registration_types: Registration types that may have it: individuals, lodges, delegations.
+        items: Its contents.
     """
 
     package_id: UUID
@@ -464,15 +464,15 @@ class PackageAvailability(Offer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """Everything that draws the selection step.
+    """All data for the selection step.
 
     Attributes:
-        function: The occasion.
+        function: The event function.
         currency: ISO 4217 code of all prices.
         events: Its events.
-        ticket_types: What can be chosen individually.
-        packages: What can be chosen in bundles.
-        server_time: The database's clock.
+        ticket_types: Its ticket types.
+        packages: Its packages.
+        server_time: Time of the database.
     """
 
     function: FunctionInfo
@@ -485,17 +485,17 @@ class Availability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentStart:
-    """What is due, of a registration that could be sold as it is now.
+    """The amount due of a registration that passed all checks.
 
     Attributes:
         registration_id: The registration.
         status: pending, or completed when nothing was due.
-        amount_due: What is to be paid.
-        currency: ISO 4217 code of it.
-        confirmation_number: Issued when nothing was due; None when something is.
+        amount_due: The amount to pay.
+        currency: ISO 4217 code of the amount.
+        confirmation_number: Issued when nothing was due; None otherwise.
         revision: The revision of the registration.
-        hold_expires_at: Until when its tickets keep their places; None when they are sold.
-        server_time: The database's clock, to count down from.
+        hold_expires_at: Until when its tickets keep their capacity; None when they are sold.
+        server_time: Time of the database, to count down from.
     """
 
     registration_id: UUID
@@ -510,18 +510,18 @@ class PaymentStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentResult:
-    """A payment, and the registration that it completed.
+    """A payment and its registration.
 
     Attributes:
         registration_id: The registration.
         payment_id: The payment.
-        status: completed; cancelled when that has happened since.
-        payment_status: Paid; Refunded when that has happened since.
-        confirmation_number: What the buyer shows; not guessable.
+        status: completed; or cancelled, if cancelled since.
+        payment_status: Paid; or Refunded, if refunded since.
+        confirmation_number: Number for the buyer; not guessable.
         revision: The revision of the registration.
-        total: What it cost, without the provider's fee.
-        currency: ISO 4217 code of it.
-        paid_at: When it was paid.
+        total: The total price, without the provider's fee.
+        currency: ISO 4217 code of the total.
+        paid_at: Time of the payment.
     """
 
     registration_id: UUID
@@ -537,15 +537,15 @@ class PaymentResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelResult:
-    """What cancelling did.
+    """The result of a cancellation.
 
     Attributes:
         registration_id: The registration.
         status: cancelled.
-        payment_status: Unpaid, Paid (there may be something to refund) or Refunded.
+        payment_status: Unpaid, Paid (a refund may be due) or Refunded.
         revision: The revision of the registration.
-        tickets_cancelled: How many tickets; 0 when it was cancelled before.
-        server_time: The database's clock.
+        tickets_cancelled: Number of cancelled tickets; 0 when it was cancelled before.
+        server_time: Time of the database.
     """
 
     registration_id: UUID
@@ -558,16 +558,16 @@ class CancelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundResult:
-    """A refund that was recorded.
+    """A recorded refund.
 
     Attributes:
         registration_id: The registration.
-        payment_id: The refund, which is a payment of kind refund.
+        payment_id: The refund, a payment of kind refund.
         status: cancelled.
-        payment_status: Refunded when the last ticket is; Paid before.
+        payment_status: Refunded when all tickets are refunded; Paid before.
         revision: The revision of the registration.
-        amount: What was given back.
-        currency: ISO 4217 code of it.
+        amount: The refunded amount.
+        currency: ISO 4217 code of the amount.
     """
 
     registration_id: UUID
@@ -581,11 +581,11 @@ class RefundResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseResult:
-    """What releasing expired holds did.
+    """The result of releasing expired holds.
 
     Attributes:
-        released: How many registrations have expired.
-        server_time: The database's clock.
+        released: Number of expired registrations.
+        server_time: Time of the database.
     """
 
     released: int
@@ -594,23 +594,23 @@ class ReleaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketChange:
-    """Something that happened to a ticket.
+    """A change of a ticket.
 
     Attributes:
         change_id: Number of the change.
         change: added, removed, paid, cancelled or refunded.
         function_id: The function.
         registration_id: The registration.
-        revision: Its revision from this change on.
+        revision: The revision of the registration after this change.
         ticket_id: The ticket.
-        attendee_id: Whom it admits.
+        attendee_id: The attendee whom it admits.
         event_id: The event.
-        ticket_type_id: What was chosen.
-        package_id: The package it came in; None for an individual ticket.
-        price_paid: What it costs.
-        actor_id: The user who did it; None when it was no user.
-        actor_role: The database role that did it.
-        changed_at: When.
+        ticket_type_id: The ticket type.
+        package_id: The package that contains it; None for an individual ticket.
+        price_paid: The price.
+        actor_id: The user who made the change; None without a user.
+        actor_role: The database role that made the change.
+        changed_at: Time of the change.
     """
 
     change_id: int
@@ -634,8 +634,8 @@ class TicketChanges:
     """A page of the change feed.
 
     Attributes:
-        changes: What is new since the cursor that was given, in order.
-        cursor: Where to go on reading; opaque. None while nothing has ever happened.
+        changes: The changes after the given cursor, in order.
+        cursor: Cursor of the next page; opaque. None when there are no changes yet.
     """
 
     changes: tuple[TicketChange, ...]
@@ -644,11 +644,11 @@ class TicketChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairResult:
-    """What counting the places again did.
+    """The result of recounting the capacity.
 
     Attributes:
-        pools_repaired: How many pools had other counters than their tickets say.
-        server_time: The database's clock.
+        pools_repaired: Number of corrected pools.
+        server_time: Time of the database.
     """
 
     pools_repaired: int
@@ -657,13 +657,13 @@ class RepairResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityProblem:
-    """Two things in the database that should agree and do not.
+    """An inconsistency in the database.
 
     Attributes:
-        check_name: Which check found it, such as "pool_counters".
+        check_name: Name of the check, such as "pool_counters".
         function_id: The function.
-        registration_id: The registration; None when it is of none.
-        detail: What is stored and what it should agree with.
+        registration_id: The registration; None if none.
+        detail: The stored value and the value that it should agree with.
     """
 
     check_name: str
@@ -673,18 +673,17 @@ class IntegrityProblem:
 
 
 def decoder(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type hint has no narrower type
-    """Find or make the decoder of JSON that a type hint describes.
+    """Return the JSON decoder for a type hint.
 
     Args:
         hint: A dataclass of this module, one of its scalars, `X | None`, `tuple[X, ...]` or `Json`.
 
     Returns:
         A function from parsed JSON (non-integer numbers as Decimal) to a value of that type. It
-        ignores keys that a dataclass does not have, so that a database newer than the client is no
-        problem.
+        ignores unknown keys, so that a database newer than the client works.
 
     Raises:
-        TypeError: When the hint is none of these.
+        TypeError: When the hint is not supported.
     """
     if hint not in _DECODERS:
         _DECODERS[hint] = _make_decoder(hint)
@@ -706,7 +705,7 @@ def _make_decoder(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type h
 
 
 def _record_decoder(cls: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - any dataclass
-    """Make the decoder of a dataclass: each field from the key of its name or of its metadata."""
+    """Make the decoder of a dataclass: the key of a field is its name or given in its metadata."""
     parts = [(f.name, f.metadata.get("key", f.name), decoder(f.type)) for f in fields(cls)]
 
     def decode(answer: Any) -> Any:  # noqa: ANN401 - parsed JSON in, that dataclass out
@@ -716,7 +715,7 @@ def _record_decoder(cls: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - any dat
                 values[name] = convert(answer[key])
             except (LookupError, TypeError, ValueError, ArithmeticError) as error:
                 message = (
-                    f"The answer of the database has no {key!r} that {cls.__name__} can hold: "
+                    f"The answer of the database has no valid {key!r} for {cls.__name__}: "
                     "bring the database and this client to the same version."
                 )
                 raise UnexpectedAnswerError(message) from error
@@ -726,13 +725,13 @@ def _record_decoder(cls: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - any dat
 
 
 def decode_issue(found: Json) -> Issue:
-    """Decode an issue, leniently: it describes a problem and must not become one.
+    """Decode an issue leniently, so that decoding it never fails.
 
     Args:
         found: The parsed JSON of the issue, non-integer numbers as Decimal.
 
     Returns:
-        The issue. Keys that it has no field for, or whose values do not fit it, are in `extra`.
+        The issue. Keys without a field, or with a value of another type, are in `extra`.
     """
     known: dict[str, Any] = {"code": "", "path": "", "message": ""}
     extra: dict[str, Any] = {}
@@ -745,7 +744,7 @@ def decode_issue(found: Json) -> Issue:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Make parsed JSON into what json.dumps takes: numbers become the doubles the wizard sent."""
+    """Convert parsed JSON to plain JSON: Decimals become the floats that the wizard sent."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in cast("Json", value).items()}
     if isinstance(value, list):
@@ -754,12 +753,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _instance(cls: type[T]) -> Callable[[Any], T]:
-    """Make the decoder of JSON that is already a value of the class."""
+    """Make the decoder of a JSON scalar that is already an instance of the class."""
 
     def decode(value: Any) -> T:  # noqa: ANN401 - parsed JSON
         # not isinstance, for which True is an int
         if type(value) is not cls:
-            message = f"{value!r} is no {cls.__name__}"
+            message = f"{value!r} is not of type {cls.__name__}"
             raise TypeError(message)
         return value
 
@@ -769,7 +768,7 @@ def _instance(cls: type[T]) -> Callable[[Any], T]:
 _string = _instance(str)
 
 
-# An answer names the same attendees and ticket types again and again.
+# Cached: an answer repeats the ids of attendees and ticket types.
 @lru_cache(maxsize=4096)
 def _uuid(value: Any) -> UUID:  # noqa: ANN401 - parsed JSON
     return UUID(_string(value))

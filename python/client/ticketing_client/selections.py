@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class TicketSelections:
-    """What each attendee should hold, as persist_ticket_selections and quotes take it.
+    """The selection of each attendee, as persist_ticket_selections and quotes accept it.
 
-    It decides nothing: whether a choice is allowed is the database's to say. Attendees are named by
-    either of their ids; those named nowhere keep what they hold.
+    It checks nothing: the database decides which selections are allowed. Attendees are identified
+    by either id; attendees that are not listed keep their tickets.
 
         TicketSelections().package(walter, weekend).ticket(tomas, ceremony).nothing(ines)
     """
@@ -23,31 +23,31 @@ class TicketSelections:
     __slots__ = ("_attendees",)
 
     def __init__(self) -> None:
-        """Start with no attendee named."""
+        """Start with an empty selection."""
         self._attendees: dict[str, Any] = {}
 
     @classmethod
     def from_json(cls, selections: Mapping[str, Any]) -> Self:
-        """Take over the wizard's own object, to change some of it.
+        """Make a builder from the wizard's own object, to change parts of it.
 
         Args:
             selections: `{attendee id: {"packages": [...], "individualTickets": [...]}}`. It is
-                copied whole, keys that nobody here knows included.
+                copied whole, unknown keys included.
 
         Returns:
-            A builder whose to_json() gives the same object back.
+            A builder whose to_json() returns an equal object.
         """
-        taken = cls()
-        taken._attendees.update(deepcopy(dict(selections)))
-        return taken
+        builder = cls()
+        builder._attendees.update(deepcopy(dict(selections)))
+        return builder
 
     def package(self, attendee: UUID | str, package: UUID | str, quantity: int = 1) -> Self:
-        """Add packages to what an attendee should hold.
+        """Add packages to the selection of an attendee.
 
         Args:
             attendee: The attendee, by either id.
             package: The package.
-            quantity: How many of it.
+            quantity: The quantity.
 
         Returns:
             This builder.
@@ -55,12 +55,12 @@ class TicketSelections:
         return self._add(attendee, "packages", {"packageId": str(package), "quantity": quantity})
 
     def ticket(self, attendee: UUID | str, ticket_type: UUID | str, quantity: int = 1) -> Self:
-        """Add individual tickets to what an attendee should hold.
+        """Add individual tickets to the selection of an attendee.
 
         Args:
             attendee: The attendee, by either id.
             ticket_type: The ticket type.
-            quantity: How many of it.
+            quantity: The quantity.
 
         Returns:
             This builder.
@@ -70,7 +70,7 @@ class TicketSelections:
         )
 
     def nothing(self, attendee: UUID | str) -> Self:
-        """Clear what an attendee should hold; choices added afterwards count.
+        """Clear the selection of an attendee; lines can be added afterwards.
 
         Args:
             attendee: The attendee, by either id.
@@ -90,13 +90,13 @@ class TicketSelections:
         return deepcopy(self._attendees)
 
     def __repr__(self) -> str:
-        """Show what is selected."""
+        """Return an expression that makes an equal builder."""
         return f"TicketSelections.from_json({self._attendees!r})"
 
-    def _add(self, attendee: UUID | str, kind: str, choice: dict[str, Any]) -> Self:
+    def _add(self, attendee: UUID | str, kind: str, line: dict[str, Any]) -> Self:
         if self._attendees.get(str(attendee)) is None:
             self.nothing(attendee)
-        chosen = self._attendees[str(attendee)]
-        # null means absent, here as everywhere
-        chosen[kind] = [*(chosen.get(kind) or []), choice]
+        selection = self._attendees[str(attendee)]
+        # null means absent, as in every payload
+        selection[kind] = [*(selection.get(kind) or []), line]
         return self
