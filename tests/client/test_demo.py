@@ -46,7 +46,7 @@ def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:
 
 
 def test_every_ticket_is_shown_with_its_prices_and_all_add_up(output: str) -> None:
-    table = section(output, "Signed in, the user books")
+    table = section(output, "The user signs in and registers")
     lines = re.findall(r"^  (.*?)  +(\S.*?) +([\d.]+) +([\d.]+)$", table, re.MULTILINE)
     assert [tuple(cell.strip() for cell in line) for line in lines] == [
         ("Walter Ashby", "All Events", "280.00", "280.00"),
@@ -71,7 +71,7 @@ def test_every_ticket_is_shown_with_its_prices_and_all_add_up(output: str) -> No
 
 
 def test_a_changed_choice_is_shown_as_a_difference(output: str) -> None:
-    assert section(output, "He goes back").splitlines()[1:] == [
+    assert section(output, "The user goes back").splitlines()[1:] == [
         "    = Grand Proclamation Ceremony                       20.00",
         "    - Proclamation Banquet - Best Available            115.00",
         "    + Farewell Cruise Luncheon                          75.00",
@@ -80,14 +80,14 @@ def test_a_changed_choice_is_shown_as_a_difference(output: str) -> None:
 
 
 def test_the_same_again_and_resuming_change_nothing(output: str) -> None:
-    assert "0 added, 0 removed, 2 unchanged; revision 2" in section(output, "The same again")
+    assert "0 added, 0 removed, 2 unchanged; revision 2" in section(output, "The same call again")
     resumed = section(output, "On another device")
     assert "draft, revision 2: 4 attendees, 13 tickets, 695.00 AUD, held until " in resumed
-    assert "sent back as it came: 0 added, 0 removed, 13 unchanged; revision 2" in resumed
+    assert "sent back unchanged: 0 added, 0 removed, 13 unchanged; revision 2" in resumed
 
 
 def test_every_mistake_is_named_with_its_path(output: str) -> None:
-    text = section(output, "A request with many mistakes")
+    text = section(output, "An invalid request")
     assert "refused with TK004, 5 problems:" in text
     issues = re.findall(r"^    (\w+): .+\n      at p_selections\.[\w.\[\]-]+$", text, re.MULTILINE)
     assert sorted(issues) == [
@@ -101,13 +101,13 @@ def test_every_mistake_is_named_with_its_path(output: str) -> None:
 
 def test_a_stranger_learns_nothing(output: str) -> None:
     assert "refused with TK002: There is no such registration, or it is not yours." in (
-        section(output, "A stranger asks")
+        section(output, "Another user asks")
     )
 
 
 def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) -> None:
     held = section(output, "On another device")
-    due = section(output, "The user goes to pay")
+    due = section(output, "The user starts the payment")
     assert re.search(
         r"^  pending: 695\.00 AUD are due, held until \d\d:\d\d UTC$", due, re.MULTILINE
     )
@@ -129,21 +129,21 @@ def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) ->
 
 def test_a_capacity_is_not_cut_below_what_is_sold(output: str) -> None:
     assert "refused with TK004: Ladies Brunch cannot have a capacity of 0 with 1 in use." in (
-        section(output, "The organiser cuts")
+        section(output, "The organiser reduces")
     )
 
 
 def test_the_last_place_is_had_by_one_at_a_time(output: str, database_url: str) -> None:
-    refused = "refused with TK005: Ladies Brunch is sold out. (1 wanted, 0 left)"
-    first = section(output, "Nora takes the last place")
+    refused = "refused with TK005: Ladies Brunch is sold out. (1 requested, 0 left)"
+    first = section(output, "Nora takes the last ticket")
     assert re.search(r"^  Nora: 1 added, held until \d\d:\d\d UTC$", first, re.MULTILINE)
     assert f"  Edith: {refused}" in first
-    then = section(output, "Nora's time is up")
+    then = section(output, "Nora's hold expires")
     assert re.search(r"^  Edith: 1 added, held until \d\d:\d\d UTC$", then, re.MULTILINE)
     assert f"  Nora's payment, now: {refused}" in then
-    both = section(output, "The organiser finds more chairs")
+    both = section(output, "The organiser raises the capacity")
     assert re.search(r"^  Nora: 1 unchanged, held until \d\d:\d\d UTC$", both, re.MULTILINE)
-    assert "  2 registrations have expired" in section(output, "Both let it lapse")
+    assert "  2 registrations have expired" in section(output, "Both holds expire")
     assert rows(
         database_url,
         "SELECT first_name, status FROM ticketing.registrations"
@@ -153,10 +153,10 @@ def test_the_last_place_is_had_by_one_at_a_time(output: str, database_url: str) 
 
 
 def test_places_come_back_and_money_goes_back(output: str, database_url: str) -> None:
-    assert "  13 tickets cancelled, 695.00 AUD given back; " in (
+    assert "  13 tickets cancelled, 695.00 AUD refunded; " in (
         section(output, "The four cannot come")
     )
-    table = section(output, "  Places left").splitlines()[1:]
+    table = section(output, "  Remaining capacity").splitlines()[1:]
     assert [re.split(r"  +", line.strip()) for line in table] == [
         ["Meet & Greet Cocktail Party", "200", "199", "200"],
         ["Ladies Brunch", "100", "99", "100"],
@@ -179,7 +179,7 @@ def test_places_come_back_and_money_goes_back(output: str, database_url: str) ->
 
 def test_every_change_is_read_once_page_by_page(output: str, database_url: str) -> None:
     *pages, end = section(output, "Another system reads every change").splitlines()[1::2]
-    assert end == "  nothing more; the cursor waits for what comes"
+    assert end == "  no more changes; the cursor stays valid"
     read: Counter[str] = Counter()
     for page in pages:
         read.update({what: int(count) for count, what in re.findall(r"(\d+) (\w+)", page)})
@@ -189,7 +189,7 @@ def test_every_change_is_read_once_page_by_page(output: str, database_url: str) 
 
 
 def test_a_wrong_counter_is_found_and_corrected(output: str, database_url: str) -> None:
-    text = section(output, "Somebody spoils a counter")
+    text = section(output, "A counter is edited by hand")
     assert "  pool_counters: stored 0 sold, 7 reserved, counted 0 sold, 0 reserved\n" in text
     assert text.endswith("  corrected: 1; left to correct: 0")
     assert rows(database_url, "SELECT check_name FROM ticketing.check_integrity()") == []

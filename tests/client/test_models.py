@@ -211,7 +211,7 @@ def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
     ],
 )
 def test_an_answer_that_does_not_fit_says_so(answer: object) -> None:
-    with pytest.raises(UnexpectedAnswerError, match="AttendeeWithoutTickets can hold"):
+    with pytest.raises(UnexpectedAnswerError, match="for AttendeeWithoutTickets"):
         decoder(AttendeeWithoutTickets)(answer)
 
 

@@ -86,8 +86,8 @@ def test_status_names_every_state_and_says_by_its_exit_code_whether_all_is_well(
     assert code == 1
     assert _states(out) == {
         "0001.begin": "applied",
-        "0002.orders": "applied, then its file was edited",
-        "0003.more": "applied, but not of this version",
+        "0002.orders": "applied, file edited afterwards",
+        "0003.more": "applied, unknown to this version",
         "shop/amount_due.sql": "orphaned: drop it in a migration",
         "1 function": "installed",
     }
@@ -123,7 +123,7 @@ def test_rollback_of_everything(ticketing: Ticketing) -> None:
     expected = "rolled back 0002.orders\nrolled back 0001.begin\n"
     assert ticketing("rollback", "--all", "--yes") == (0, expected, "")
     assert ticketing("rollback", "--all", "--yes")[1] == (
-        "nothing to do: nothing of that is applied\n"
+        "nothing to do: no such migration is applied\n"
     )
 
 

@@ -540,14 +540,14 @@ def test_the_doctor_does_not_judge_what_is_not_up_to_date(
     for url in (database_url, empty_database_url):
         code, out, err = doctor(url)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "is not up to date and cannot be judged. Run: ticketing status" in err
+        assert "is not up to date and cannot be checked. Run: ticketing status" in err
 
 
 def test_the_doctor_says_when_he_may_not_look_or_meets_nobody(
     doctor: Doctor, database_url: str
 ) -> None:
     may_not_look = (
-        "ticketing: This role may not look: connect as the one that installed, or as a superuser.\n"
+        "ticketing: Permission denied: connect as the role that installed, or as a superuser.\n"
     )
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE passer_by LOGIN")

@@ -1,8 +1,8 @@
 """The command line: `ticketing`.
 
-Exit codes: 0 done; 1 `ticketing status` found a difference, `ticketing doctor` something that is
-wrong, or the user said no; 2 wrong usage, or the command was refused or failed, with one sentence
-on the standard error output.
+Exit codes: 0 success; 1 when `ticketing status` finds a difference, `ticketing doctor` finds a
+problem, or the user declines; 2 for wrong usage, a refusal or a failure, with one sentence on
+standard error.
 """
 
 import os
@@ -36,7 +36,7 @@ __all__ = ["app", "main"]
 _DEMO_DATABASE = "ticketing_demo"
 
 _PIPE_WIDTH: Final = 200
-"""Columns where there is no terminal: wide enough for whole names, which programs look for."""
+"""Columns without a terminal: wide enough for whole names, which programs search for."""
 
 _FACTS: Final = """
     SELECT current_setting('server_version'), current_user, (
@@ -61,17 +61,15 @@ app = typer.Typer(
 DatabaseUrl = Annotated[
     str,
     typer.Option(
-        help="`postgresql://` URL or `host=... dbname=...`. What it leaves out comes from the "
-        "PG* environment variables.",
+        help="`postgresql://` URL or `host=... dbname=...`. Missing parts come from the PG* "
+        "environment variables.",
         show_default=False,
     ),
 ]
-Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner to finish.", min=0)]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner.", min=0)]
 LockTimeout = Annotated[
     float,
-    typer.Option(
-        help="Seconds a statement may wait for an application's lock; 0: for ever.", min=0
-    ),
+    typer.Option(help="Seconds a statement may wait for a lock; 0 means no limit.", min=0),
 ]
 
 
@@ -93,7 +91,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="The ticket selection of an event registration, kept right by PostgreSQL.")
+@app.callback(help="Ticket selection for event registrations, enforced in PostgreSQL.")
 def _options(
     *,
     version: Annotated[
@@ -103,7 +101,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that come before a command."""
+    """Handle the options before a command."""
 
 
 @app.command()
@@ -112,7 +110,7 @@ def migrate(
 ) -> None:
     """Install or upgrade: apply pending migrations, then install changed functions.
 
-    Does nothing when there is nothing to do, and may be run by several machines at once.
+    Does nothing when the database is up to date. May run on several machines at once.
     """
     report = migrate_database(database_url, wait_seconds=wait, lock_timeout_seconds=lock_timeout)
     for name in report.applied:
@@ -125,7 +123,7 @@ def migrate(
 
 @app.command()
 def status(*, database_url: DatabaseUrl = "") -> None:
-    """Show what is applied and what is not. Exits with 1 unless all is up to date."""
+    """List migrations and functions with their state. Exits with 1 unless all are up to date."""
     state = compare_database(database_url)
     _console().print(_status_table(state))
     if not state.up_to_date:
@@ -134,14 +132,16 @@ def status(*, database_url: DatabaseUrl = "") -> None:
 
 @app.command()
 def doctor(*, database_url: DatabaseUrl = "") -> None:
-    """Show who has more rights than he should, and what to do about it. Exits with 1 if anybody.
+    """List privileges beyond what the package grants, with remedies. Exits with 1 if any.
 
     Changes nothing. Connect as the role that installed the package, or as a superuser.
     """
     try:
         state = compare_database(database_url)
         if not state.up_to_date:
-            _fail(f"{state.database} is not up to date and cannot be judged. Run: ticketing status")
+            _fail(
+                f"{state.database} is not up to date and cannot be checked. Run: ticketing status"
+            )
         with psycopg.connect(database_url, fallback_application_name="ticketing") as connection:
             connection.read_only = True
             facts = connection.execute(_FACTS).fetchall()
@@ -151,7 +151,7 @@ def doctor(*, database_url: DatabaseUrl = "") -> None:
             ).fetchall()
     except (MigrationError, psycopg.Error) as error:
         if isinstance(error.__cause__ or error, psycopg.errors.InsufficientPrivilege):
-            _fail("This role may not look: connect as the one that installed, or as a superuser.")
+            _fail("Permission denied: connect as the role that installed, or as a superuser.")
         _fail(" ".join(str(error).split()))
     console = _console()
     console.print(_facts_table(state.database, *facts[0]))
@@ -166,37 +166,35 @@ def rollback(
     *,
     to: Annotated[
         str | None,
-        typer.Option(help="Migration that stays the last one: its number or name.", metavar="NAME"),
+        typer.Option(help="The last migration to keep: its number or name.", metavar="NAME"),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Roll everything back: nothing of it remains.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Roll back all migrations.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     database_url: DatabaseUrl = "",
     wait: Wait = 60,
     lock_timeout: LockTimeout = 5,
 ) -> None:
-    """Roll migrations back, newest first. What their tables hold is lost."""
+    """Roll back migrations, newest first. The data in their tables is lost."""
     if everything == (to is not None):
         message = "give either --to NAME or --all"
         raise typer.BadParameter(message)
     if not yes:
         what = "everything" if to is None else f"all migrations after {to}"
         where = compare_database(database_url).database
-        typer.confirm(f"Roll back {what} in {where} and lose what it holds?", abort=True)
+        typer.confirm(f"Roll back {what} in {where} and lose the data?", abort=True)
     names = roll_back_database(
         database_url, to=to, wait_seconds=wait, lock_timeout_seconds=lock_timeout
     )
     for name in names:
         typer.echo(f"rolled back {name}")
     if not names:
-        typer.echo("nothing to do: nothing of that is applied")
+        typer.echo("nothing to do: no such migration is applied")
 
 
 @app.command()
 def demo() -> None:
     """Run the flow of a registration wizard on a private PostgreSQL server."""
-    from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs more than the rest
+    from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs extra packages
 
     with _needing_server():
         run_demo()
@@ -204,7 +202,7 @@ def demo() -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
-    """Look at the demo's database. All arguments go to psql."""
+    """Open the demo's database in psql. All arguments are passed to psql."""
     from ticketing_client.embedded import (  # noqa: PLC0415 - not for every platform
         default_data_dir,
         run_server,
@@ -217,7 +215,7 @@ def psql(context: typer.Context) -> None:
         program = server.bin_dir / "psql"
         if not program.exists():
             _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
-        # Ctrl-C is for psql, which cancels the query; we stay to stop the server afterwards.
+        # Ctrl-C is for psql, which cancels the query; this process stops the server afterwards.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
@@ -229,7 +227,7 @@ def psql(context: typer.Context) -> None:
 
 @contextmanager
 def _needing_server() -> Generator[None]:
-    """Turn trouble with the private server into a sentence."""
+    """Print errors of the private server as one sentence."""
     from ticketing_client.embedded import EmbeddedServerError  # noqa: PLC0415 - see psql
 
     try:
@@ -246,14 +244,14 @@ def _console() -> Console:
 
 
 def _status_table(state: Status) -> Table:
-    """Draw the comparison: every migration, and what there is to say about the functions."""
+    """Draw the comparison: every migration, and the functions that differ."""
     name_column = Column("migration or function", overflow="fold")
     table = Table(name_column, "state", title=state.database, title_justify="left")
     for name in sorted({*state.applied, *state.pending}):
         if name in state.edited:
-            table.add_row(name, "[red]applied, then its file was edited[/]")
+            table.add_row(name, "[red]applied, file edited afterwards[/]")
         elif name in state.unknown:
-            table.add_row(name, "[red]applied, but not of this version[/]")
+            table.add_row(name, "[red]applied, unknown to this version[/]")
         elif name in state.pending:
             table.add_row(name, "[yellow]pending[/]")
         else:
@@ -271,7 +269,7 @@ def _status_table(state: Status) -> Table:
 def _facts_table(
     database: str, version: str, role: str, owners: str | None, services: str | None
 ) -> Table:
-    """Draw what a DBA wants to know of the installation before the findings."""
+    """Draw the facts about the installation."""
     table = Table("fact", Column("value", overflow="fold"), title=database, title_justify="left")
     table.add_row("server", f"PostgreSQL {version}")
     table.add_row("connected as", escape(role))
@@ -283,7 +281,7 @@ def _facts_table(
 
 
 def _findings_table(findings: Iterable[tuple[str, str, str]]) -> Table:
-    """Draw the findings, each with its remedy."""
+    """Draw the findings with their remedies."""
     columns = [Column(name, overflow="fold") for name in ("finding", "where", "remedy")]
     table = Table(*columns, show_lines=True)
     for finding in findings:
@@ -296,7 +294,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _fail(reason: object) -> NoReturn:
-    """End with a sentence on the standard error output."""
+    """Exit with a message on standard error."""
     typer.echo(f"ticketing: {reason}", err=True)
     raise SystemExit(2)
 

@@ -1,7 +1,7 @@
-"""The demo: a real event from the first price to the refund, with a scramble for the last place.
+"""The demo: a real event from the first quote to the refund, including a sell-out.
 
-`ticketing demo` runs it. All that happens goes through the public client, so `walk_through` is also
-a tour of it. Plain SQL only makes the database around it, ends holds early and spoils a counter.
+`ticketing demo` runs it. It uses the public client, so `walk_through` is also an introduction to
+the client. Plain SQL only creates the database, ends holds early and corrupts a counter.
 """
 
 import json
@@ -47,7 +47,7 @@ _WIDEST = 100  # longer lines are hard to read
 
 
 def demo() -> None:
-    """Walk through a registration in a fresh database on a private PostgreSQL server.
+    """Run a registration in a new database on a private PostgreSQL server.
 
     The database stays in `default_data_dir()` until the next run.
 
@@ -64,29 +64,29 @@ def demo() -> None:
         url = recreate_database(server)
         report = migrate(url)
         console.print(
-            f"Version {server.version} runs; {len(report.applied)} migrations and "
+            f"PostgreSQL {server.version} is running; {len(report.applied)} migrations and "
             f"{len(report.functions)} functions installed in {perf_counter() - started:.1f} s."
         )
         walk_through(url, console)
         console.print(
-            "\nThe first call of a kind took longer, because PostgreSQL compiles a function and "
-            "plans its queries once per connection: services keep theirs in a pool."
+            "\nThe first call of each RPC takes longer, because PostgreSQL compiles a function and "
+            "plans its queries once per connection: services use a connection pool."
         )
         console.print(
-            f"\nThe database stays in {server.data_dir} until the next demo. Look at it with\n\n"
-            "  make psql                  (or, where the package is installed: ticketing psql)\n"
-            "  \\dt ticketing.*            its tables\n"
-            "  \\df ticketing.*            the functions that were called\n"
-            "  TABLE ticketing.tickets;   the tickets",
-            soft_wrap=True,  # or a path could not be copied
+            f"\nThe database stays in {server.data_dir} until the next demo. Open it with\n\n"
+            "  make psql                  (or, with the package installed: ticketing psql)\n"
+            "  \\dt ticketing.*            lists the tables\n"
+            "  \\df ticketing.*            lists the RPCs\n"
+            "  TABLE ticketing.tickets;   lists the tickets",
+            soft_wrap=True,  # so that the path can be copied
         )
 
 
 def recreate_database(server: Server) -> str:
-    """Make an empty demo database, whatever is left of the last one and whoever is connected to it.
+    """Create an empty demo database; drop the last one and end connections to it.
 
     Args:
-        server: The server to make it on.
+        server: The server.
 
     Returns:
         Its URL.
@@ -101,21 +101,21 @@ def recreate_database(server: Server) -> str:
 
 
 class TimedClient(Client):
-    """A client that shows each call and how long it took, the way there and back included."""
+    """A client that prints each call and its duration, round trip included."""
 
     def __init__(self, url: str, console: Console) -> None:
-        """Call over a connection of its own.
+        """Connect to the database.
 
         Args:
             url: The database.
-            console: Where to show the calls.
+            console: The console to print to.
 
         """
         super().__init__(url)
         self._console = console
 
     def execute(self, call: Call[T]) -> T:
-        """Execute a call, and show its name and its time also when it is refused."""
+        """Execute a call and print its name and duration, also when it is refused."""
         started = perf_counter()
         try:
             return super().execute(call)
@@ -125,31 +125,31 @@ class TimedClient(Client):
 
 
 def walk_through(url: str, console: Console) -> None:
-    """Do what a wizard, its user and the organiser do, and show what comes of it.
+    """Make the calls of a wizard, its user and the organiser, and print the results.
 
     Args:
-        url: A migrated database in which nobody has registered yet.
-        console: Where to show it.
+        url: A migrated database without registrations.
+        console: The console to print to.
 
     """
     catalogue, wizard = _example("catalogue"), _example("wizard_state")
-    # The client makes the id, so that sending the same twice cannot book twice.
+    # The client generates the id, so that sending the same twice creates no duplicate.
     registration = wizard["registration"] | {"registrationId": str(uuid4())}
 
     with TimedClient(url, console) as service:
         visitor = service.as_user({}, role="anon")
         user = service.as_user(registration["authUserId"])
 
-        _heading(console, "The organiser loads the event")
+        _heading(console, "The organiser imports the event")
         imported = service.import_catalogue(catalogue)
         console.print(
             f"  {catalogue['function']['name']}: {imported.events} events, "
             f"{imported.ticket_types} ticket types, {imported.packages} packages, "
-            f"{imported.capacity_pools} pools of places",
+            f"{imported.capacity_pools} capacity pools",
             soft_wrap=True,
         )
 
-        _heading(console, "A visitor's wizard asks what is on sale, and what four people would pay")
+        _heading(console, "A visitor's wizard asks what is on sale and requests a quote for four")
         at_first = visitor.get_ticket_availability(imported.function_id)
         attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
         quote = visitor.quote_ticket_selections(
@@ -160,7 +160,10 @@ def walk_through(url: str, console: Console) -> None:
             f"{quote.subtotal} {quote.currency}; nothing is written yet"
         )
 
-        _heading(console, "Signed in, the user books: registration, attendees and tickets at once")
+        _heading(
+            console,
+            "The user signs in and registers: registration, attendees and tickets in one call",
+        )
         created = user.create_individual_registration_with_tickets(registration, quote.tickets)
         stored = user.get_registration(created.registration_id)
         console.print(_ticket_table(stored, _names(catalogue)))
@@ -171,7 +174,7 @@ def walk_through(url: str, console: Console) -> None:
         due = _pay(console, service, user, created.registration_id)
         _sell_out(console, service, catalogue, url)
 
-        _heading(console, "The four cannot come: the organiser cancels, and gives the money back")
+        _heading(console, "The four cannot come: the organiser cancels and refunds")
         before = visitor.get_ticket_availability(imported.function_id)
         cancelled = service.cancel_registration(created.registration_id, "illness")
         refund = {"reference": "re_1", "amount": due.amount_due, "currency": due.currency}
@@ -179,9 +182,9 @@ def walk_through(url: str, console: Console) -> None:
         after = visitor.get_ticket_availability(imported.function_id)
         console.print(
             f"  {cancelled.tickets_cancelled} tickets cancelled, {refunded.amount} "
-            f"{refunded.currency} given back; their places are on sale again:\n"
+            f"{refunded.currency} refunded; the capacity is free again:\n"
         )
-        console.print(_place_table(at_first, before, after))
+        console.print(_capacity_table(at_first, before, after))
 
         _read_changes(console, service)
         _repair(console, service, url)
@@ -194,18 +197,18 @@ def _change_and_resume(
     stored: Registration,
     catalogue: dict[str, Any],
 ) -> None:
-    """Choose something else, send it twice, and go on on another device."""
+    """Change the selection, send it twice, and resume on another device."""
     names, ids = _names(catalogue), _ids(catalogue)
 
-    _heading(console, "He goes back: Tomas takes the cruise instead of the banquet")
+    _heading(console, "The user goes back: Tomas takes the cruise instead of the banquet")
     tomas = created.attendees[2].client_attendee_id
-    choice = (
+    selection = (
         TicketSelections()
         .ticket(tomas, ids["Grand Proclamation Ceremony"])
         .ticket(tomas, ids["Farewell Cruise Luncheon"])
     )
     changed = user.persist_ticket_selections(
-        created.registration_id, choice, expected_revision=created.revision
+        created.registration_id, selection, expected_revision=created.revision
     )
     _show_difference(console, stored, changed, names)
     console.print(
@@ -213,13 +216,13 @@ def _change_and_resume(
         f"{changed.currency}, revision {created.revision} is now {changed.revision}"
     )
 
-    _heading(console, "The same again, as after a lost reply: nothing changes")
+    _heading(console, "The same call again, as after a lost reply, changes nothing")
     again = user.persist_ticket_selections(
-        created.registration_id, choice, expected_revision=created.revision
+        created.registration_id, selection, expected_revision=created.revision
     )
     console.print(f"  {_counts(again)}; revision {again.revision}")
 
-    _heading(console, "On another device, with nothing but the registration's id")
+    _heading(console, "On another device, with only the registration's id")
     found = user.get_registration(created.registration_id)
     console.print(
         f"  {found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
@@ -227,7 +230,7 @@ def _change_and_resume(
     )
     user.create_individual_registration_jsonb(found.registration)
     resumed = user.persist_ticket_selections(found.registration_id, found.ticket_selections)
-    console.print(f"  sent back as it came: {_counts(resumed)}; revision {resumed.revision}")
+    console.print(f"  sent back unchanged: {_counts(resumed)}; revision {resumed.revision}")
 
 
 def _show_refusals(
@@ -237,9 +240,9 @@ def _show_refusals(
     created: CreateResult,
     catalogue: dict[str, Any],
 ) -> None:
-    """Ask for what is wrong, and for what is somebody else's."""
-    _heading(console, "A request with many mistakes: all are named, nothing is written")
-    walter, ines, _, harold = (person.client_attendee_id for person in created.attendees)
+    """Make an invalid request, and one for another owner's registration."""
+    _heading(console, "An invalid request: every problem is listed, nothing is written")
+    walter, ines, _, harold = (attendee.client_attendee_id for attendee in created.attendees)
     ids = _ids(catalogue)
     mistakes = (
         TicketSelections()
@@ -258,21 +261,21 @@ def _show_refusals(
             console.print(f"    {issue.code}", style="red", end="")
             console.print(f": {issue.message}\n      at {issue.path}", soft_wrap=True)
 
-    _heading(console, "A stranger asks for the registration")
-    stranger = service.as_user(uuid4())
+    _heading(console, "Another user asks for the registration")
+    other_user = service.as_user(uuid4())
     try:
-        stranger.get_registration(created.registration_id)
+        other_user.get_registration(created.registration_id)
     except RegistrationNotFound as refusal:
         _show_refusal(console, refusal)
 
 
 def _pay(console: Console, service: Client, user: Client, registration_id: UUID) -> PaymentStart:
-    """Pay: too little, then what is due, then the same once more."""
-    _heading(console, "The user goes to pay: all is checked again, his places are kept longer")
+    """Pay too little, then the amount due, then the same again."""
+    _heading(console, "The user starts the payment: all is checked again, the hold is extended")
     due = user.start_payment(registration_id)
     console.print(f"  {due.status}: {due.amount_due} {due.currency} are due, {_held(due)}")
 
-    _heading(console, "The payment provider reports to the service: too little, all of it, again")
+    _heading(console, "The payment provider reports: too little, the full amount, the same again")
     payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
     try:
         service.complete_registration_payment(registration_id, payment | {"amount": 600})
@@ -291,19 +294,17 @@ def _pay(console: Console, service: Client, user: Client, registration_id: UUID)
 
 
 def _sell_out(console: Console, service: Client, catalogue: dict[str, Any], url: str) -> None:
-    """Let two users want one last place, whose holder then does not pay in time."""
-    _heading(
-        console, "The organiser cuts the Ladies Brunch: to none, though one is sold; then to two"
-    )
+    """Let two users request the last ticket, whose first holder does not pay in time."""
+    _heading(console, "The organiser reduces the Ladies Brunch to 0, although 1 is sold; then to 2")
     try:
         service.import_catalogue(_with_brunches(catalogue, 0))
     except SelectionInvalid as refusal:
         _show_refusal(console, refusal)
     service.import_catalogue(_with_brunches(catalogue, 2))
 
-    _heading(console, "Nora takes the last place; Edith comes too late")
+    _heading(console, "Nora takes the last ticket; Edith is too late")
     nora, edith = service.as_user(uuid4()), service.as_user(uuid4())
-    noras, ediths = _wish_for_brunch(catalogue, "Nora"), _wish_for_brunch(catalogue, "Edith")
+    noras, ediths = _brunch_request(catalogue, "Nora"), _brunch_request(catalogue, "Edith")
     booked = nora.create_individual_registration_with_tickets(*noras)
     console.print(f"  Nora: {booked.tickets_created} added, {_held(booked)}")
     try:
@@ -311,40 +312,42 @@ def _sell_out(console: Console, service: Client, catalogue: dict[str, Any], url:
     except SoldOut as refusal:
         _show_refusal(console, refusal, "Edith: ")
 
-    _heading(console, "Nora's time is up (the demo ends her hold): the place is Edith's at once")
+    _heading(console, "Nora's hold expires (ended by the demo): Edith gets the ticket at once")
     _end_holds(url)
-    given = edith.create_individual_registration_with_tickets(*ediths)
-    console.print(f"  Edith: {given.tickets_created} added, {_held(given)}")
+    taken = edith.create_individual_registration_with_tickets(*ediths)
+    console.print(f"  Edith: {taken.tickets_created} added, {_held(taken)}")
     payment = {"reference": "pi_2", "amount": booked.total, "currency": booked.currency}
     try:
         service.complete_registration_payment(booked.registration_id, payment)
     except SoldOut as refusal:
         _show_refusal(console, refusal, "Nora's payment, now: ")
 
-    _heading(console, "The organiser finds more chairs: Nora sends her wish again, and has a place")
+    _heading(
+        console, "The organiser raises the capacity: Nora sends the same again and is admitted"
+    )
     service.import_catalogue(catalogue)
     retaken = nora.create_individual_registration_with_tickets(*noras)
     console.print(f"  Nora: {retaken.tickets_unchanged} unchanged, {_held(retaken)}")
 
-    _heading(console, "Both let it lapse, and nobody needs their places: a job tidies up")
+    _heading(console, "Both holds expire, and no buyer needs the capacity: a job expires them")
     _end_holds(url)
     released = service.release_expired_holds()
     console.print(f"  {released.released} registrations have expired")
 
 
 def _read_changes(console: Console, service: Client) -> None:
-    """Read the change feed to its end, as a program would that keeps another system up to date."""
+    """Read the change feed to its end, as a program that updates another system does."""
     _heading(console, "Another system reads every change of a ticket, 40 at a time")
     page = service.get_ticket_changes(limit=40)
     while page.changes:
         console.print(f"  {_listed(Counter(change.change for change in page.changes))}")
         page = service.get_ticket_changes(page.cursor, limit=40)
-    console.print("  nothing more; the cursor waits for what comes")
+    console.print("  no more changes; the cursor stays valid")
 
 
 def _repair(console: Console, service: Client, url: str) -> None:
-    """Spoil a counter, find it and put it right."""
-    _heading(console, "Somebody spoils a counter by hand: a check finds it, a recount corrects it")
+    """Corrupt a counter, find it and correct it."""
+    _heading(console, "A counter is edited by hand: a check finds it, a recount corrects it")
     _execute(
         url,
         "UPDATE ticketing.capacity_pools SET reserved = 7 WHERE name = 'Farewell Cruise Luncheon'"
@@ -378,7 +381,7 @@ def _ids(catalogue: dict[str, Any]) -> dict[str, str]:
 
 
 def _with_brunches(catalogue: dict[str, Any], capacity: int) -> dict[str, Any]:
-    """Return the catalogue with another number of places at the Ladies Brunch."""
+    """Return the catalogue with another capacity of the Ladies Brunch."""
     types = [
         type_ | {"capacity": capacity} if type_["name"] == "Ladies Brunch" else type_
         for type_ in catalogue["ticket_types"]
@@ -386,8 +389,8 @@ def _with_brunches(catalogue: dict[str, Any], capacity: int) -> dict[str, Any]:
     return catalogue | {"ticket_types": types}
 
 
-def _wish_for_brunch(catalogue: dict[str, Any], first_name: str) -> tuple[Json, list[Json]]:
-    """Return a registration of one guest, and the ticket she wants."""
+def _brunch_request(catalogue: dict[str, Any], first_name: str) -> tuple[Json, list[Json]]:
+    """Return a registration of one guest, and one submitted ticket."""
     brunch = next(type_ for type_ in catalogue["ticket_types"] if type_["name"] == "Ladies Brunch")
     guest = {"attendeeId": str(uuid4()), "attendeeType": "guest", "firstName": first_name}
     registration = {
@@ -404,7 +407,7 @@ def _wish_for_brunch(catalogue: dict[str, Any], first_name: str) -> tuple[Json, 
 
 
 def _end_holds(url: str) -> None:
-    """Do what half an hour without a payment would."""
+    """End the holds of unpaid registrations now."""
     _execute(
         url, "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE status = 'draft'"
     )
@@ -420,13 +423,13 @@ def _heading(console: Console, text: str) -> None:
 
 
 def _show_refusal(console: Console, refusal: TicketingError, prefix: str = "") -> None:
-    """Say why, and how many places were wanted when that is the reason."""
+    """Print the only issue, with requested and available capacity if it has them."""
     (issue,) = refusal.issues
-    places = (
-        "" if issue.requested is None else f" ({issue.requested} wanted, {issue.available} left)"
+    capacity = (
+        "" if issue.requested is None else f" ({issue.requested} requested, {issue.available} left)"
     )
     console.print(
-        f"  {prefix}refused with {refusal.sqlstate}: {issue.message}{places}", soft_wrap=True
+        f"  {prefix}refused with {refusal.sqlstate}: {issue.message}{capacity}", soft_wrap=True
     )
 
 
@@ -457,7 +460,7 @@ def _numbers(header: str, footer: str = "") -> Column:
 
 
 def _ticket_table(registration: Registration, names: dict[UUID, str]) -> Table:
-    """Draw all tickets, those of a package below it, with what they add up to."""
+    """Draw all tickets, those of a package below the package, and the total."""
     table = _table(
         Column("  Attendee", footer="  Total"),
         Column("Package and tickets", footer=f"{len(registration.tickets)} tickets"),
@@ -465,34 +468,36 @@ def _ticket_table(registration: Registration, names: dict[UUID, str]) -> Table:
         _numbers(f"Price {registration.currency}", f"{registration.total}"),
         has_footer=True,
     )
-    people = {
-        person.attendee_id: f"  {person.first_name} {person.last_name}"
-        for person in registration.attendees
+    names_of_attendees = {
+        attendee.attendee_id: f"  {attendee.first_name} {attendee.last_name}"
+        for attendee in registration.attendees
     }
     for attendee_id, owned in groupby(registration.tickets, attrgetter("attendee_id")):
-        person = people[attendee_id]
+        attendee = names_of_attendees[attendee_id]
         for package_id, group in groupby(owned, attrgetter("package_id")):
             tickets = list(group)
             indent = ""
             if package_id:
                 list_price = sum(ticket.original_price for ticket in tickets)
                 price = sum(ticket.price_paid for ticket in tickets)
-                table.add_row(person, names[package_id], f"{list_price}", f"{price}", style="bold")
-                person, indent = "", "  "
+                table.add_row(
+                    attendee, names[package_id], f"{list_price}", f"{price}", style="bold"
+                )
+                attendee, indent = "", "  "
             for ticket in tickets:
                 label = indent + names[ticket.ticket_type_id]
-                table.add_row(person, label, f"{ticket.original_price}", f"{ticket.price_paid}")
-                person = ""
+                table.add_row(attendee, label, f"{ticket.original_price}", f"{ticket.price_paid}")
+                attendee = ""
     return table
 
 
 def _show_difference(
     console: Console, before: Registration, after: PersistResult, names: dict[UUID, str]
 ) -> None:
-    """List the tickets of the attendees named in a persist: added, removed, unchanged."""
+    """Print the tickets of the attendees of a persist: added, removed, unchanged."""
     new = {ticket.ticket_id: ticket for ticket in after.tickets}
-    named = {ticket.attendee_id for ticket in after.tickets}
-    old = {ticket.ticket_id: ticket for ticket in before.tickets if ticket.attendee_id in named}
+    listed = {ticket.attendee_id for ticket in after.tickets}
+    old = {ticket.ticket_id: ticket for ticket in before.tickets if ticket.attendee_id in listed}
     for ticket_id in old | new:
         ticket = new.get(ticket_id) or old[ticket_id]
         line = f"{names[ticket.ticket_type_id]:<48}{ticket.price_paid:>7}"
@@ -504,12 +509,12 @@ def _show_difference(
             console.print(f"    = {line}")
 
 
-def _place_table(*moments: Availability) -> Table:
-    """Draw how many places were left at first, before and after, of what is on sale."""
-    table = _table("  Places left", *map(_numbers, ("At first", "Before", "After")))
-    for offers in zip(
+def _capacity_table(*moments: Availability) -> Table:
+    """Draw the remaining capacity of everything on sale at three moments."""
+    table = _table("  Remaining capacity", *map(_numbers, ("At first", "Before", "After")))
+    for states in zip(
         *((*moment.ticket_types, *moment.packages) for moment in moments), strict=True
     ):
-        if offers[0].status == "on_sale":
-            table.add_row(f"  {offers[0].name}", *(f"{offer.places_left}" for offer in offers))
+        if states[0].status == "on_sale":
+            table.add_row(f"  {states[0].name}", *(f"{state.places_left}" for state in states))
     return table
