@@ -1,13 +1,12 @@
-"""Check the house rules of our SQL: those that PostgreSQL, sqlfluff and squawk do not know.
+"""Check the rules of our SQL that PostgreSQL, sqlfluff and squawk cannot check.
 
-PostgreSQL looks inside a function only when it runs, and sqlfluff takes a ``$$`` body for a string.
+PostgreSQL parses a function body only when it runs, and sqlfluff treats a ``$$`` body as a string.
 This tool parses every statement below ``sql/functions`` and ``sql/migrations`` with PostgreSQL's
-own parser, takes every PL/pgSQL body apart, parses each query and expression in it as well, and
-holds them against the rules at the end of this file. It prints ``file:line: rule: message`` for
-each breach.
+own parser, including every query and expression of PL/pgSQL bodies, and applies the rules at the
+end of this file. It prints ``file:line: rule: message`` for each violation.
 
-A read that really means the rows of every function (every tenant) says so on the line of the table,
-or in a comment just above it::
+A query that intentionally reads the rows of all functions (all tenants) says so on the line of the
+table, or in a comment directly above it::
 
     FROM ticketing.tickets -- all functions: an audit looks at the whole database
 """
@@ -39,16 +38,16 @@ TENANT_KEY = "function_id"
 ALL_FUNCTIONS = re.compile(r"--.*\ball functions: \S")
 SEARCH_PATH = ("pg_catalog", "pg_temp")
 
-EXPRESSION = 2  # the mode in which PL/pgSQL parses one; below are queries, above assignments
+EXPRESSION = 2  # PL/pgSQL's parse mode of expressions; lower: queries, higher: assignments
 QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 DYNAMIC = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"})
 PREDEFINED = frozenset({"found", "sqlstate", "sqlerrm"})
 CLOCKS = frozenset(
     {"now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday"}
 )
-# the volatile built-ins that anybody would reach for in an UPDATE
+# the volatile built-ins that are likely in an UPDATE
 VOLATILE = frozenset({"clock_timestamp", "gen_random_uuid", "nextval", "random", "timeofday"})
-# what defines a type, and which of its attributes is the name
+# statements that define a type, and their attribute with the name
 TYPE_NAMES: dict[type[ast.Node], str] = {
     ast.CreateStmt: "relation",
     ast.ViewStmt: "view",
@@ -57,23 +56,23 @@ TYPE_NAMES: dict[type[ast.Node], str] = {
     ast.CreateEnumStmt: "typeName",
 }
 FORBIDDEN_CALLS = {
-    "pg_notify": "its commit lock makes writers wait for each other",
-    "pg_sleep": "whoever waits keeps his locks",
-    "pg_sleep_for": "whoever waits keeps his locks",
-    "pg_sleep_until": "whoever waits keeps his locks",
+    "pg_notify": "its commit lock serialises writers",
+    "pg_sleep": "a waiting transaction keeps its locks",
+    "pg_sleep_for": "a waiting transaction keeps its locks",
+    "pg_sleep_until": "a waiting transaction keeps its locks",
     "set_config": "settings are the caller's, or belong in the CREATE of the function",
 }
 
 
 class Hit(NamedTuple):
-    """What a rule finds: the character offset in the file, and what to do about it."""
+    """A violation found by a rule: the character offset in the file, and the remedy."""
 
     offset: int
     message: str
 
 
 class Finding(NamedTuple):
-    """What the tool reports."""
+    """A finding in the report."""
 
     path: Path
     line: int
@@ -81,7 +80,7 @@ class Finding(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        """Return the finding as compilers print theirs."""
+        """Return the finding in the format of compilers."""
         return f"{self.path}:{self.line}: {self.rule}: {self.message}"
 
 
@@ -89,13 +88,13 @@ class UnreadableError(Exception):
     """SQL that cannot be parsed, with the offset in its file."""
 
     def __init__(self, message: str, offset: int) -> None:
-        """Remember what is wrong and at which character offset."""
+        """Store the message and the character offset."""
         super().__init__(message)
         self.offset = offset
 
 
 def walk(node: object, skip: str = "") -> Iterator[Any]:
-    """Yield the nodes of a syntax tree, parents first, without what hangs on attribute `skip`."""
+    """Yield the nodes of a syntax tree, parents first, without the attribute `skip`."""
     if isinstance(node, ast.Node):
         yield node
         for attribute in node:
@@ -121,7 +120,7 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True)
 class SqlFile:
-    """One SQL file: where it is and what it says."""
+    """One SQL file: its path and its text."""
 
     path: Path
     text: str
@@ -136,17 +135,17 @@ class SqlFile:
         raw: Any
         for raw in self.query.tree:
             if isinstance(raw.stmt, kind):
-                # for the parser a statement begins right behind the semicolon before it
+                # in the parser a statement begins directly after the previous semicolon
                 end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(self.text)
                 begin = skip_comments(self.text, raw.stmt_location)
                 yield Statement(raw.stmt, begin, self.text[begin:end])
 
     def line(self, offset: int) -> int:
-        """Return the line, counted from 1, on which a character stands."""
+        """Return the line of a character, counted from 1."""
         return self.text.count("\n", 0, offset) + 1
 
     def means_all_functions(self, offset: int) -> bool:
-        """Return whether this line, or a comment just above it, says ``-- all functions: why``."""
+        """Return whether this line, or a comment above it, contains ``-- all functions: why``."""
         above = self.text[:offset].split("\n")
         line = above.pop() + self.text[offset:].split("\n", 1)[0]
         while not ALL_FUNCTIONS.search(line):
@@ -158,7 +157,7 @@ class SqlFile:
 
 @dataclass(frozen=True)
 class Query:
-    """Parsed SQL, and the offset in its file that location 0 of the tree stands for."""
+    """Parsed SQL, and the offset in its file of location 0 of the tree."""
 
     tree: tuple[ast.RawStmt, ...]
     start: int
@@ -173,13 +172,13 @@ class Query:
         return (node for node in self.nodes if isinstance(node, kind))
 
     def at(self, node: ast.Node) -> int:
-        """Return the offset in the file of a node, or of the first of its parts that has one."""
-        places = (getattr(part, "location", None) for part in walk(node))
-        return self.start + next((place for place in places if isinstance(place, int)), 0)
+        """Return the offset in the file of a node, or of its first part with a location."""
+        locations = (getattr(part, "location", None) for part in walk(node))
+        return self.start + next((found for found in locations if isinstance(found, int)), 0)
 
 
 class Variable(NamedTuple):
-    """A declared variable; a row is of a composite type or a record."""
+    """A declared variable; a row has a composite type or is a record."""
 
     name: str
     offset: int
@@ -188,7 +187,7 @@ class Variable(NamedTuple):
 
 @dataclass(frozen=True)
 class Body:
-    """A function body taken apart."""
+    """A parsed function body."""
 
     queries: list[Query] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
@@ -197,7 +196,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Function:
-    """A function as its file creates it."""
+    """A function with its file and its parsed body."""
 
     file: SqlFile
     statement: Statement
@@ -214,11 +213,11 @@ class Function:
         return qualified(self.statement.node.funcname)[1]
 
     def option(self, name: str) -> Any:  # noqa: ANN401
-        """Return an option of its CREATE, None when it is not given."""
+        """Return an option of its CREATE, None when absent."""
         return option(self.statement.node, name)
 
     def tables(self) -> Iterator[Hit]:
-        """Yield where the body names our tables and views, and which."""
+        """Yield the tables and views of ours in the body, with their offsets."""
         for query in self.body.queries:
             for table in query.of(ast.RangeVar):
                 if table.schemaname in (API, INTERNAL):
@@ -230,12 +229,12 @@ class Project:
     """The SQL of the package and the names it defines.
 
     Attributes:
-        volatility: of each function, by schema and name.
+        volatility: volatility of each function, by schema and name.
         types: schema of each table, view, composite type, domain and enum, by name.
         scalars: the domains and enums, qualified with a dot.
-        tenant_tables: schema and name of the tables keyed by function_id and something more.
+        tenant_tables: schema and name of the tables keyed by function_id and another column.
         policy_functions: schema and name of the functions that policies call.
-        findings: what could not be parsed.
+        findings: findings for statements that cannot be parsed.
 
     """
 
@@ -251,7 +250,7 @@ class Project:
     findings: list[Finding] = field(default_factory=list)
 
     def define(self, file: SqlFile) -> None:
-        """Note the names that a file defines."""
+        """Record the names that a file defines."""
         for node in file.query.nodes:
             if isinstance(node, ast.CreateFunctionStmt):
                 volatility = option(node, "volatility") or "volatile"
@@ -279,7 +278,7 @@ class Project:
             self.findings.append(finding)
 
     def unqualified_calls(self) -> set[str]:
-        """Return the functions that bodies call by a bare name; PostgreSQL has to know them all."""
+        """Return the functions that bodies call by a bare name; all must be built-in."""
         return {
             call.funcname[0].sval
             for _, body in self.bodies
@@ -290,7 +289,7 @@ class Project:
 
 
 def qualified(parts: Iterable[Any] | None) -> tuple[str, str]:
-    """Return schema and name; the schema is empty when there is none."""
+    """Return schema and name; the schema is empty when absent."""
     schema, name = ("", *names(parts))[-2:]
     return schema, name
 
@@ -306,7 +305,7 @@ def option(stmt: Any, name: str) -> Any:  # noqa: ANN401
 
 
 def is_tenant_table(stmt: Any) -> bool:  # noqa: ANN401
-    """Return whether this creates a table keyed by function_id and more, or not keyed at all."""
+    """Return whether this creates a table keyed by function_id and more, or without a key."""
     elements: tuple[Any, ...] = getattr(stmt, "tableElts", None) or ()
     keys = [
         names(element.keys)
@@ -323,13 +322,13 @@ def is_tenant_table(stmt: Any) -> bool:  # noqa: ANN401
 
 
 def skip_comments(text: str, offset: int) -> int:
-    """Return where SQL begins at or behind an offset."""
+    """Return the offset of the first SQL at or after an offset."""
     blank = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*", re.DOTALL).match(text, offset)
     return blank.end() if blank else offset
 
 
 def parse(sql: str, start: int) -> tuple[ast.RawStmt, ...]:
-    """Parse SQL that stands at an offset of its file; raises UnreadableError."""
+    """Parse SQL that begins at an offset of its file; raises UnreadableError."""
     try:
         return pglast.parse_sql(sql)
     except pglast.parser.ParseError as error:
@@ -338,10 +337,10 @@ def parse(sql: str, start: int) -> tuple[ast.RawStmt, ...]:
 
 
 def mask(sql: str, scalars: set[str]) -> str:
-    """Rewrite our names for PostgreSQL's PL/pgSQL parser, which has no catalog to ask here.
+    """Rewrite our names for PostgreSQL's PL/pgSQL parser, which has no catalog here.
 
-    Without one it knows the schemas pg_catalog and public only, takes every other type for a row,
-    and refuses an array of rows. Line breaks stay, and `unmask` undoes it.
+    Without a catalog it knows only the schemas pg_catalog and public, treats every other type as a
+    row, and rejects arrays of rows. Line breaks are kept; `unmask` reverses the rewriting.
     """
 
     def scalar(match: re.Match[str]) -> str:
@@ -354,17 +353,17 @@ def mask(sql: str, scalars: set[str]) -> str:
 
 
 def unmask(sql: str) -> str:
-    """Undo `mask`."""
+    """Reverse `mask`."""
     sql = re.sub(rf"\bpublic\.({API}|{INTERNAL})__", r"\1.", sql)
     return re.sub(rf"pg_catalog\.text/\*((?:{API}|{INTERNAL})\..*?)\*/", r"\1", sql)
 
 
 def read_body(statement: Statement, scalars: set[str]) -> Body:
-    """Take the body of a CREATE FUNCTION or DO apart.
+    """Parse the body of a CREATE FUNCTION or DO.
 
     Args:
         statement: the whole statement.
-        scalars: qualified names of our types that are no rows.
+        scalars: qualified names of our scalar types.
 
     Returns:
         The queries and expressions of the body, its variables and its dynamic statements.
@@ -377,7 +376,7 @@ def read_body(statement: Statement, scalars: set[str]) -> Body:
     language = option(statement.node, "language") or "plpgsql"
     begin = statement.sql.find(f"$${source}$$")
     if begin < 0 or language not in ("plpgsql", "sql"):
-        message = "write the body in plpgsql or sql and between $$ marks, where it can be checked"
+        message = "write the body in plpgsql or sql and between $$ marks, so that it can be checked"
         raise UnreadableError(message, statement.offset)
     start = statement.offset + begin + len("$$")
     if language == "sql":
@@ -390,14 +389,14 @@ def read_body(statement: Statement, scalars: set[str]) -> Body:
 
 
 def read_plpgsql(tree: list[dict[str, Any]], source: str, start: int) -> Body:
-    """Collect from the tree of a body, whose source stands at an offset of its file, what we check.
+    """Collect queries and variables from the tree of a body that begins at an offset of its file.
 
     Raises:
         UnreadableError: a query in it cannot be parsed.
 
     """
     body = Body()
-    # the tree has a PERFORM as a SELECT
+    # the tree contains PERFORM as SELECT
     source = re.sub(r"\bPERFORM\b", " SELECT", source, flags=re.IGNORECASE)
     lines = [0, *(newline.end() for newline in re.finditer("\n", source))]
 
@@ -416,7 +415,7 @@ def read_plpgsql(tree: list[dict[str, Any]], source: str, start: int) -> Body:
             body.dynamic.append(start + at)
         if kind == "PLpgSQL_expr":
             text = unmask(node["query"])
-            # an INTO clause is blanked out: look for what stands before it
+            # an INTO clause is blanked out: search for the text before it
             found = source.find(re.split(r"\n|\s{4}", text, maxsplit=1)[0], at)
             body.queries.append(read_query(text, node["parseMode"], start + max(at, found)))
         for key, value in node.items():
@@ -439,7 +438,7 @@ def read_query(text: str, mode: int, start: int) -> Query:
 def read_project(sql: Path) -> Project:
     """Read the migrations and functions below a folder.
 
-    What cannot be parsed is among the findings of the project, and nowhere else in it.
+    Statements that cannot be parsed appear only in the findings of the project.
     """
     project = Project()
     for folder, files in (
@@ -466,40 +465,40 @@ def read_project(sql: Path) -> Project:
 
 
 def check_functions_live_once(file: SqlFile) -> Iterator[Hit]:
-    """Require that migrations create no function: sql/functions is the only source of each."""
+    """Require that migrations create no function: sql/functions is the only source."""
     for function in file.statements(ast.CreateFunctionStmt):
         name = ".".join(names(function.node.funcname))
-        yield Hit(function.offset, f"move {name} to sql/functions, which is applied afterwards")
+        yield Hit(function.offset, f"move {name} to sql/functions, which is installed afterwards")
 
 
 def check_header(file: SqlFile) -> Iterator[Hit]:
-    """Require that a file opens by saying what its function guarantees."""
+    """Require that a file begins with a comment on what its function guarantees."""
     if not re.match(r"-- \S", file.text):
-        yield Hit(0, "open the file with a comment: what it guarantees, its locks, its errors")
+        yield Hit(0, "begin the file with a comment: what it guarantees, its locks, its errors")
 
 
 def check_one_function(file: SqlFile) -> Iterator[Hit]:
-    """Require one function in a file named after it, with its comment and grants."""
+    """Require one function per file, named after it, with its comment and grants."""
     functions = list(file.statements(ast.CreateFunctionStmt))
     if len(functions) != 1:
-        yield Hit(0, f"create one function in one file; here are {len(functions)}")
+        yield Hit(0, f"create one function per file; found {len(functions)}")
     for function in functions:
         schema, name = qualified(function.node.funcname)
         if file.path.parts[-2:] != (schema, f"{name}.sql"):
-            yield Hit(function.offset, f"{schema}.{name} belongs into {schema}/{name}.sql")
+            yield Hit(function.offset, f"{schema}.{name} belongs in {schema}/{name}.sql")
         if not function.node.replace:
-            yield Hit(function.offset, "write CREATE OR REPLACE, so that it can be applied again")
+            yield Hit(function.offset, "write CREATE OR REPLACE, so that it can be installed again")
     for statement in file.statements(ast.Node):
         if not isinstance(statement.node, (ast.CreateFunctionStmt, ast.CommentStmt, ast.GrantStmt)):
             kind = type(statement.node).__name__
-            yield Hit(statement.offset, f"only its comment and grants go with it, no {kind}")
+            yield Hit(statement.offset, f"only comment and grants belong in its file, not {kind}")
 
 
 # -- rules for functions ---------------------------------------------------------------------------
 
 
 def check_search_path(function: Function, _: Project) -> Iterator[Hit]:
-    """Require the pinned search path in the CREATE: CREATE OR REPLACE forgets an ALTER."""
+    """Require the pinned search path in the CREATE: CREATE OR REPLACE drops an ALTER."""
     paths = [
         names(value.val for value in item.arg.args or ())
         for item in function.statement.node.options
@@ -510,7 +509,7 @@ def check_search_path(function: Function, _: Project) -> Iterator[Hit]:
 
 
 def check_comment(function: Function, _: Project) -> Iterator[Hit]:
-    """Require a COMMENT: the reference documentation is made of it."""
+    """Require a COMMENT: the reference documentation is generated from it."""
     if not any(
         comment.node.comment and qualified(comment.node.object.objname)[1] == function.name
         for comment in function.file.statements(ast.CommentStmt)
@@ -520,9 +519,10 @@ def check_comment(function: Function, _: Project) -> Iterator[Hit]:
 
 
 def check_grants(function: Function, project: Project) -> Iterator[Hit]:
-    """Require that an RPC is granted to somebody, a helper to no caller, nothing to PUBLIC.
+    """Require grants on RPCs to some role, none on helpers to callers, none to PUBLIC.
 
-    A policy runs with the rights of whoever reads the table, so what it calls is granted to him.
+    A policy runs with the privileges of the role that reads the table, so the functions that it
+    calls are granted to that role.
     """
     revoked, granted = set[str](), set[str]()
     for grant in function.file.statements(ast.GrantStmt):
@@ -540,29 +540,32 @@ def check_grants(function: Function, project: Project) -> Iterator[Hit]:
 
 
 def check_definer(function: Function, project: Project) -> Iterator[Hit]:
-    """Require the owner's rights for RPCs that reach inside; beside them policies may need some."""
+    """Require SECURITY DEFINER for RPCs that use internals; else only functions of policies may."""
     is_definer = bool(function.option("security"))
     is_called_by_policy = (function.schema, function.name) in project.policy_functions
     if function.schema != API and is_definer and not is_called_by_policy:
-        yield Hit(function.statement.offset, f"leave SECURITY DEFINER to the RPCs in {API}")
+        yield Hit(function.statement.offset, f"use SECURITY DEFINER only for RPCs in {API}")
     reaches_inside = any(
         names(call.funcname)[0] == INTERNAL
         for query in function.body.queries
         for call in query.of(ast.FuncCall)
     ) or any(function.tables())
     if function.schema == API and reaches_inside and not is_definer:
-        yield Hit(function.statement.offset, "add SECURITY DEFINER: callers have no rights inside")
+        yield Hit(
+            function.statement.offset,
+            "add SECURITY DEFINER: callers may not use internals",
+        )
 
 
 def check_sql_tables(function: Function, _: Project) -> Iterator[Hit]:
-    """Require plpgsql for functions that touch tables: Citus cannot plan the others."""
+    """Require plpgsql for functions that access tables: Citus cannot plan SQL functions."""
     if function.option("language") == "sql":
         for table in function.tables():
-            yield Hit(table.offset, f"write a function that touches {table.message} in plpgsql")
+            yield Hit(table.offset, f"write a function that accesses {table.message} in plpgsql")
 
 
 def check_variables(function: Function, project: Project) -> Iterator[Hit]:
-    """Require names that no column has: p_ arguments, r_ results, v_ variables, c_ constants."""
+    """Require names unlike columns: p_ arguments, r_ results, v_ variables, c_ constants."""
     query = function.file.query
     for parameter in function.statement.node.parameters or ():
         is_result = parameter.mode == enums.FunctionParameterMode.FUNC_PARAM_OUT
@@ -581,16 +584,16 @@ def check_variables(function: Function, project: Project) -> Iterator[Hit]:
 
 
 def check_dynamic_sql(function: Function, _: Project) -> Iterator[Hit]:
-    """Require queries written out, where a reader and this tool can see them."""
+    """Require static queries, so that readers and this tool can see them."""
     for offset in function.body.dynamic:
-        yield Hit(offset, "write the query out instead of EXECUTE")
+        yield Hit(offset, "write a static query instead of EXECUTE")
 
 
 # -- rules for queries, in bodies and in migrations ------------------------------------------------
 
 
 def check_tables_qualified(query: Query, _: Project) -> Iterator[Hit]:
-    """Require tables to be named with their schema, whatever the search path is."""
+    """Require qualified table names, independent of the search path."""
     known = {cte.ctename for cte in query.of(ast.CommonTableExpr)}
     for locking in query.of(ast.LockingClause):
         known.update(table.relname for table in locking.lockedRels or ())
@@ -602,10 +605,10 @@ def check_tables_qualified(query: Query, _: Project) -> Iterator[Hit]:
 
 
 def check_functions_qualified(query: Query, project: Project) -> Iterator[Hit]:
-    """Require functions of ours to be called with their schema; built-ins need none.
+    """Require qualified names for calls of our functions; built-ins need no schema.
 
     The search path begins with pg_catalog, and functions are never looked up in pg_temp, so a bare
-    name can only be a built-in. That each one is, a test asks the database.
+    name can only be a built-in. A test checks in the database that each is.
     """
     own = {name: schema for schema, name in project.volatility}
     for call in query.of(ast.FuncCall):
@@ -619,7 +622,7 @@ def check_functions_qualified(query: Query, project: Project) -> Iterator[Hit]:
 
 
 def check_types_qualified(query: Query, project: Project) -> Iterator[Hit]:
-    """Require types of ours to be named with their schema."""
+    """Require qualified names for our types."""
     for type_ in query.of(ast.TypeName):
         schema, name = qualified(type_.names)
         if not schema and name in project.types:
@@ -627,7 +630,7 @@ def check_types_qualified(query: Query, project: Project) -> Iterator[Hit]:
 
 
 def check_set_null(query: Query, _: Project) -> Iterator[Hit]:
-    """Refuse ON DELETE SET NULL: it would null function_id as well, and Citus has none of it."""
+    """Refuse ON DELETE SET NULL: it would also null function_id, and Citus does not support it."""
     for key in query.of(ast.Constraint):
         if key.fk_del_action in ("n", "d"):
             yield Hit(query.at(key), "let the foreign key refuse or cascade")
@@ -637,11 +640,11 @@ def check_set_null(query: Query, _: Project) -> Iterator[Hit]:
 
 
 def check_statements(_: Function, query: Query, __: Project) -> Iterator[Hit]:
-    """Require bodies to read and write rows and nothing else: no DDL, SET, NOTIFY or MERGE."""
+    """Require that bodies only read and write rows: no DDL, SET, NOTIFY or MERGE."""
     for raw in query.tree:
         if not isinstance(raw.stmt, QUERIES):
             kind = type(raw.stmt).__name__
-            yield Hit(query.start, f"a body may SELECT, INSERT, UPDATE and DELETE, no {kind}")
+            yield Hit(query.start, f"a body may SELECT, INSERT, UPDATE and DELETE, not {kind}")
 
 
 def check_calls(_: Function, query: Query, __: Project) -> Iterator[Hit]:
@@ -653,7 +656,7 @@ def check_calls(_: Function, query: Query, __: Project) -> Iterator[Hit]:
 
 
 def check_clock(function: Function, query: Query, _: Project) -> Iterator[Hit]:
-    """Require that helpers are told the time: a call knows one, and a test can choose it."""
+    """Require the time as an argument of helpers: one time per call, which tests can choose."""
     if function.schema != INTERNAL:
         return
     for node in query.of((ast.FuncCall, ast.SQLValueFunction)):
@@ -663,14 +666,14 @@ def check_clock(function: Function, query: Query, _: Project) -> Iterator[Hit]:
 
 
 def check_locks(_: Function, query: Query, __: Project) -> Iterator[Hit]:
-    """Refuse FOR UPDATE: it also stops inserts that refer to the row."""
+    """Refuse FOR UPDATE: it also blocks inserts that refer to the row."""
     for locking in query.of(ast.LockingClause):
         if locking.strength == enums.LockClauseStrength.LCS_FORUPDATE:
             yield Hit(query.at(locking), "lock FOR NO KEY UPDATE")
 
 
 def check_returning(_: Function, query: Query, __: Project) -> Iterator[Hit]:
-    """Require bare columns in RETURNING: Citus refuses more, and a star says too little."""
+    """Require bare columns in RETURNING: Citus rejects expressions, and a star is unclear."""
     for returning in query.of(ast.ReturningClause):
         for target in returning.exprs:
             bare = isinstance(target.val, ast.ColumnRef) and names(target.val.fields)[-1] != "*"
@@ -679,7 +682,7 @@ def check_returning(_: Function, query: Query, __: Project) -> Iterator[Hit]:
 
 
 def check_volatile_update(_: Function, query: Query, project: Project) -> Iterator[Hit]:
-    """Refuse volatile calls in an UPDATE, as Citus does: they go into variables before it."""
+    """Refuse volatile calls in an UPDATE, as Citus does: call them before, into variables."""
     for update in query.of((ast.UpdateStmt, ast.OnConflictClause)):
         for call in walk(update, skip="withClause"):
             if isinstance(call, ast.FuncCall):
@@ -691,29 +694,29 @@ def check_volatile_update(_: Function, query: Query, project: Project) -> Iterat
 
 
 def check_function_id(function: Function, query: Query, project: Project) -> Iterator[Hit]:
-    """Require that a table keyed by function_id is read by it, or joined by it to one that is."""
+    """Require that tables keyed by function_id are restricted by it, directly or by a join."""
     for level in query.of((ast.SelectStmt, ast.UpdateStmt, ast.DeleteStmt)):
         for alias, table in unsettled_tables(level, project.tenant_tables):
             if not function.file.means_all_functions(query.at(table)):
-                advice = f"say which {alias}.function_id, or say -- all functions: why"
+                advice = f"restrict {alias}.function_id, or write -- all functions: why"
                 yield Hit(query.at(table), advice)
 
 
 def unsettled_tables(level: Any, tenant: set[tuple[str, str]]) -> list[tuple[str, Any]]:  # noqa: ANN401
-    """Return the tenant tables of one query level whose function_id nothing settles.
+    """Return the tenant tables of one query level that are not restricted by function_id.
 
     Args:
         level: a SELECT, UPDATE or DELETE; those inside it are levels of their own.
         tenant: schema and name of the tables keyed by function_id.
 
     Returns:
-        Alias and RangeVar of each table for which no equality in WHERE, ON or USING leads, maybe
-        by way of other tables, from its function_id to a value from elsewhere.
+        Alias and RangeVar of each table whose function_id no equality in WHERE, ON or USING
+        connects, directly or through other tables, with a value from outside.
 
     """
     tables: dict[str, Any] = {}
     conditions = [getattr(level, "whereClause", None)]
-    equal: list[set[str]] = []  # groups of tables that share a function_id; "" is anything else
+    equal: list[set[str]] = []  # groups of tables with equal function_id; "" is any other value
 
     def add(item: Any) -> set[str]:  # noqa: ANN401
         if isinstance(item, ast.JoinExpr):
@@ -742,7 +745,7 @@ def unsettled_tables(level: Any, tenant: set[tuple[str, str]]) -> list[tuple[str
 
 
 def equalities(condition: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
-    """Yield what has to be equal for a condition to hold; a row equals a row column by column."""
+    """Yield the pairs that a condition requires to be equal; rows are compared by column."""
     left, right = None, None
     if isinstance(condition, ast.BoolExpr) and condition.boolop == enums.BoolExprType.AND_EXPR:
         for part in condition.args or ():
@@ -759,7 +762,7 @@ def equalities(condition: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
 
 
 def tables_keyed(side: Any, tables: dict[str, Any]) -> set[str]:  # noqa: ANN401
-    """Return the tables whose function_id an expression is; anything else is {""}."""
+    """Return the tables whose function_id is this expression; {""} for any other expression."""
     match names(side.fields) if isinstance(side, ast.ColumnRef) else ():
         case (alias, key) if key == TENANT_KEY and alias in tables:
             return {alias}
@@ -805,13 +808,13 @@ BODY_RULES: dict[str, Callable[[Function, Query, Project], Iterator[Hit]]] = {
 
 
 def check(sql: Path) -> list[Finding]:
-    """Hold the SQL below a folder against all rules.
+    """Apply all rules to the SQL below a folder.
 
     Args:
         sql: the folder of ``migrations`` and ``functions``.
 
     Returns:
-        What is wrong, in the order of files and lines.
+        The findings, in the order of files and lines.
 
     """
     project = read_project(sql)
@@ -841,17 +844,17 @@ def check(sql: Path) -> list[Finding]:
 
 
 def main() -> int:
-    """Check the folder named on the command line, by default ours, and report.
+    """Check the folder named on the command line, by default ours, and print the findings.
 
     Returns:
-        0 when nothing is wrong, 1 when something is, 2 when there is nothing to check.
+        0 without findings, 1 with findings, 2 when there is nothing to check.
 
     """
-    parser = argparse.ArgumentParser(description="Check the house rules of our SQL.")
+    parser = argparse.ArgumentParser(description="Check the rules of our SQL.")
     parser.add_argument("sql", nargs="?", type=Path, default=ROOT / "sql", help="default: ./sql")
     sql = parser.parse_args().sql
     if not any(sql.glob("functions/**/*.sql")):
-        print(f"{sql}: no functions/**/*.sql below it; name the folder that has them.")
+        print(f"{sql}: contains no functions/**/*.sql; name the folder that does.")
         return 2
     findings = check(sql)
     for finding in findings:
