@@ -629,7 +629,7 @@ def test_path_too_long_for_a_socket(place: Path) -> None:
 
 def test_path_that_clients_cannot_name(place: Path) -> None:
     message = refusal(place / "this, that")
-    assert f"the comma in {place}/this, that for two hosts: choose a folder without" in message
+    assert f"the comma in {place}/this, that as two hosts: choose a folder without one" in message
 
 
 def test_longest_path_for_a_socket(folder: Path) -> None:
