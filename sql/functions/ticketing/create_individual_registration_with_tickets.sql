@@ -37,8 +37,7 @@ DECLARE
     v_is_new boolean;
     v_is_changed boolean;
     v_leaving uuid [];
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_answer jsonb;
 BEGIN
     IF v_owner_id IS NULL AND NOT v_is_service THEN
@@ -69,9 +68,9 @@ BEGIN
     END IF;
     BEGIN
         -- also what is compared later: nothing is written for a request that cannot be read
-        PERFORM ticketing_internal.read_tickets(v_given);
-        v_selections := ticketing_internal.read_attendee_updates(v_updates);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        PERFORM ticketing_internal.read_submitted_tickets(v_given);
+        v_request.selections := ticketing_internal.read_attendee_updates(v_updates);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             v_issues := v_issues || ticketing_internal.unreadable_issues(jsonb_build_object(
@@ -147,9 +146,11 @@ BEGIN
     INTO v_is_changed, v_leaving
     FROM ticketing_internal.save_attendees(v_registration, v_attendees, v_now) AS saved;
 
+    v_request.tickets := v_given;
+    v_request.expected_revision := p_expected_revision;
+    v_request.claimed_subtotal := v_data ->> 'subtotal';
     v_answer := ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, v_given, p_expected_revision, v_now,
-        v_is_changed, v_leaving, (v_data ->> 'subtotal')::numeric
+        v_function, v_registration, v_request, v_now, v_is_changed, v_leaving
     );
 
     RETURN v_answer || jsonb_build_object(

@@ -23,8 +23,7 @@ AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
     v_attendee_updates jsonb := coalesce(nullif(p_attendee_updates, 'null'), '[]');
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_registration ticketing.registrations;
     v_function ticketing.functions;
 BEGIN
@@ -33,14 +32,17 @@ BEGIN
         IF p_tickets IS NULL THEN
             RAISE data_exception;
         END IF;
-        v_selections := ticketing_internal.read_attendee_updates(v_attendee_updates);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        v_request.selections := ticketing_internal.read_attendee_updates(v_attendee_updates);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object(
                 'p_tickets', p_tickets, 'p_attendee_updates', v_attendee_updates
             ));
     END;
+
+    v_request.tickets := p_tickets;
+    v_request.expected_revision := p_expected_revision;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
@@ -49,9 +51,7 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    RETURN ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, p_tickets, p_expected_revision, clock_timestamp()
-    );
+    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, clock_timestamp());
 END
 $$;
 

@@ -18,18 +18,19 @@ SET jit = off
 AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_registration ticketing.registrations;
     v_function ticketing.functions;
 BEGIN
     BEGIN
-        v_selections := ticketing_internal.read_selections(p_selections);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        v_request.selections := ticketing_internal.read_selections(p_selections);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_selections', p_selections));
     END;
+
+    v_request.expected_revision := p_expected_revision;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
@@ -38,9 +39,7 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    RETURN ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, NULL, p_expected_revision, clock_timestamp()
-    );
+    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, clock_timestamp());
 END
 $$;
 

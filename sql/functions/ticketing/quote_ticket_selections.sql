@@ -24,13 +24,11 @@ DECLARE
     v_wizard_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
     v_registration_type text := coalesce(p_registration_type, 'individuals');
     v_issues jsonb := '[]';
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
     v_named uuid [];
     v_expanded jsonb;
-    v_subtotal numeric;
 BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
@@ -40,8 +38,8 @@ BEGIN
     v_function := ticketing_internal.require_function(p_function_id, 'p_function_id');
 
     BEGIN
-        v_selections := ticketing_internal.read_selections(p_selections);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        v_request.selections := ticketing_internal.read_selections(p_selections);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
@@ -73,7 +71,7 @@ BEGIN
     v_attendees := ticketing_internal.quote_attendees(v_attendees, v_wizard_attendees);
 
     v_evaluation := ticketing_internal.evaluate_selections(
-        v_function, v_registration, v_attendees, v_selections, v_lines, NULL, statement_timestamp()
+        v_function, v_registration, v_attendees, v_request, statement_timestamp()
     );
 
     SELECT jsonb_agg(ticketing_internal.issue(
@@ -126,19 +124,11 @@ BEGIN
             max(ticket.original_price) AS original_price,
             count(*) AS quantity,
             min(ticket.position) AS position
-        FROM unnest(v_evaluation.tickets) WITH ORDINALITY AS ticket (
-            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
-            original_price, is_partner_ticket, position
-        )
+        FROM unnest(v_evaluation.tickets) AS ticket
         INNER JOIN unnest(v_attendees) AS person ON person.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named)
         GROUP BY person.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
     ) AS line;
-
-    SELECT coalesce(sum(ticket.price_paid), 0.00)
-    INTO v_subtotal
-    FROM unnest(v_evaluation.tickets) AS ticket
-    WHERE ticket.change <> 'removed';
 
     RETURN jsonb_build_object(
         'valid', v_issues = '[]',
@@ -148,7 +138,7 @@ BEGIN
         'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(
             v_attendees, v_evaluation.tickets
         ),
-        'subtotal', v_subtotal,
+        'subtotal', v_evaluation.subtotal,
         'currency', v_function.currency
     );
 END

@@ -23,7 +23,7 @@ DECLARE
     v_was_pending boolean;
     v_function ticketing.functions;
     v_attendees ticketing_internal.attendee[];
-    v_selections ticketing_internal.selection[];
+    v_request ticketing_internal.request;
     v_issues jsonb;
 BEGIN
     PERFORM ticketing_internal.require_editable(v_registration);
@@ -40,7 +40,7 @@ BEGIN
     SELECT coalesce(array_agg(ROW(
         person.attendee_id, person.attendee_data -> 'selected_tickets', 'p_registration_id'
     )::ticketing_internal.selection), '{}')
-    INTO v_selections
+    INTO v_request.selections
     FROM unnest(v_attendees) AS person;
 
     SELECT jsonb_agg(ticketing_internal.issue(
@@ -67,9 +67,9 @@ BEGIN
     END IF;
 
     v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
+    v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     PERFORM ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, ticketing_internal.read_selection_lines(v_selections), NULL, NULL,
-        v_now, p_issues => v_issues
+        v_function, v_registration, v_request, v_now, p_issues => v_issues
     );
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
@@ -78,12 +78,9 @@ BEGIN
     ELSIF NOT v_was_pending THEN
         -- once for each payment started, and never far beyond the limit of all holds
         v_registration.status := 'pending';
-        v_registration.hold_expires_at := greatest(v_registration.hold_expires_at, least(
-            v_registration.hold_expires_at + make_interval(mins => v_function.payment_minutes),
-            v_now + make_interval(mins => v_function.hold_minutes + v_function.payment_minutes),
-            v_registration.created_at
-            + make_interval(mins => v_function.max_hold_minutes + v_function.payment_minutes)
-        ));
+        v_registration.hold_expires_at := ticketing_internal.extend_hold_for_payment(
+            v_function, v_registration, v_now
+        );
         UPDATE ticketing.registrations AS registration
         SET
             status = v_registration.status,

@@ -1,7 +1,7 @@
 -- p_tickets as rows, all casts in one pass. Anything odd raises a data exception, for which the
 -- caller asks payload_issues: naming the culprit costs only those who sent one.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.read_tickets(p_tickets jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.read_submitted_tickets(p_tickets jsonb)
 RETURNS ticketing_internal.submitted_ticket[]
 LANGUAGE plpgsql
 STABLE
@@ -22,7 +22,7 @@ BEGIN
         array_agg(ROW(
             'p_tickets[' || ticket.ordinality - 1 || ']', ticket.ticket_id, ticket.registration_id,
             ticket.attendee_id, ticket.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.price_paid::numeric, ticket.original_price::numeric, ticket.currency #>> '{}'
+            ticket.price_paid::numeric, ticket.original_price::numeric, ticket.currency #>> '{}', ticket.ordinality
         )::ticketing_internal.submitted_ticket),
         bool_and(
             ticket.attendee_id IS NOT NULL AND ticket.event_id IS NOT NULL AND ticket.ticket_type_id IS NOT NULL
@@ -57,6 +57,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.read_tickets IS
+COMMENT ON FUNCTION ticketing_internal.read_submitted_tickets IS
 'The elements of p_tickets in their order; raises a data exception (SQLSTATE class 22) when they are not of the documented
 shape.';
