@@ -56,21 +56,20 @@ COMMENT ON TYPE ticketing_internal.submitted_ticket IS
 CREATE TYPE ticketing_internal.request AS (
     selections ticketing_internal.selection [],
     selection_lines ticketing_internal.selection_line [],
-    tickets jsonb,
     expected_revision integer,
     claimed_subtotal numeric,
     is_resolved boolean,
     attendee_ids uuid [],
-    declared_lines ticketing_internal.selection_line [],
-    lines ticketing_internal.selection_line [],
-    submitted_tickets ticketing_internal.submitted_ticket []
+    submitted_tickets ticketing_internal.submitted_ticket [],
+    inferred_lines ticketing_internal.selection_line [],
+    lines ticketing_internal.selection_line []
 );
 COMMENT ON TYPE ticketing_internal.request IS
-'What a caller asks for. As sent: selections, their selection_lines, tickets (p_tickets; null: none to compare),
-expected_revision and claimed_subtotal. Resolved by the evaluator: is_resolved (whether every selection is that of another
-attendee of the registration), attendee_ids (the attendees it decides about, in the order
-of the registration), declared_lines (the lines by attendee_id), lines (the same in the order of the attendees, each package
-and ticket type once per attendee) and submitted_tickets (tickets as rows, once they had to be parsed).';
+'What a caller asks for. As sent: selections, their selection_lines, expected_revision and claimed_subtotal. Resolved by the
+evaluator: selection_lines by attendee_id; is_resolved (whether every selection is that of another attendee of the registration);
+attendee_ids (the attendees that it decides about, in their order); submitted_tickets (p_tickets, once they had to be parsed);
+inferred_lines (what the request leaves unsaid); lines (all lines in the order of the attendees, each package and ticket type once
+per attendee).';
 
 CREATE TYPE ticketing_internal.ticket_type_terms AS (
     ticket_type_id uuid,

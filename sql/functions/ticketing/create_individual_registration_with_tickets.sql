@@ -146,11 +146,10 @@ BEGIN
     INTO v_is_changed, v_leaving
     FROM ticketing_internal.save_attendees(v_registration, v_attendees, v_now) AS saved;
 
-    v_request.tickets := v_given;
     v_request.expected_revision := p_expected_revision;
     v_request.claimed_subtotal := v_data ->> 'subtotal';
     v_answer := ticketing_internal.persist_selections(
-        v_function, v_registration, v_request, v_now, v_is_changed, v_leaving
+        v_function, v_registration, v_request, v_given, v_now, v_is_changed, v_leaving
     );
 
     RETURN v_answer || jsonb_build_object(

@@ -41,7 +41,6 @@ BEGIN
             ));
     END;
 
-    v_request.tickets := p_tickets;
     v_request.expected_revision := p_expected_revision;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
@@ -51,7 +50,7 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, clock_timestamp());
+    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, p_tickets, clock_timestamp());
 END
 $$;
 

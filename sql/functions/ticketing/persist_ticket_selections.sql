@@ -39,7 +39,7 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, clock_timestamp());
+    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, NULL, clock_timestamp());
 END
 $$;
 

@@ -71,7 +71,7 @@ BEGIN
     v_attendees := ticketing_internal.quote_attendees(v_attendees, v_wizard_attendees);
 
     v_evaluation := ticketing_internal.evaluate_selections(
-        v_function, v_registration, v_attendees, v_request, statement_timestamp()
+        v_function, v_registration, v_attendees, v_request, NULL, statement_timestamp()
     );
 
     SELECT jsonb_agg(ticketing_internal.issue(

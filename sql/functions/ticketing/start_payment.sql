@@ -69,7 +69,7 @@ BEGIN
     v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
     v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     PERFORM ticketing_internal.persist_selections(
-        v_function, v_registration, v_request, v_now, p_issues => v_issues
+        v_function, v_registration, v_request, NULL, v_now, p_issues => v_issues
     );
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 

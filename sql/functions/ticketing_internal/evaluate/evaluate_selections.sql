@@ -15,6 +15,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.evaluate_selections(
     p_registration ticketing.registrations,
     p_attendees ticketing_internal.attendee[],
     p_request ticketing_internal.request,
+    p_tickets jsonb,
     p_now timestamptz
 )
 RETURNS ticketing_internal.evaluation
@@ -51,12 +52,12 @@ BEGIN
     -- pass if they do not match the plan of the first.
     FOR v_pass IN 1..2 LOOP
         v_request := v_declared;
-        IF p_request.tickets IS NOT NULL AND (v_pass = 2 OR p_request.selections = '{}') THEN
+        IF p_tickets IS NOT NULL AND (v_pass = 2 OR p_request.selections = '{}') THEN
             BEGIN
-                v_request.submitted_tickets := ticketing_internal.read_submitted_tickets(p_request.tickets);
+                v_request.submitted_tickets := ticketing_internal.read_submitted_tickets(p_tickets);
             EXCEPTION
                 WHEN data_exception THEN
-                    PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_tickets', p_request.tickets));
+                    PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_tickets', p_tickets));
             END;
         END IF;
 
@@ -74,15 +75,16 @@ BEGIN
             );
         END IF;
 
-        EXIT WHEN p_request.tickets IS NULL OR v_request.submitted_tickets IS NOT NULL
+        EXIT WHEN p_tickets IS NULL OR v_request.submitted_tickets IS NOT NULL
             OR ticketing_internal.tickets_match(
-                p_function.currency, p_registration.registration_id, p_attendees, v_declared, v_plan.tickets
+                p_function.currency, p_registration.registration_id, p_attendees, v_declared.attendee_ids, p_tickets,
+                v_plan.tickets
             );
     END LOOP;
 
     IF v_plan.tickets IS NULL OR v_plan.subtotal > c_max_subtotal THEN
         PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', substring(v_request.declared_lines[1].path FROM '^[a-z_]+'),
+            'too_large', substring(v_request.lines[1].path FROM '^[a-z_]+'),
             format('The request amounts to more than %s tickets, or the registration to more than %s.',
                 c_max_tickets, c_max_subtotal),
             p_expected => to_jsonb(c_max_tickets)
@@ -92,18 +94,18 @@ BEGIN
     v_capacity := ticketing_internal.capacity_changes(p_function.function_id, v_plan.tickets, v_is_counted);
     RETURN ROW(
         ticketing_internal.canonical_selections(v_request, v_catalogue),
-        v_request.declared_lines,
+        v_request.selection_lines || v_request.inferred_lines,
         v_plan.tickets,
         v_plan.subtotal,
         v_capacity.r_changes,
         v_capacity.r_may_be_short,
         ticketing_internal.find_issues(
-            p_function, p_registration, p_attendees, v_request, v_catalogue, v_plan.tickets, p_now
+            p_function, p_registration, p_attendees, v_request, p_tickets, v_catalogue, v_plan.tickets, p_now
         )
     )::ticketing_internal.evaluation;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.evaluate_selections IS
-'Evaluates p_request for the attendees of a registration (or of a quote without one: then p_registration has only its type) at
+'Evaluates p_request, with p_tickets as sent (null: none to compare), for the attendees of a registration (or of a quote without one: then p_registration has only its type) at
 p_now. Selections and lines of the evaluation are by attendee_id.';

@@ -20,11 +20,13 @@ DECLARE
     c_first_number CONSTANT integer := 4096;
     v_random_digits CONSTANT text := left(gen_random_uuid()::text, 32);
     v_list_tickets ticketing_internal.planned_ticket [] := p_catalogue.tickets;
+    v_ticket_type_ids uuid [] := p_catalogue.ticket_type_ids;
     v_packages ticketing_internal.expanded_package [] := p_catalogue.expanded_packages;
     v_line ticketing_internal.selection_line;
     v_attendee ticketing_internal.attendee;
     v_index integer := 1;
-    v_unit_tickets ticketing_internal.planned_ticket [];
+    v_package_tickets ticketing_internal.planned_ticket [];
+    v_units integer;
     v_ticket ticketing_internal.planned_ticket;
     v_tickets ticketing_internal.planned_ticket [] := '{}';
     v_count integer := 0;
@@ -37,16 +39,22 @@ BEGIN
             END LOOP;
             v_attendee := p_attendees[v_index];
         END IF;
-        v_unit_tickets := CASE
-            WHEN v_line.package_id IS NULL
-                THEN ARRAY[v_list_tickets[array_position(p_catalogue.ticket_type_ids, v_line.ticket_type_id)]]
-            ELSE v_packages[array_position(p_catalogue.package_ids, v_line.package_id)].tickets
-        END;
-        CONTINUE WHEN v_unit_tickets[1].ticket_type_id IS NULL;
+        IF v_line.package_id IS NULL THEN
+            v_ticket := v_list_tickets[array_position(v_ticket_type_ids, v_line.ticket_type_id)];
+            CONTINUE WHEN v_ticket.ticket_type_id IS NULL;
+            v_units := 1;
+        ELSE
+            v_package_tickets := v_packages[array_position(p_catalogue.package_ids, v_line.package_id)].tickets;
+            v_units := coalesce(cardinality(v_package_tickets), 0);
+        END IF;
 
         -- a few lines can ask for millions: what is too much is not expanded to the end
         FOR v_number IN 1..v_line.quantity LOOP
-            FOREACH v_ticket IN ARRAY v_unit_tickets LOOP
+            FOR v_unit IN 1..v_units LOOP
+                IF v_line.package_id IS NOT NULL THEN
+                    v_ticket := v_package_tickets[v_unit];
+                    v_ticket.package_number := v_number;
+                END IF;
                 v_count := v_count + 1;
                 IF v_count > p_max_tickets THEN
                     RETURN NULL;
@@ -55,9 +63,6 @@ BEGIN
                 v_ticket.attendee_id := v_attendee.attendee_id;
                 v_ticket.is_partner_ticket := v_attendee.is_partner;
                 v_ticket.position := v_count;
-                IF v_line.package_id IS NOT NULL THEN
-                    v_ticket.package_number := v_number;
-                END IF;
                 v_tickets := array_append(v_tickets, v_ticket);
                 v_subtotal := v_subtotal + v_ticket.price_paid;
             END LOOP;

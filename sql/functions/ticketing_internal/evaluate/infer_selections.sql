@@ -90,7 +90,7 @@ BEGIN
     INTO v_lines, v_attendee_ids;
 
     v_request.attendee_ids := v_attendee_ids;
-    v_request.declared_lines := p_request.declared_lines || v_lines;
+    v_request.inferred_lines := v_lines;
     v_request.lines := ARRAY(
         SELECT line
         FROM unnest(p_request.lines || v_lines) AS line

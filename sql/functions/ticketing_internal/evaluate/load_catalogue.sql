@@ -14,24 +14,32 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_catalogue ticketing_internal.catalogue;
-    v_package_ids uuid [];
-    v_ticket_type_ids uuid [];
+    v_package_ids uuid [] := '{}';
+    v_ticket_type_ids uuid [] := '{}';
+    v_line ticketing_internal.selection_line;
+    v_submitted ticketing_internal.submitted_ticket;
+    v_ticket ticketing_internal.planned_ticket;
 BEGIN
-    SELECT
-        coalesce(array_agg(DISTINCT named.package_id) FILTER (WHERE named.package_id IS NOT NULL), '{}'),
-        coalesce(array_agg(DISTINCT named.ticket_type_id) FILTER (WHERE named.ticket_type_id IS NOT NULL), '{}')
-    INTO v_package_ids, v_ticket_type_ids
-    FROM (
-        SELECT line.package_id, line.ticket_type_id
-        FROM unnest(p_request.selection_lines) AS line
-        UNION ALL
-        SELECT ticket.package_id, ticket.ticket_type_id
-        FROM unnest(p_request.submitted_tickets) AS ticket
-        UNION ALL
+    FOREACH v_line IN ARRAY p_request.selection_lines LOOP
+        IF v_line.package_id IS NULL THEN
+            v_ticket_type_ids := array_append(v_ticket_type_ids, v_line.ticket_type_id);
+        ELSE
+            v_package_ids := array_append(v_package_ids, v_line.package_id);
+        END IF;
+    END LOOP;
+    FOREACH v_submitted IN ARRAY coalesce(p_request.submitted_tickets, '{}') LOOP
+        v_ticket_type_ids := array_append(v_ticket_type_ids, v_submitted.ticket_type_id);
+        IF v_submitted.package_id IS NOT NULL THEN
+            v_package_ids := array_append(v_package_ids, v_submitted.package_id);
+        END IF;
+    END LOOP;
+    FOREACH v_ticket IN ARRAY p_stored LOOP
+        v_ticket_type_ids := array_append(v_ticket_type_ids, v_ticket.ticket_type_id);
         -- a package that is held keeps its price and contents
-        SELECT CASE WHEN NOT p_is_held THEN ticket.package_id END, ticket.ticket_type_id
-        FROM unnest(p_stored) AS ticket
-    ) AS named;
+        IF v_ticket.package_id IS NOT NULL AND NOT p_is_held THEN
+            v_package_ids := array_append(v_package_ids, v_ticket.package_id);
+        END IF;
+    END LOOP;
 
     IF v_package_ids <> '{}' THEN
         SELECT array_agg(package.package_id), array_agg(package)
@@ -48,9 +56,7 @@ BEGIN
             ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
         WHERE item.function_id = p_function_id AND item.package_id = ANY(v_catalogue.package_ids);
 
-        v_ticket_type_ids := ARRAY(
-            SELECT unnest(v_ticket_type_ids)
-            UNION
+        v_ticket_type_ids := v_ticket_type_ids || ARRAY(
             SELECT item.ticket_type_id FROM unnest(v_catalogue.items) AS item
         );
     END IF;
@@ -73,8 +79,8 @@ BEGIN
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
     WHERE ticket_type.function_id = p_function_id AND ticket_type.ticket_type_id = ANY(v_ticket_type_ids);
 
-    v_catalogue.is_complete := cardinality(v_package_ids) = coalesce(cardinality(v_catalogue.package_ids), 0)
-        AND cardinality(v_ticket_type_ids) = coalesce(cardinality(v_catalogue.ticket_type_ids), 0);
+    v_catalogue.is_complete := v_package_ids <@ coalesce(v_catalogue.package_ids, '{}')
+        AND v_ticket_type_ids <@ coalesce(v_catalogue.ticket_type_ids, '{}');
     IF v_catalogue.package_ids IS NOT NULL THEN
         v_catalogue.expanded_packages := ticketing_internal.expand_packages(v_catalogue);
     END IF;

@@ -39,4 +39,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.merge_lines IS
-'p_lines, by attendee_id, merged and in the order of p_attendees.';
+'p_lines, by attendee_id, merged and in the order of p_attendees; without those of other attendees.';

@@ -23,7 +23,7 @@ DECLARE
     v_client_attendee_ids uuid [] := '{}';
     v_selection ticketing_internal.selection;
     v_line ticketing_internal.selection_line;
-    v_lines ticketing_internal.selection_line [] := '{}';
+    v_lines ticketing_internal.selection_line [];
     v_next integer := 1;
     v_index integer := 0;
     v_last_index integer := 0;
@@ -68,14 +68,16 @@ BEGIN
             v_is_merged := v_is_merged AND v_line.quantity > 0 AND cardinality(v_subject_ids) < c_few
                 AND v_subject_id <> ALL(v_subject_ids);
             v_subject_ids := array_append(v_subject_ids, v_subject_id);
-            IF v_index IS NOT NULL AND NOT v_is_by_id THEN
-                v_line.attendee_ref := v_attendee_ids[v_index];
+            IF NOT v_is_by_id THEN
+                v_line.attendee_ref := coalesce(v_attendee_ids[v_index], v_line.attendee_ref);
                 v_lines := array_append(v_lines, v_line);
             END IF;
         END LOOP;
     END LOOP;
 
-    v_request.declared_lines := CASE WHEN v_is_by_id THEN v_selection_lines ELSE v_lines END;
+    IF NOT v_is_by_id THEN
+        v_request.selection_lines := v_lines;
+    END IF;
     IF v_is_ordered THEN
         v_request.is_resolved := cardinality(v_named_ids) = cardinality(p_request.selections);
         v_request.attendee_ids := v_named_ids;
@@ -90,12 +92,12 @@ BEGIN
         v_request.is_resolved := cardinality(v_request.attendee_ids) = cardinality(p_request.selections);
     END IF;
     v_request.lines := CASE
-        WHEN v_is_ordered AND v_is_merged THEN v_request.declared_lines
-        ELSE ticketing_internal.merge_lines(p_attendees, v_request.declared_lines)
+        WHEN v_is_merged AND v_is_ordered AND v_request.is_resolved THEN v_request.selection_lines
+        ELSE ticketing_internal.merge_lines(p_attendees, v_request.selection_lines)
     END;
     RETURN v_request;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.resolve_request IS
-'p_request with is_resolved, attendee_ids, declared_lines and lines.';
+'p_request with selection_lines by attendee_id, is_resolved, attendee_ids and lines.';

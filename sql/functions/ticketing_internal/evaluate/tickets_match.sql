@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.tickets_match(
     p_currency text,
     p_registration_id uuid,
     p_attendees ticketing_internal.attendee[],
-    p_request ticketing_internal.request,
+    p_attendee_ids uuid[],
+    p_tickets jsonb,
     p_plan ticketing_internal.planned_ticket[]
 )
 RETURNS boolean
@@ -20,27 +21,26 @@ DECLARE
     c_keys CONSTANT text [] := '{attendee_id,event_id,ticket_type_id,package_id,price_paid,original_price}';
     c_other_keys CONSTANT text [] := '{ticket_id,registration_id,client_attendee_id,currency,status,payment_status,
         is_partner_ticket}';
-    v_submitted CONSTANT jsonb := p_request.tickets;
     -- either every ticket has a price or none has
-    v_has_price CONSTANT boolean := p_request.tickets -> 0 ? 'price_paid';
-    v_has_original_price CONSTANT boolean := p_request.tickets -> 0 ? 'original_price';
+    v_has_price CONSTANT boolean := p_tickets -> 0 ? 'price_paid';
+    v_has_original_price CONSTANT boolean := p_tickets -> 0 ? 'original_price';
     v_plan ticketing_internal.planned_ticket [] := p_plan;
     v_attendee ticketing_internal.attendee;
     v_ids uuid [] := '{}';
     v_client_ids uuid [] := '{}';
     v_do_match boolean;
 BEGIN
-    IF p_plan IS NULL OR jsonb_typeof(v_submitted) <> 'array' OR pg_column_size(v_submitted) > 1048576 THEN
+    IF p_plan IS NULL OR jsonb_typeof(p_tickets) <> 'array' OR pg_column_size(p_tickets) > 1048576 THEN
         RETURN FALSE;
     END IF;
     -- the same length when all attendees are named and nothing is removed
-    IF cardinality(p_request.attendee_ids) <> cardinality(p_attendees)
-        OR cardinality(v_plan) <> jsonb_array_length(v_submitted)
+    IF cardinality(p_attendee_ids) <> cardinality(p_attendees)
+        OR cardinality(v_plan) <> jsonb_array_length(p_tickets)
     THEN
         v_plan := ARRAY(
             SELECT ticket
             FROM unnest(p_plan) AS ticket
-            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_request.attendee_ids)
+            WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(p_attendee_ids)
         );
     END IF;
     FOREACH v_attendee IN ARRAY p_attendees LOOP
@@ -93,11 +93,11 @@ BEGIN
         )
     END, FALSE)), TRUE)
     INTO v_do_match
-    FROM ROWS FROM (jsonb_array_elements(v_submitted), unnest(v_plan)) AS ticket;
+    FROM ROWS FROM (jsonb_array_elements(p_tickets), unnest(v_plan)) AS ticket;
     RETURN v_do_match;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.tickets_match IS
-'True when the tickets of p_request, as sent, are one by one what p_plan leaves its attendees with; false for anything else, also
+'True when p_tickets, as sent, are one by one what p_plan leaves the attendees in p_attendee_ids with; false for anything else, also
 for a null plan and for tickets of another shape than documented.';

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
     p_request ticketing_internal.request,
+    p_tickets jsonb,
     p_now timestamptz,
     p_is_changed boolean DEFAULT FALSE,
     p_leaving uuid[] DEFAULT '{}',
@@ -48,7 +49,9 @@ BEGIN
             FROM unnest(p_leaving) AS leaving
         );
     END IF;
-    v_evaluation := ticketing_internal.evaluate_selections(p_function, p_registration, v_attendees, v_request, p_now);
+    v_evaluation := ticketing_internal.evaluate_selections(
+        p_function, p_registration, v_attendees, v_request, p_tickets, p_now
+    );
     IF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
         PERFORM ticketing_internal.require_editable(p_registration);
     END IF;
@@ -142,6 +145,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.persist_selections IS
-'Persists p_request for a locked registration and returns the answer of a persist. p_is_changed: whether the same transaction has
+'Persists p_request, with p_tickets as sent (null: none to compare), for a locked registration and returns the answer of a persist. p_is_changed: whether the same transaction has
 changed the registration or its attendees already. p_leaving: attendees to be deleted with their tickets. p_issues: what the caller
 has found wrong already.';

@@ -28,7 +28,6 @@ DECLARE
     v_rule jsonb;
     v_is_met boolean;
 BEGIN
-    -- most ticket types and packages have no rules
     FOREACH v_terms IN ARRAY coalesce(p_catalogue.ticket_types, '{}') LOOP
         IF v_terms.eligibility -> 'rules' <> '[]' THEN
             v_ruled_ids := array_append(v_ruled_ids, v_terms.ticket_type_id);
@@ -41,9 +40,6 @@ BEGIN
             v_eligibilities := array_append(v_eligibilities, v_package.eligibility);
         END IF;
     END LOOP;
-    IF v_ruled_ids = '{}' THEN
-        RETURN TRUE;
-    END IF;
 
     FOREACH v_line IN ARRAY p_lines LOOP
         v_subject_ids := array_append(

@@ -18,7 +18,7 @@ DECLARE
 BEGIN
     WITH line AS (
         SELECT line.*, attendee
-        FROM unnest(p_request.declared_lines) AS line
+        FROM unnest(p_request.selection_lines || p_request.inferred_lines) AS line
         INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = line.attendee_ref
         WHERE line.quantity > 0
     )

@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.find_issues(
     p_registration ticketing.registrations,
     p_attendees ticketing_internal.attendee[],
     p_request ticketing_internal.request,
+    p_tickets jsonb,
     p_catalogue ticketing_internal.catalogue,
     p_plan ticketing_internal.planned_ticket[],
     p_now timestamptz
@@ -28,11 +29,12 @@ DECLARE
     v_has_wrong_contents boolean := FALSE;
     v_has_other_type boolean := FALSE;
     v_has_terms boolean := FALSE;
+    v_has_rules boolean := FALSE;
     v_tickets_differ boolean := FALSE;
     v_subjects ticketing_internal.rule_subject [];
     v_issues jsonb := '[]';
 BEGIN
-    -- Most ticket types and packages are on sale and without limits.
+    -- Most ticket types and packages are on sale, without limits, and for all attendees.
     FOREACH v_terms IN ARRAY coalesce(p_catalogue.ticket_types, '{}') LOOP
         v_has_terms := v_has_terms OR coalesce(
             NOT v_terms.is_active OR p_now < v_terms.sale_starts_at OR p_now >= v_terms.sale_ends_at
@@ -40,6 +42,7 @@ BEGIN
             OR v_terms.max_per_registration IS NOT NULL,
             FALSE
         );
+        v_has_rules := v_has_rules OR v_terms.eligibility -> 'rules' <> '[]';
     END LOOP;
 
     IF p_catalogue.packages IS NOT NULL THEN
@@ -51,10 +54,11 @@ BEGIN
                 OR v_package.max_per_registration IS NOT NULL,
                 FALSE
             );
+            v_has_rules := v_has_rules OR v_package.eligibility -> 'rules' <> '[]';
         END LOOP;
 
         v_expanded := p_catalogue.expanded_packages;
-        FOREACH v_line IN ARRAY p_request.declared_lines LOOP
+        FOREACH v_line IN ARRAY p_request.selection_lines LOOP
             v_ticket_type_ids := v_expanded[array_position(p_catalogue.package_ids, v_line.package_id)].ticket_type_ids;
             v_has_wrong_contents := v_has_wrong_contents OR NOT coalesce(
                 v_line.contents @> v_ticket_type_ids AND v_line.contents <@ v_ticket_type_ids, TRUE
@@ -71,7 +75,7 @@ BEGIN
 
     IF p_request.submitted_tickets IS NOT NULL THEN
         v_tickets_differ := NOT ticketing_internal.tickets_match(
-            p_function.currency, p_registration.registration_id, p_attendees, p_request, p_plan
+            p_function.currency, p_registration.registration_id, p_attendees, p_request.attendee_ids, p_tickets, p_plan
         ) AND ticketing_internal.tickets_differ(
             p_function.currency, p_registration.registration_id, p_attendees, p_request, p_plan
         );
@@ -91,9 +95,10 @@ BEGIN
     END IF;
 
     IF v_has_terms
-        OR NOT ticketing_internal.are_eligible(v_registration_type, p_attendees, p_request.lines, p_catalogue)
+        OR v_has_rules
+        AND NOT ticketing_internal.are_eligible(v_registration_type, p_attendees, p_request.lines, p_catalogue)
     THEN
-        v_subjects := ticketing_internal.list_rule_subjects(p_attendees, p_request.declared_lines, p_catalogue);
+        v_subjects := ticketing_internal.list_rule_subjects(p_attendees, p_request, p_catalogue);
         v_issues := v_issues
             || ticketing_internal.find_eligibility_issues(v_registration_type, v_subjects)
             || ticketing_internal.find_limit_issues(v_subjects, p_plan);
@@ -103,7 +108,7 @@ BEGIN
         OR p_now < p_function.registration_opens_at OR p_now >= p_function.registration_closes_at
     THEN
         v_issues := v_issues || ticketing_internal.find_sale_issues(
-            p_function, v_subjects, p_plan, substring(p_request.declared_lines[1].path FROM '^[a-z_]+'), p_now
+            p_function, v_subjects, p_plan, substring(p_request.lines[1].path FROM '^[a-z_]+'), p_now
         );
     END IF;
 

@@ -50,7 +50,7 @@ BEGIN
             line.attendee_ref AS attendee_id,
             coalesce(line.package_id, line.ticket_type_id) AS subject_id,
             (array_agg(line.path ORDER BY line.position))[1] AS path
-        FROM unnest(p_request.declared_lines) AS line
+        FROM unnest(p_request.selection_lines || p_request.inferred_lines) AS line
         GROUP BY line.attendee_ref, coalesce(line.package_id, line.ticket_type_id)
     ),
     selection AS (

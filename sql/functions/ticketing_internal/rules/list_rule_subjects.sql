@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.list_rule_subjects(
     p_attendees ticketing_internal.attendee[],
-    p_lines ticketing_internal.selection_line[],
+    p_request ticketing_internal.request,
     p_catalogue ticketing_internal.catalogue
 )
 RETURNS ticketing_internal.rule_subject[]
@@ -18,7 +18,7 @@ DECLARE
 BEGIN
     WITH line AS (
         SELECT line.*, attendee
-        FROM unnest(p_lines) AS line
+        FROM unnest(p_request.selection_lines || p_request.inferred_lines) AS line
         INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = line.attendee_ref
         WHERE line.quantity > 0
     )
@@ -52,4 +52,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.list_rule_subjects IS
-'The rule subjects that p_lines, by attendee_id, amount to.';
+'The rule subjects of all lines of a resolved request.';
