@@ -1,6 +1,7 @@
--- Who sells, and the umbrella occasions that are sold.
+-- Organisations, their members, and the event functions that they sell tickets for.
 --
--- These tables are small, change seldom and are read by every call.
+-- function_id is the tenant key: the primary, unique and foreign keys of all later tables start
+-- with it, so that a row can only refer to rows of its own function.
 
 SET LOCAL ROLE ticketing_owner;
 
@@ -18,11 +19,11 @@ CREATE TABLE ticketing.organisations (
     CONSTRAINT organisations_name_check CHECK (length(name) BETWEEN 1 AND 200)
 );
 
-COMMENT ON TABLE ticketing.organisations IS 'Who organises functions and whose staff may see their registrations.';
+COMMENT ON TABLE ticketing.organisations IS 'Organisers of functions; their staff may read the registrations.';
 COMMENT ON COLUMN ticketing.organisations.organisation_id IS 'Id of the organisation.';
-COMMENT ON COLUMN ticketing.organisations.slug IS 'Name for addresses: lower-case words joined by hyphens, unique.';
-COMMENT ON COLUMN ticketing.organisations.name IS 'Name for people.';
-COMMENT ON COLUMN ticketing.organisations.created_at IS 'When the row was made.';
+COMMENT ON COLUMN ticketing.organisations.slug IS 'Name in URLs: lower-case words joined by hyphens, unique.';
+COMMENT ON COLUMN ticketing.organisations.name IS 'Display name.';
+COMMENT ON COLUMN ticketing.organisations.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.organisations.updated_at IS 'When the row was last changed.';
 
 CREATE TABLE ticketing.organisation_members (
@@ -39,9 +40,9 @@ CREATE TABLE ticketing.organisation_members (
 CREATE INDEX organisation_members_user_idx ON ticketing.organisation_members (user_id);
 
 COMMENT ON TABLE ticketing.organisation_members IS
-'The users who work for an organisation: staff read its registrations, admins and owners also manage its catalogue.';
+'Users who work for an organisation. All members read its registrations; admins and owners also manage its catalogue.';
 COMMENT ON COLUMN ticketing.organisation_members.organisation_id IS 'The organisation.';
-COMMENT ON COLUMN ticketing.organisation_members.user_id IS 'The user: the sub claim of his requests.';
+COMMENT ON COLUMN ticketing.organisation_members.user_id IS 'User id (the JWT sub claim).';
 COMMENT ON COLUMN ticketing.organisation_members.role IS 'owner, admin or staff.';
 COMMENT ON COLUMN ticketing.organisation_members.created_at IS 'When the membership began.';
 
@@ -65,8 +66,8 @@ CREATE TABLE ticketing.functions (
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT functions_pkey PRIMARY KEY (function_id),
     CONSTRAINT functions_slug_key UNIQUE (slug),
-    -- what registrations refer to, so that their currency is that of the function and it cannot
-    -- change under them
+    -- referenced by registrations: they have the currency of their function, which therefore cannot
+    -- change once there are any
     CONSTRAINT functions_currency_key UNIQUE (function_id, currency),
     CONSTRAINT functions_organisation_fkey FOREIGN KEY (organisation_id)
     REFERENCES ticketing.organisations (organisation_id),
@@ -92,26 +93,28 @@ CREATE TABLE ticketing.functions (
 CREATE INDEX functions_organisation_idx ON ticketing.functions (organisation_id);
 
 COMMENT ON TABLE ticketing.functions IS
-'Umbrella occasions (a weekend, say) made of events. Everything below carries function_id first in its keys.';
-COMMENT ON COLUMN ticketing.functions.function_id IS 'Id of the function; the tenant key of every table below it.';
-COMMENT ON COLUMN ticketing.functions.organisation_id IS 'Who organises it.';
-COMMENT ON COLUMN ticketing.functions.slug IS 'Name for addresses: lower-case words joined by hyphens, unique.';
-COMMENT ON COLUMN ticketing.functions.name IS 'Name for people.';
-COMMENT ON COLUMN ticketing.functions.currency IS 'ISO 4217 code of all its prices; a currency of two decimals.';
+'Event functions: each groups the events of, say, one weekend and is the tenant of all that is sold for them. The keys of
+all tables below start with function_id.';
+COMMENT ON COLUMN ticketing.functions.function_id IS 'Id of the function; the tenant key of all tables below.';
+COMMENT ON COLUMN ticketing.functions.organisation_id IS 'The organisation.';
+COMMENT ON COLUMN ticketing.functions.slug IS 'Name in URLs: lower-case words joined by hyphens, unique.';
+COMMENT ON COLUMN ticketing.functions.name IS 'Display name.';
+COMMENT ON COLUMN ticketing.functions.currency IS 'ISO 4217 code of all its prices; a currency with two decimals.';
 COMMENT ON COLUMN ticketing.functions.timezone IS 'IANA time zone in which its times are shown.';
 COMMENT ON COLUMN ticketing.functions.status IS
-'draft (seen by staff), published (on sale, seen by all) or closed (seen by all, sells nothing).';
-COMMENT ON COLUMN ticketing.functions.starts_at IS 'When the occasion starts.';
-COMMENT ON COLUMN ticketing.functions.ends_at IS 'When the occasion ends.';
-COMMENT ON COLUMN ticketing.functions.registration_opens_at IS 'Tickets can be added from here on; null: at once.';
-COMMENT ON COLUMN ticketing.functions.registration_closes_at IS 'Tickets can be added until here; null: no end.';
+'draft (visible to staff only), published (visible to all, on sale) or closed (visible to all, not on sale).';
+COMMENT ON COLUMN ticketing.functions.starts_at IS 'When the function starts.';
+COMMENT ON COLUMN ticketing.functions.ends_at IS 'When the function ends.';
+COMMENT ON COLUMN ticketing.functions.registration_opens_at IS 'Start of registration; null means already open.';
+COMMENT ON COLUMN ticketing.functions.registration_closes_at IS 'End of registration; null means no end.';
 COMMENT ON COLUMN ticketing.functions.selection_mode IS
-'exclusive: an attendee holds packages or individual tickets; mixed: both at once.';
-COMMENT ON COLUMN ticketing.functions.hold_minutes IS 'Minutes for which a persist holds unpaid places.';
-COMMENT ON COLUMN ticketing.functions.payment_minutes IS 'Minutes that starting a payment adds, once, to the hold.';
+'exclusive: an attendee holds packages or individual tickets, not both; mixed: both at once.';
+COMMENT ON COLUMN ticketing.functions.hold_minutes IS
+'Minutes from the latest persist for which unpaid tickets keep their capacity.';
+COMMENT ON COLUMN ticketing.functions.payment_minutes IS 'Minutes by which the start of a payment extends the hold, once.';
 COMMENT ON COLUMN ticketing.functions.max_hold_minutes IS
-'Minutes after its creation up to which a registration can renew its hold.';
-COMMENT ON COLUMN ticketing.functions.created_at IS 'When the row was made.';
+'Minutes from the creation of a registration until which its hold can be renewed.';
+COMMENT ON COLUMN ticketing.functions.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.functions.updated_at IS 'When the row was last changed.';
 
 ALTER TABLE ticketing.organisations ENABLE ROW LEVEL SECURITY;

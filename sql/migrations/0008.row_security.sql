@@ -1,21 +1,22 @@
--- Who may read which row. The tables are read through these policies and written by the RPCs, which
--- run as the owner of the tables and so are not bound by them.
+-- Row security: which rows each role may read. RPCs are not subject to it, because they run as the
+-- owner of the tables; they are the only way to write, apart from organisations and their members.
 --
--- | who | reads |
+-- | role | reads |
 -- |---|---|
--- | everybody | functions that are published or closed, their organisations and catalogues |
--- | a user | also his own memberships, registrations, attendees, tickets and payments |
--- | staff | also drafts, places and all registrations of the functions of his organisations |
+-- | anon (visitors) | published and closed functions, their organisations and catalogues |
+-- | authenticated (users) | also own memberships, registrations, attendees, tickets, payments |
+-- | authenticated (staff) | also drafts, pools, registrations, ticket changes of their functions |
 -- | service_role, ticketing_reader | everything |
 --
--- Policies of the same table are joined by OR. Each names its roles, compares columns of the row,
--- and reads who is asking once per statement, which is what the SELECT around a call is for.
+-- Policies of one table are combined by OR. Each names its roles and compares columns of the row.
+-- Owner and staff have separate policies, because a condition for both would turn index lookups
+-- into scans. The SELECT around a call makes PostgreSQL evaluate it once per statement.
 
 SET LOCAL ROLE ticketing_owner;
 
--- Policies need the functions that tell who is asking when they are made, before any function is
--- installed: they are declared here, to say nobody, until sql/functions says how it is done. Where
--- a function is there already, it stays.
+-- Policies need the two functions that identify the caller when they are created, which is before
+-- sql/functions is installed. Where one is missing, a placeholder that identifies no caller is
+-- created here; installing the functions replaces it.
 DO $$
 BEGIN
     IF pg_catalog.to_regprocedure('ticketing_internal.caller_id()') IS NULL THEN
@@ -29,7 +30,7 @@ BEGIN
 END
 $$;
 
--- -- what everybody sees
+-- Visitors: published and closed functions and their catalogues
 
 GRANT SELECT ON
 ticketing.organisations,
@@ -44,7 +45,8 @@ CREATE POLICY functions_published_select ON ticketing.functions
 FOR SELECT TO anon, authenticated
 USING (status <> 'draft');
 
--- Whoever sees a function sees who organises it; members see their organisation without one too.
+-- A role that sees a function sees its organisation. Members also see their organisation when it
+-- has no function.
 CREATE POLICY organisations_published_select ON ticketing.organisations
 FOR SELECT TO anon, authenticated
 USING (
@@ -65,7 +67,7 @@ USING (
     )
 );
 
--- Who sees a function, by whichever policy, sees its catalogue.
+-- A role that sees a function, by any policy, sees its catalogue.
 CREATE POLICY events_published_select ON ticketing.events
 FOR SELECT TO anon, authenticated
 USING (function_id = ANY(array(SELECT function.function_id FROM ticketing.functions AS function)));
@@ -82,7 +84,7 @@ CREATE POLICY package_items_published_select ON ticketing.package_items
 FOR SELECT TO anon, authenticated
 USING (function_id = ANY(array(SELECT function.function_id FROM ticketing.functions AS function)));
 
--- -- what is one's own
+-- Users: their own rows
 
 GRANT SELECT ON
 ticketing.organisation_members,
@@ -108,8 +110,8 @@ CREATE POLICY tickets_owner_select ON ticketing.tickets
 FOR SELECT TO authenticated
 USING (owner_id = (SELECT ticketing_internal.caller_id()));
 
--- A registration's id is unique over all functions; its function is named for the index, which
--- starts with it.
+-- registration_id alone would be enough; function_id is compared as well because the index starts
+-- with it.
 CREATE POLICY payments_owner_select ON ticketing.payments
 FOR SELECT TO authenticated
 USING (
@@ -129,12 +131,12 @@ USING (
     )
 );
 
--- -- what staff see
+-- Staff: drafts, pools, registrations and ticket changes of the functions of their organisations
 --
--- No id is below the first of them, so the second condition changes no answer. It is there for the
--- planner, which cannot look into the array: it takes it for ten functions, and so, in a database
--- of few, for every row there is. It would then read the whole table also for the owner of one
--- registration.
+-- The ids are in ascending order, so the second condition never changes the result. It is for the
+-- planner, which does not know the length of the array: it assumes ten functions and so, in a
+-- database with few functions, all rows. Without the condition it would scan the whole table also
+-- for the owner of a single registration.
 
 GRANT SELECT ON
 ticketing.ticket_type_pools,
@@ -203,9 +205,9 @@ USING (
     AND function_id >= ((SELECT ticketing_internal.staff_function_ids())::uuid[])[1]
 );
 
--- -- what the service and reports see
+-- Service and reports: everything
 --
--- By policies, since whoever installs this may be unable to grant BYPASSRLS.
+-- By policies, because the installing role may be unable to grant BYPASSRLS.
 
 GRANT SELECT ON ALL TABLES IN SCHEMA ticketing TO service_role, ticketing_reader;
 
@@ -273,11 +275,9 @@ CREATE POLICY ticket_changes_service_select ON ticketing.ticket_changes
 FOR SELECT TO service_role, ticketing_reader
 USING (TRUE);
 
--- Who organises and who works for them is no business of the RPCs: the service writes it itself.
-GRANT INSERT,
-UPDATE,
-DELETE ON ticketing.organisations,
-ticketing.organisation_members TO service_role;
+-- Organisations and their members are managed directly by service_role, not through RPCs.
+GRANT INSERT, UPDATE, DELETE ON ticketing.organisations TO service_role;
+GRANT INSERT, UPDATE, DELETE ON ticketing.organisation_members TO service_role;
 
 CREATE POLICY organisations_service_insert ON ticketing.organisations
 FOR INSERT TO service_role

@@ -1,4 +1,3 @@
-DROP TABLE ticketing.ticket_changes;
 DROP TABLE ticketing.payments;
 DROP TABLE ticketing.tickets;
 DROP TABLE ticketing.attendees;
