@@ -115,7 +115,7 @@ def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) ->
     assert until.findall(due) != until.findall(held)  # payment has time of its own
 
     paid = section(output, "The payment provider reports")
-    assert "refused with TK007: 600.00 less a fee of 0.00 is not the 695.00 expected." in paid
+    assert "refused with TK007: 600.00 minus a fee of 0.00 is not the expected 695.00." in paid
     line = r"^  completed: 13 Paid; confirmation number (\S+), the same both times$"
     stored = rows(
         database_url,

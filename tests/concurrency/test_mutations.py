@@ -107,7 +107,7 @@ MUTATIONS = {
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),
     "what is set aside, in what is left": Mutation(
-        "ticketing.get_ticket_availability",
+        "ticketing_internal.free_capacity",
         {"ticketing_internal.pool_availability(p_function_id)": "ticketing.capacity_pools"},
         allotments.test_what_is_set_aside_counts_as_free,
     ),

@@ -465,7 +465,7 @@ def test_the_functions_give_every_code_that_is_listed_and_no_other(db: Connectio
 
 
 def test_the_functions_raise_every_sqlstate_that_is_listed_and_no_other(db: Connection) -> None:
-    raised = first_arguments("refuse")
+    raised = first_arguments("raise_issues")
     assert [place for place, sqlstates in raised.items() if not sqlstates] == []
     of_codes = listed(db, "sqlstate", "issue_codes")  # each raised above
     assert set().union(*raised.values()) == of_codes

@@ -20,26 +20,26 @@ from ticketing_client.migrate import migrate
 
 Doctor: TypeAlias = Callable[[str], tuple[int, str, str]]
 
-SOURCE = Path(__file__).parents[2] / "sql/functions/ticketing_internal/admin/security_findings.sql"
+SOURCES = Path(__file__).parents[2] / "sql/functions/ticketing_internal/admin"
 
-OPEN = "Row security is off: who may read the table reads all of it."
-FOR_ALL = "A policy is for everybody."
+OPEN = "Row security is off: every role that may read the table reads all rows."
+FOR_ALL = "A policy applies to PUBLIC."
 SHOWS_ALL = "A policy shows users every row."
-WRITES = "A policy lets users write; they write through RPCs, which check what they write."
-SLOW = "A policy asks again for each row who is reading."
-NO_INDEX = "A foreign key has no index: deleting what it refers to reads the whole table."
-VIEW = "A view shows what its owner may read, not what its reader may."
-UNPINNED = "The search_path of a function is not pinned: who calls it chooses what its names mean."
-NOT_OURS = "Something belongs to another role than ticketing_owner."
-LATER = "What is created later is open to others from the start."
-SUPERUSER = "A role that requests run as, or that owns the functions they call, is a superuser."
-UNBOUND = "Row security does not bind a role of users."
-LOGIN = "Somebody may log in as ticketing_owner."
-MEMBER = "A role that requests run as is a member of a role that may do more."
-CREATES = "Users may create objects."
-EXPOSED = "PostgREST is told to expose a schema that nobody calls."
-TAKEN_FOR = "Whoever says nothing about himself is taken for this user."
-READS_FAIL = "Reads that row security limits fail."
+WRITES = "A policy lets users write; writes belong in RPCs, which validate them."
+SLOW = "A policy determines the caller again for each row."
+NO_INDEX = "A foreign key has no index: deleting a referenced row scans the whole table."
+VIEW = "A view runs with the rights of its owner instead of its reader."
+UNPINNED = "A function has no fixed search_path: its caller decides what its names refer to."
+NOT_OURS = "The owner of an object is not ticketing_owner."
+LATER = "Default privileges give access to objects created later."
+SUPERUSER = "A role that runs requests, or that owns the functions they call, is a superuser."
+UNBOUND = "A role of users bypasses row security."
+LOGIN = "ticketing_owner can log in."
+MEMBER = "A role that runs requests is a member of a role with more rights."
+CREATES = "Users can create objects."
+EXPOSED = "PostgREST exposes an internal schema."
+TAKEN_FOR = "A default request.jwt.claims makes requests without a token run as this user."
+READS_FAIL = "Queries that row security would filter fail."
 
 
 def public(privileges: str) -> str:
@@ -47,11 +47,11 @@ def public(privileges: str) -> str:
 
 
 def beyond(role: str, privileges: str) -> str:
-    return f"{role} has privileges beyond the package's: {privileges}."
+    return f"{role} has privileges beyond those of the package: {privileges}."
 
 
 def lacks(role: str, privileges: str) -> str:
-    return f"{role} lacks privileges that the package gives: {privileges}."
+    return f"{role} lacks privileges of the package: {privileges}."
 
 
 GOOD: LiteralString = """
@@ -427,8 +427,8 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     ),
 ]
 
-ADVICE = ("Say ", "Write ", "Move ", "Take ")
-"""How remedies begin that are no statements, because only the DBA knows what he wants."""
+ADVICE = ("Restrict ", "Write ", "Move ", "Remove ")
+"""How remedies begin that are no statements, because only the DBA knows what is wanted."""
 
 
 def findings(db: Connection) -> dict[tuple[str, str], str]:
@@ -469,7 +469,7 @@ def test_a_fault_is_found_and_remedied(
 def test_every_finding_has_its_fault() -> None:
     texts = re.findall(
         r"^    SELECT\n        (?:format\(\s*)?'((?:[^']|'')+)'",
-        SOURCE.read_text(encoding="utf-8"),
+        "".join(path.read_text(encoding="utf-8") for path in SOURCES.glob("*_findings.sql")),
         re.MULTILINE,
     )
     patterns = {re.escape(text.replace("''", "'")).replace("%s", ".*") for text in texts}
