@@ -76,16 +76,11 @@ BEGIN
             INTO v_ticket_ids
             FROM jsonb_array_elements_text(p_refund -> 'ticket_ids') AS element;
         END IF;
-        SELECT array_agg(ROW(
-            'refunded', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-        )::ticketing_internal.planned_ticket)
-        INTO v_tickets
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = v_function_id
-            AND ticket.registration_id = p_registration_id
-            AND ticket.payment_status = 'Paid'
-            AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
+        v_tickets := ARRAY(
+            SELECT ticket
+            FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id, 'Cancelled', 'Paid')) AS ticket
+            WHERE v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids)
+        );
 
         SELECT jsonb_agg(ticketing_internal.issue(
             'ticket_not_found', format('p_refund.ticket_ids[%s]', element.ordinality - 1),
@@ -136,7 +131,7 @@ BEGIN
             v_registration.payment_status := 'Refunded';
         END IF;
         v_registration := ticketing_internal.record_changes(
-            v_registration, v_registration.revision, v_tickets, v_now
+            v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'refunded'), v_now
         );
         UPDATE ticketing.registrations AS registration
         SET

@@ -1,8 +1,10 @@
--- Load the active tickets of a registration as a plan that keeps them, the oldest first.
+-- Load the tickets of a registration as a plan that keeps them, the oldest first.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.load_tickets(
     p_function_id uuid,
-    p_registration_id uuid
+    p_registration_id uuid,
+    p_status text DEFAULT 'Active',
+    p_payment_status text DEFAULT NULL
 )
 RETURNS ticketing_internal.planned_ticket[]
 LANGUAGE plpgsql
@@ -22,7 +24,8 @@ BEGIN
         FROM ticketing.tickets AS stored
         WHERE stored.function_id = p_function_id
             AND stored.registration_id = p_registration_id
-            AND stored.status = 'Active'
+            AND stored.status = p_status
+            AND (p_payment_status IS NULL OR stored.payment_status = p_payment_status)
     ) AS ticket;
 
     RETURN coalesce(v_tickets, '{}');
@@ -30,4 +33,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.load_tickets IS
-'The active tickets of a registration as a plan that keeps them, the oldest first.';
+'The tickets of a registration that have p_status and, unless it is null, p_payment_status, as a plan that keeps them, the oldest
+first.';
