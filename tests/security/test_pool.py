@@ -442,11 +442,11 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
     start = threading.Barrier(6)
 
     def ask(number: int) -> None:
-        someone = UUID(int=number) if number else OWNER
-        mine = client.as_user(someone)
+        user_id = UUID(int=number) if number else OWNER
+        mine = client.as_user(user_id)
         start.wait()
         for _ in range(15):
-            assert mine.execute(WHO) == Who.user(someone)
+            assert mine.execute(WHO) == Who.user(user_id)
             if number:
                 with pytest.raises(RegistrationNotFound):
                     mine.execute(READ)
@@ -461,10 +461,10 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
 
 def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
     async def ask(client: AsyncClient, number: int) -> None:
-        someone = UUID(int=number) if number else OWNER
-        mine = client.as_user(someone)
+        user_id = UUID(int=number) if number else OWNER
+        mine = client.as_user(user_id)
         for _ in range(15):
-            assert await mine.execute(WHO) == Who.user(someone)
+            assert await mine.execute(WHO) == Who.user(user_id)
             if number:
                 with pytest.raises(RegistrationNotFound):
                     await mine.execute(READ)
