@@ -91,7 +91,7 @@ MUTATIONS = {
     "the look at an allotment, with the CHECK": Mutation(
         "ticketing_internal.take_capacity",
         {"AND unused.places >= v_change.reserved + v_change.sold": ""},
-        allotments.test_who_wants_more_than_is_set_aside_waits_for_the_pool,
+        allotments.test_who_wants_more_than_an_allotment_has_waits_for_the_pool,
     ),
     "the recall of allotments": Mutation(
         "ticketing_internal.take_capacity",
@@ -99,17 +99,17 @@ MUTATIONS = {
             "PERFORM ticketing_internal.drain_allotments"
             "(p_function_id, ARRAY[v_change.capacity_pool_id])": ("NULL")
         },
-        allotments.test_what_is_set_aside_is_sold_to_the_last_place,
+        allotments.test_what_is_in_allotments_is_sold_to_the_last_unit,
     ),
     "the recall of allotments before an import": Mutation(
         "ticketing_internal.save_pools",
         {"PERFORM ticketing_internal.drain_allotments": "PERFORM row"},
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),
-    "what is set aside, in what is left": Mutation(
+    "what is in allotments, in what is left": Mutation(
         "ticketing_internal.free_capacity",
         {"ticketing_internal.pool_availability(p_function_id)": "ticketing.capacity_pools"},
-        allotments.test_what_is_set_aside_counts_as_free,
+        allotments.test_what_is_in_allotments_counts_as_free,
     ),
     "the snapshot rule of the feed": Mutation(
         "ticketing.get_ticket_changes",
@@ -124,7 +124,7 @@ MUTATIONS = {
     "SKIP LOCKED": Mutation(
         "ticketing_internal.expire_overdue",
         {"FOR NO KEY UPDATE SKIP LOCKED": "FOR NO KEY UPDATE"},
-        races.test_a_buyer_never_waits_for_somebody_elses_overdue_registration,
+        races.test_a_buyer_never_waits_for_another_owners_overdue_registration,
     ),
     "the lock of the registration": Mutation(
         "ticketing_internal.lock_registration",

@@ -59,7 +59,7 @@ GOOD: LiteralString = """
     CREATE TABLE ticketing.specimens (
         function_id uuid NOT NULL,
         event_id uuid,
-        place bigint GENERATED ALWAYS AS IDENTITY,
+        number bigint GENERATED ALWAYS AS IDENTITY,
         FOREIGN KEY (function_id, event_id) REFERENCES ticketing.events
     );
     CREATE INDEX specimens_event_idx ON ticketing.specimens (event_id, function_id)
@@ -154,7 +154,7 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     (
         """
         DROP INDEX ticketing.specimens_event_idx;
-        CREATE INDEX ON ticketing.specimens (function_id, place, event_id)
+        CREATE INDEX ON ticketing.specimens (function_id, number, event_id)
         """,
         NO_INDEX,
         "specimens_function_id_event_id_fkey ON ticketing.specimens",
@@ -170,7 +170,7 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     (
         """
         DROP INDEX ticketing.specimens_event_idx;
-        CREATE INDEX ON ticketing.specimens (function_id, event_id) WHERE place > 0
+        CREATE INDEX ON ticketing.specimens (function_id, event_id) WHERE number > 0
         """,
         NO_INDEX,
         "specimens_function_id_event_id_fkey ON ticketing.specimens",
@@ -432,14 +432,14 @@ ADVICE = ("Restrict ", "Write ", "Move ", "Remove ")
 
 
 def findings(db: Connection) -> dict[tuple[str, str], str]:
-    """Return the remedies by finding and place."""
+    """Return the remedies by finding and object."""
     with db.transaction():
         db.execute("SET LOCAL ROLE ticketing_owner")
         found = db.execute(
             "SELECT finding, object, remedy FROM ticketing_internal.security_findings()"
         ).fetchall()
         db.execute("SET LOCAL ROLE none")
-    remedies = {(finding, place): remedy for finding, place, remedy in found}
+    remedies = {(finding, name): remedy for finding, name, remedy in found}
     assert len(remedies) == len(found)
     return remedies
 
@@ -453,17 +453,17 @@ def test_nothing_is_found_in_what_a_deployment_may_have(db: Connection) -> None:
     assert findings(db) == {}
 
 
-@pytest.mark.parametrize(("fault", "finding", "place"), FAULTS)
+@pytest.mark.parametrize(("fault", "finding", "name"), FAULTS)
 def test_a_fault_is_found_and_remedied(
-    db: Connection, fault: LiteralString, finding: str, place: str
+    db: Connection, fault: LiteralString, finding: str, name: str
 ) -> None:
     db.execute(GOOD)
     db.execute(fault)
     db.execute("RESET ROLE")
-    remedy = findings(db)[finding, place]
+    remedy = findings(db)[finding, name]
     if not remedy.startswith(ADVICE):
         db.execute(remedy.replace(" CONCURRENTLY ", " ").encode())
-        assert (finding, place) not in findings(db)
+        assert (finding, name) not in findings(db)
 
 
 def test_every_finding_has_its_fault() -> None:
@@ -512,7 +512,7 @@ def test_the_doctor_finds_nothing(doctor: Doctor, database_url: str) -> None:
     assert ["schema to expose", "ticketing"] in cells(out)
 
 
-def test_the_doctor_shows_what_he_finds_and_what_to_do(doctor: Doctor, database_url: str) -> None:
+def test_the_doctor_shows_findings_and_remedies(doctor: Doctor, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("GRANT UPDATE ON ticketing.tickets TO anon")
         connection.execute("ALTER FUNCTION ticketing.get_registration RESET search_path")
@@ -543,7 +543,7 @@ def test_the_doctor_does_not_judge_what_is_not_up_to_date(
         assert "is not up to date and cannot be judged. Run: ticketing status" in err
 
 
-def test_the_doctor_says_when_he_may_not_look_or_meets_nobody(
+def test_the_doctor_says_when_it_may_not_look_or_finds_no_server(
     doctor: Doctor, database_url: str
 ) -> None:
     may_not_look = (

@@ -153,7 +153,7 @@ def answer(
     return found[0]
 
 
-def test_everybody_gets_the_same_answer_through_a_forwarder(
+def test_every_caller_gets_the_same_answer_through_a_forwarder(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
