@@ -1,5 +1,5 @@
--- May the attendees have what they choose? The rules of a package bind whoever chooses it, those
--- of a ticket type also whoever gets it inside a package.
+-- May the attendees hold what they select? The rules of a package bind every attendee who selects
+-- it, those of a ticket type also the attendee who gets it inside a package.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_eligibility_issues(
     p_registration_type text,
@@ -43,8 +43,8 @@ BEGIN
         FROM tested_rule
         GROUP BY tested_rule.position, tested_rule.subject_id
     ),
-    -- With AND one unmet rule refuses for good, and with OR only all of them do; otherwise a
-    -- missing fact may still help.
+    -- With AND one unmet rule decides, with OR only all of them do; otherwise a missing fact may still
+    -- help.
     refused AS (
         SELECT
             subject.*,
@@ -69,7 +69,7 @@ BEGIN
             refused.position,
             ticketing_internal.issue(
                 'not_eligible', refused.path,
-                format('%s may not have %s: it needs %s.', (refused.attendee).name, refused.name, (
+                format('%s is not eligible for %s: requires %s.', (refused.attendee).name, refused.name, (
                     SELECT string_agg(
                         concat_ws(
                             ' ', rule.value ->> 'type', replace(rule.value ->> 'operator', '_', ' '),
@@ -89,7 +89,7 @@ BEGIN
             refused.position,
             ticketing_internal.issue(
                 'fact_missing', refused.path,
-                format('%s is only for some; %s of %s is not known yet.', refused.name, fact, (refused.attendee).name),
+                format('We need %s of %s to tell whether %s is available.', fact, (refused.attendee).name, refused.name),
                 refused.attendee, refused.ticket_type_id, refused.package_id, refused.name, to_jsonb(fact)
             )
         FROM refused
@@ -102,5 +102,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_eligibility_issues IS
-'Issues of choices that the facts of their attendees (columns, then keys of attendee_data) and the
-registration type do not allow, or not yet; [] when there are none.';
+'Issues of rule subjects that the facts of their attendees (columns, then keys of attendee_data) and the registration type do not
+allow, or not yet; [] when there are none.';

@@ -1,4 +1,4 @@
--- Too many or too few: limits per attendee and per registration, counted over everything the
+-- Too many or too few: limits per attendee and per registration, counted over everything that the
 -- registration would hold, tickets inside packages included.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_limit_issues(
@@ -13,7 +13,7 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    -- most things have no limits
+    -- most ticket types and packages have no limits
     IF NOT EXISTS (
         SELECT
         FROM unnest(p_subjects) AS subject
@@ -41,7 +41,7 @@ BEGIN
         FROM held
         GROUP BY held.subject_id
     ),
-    -- each limited thing at the first place where an attendee chooses it
+    -- each limited subject at the first line that selects it
     limited AS (
         SELECT
             subject.*,
@@ -100,5 +100,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_limit_issues IS
-'Issues of choices of which the plan has more or fewer than their limits allow; [] when there are
-none.';
+'Issues of rule subjects of which the plan has more or fewer than their limits allow; [] when there are none.';

@@ -44,7 +44,7 @@ BEGIN
             )
             ELSE ticketing_internal.issue(
                 'attendee_named_twice', regexp_replace(selection.path, '[.]selected_tickets$', '.attendee_id'),
-                format('%s is named twice; say everything about one attendee once.', (selection.attendee).name),
+                format('%s is listed twice; send one entry per attendee.', (selection.attendee).name),
                 selection.attendee
             )
         END
