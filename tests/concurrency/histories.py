@@ -97,7 +97,7 @@ FOR_THE_SERVICE = {
 }
 """The calls that owners may not make."""
 
-CHANGING_HANDS = "The places needed are changing hands at this moment"
+CHANGING_HANDS = "Capacity is being changed by another transaction"
 
 SELECTIONS = (
     selection(),

@@ -331,7 +331,7 @@ def allow_allotments_of_small_pools(connection: Connection) -> None:
     ).fetchone()
     assert row is not None
     definition: str = row[0]
-    number = "c_most_allotments CONSTANT integer := "
+    number = "c_max_allotments CONSTANT integer := "
     usual, fewer = f"{number}64", f"{number}3"
     definition = definition.replace(usual, fewer)
     assert definition.count(fewer) == 1, "their number has moved: name it anew"
