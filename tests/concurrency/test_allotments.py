@@ -1,7 +1,6 @@
 """Allotments of a contended pool: no buyer waits while there are some, and no capacity is lost."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -35,10 +34,6 @@ FIRST, SECOND, THIRD, FOURTH = (uid(0xA1 + number) for number in range(4))
 CAPACITY = 1000
 
 NO_OTHERS: Mapping[str, int] = {}
-
-ROLLBACK = (
-    Path(__file__).parent.parent.parent / "sql/migrations/0013.capacity_allotments.rollback.sql"
-)
 
 
 @pytest.fixture
@@ -288,20 +283,3 @@ def test_a_crowded_pool_can_be_left_out_of_a_catalogue(connect: Connect, hand: C
     assert hand.execute(
         "SELECT capacity_pool_id::text FROM ticketing.capacity_pools"
     ).fetchall() == [(HALL,)]
-
-
-def test_rolling_the_migration_back_loses_no_capacity(connect: Connect) -> None:
-    connection = connect(autocommit=True)
-    crowd(connect, connection)
-    other = connect(autocommit=True)
-    with connection.transaction():
-        buy(connection, THIRD, selection(seat=1))
-        pay(other, FIRST)
-    for function in ("ticketing.check_integrity", "ticketing_internal.drain_allotments"):
-        connection.execute(f"DROP FUNCTION {function}".encode())
-    with connection.transaction():
-        connection.execute("SET LOCAL ROLE ticketing_owner")
-        connection.execute(ROLLBACK.read_bytes())
-    assert connection.execute(
-        "SELECT reserved, sold FROM ticketing.capacity_pools WHERE capacity_pool_id = %s", [SEAT]
-    ).fetchone() == (2, 1)
