@@ -1,4 +1,4 @@
-"""The shape of sql/: functions of a readable size, in folders that docs/architecture.md explains."""
+"""The shape of sql/: functions of a readable size, folders that docs/architecture.md explains."""
 
 import re
 from collections.abc import Mapping

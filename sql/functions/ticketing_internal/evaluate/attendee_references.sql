@@ -1,6 +1,8 @@
 -- The ids by which callers may name an attendee: the database's and the wizard's.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.attendee_references(p_attendees ticketing_internal.attendee[])
+CREATE OR REPLACE FUNCTION ticketing_internal.attendee_references(
+    p_attendees ticketing_internal.attendee[]
+)
 RETURNS TABLE (ref uuid, attendee ticketing_internal.attendee)
 LANGUAGE plpgsql
 STABLE

@@ -8,7 +8,8 @@
 -- it counts as added. Capacity is left to the caller: a quote looks, a write takes.
 --
 -- Reads only and takes no lock.
--- Errors: TK001, for a request beyond the limits and for p_tickets of another shape than documented.
+-- Errors: TK001, for a request beyond the limits and for p_tickets of another shape than
+-- documented.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.evaluate_selections(
     p_function ticketing.functions,

@@ -1,7 +1,9 @@
 -- Expand packages into what one of each contains: its ticket types with their quantities, and its
 -- tickets, priced by allocate_package_price.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.expand_packages(p_catalogue ticketing_internal.catalogue)
+CREATE OR REPLACE FUNCTION ticketing_internal.expand_packages(
+    p_catalogue ticketing_internal.catalogue
+)
 RETURNS ticketing_internal.expanded_package[]
 LANGUAGE plpgsql
 STABLE

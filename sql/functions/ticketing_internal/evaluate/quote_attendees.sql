@@ -1,5 +1,5 @@
--- The attendees that a quote is about: those of its registration, if it has one, with the facts that
--- the caller states now, then those that only the caller knows.
+-- The attendees that a quote is about: those of its registration, if it has one, with the facts
+-- that the caller states now, then those that only the caller knows.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.quote_attendees(
     p_stored ticketing_internal.attendee[],

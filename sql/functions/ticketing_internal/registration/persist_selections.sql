@@ -4,8 +4,8 @@
 -- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids and
 -- prices; attendees named nowhere are untouched; sending the same again writes nothing but the
 -- extended hold; a refusal writes nothing at all.
--- Lock order: the caller has locked the registration; overdue registrations; the capacity pools last
--- (see take_capacity).
+-- Lock order: the caller has locked the registration; overdue registrations; the capacity pools
+-- last (see take_capacity).
 -- Errors: TK001, TK003, TK006, TK004, TK005, in this order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(

@@ -1,5 +1,5 @@
--- Write the difference that a plan makes: tickets, the change feed, selections, attendees who leave,
--- and the registration with its next revision.
+-- Write the difference that a plan makes: tickets, the change feed, selections, attendees who
+-- leave, and the registration with its next revision.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.write_plan(
     p_registration ticketing.registrations,

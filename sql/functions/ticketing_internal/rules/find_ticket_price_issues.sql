@@ -1,5 +1,5 @@
--- Do the submitted tickets cost what the plan says? Asked where their number is right. The tickets of
--- a package can have several prices, so each price is counted.
+-- Do the submitted tickets cost what the plan says? Asked where their number is right. The tickets
+-- of a package can have several prices, so each price is counted.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_ticket_price_issues(
     p_attendees ticketing_internal.attendee[],
