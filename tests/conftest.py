@@ -75,7 +75,7 @@ migrated = factories.postgresql_noproc(depends_on="pg_server", dbname="tests", l
 
 @contextmanager
 def _database(server: Server, name: str, template: str | None = None) -> Generator[str]:
-    """Create a database, yield its URL and drop it, whoever is still connected."""
+    """Create a database, yield its URL and drop it, even with sessions connected."""
     with DatabaseJanitor(
         host=server.host,
         port=server.port,

@@ -1,17 +1,23 @@
--- Takes back public.sql: drops the forwarders in schema public, and nothing else there.
+-- Removes what public.sql has created: the forwarders in schema public, and nothing else there.
+
+BEGIN;
+
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 DECLARE
     v_forwarder regprocedure;
 BEGIN
     FOR v_forwarder IN
-        SELECT routine.oid
-        FROM pg_catalog.pg_proc AS routine
-        WHERE routine.pronamespace = 'public'::regnamespace
-            AND pg_catalog.obj_description(routine.oid, 'pg_proc')
-                = 'Forwards to ticketing.' || routine.proname || ', which documents it.'
+        SELECT own.oid
+        FROM pg_proc AS own
+        WHERE own.pronamespace = 'public'::regnamespace
+            AND obj_description(own.oid, 'pg_proc') =
+                format('Forwards to ticketing.%s, which documents it.', own.proname)
     LOOP
-        EXECUTE pg_catalog.format('DROP FUNCTION %s', v_forwarder);
+        EXECUTE format('DROP FUNCTION %s', v_forwarder);
     END LOOP;
 END
 $$;
+
+COMMIT;

@@ -1,378 +1,105 @@
--- Forwarders in schema public, for apps that cannot choose a schema: each passes its call on to the
--- function of the same name in schema ticketing, with the rights of its caller.
+-- Forwarders in schema public, for apps that cannot choose a schema: one for each function of
+-- schema ticketing, with the same name, arguments, result and grants, running with the rights of
+-- its caller.
 --
--- Optional, and no part of an installation: apply it with psql once `ticketing migrate` is done,
--- and again after every upgrade. Needs CREATE on schema public and membership in ticketing_owner;
--- public.rollback.sql takes it back. All or nothing, and harmless when repeated.
+-- Optional, not part of an installation: apply it with psql after `ticketing migrate`, and again
+-- after every upgrade. It needs CREATE on schema public and membership in ticketing_owner;
+-- public.rollback.sql removes the forwarders. All or nothing; applying it again is harmless.
 
 BEGIN;
 
--- It replaces what it made itself and nothing else: PostgREST cannot tell overloaded functions
--- apart, and an app may have a function of its own by one of these names.
+-- no operator or function that another role has created
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $$
 DECLARE
     v_taken text;
+    v_obsolete regprocedure;
+    v_rpc record;
+    v_forwarder regprocedure;
+    v_grantee text;
 BEGIN
-    SELECT pg_catalog.string_agg(own.oid::regprocedure::text, ', ' ORDER BY own.proname)
+    -- Only forwarders are replaced: an app may have a function of its own with one of these names, and
+    -- PostgREST cannot tell overloaded functions apart.
+    SELECT string_agg(format('%s(%s)', own.proname, oidvectortypes(own.proargtypes)), ', ' ORDER BY own.proname)
     INTO v_taken
-    FROM pg_catalog.pg_proc AS own
-    INNER JOIN pg_catalog.pg_proc AS rpc ON rpc.proname = own.proname
+    FROM pg_proc AS own
+    INNER JOIN pg_proc AS rpc ON rpc.proname = own.proname AND rpc.pronamespace = 'ticketing'::regnamespace
     WHERE own.pronamespace = 'public'::regnamespace
-        AND rpc.pronamespace = 'ticketing'::regnamespace
-        AND pg_catalog.obj_description(own.oid, 'pg_proc') IS DISTINCT FROM
-            'Forwards to ticketing.' || own.proname || ', which documents it.';
-
+        AND obj_description(own.oid, 'pg_proc') IS DISTINCT FROM
+            format('Forwards to ticketing.%s, which documents it.', own.proname);
     IF v_taken IS NOT NULL THEN
         RAISE 'There is already, in schema public: %', v_taken
             USING ERRCODE = 'duplicate_function',
                 HINT = 'Drop or rename it, or call schema ticketing itself. Nothing was changed.';
     END IF;
+
+    -- forwarders whose function is gone, or has another signature now
+    FOR v_obsolete IN
+        SELECT own.oid
+        FROM pg_proc AS own
+        WHERE own.pronamespace = 'public'::regnamespace
+            AND obj_description(own.oid, 'pg_proc') =
+                format('Forwards to ticketing.%s, which documents it.', own.proname)
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_proc AS rpc
+                WHERE rpc.pronamespace = 'ticketing'::regnamespace
+                    AND rpc.proname = own.proname
+                    AND pg_get_function_arguments(rpc.oid) = pg_get_function_arguments(own.oid)
+                    AND pg_get_function_result(rpc.oid) = pg_get_function_result(own.oid)
+            )
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', v_obsolete);
+    END LOOP;
+
+    FOR v_rpc IN
+        SELECT
+            rpc.proname,
+            rpc.proowner,
+            coalesce(rpc.proacl, acldefault('f', rpc.proowner)) AS acl,
+            format(
+                'CREATE OR REPLACE FUNCTION public.%I(%s) RETURNS %s LANGUAGE sql %s %s SET search_path = pg_catalog, pg_temp',
+                rpc.proname, pg_get_function_arguments(rpc.oid), pg_get_function_result(rpc.oid),
+                CASE rpc.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+                CASE WHEN rpc.proisstrict THEN 'STRICT' ELSE 'CALLED ON NULL INPUT' END
+            ) AS head,
+            format(
+                'SELECT %s ticketing.%I(%s)', CASE WHEN rpc.proretset THEN '* FROM' END, rpc.proname,
+                (SELECT string_agg(format('%1$I => %1$I', argument), ', ') FROM unnest(rpc.proargnames[:rpc.pronargs]) AS argument)
+            ) AS body
+        FROM pg_proc AS rpc
+        WHERE rpc.pronamespace = 'ticketing'::regnamespace
+        ORDER BY rpc.proname
+    LOOP
+        EXECUTE format('%s AS %L', v_rpc.head, v_rpc.body);
+        SELECT own.oid
+        INTO v_forwarder
+        FROM pg_proc AS own
+        WHERE own.pronamespace = 'public'::regnamespace AND own.proname = v_rpc.proname;
+        EXECUTE format(
+            'COMMENT ON FUNCTION %s IS %L', v_forwarder,
+            format('Forwards to ticketing.%s, which documents it.', v_rpc.proname)
+        );
+
+        -- the grants of the function, instead of those that default privileges or an earlier version gave
+        FOR v_grantee IN
+            SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END
+            FROM pg_proc AS own
+            CROSS JOIN LATERAL aclexplode(coalesce(own.proacl, acldefault('f', own.proowner))) AS acl
+            WHERE own.oid = v_forwarder AND acl.grantee <> own.proowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', v_forwarder, v_grantee);
+        END LOOP;
+        FOR v_grantee IN
+            SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END
+            FROM aclexplode(v_rpc.acl) AS acl
+            WHERE acl.grantee <> v_rpc.proowner
+        LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', v_forwarder, v_grantee);
+        END LOOP;
+    END LOOP;
 END
 $$;
-
-CREATE OR REPLACE FUNCTION public.cancel_registration(
-    p_registration_id uuid,
-    p_reason text DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.cancel_registration(
-        p_registration_id => p_registration_id,
-        p_reason => p_reason
-    )
-$$;
-
-COMMENT ON FUNCTION public.cancel_registration(uuid, text) IS
-'Forwards to ticketing.cancel_registration, which documents it.';
-
-REVOKE ALL ON FUNCTION public.cancel_registration(uuid, text)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.cancel_registration(uuid, text)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.check_integrity()
-RETURNS TABLE (check_name text, function_id uuid, registration_id uuid, detail jsonb)
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT * FROM ticketing.check_integrity()
-$$;
-
-COMMENT ON FUNCTION public.check_integrity() IS
-'Forwards to ticketing.check_integrity, which documents it.';
-
-REVOKE ALL ON FUNCTION public.check_integrity()
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.check_integrity()
-TO service_role, ticketing_reader;
-
-CREATE OR REPLACE FUNCTION public.complete_registration_payment(
-    p_registration_id uuid,
-    p_payment jsonb
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.complete_registration_payment(
-        p_registration_id => p_registration_id,
-        p_payment => p_payment
-    )
-$$;
-
-COMMENT ON FUNCTION public.complete_registration_payment(uuid, jsonb) IS
-'Forwards to ticketing.complete_registration_payment, which documents it.';
-
-REVOKE ALL ON FUNCTION public.complete_registration_payment(uuid, jsonb)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.complete_registration_payment(uuid, jsonb)
-TO service_role;
-
-CREATE OR REPLACE FUNCTION public.create_individual_registration_jsonb(p_registration_data jsonb)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.create_individual_registration_jsonb(
-        p_registration_data => p_registration_data
-    )
-$$;
-
-COMMENT ON FUNCTION public.create_individual_registration_jsonb(jsonb) IS
-'Forwards to ticketing.create_individual_registration_jsonb, which documents it.';
-
-REVOKE ALL ON FUNCTION public.create_individual_registration_jsonb(jsonb)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.create_individual_registration_jsonb(jsonb)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.create_individual_registration_with_tickets(
-    p_registration_data jsonb,
-    p_tickets jsonb DEFAULT '[]',
-    p_attendee_updates jsonb DEFAULT '[]',
-    p_expected_revision integer DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.create_individual_registration_with_tickets(
-        p_registration_data => p_registration_data,
-        p_tickets => p_tickets,
-        p_attendee_updates => p_attendee_updates,
-        p_expected_revision => p_expected_revision
-    )
-$$;
-
-COMMENT ON FUNCTION public.create_individual_registration_with_tickets(jsonb, jsonb, jsonb, integer) IS
-'Forwards to ticketing.create_individual_registration_with_tickets, which documents it.';
-
-REVOKE ALL ON FUNCTION public.create_individual_registration_with_tickets(
-    jsonb, jsonb, jsonb, integer
-)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.create_individual_registration_with_tickets(
-    jsonb, jsonb, jsonb, integer
-)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.get_registration(p_registration_id uuid)
-RETURNS jsonb
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.get_registration(p_registration_id => p_registration_id)
-$$;
-
-COMMENT ON FUNCTION public.get_registration(uuid) IS
-'Forwards to ticketing.get_registration, which documents it.';
-
-REVOKE ALL ON FUNCTION public.get_registration(uuid)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.get_registration(uuid)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.get_ticket_availability(
-    p_function_id uuid,
-    p_registration_id uuid DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.get_ticket_availability(
-        p_function_id => p_function_id,
-        p_registration_id => p_registration_id
-    )
-$$;
-
-COMMENT ON FUNCTION public.get_ticket_availability(uuid, uuid) IS
-'Forwards to ticketing.get_ticket_availability, which documents it.';
-
-REVOKE ALL ON FUNCTION public.get_ticket_availability(uuid, uuid)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.get_ticket_availability(uuid, uuid)
-TO anon, authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.get_ticket_changes(
-    p_after text DEFAULT NULL,
-    p_limit integer DEFAULT 1000
-)
-RETURNS jsonb
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.get_ticket_changes(p_after => p_after, p_limit => p_limit)
-$$;
-
-COMMENT ON FUNCTION public.get_ticket_changes(text, integer) IS
-'Forwards to ticketing.get_ticket_changes, which documents it.';
-
-REVOKE ALL ON FUNCTION public.get_ticket_changes(text, integer)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.get_ticket_changes(text, integer)
-TO service_role;
-
-CREATE OR REPLACE FUNCTION public.import_catalogue(p_catalogue jsonb)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.import_catalogue(p_catalogue => p_catalogue)
-$$;
-
-COMMENT ON FUNCTION public.import_catalogue(jsonb) IS
-'Forwards to ticketing.import_catalogue, which documents it.';
-
-REVOKE ALL ON FUNCTION public.import_catalogue(jsonb)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.import_catalogue(jsonb)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.persist_attendee_tickets(
-    p_registration_id uuid,
-    p_tickets jsonb,
-    p_attendee_updates jsonb DEFAULT '[]',
-    p_expected_revision integer DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.persist_attendee_tickets(
-        p_registration_id => p_registration_id,
-        p_tickets => p_tickets,
-        p_attendee_updates => p_attendee_updates,
-        p_expected_revision => p_expected_revision
-    )
-$$;
-
-COMMENT ON FUNCTION public.persist_attendee_tickets(uuid, jsonb, jsonb, integer) IS
-'Forwards to ticketing.persist_attendee_tickets, which documents it.';
-
-REVOKE ALL ON FUNCTION public.persist_attendee_tickets(uuid, jsonb, jsonb, integer)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.persist_attendee_tickets(uuid, jsonb, jsonb, integer)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.persist_ticket_selections(
-    p_registration_id uuid,
-    p_selections jsonb,
-    p_expected_revision integer DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.persist_ticket_selections(
-        p_registration_id => p_registration_id,
-        p_selections => p_selections,
-        p_expected_revision => p_expected_revision
-    )
-$$;
-
-COMMENT ON FUNCTION public.persist_ticket_selections(uuid, jsonb, integer) IS
-'Forwards to ticketing.persist_ticket_selections, which documents it.';
-
-REVOKE ALL ON FUNCTION public.persist_ticket_selections(uuid, jsonb, integer)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.persist_ticket_selections(uuid, jsonb, integer)
-TO authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.quote_ticket_selections(
-    p_function_id uuid,
-    p_selections jsonb,
-    p_attendees jsonb DEFAULT '[]',
-    p_registration_type text DEFAULT 'individuals',
-    p_registration_id uuid DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.quote_ticket_selections(
-        p_function_id => p_function_id,
-        p_selections => p_selections,
-        p_attendees => p_attendees,
-        p_registration_type => p_registration_type,
-        p_registration_id => p_registration_id
-    )
-$$;
-
-COMMENT ON FUNCTION public.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid) IS
-'Forwards to ticketing.quote_ticket_selections, which documents it.';
-
-REVOKE ALL ON FUNCTION public.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.quote_ticket_selections(uuid, jsonb, jsonb, text, uuid)
-TO anon, authenticated, service_role;
-
-CREATE OR REPLACE FUNCTION public.record_refund(p_registration_id uuid, p_refund jsonb)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.record_refund(p_registration_id => p_registration_id, p_refund => p_refund)
-$$;
-
-COMMENT ON FUNCTION public.record_refund(uuid, jsonb) IS
-'Forwards to ticketing.record_refund, which documents it.';
-
-REVOKE ALL ON FUNCTION public.record_refund(uuid, jsonb)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.record_refund(uuid, jsonb)
-TO service_role;
-
-CREATE OR REPLACE FUNCTION public.release_expired_holds(p_limit integer DEFAULT 100)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.release_expired_holds(p_limit => p_limit)
-$$;
-
-COMMENT ON FUNCTION public.release_expired_holds(integer) IS
-'Forwards to ticketing.release_expired_holds, which documents it.';
-
-REVOKE ALL ON FUNCTION public.release_expired_holds(integer)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.release_expired_holds(integer)
-TO service_role;
-
-CREATE OR REPLACE FUNCTION public.repair_capacity(p_function_id uuid DEFAULT NULL)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.repair_capacity(p_function_id => p_function_id)
-$$;
-
-COMMENT ON FUNCTION public.repair_capacity(uuid) IS
-'Forwards to ticketing.repair_capacity, which documents it.';
-
-REVOKE ALL ON FUNCTION public.repair_capacity(uuid)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.repair_capacity(uuid)
-TO service_role;
-
-CREATE OR REPLACE FUNCTION public.start_payment(
-    p_registration_id uuid,
-    p_expected_revision integer DEFAULT NULL
-)
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ticketing.start_payment(
-        p_registration_id => p_registration_id,
-        p_expected_revision => p_expected_revision
-    )
-$$;
-
-COMMENT ON FUNCTION public.start_payment(uuid, integer) IS
-'Forwards to ticketing.start_payment, which documents it.';
-
-REVOKE ALL ON FUNCTION public.start_payment(uuid, integer)
-FROM public, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION public.start_payment(uuid, integer)
-TO authenticated, service_role;
 
 COMMIT;

@@ -1,5 +1,6 @@
--- Roles stay: other databases of the server may use them. Functions come from sql/functions and go
--- with their schemas, which is why these two are the only CASCADEs of the package.
+-- Roles stay: other databases of the server may use them. Types and functions come from sql/types
+-- and sql/functions and are dropped with their schemas; that is why these two statements, and no
+-- others of the package, use CASCADE.
 DROP SCHEMA ticketing_internal CASCADE;
 DROP SCHEMA ticketing CASCADE;
 

@@ -1,8 +1,8 @@
--- Roles that own and call the package, and its two schemas.
+-- The roles that own and call the package, and its two schemas.
 --
--- Roles belong to the whole server: they are created only when missing (Supabase brings its own
--- anon, authenticated and service_role) and the rollback leaves them, since other databases may use
--- them.
+-- Roles belong to the server, not to a database. They are created only when missing (Supabase
+-- provides anon, authenticated and service_role), and the rollback keeps them because other
+-- databases may use them.
 
 DO $$
 DECLARE
@@ -13,16 +13,15 @@ BEGIN
         BEGIN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
         EXCEPTION
-            -- unique_violation: another database of this server is being installed at this very
-            -- moment
+            -- unique_violation: a concurrent installation in another database has just created it
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;
     END LOOP;
 END
 $$;
 
--- The installer acts as the owner in every later migration. A superuser needs no membership; a role
--- with CREATEROLE may grant itself one (on 16 and later because it administers the roles it has
+-- All later statements run as ticketing_owner. A superuser needs no membership; a role with
+-- CREATEROLE may grant itself one (since PostgreSQL 16 because it administers the roles that it
 -- created).
 DO $$
 BEGIN
@@ -38,12 +37,11 @@ CREATE SCHEMA ticketing_internal AUTHORIZATION ticketing_owner;
 SET LOCAL ROLE ticketing_owner;
 
 COMMENT ON SCHEMA ticketing IS
-'What callers use: the tables (read through row security) and the RPCs of ticketing-sql.';
+'Public interface of ticketing-sql: RPCs, and tables that are read through row security.';
 COMMENT ON SCHEMA ticketing_internal IS
-'What the RPCs of ticketing-sql are made of. Nobody calls it: no role but the owner may.';
+'Internals of ticketing-sql; only ticketing_owner has access.';
 
 GRANT USAGE ON SCHEMA ticketing TO anon, authenticated, service_role, ticketing_reader;
 
--- A function is executable by PUBLIC unless its owner says otherwise; here nothing is, also what
--- comes later.
+-- By default PUBLIC may execute every new function. Here each RPC grants EXECUTE explicitly.
 ALTER DEFAULT PRIVILEGES FOR ROLE ticketing_owner REVOKE EXECUTE ON FUNCTIONS FROM public;

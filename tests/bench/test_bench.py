@@ -47,7 +47,7 @@ def test_everything_that_was_written_is_right(results: Results) -> None:
     assert checked == dict.fromkeys(["persist", "calls", "throughput", "sell_out", "mixed"], 0)
 
 
-def test_a_sell_out_leaves_no_place_and_sells_none_twice(results: Results) -> None:
+def test_a_sell_out_uses_all_capacity_and_sells_no_ticket_twice(results: Results) -> None:
     for row in results["sell_out"]["rows"]:
         assert row["stored"] == row["counted"] == row["capacity"] == TINY.capacity
         assert row["refused"] > 0
@@ -63,7 +63,7 @@ def test_the_page_shows_what_was_measured() -> None:
     assert write_tables(page, stored_results()) == page
 
 
-def test_the_page_has_a_place_for_every_table(results: Results) -> None:
+def test_the_page_has_markers_for_every_table(results: Results) -> None:
     page = PAGE.read_text(encoding="utf-8")
     for table in pages(results):
         assert f"<!-- begin {table.name} -->" in page

@@ -50,7 +50,7 @@ Document: TypeAlias = dict[str, Any]
 
 WALTER, INES = UUID(int=1), UUID(int=2)
 
-# Functions in the place of RPCs that do one thing each. The sequence counts calls, undone ones too.
+# Functions instead of RPCs, each for one purpose. The sequence counts calls, undone ones too.
 PROBES = """
 CREATE TABLE ticketing.probe (id integer PRIMARY KEY, n integer NOT NULL);
 INSERT INTO ticketing.probe VALUES (1, 0), (2, 0);
@@ -114,7 +114,7 @@ class Count:
 
 
 WHO = Call("probe_identity", (), Who)
-NOBODY = Who("none", "")
+NO_IDENTITY = Who("none", "")
 ADD = Call("probe_add", (Argument("p_id", "integer", 1),), Count)
 CROSS = Call("probe_cross", (), Count)
 SLEEP = Call("probe_sleep", (), Count)
@@ -162,7 +162,7 @@ def wait_until_blocked(observer: Connection, number: int = 1) -> None:
         WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
     """
     while count(observer, query) < number:
-        assert time.monotonic() < deadline, "nobody was blocked"
+        assert time.monotonic() < deadline, "no session was blocked"
         time.sleep(0.005)
 
 
@@ -364,7 +364,7 @@ def test_a_call_as_a_user_carries_role_and_claims(probed: Connection) -> None:
     assert client.as_user(claims).execute(WHO) == Who("authenticated", json.dumps(claims))
     assert client.as_user({}, role="anon").execute(WHO) == Who("anon", "{}")
     assert client.as_user(WALTER).as_user(INES).execute(WHO) == user(INES)
-    assert client.execute(WHO) == NOBODY
+    assert client.execute(WHO) == NO_IDENTITY
 
 
 def test_a_role_that_one_may_not_take_is_refused(probed_url: str, connect: Connect) -> None:
@@ -402,7 +402,7 @@ def test_a_joined_transaction_gets_its_identity_back(
         assert client.execute(WHO) == user(WALTER)
     assert identity(connection) == mine
     connection.commit()
-    assert identity(connection) == (mine if "LOCAL" not in before else NOBODY)
+    assert identity(connection) == (mine if "LOCAL" not in before else NO_IDENTITY)
 
 
 def test_a_session_keeps_the_identity_it_had(observer: Connection, connect: Connect) -> None:
@@ -413,17 +413,17 @@ def test_a_session_keeps_the_identity_it_had(observer: Connection, connect: Conn
     assert identity(connection) == Who("anon", "")
 
 
-def test_the_next_borrower_of_a_connection_is_nobody(pool: ConnectionPool) -> None:
+def test_the_next_borrower_of_a_connection_has_no_identity(pool: ConnectionPool) -> None:
     client = Client(pool)
     walter = client.as_user(WALTER)
     for _ in range(7):  # the same statements are prepared after five
         assert walter.execute(WHO) == user(WALTER)
-        assert client.execute(WHO) == NOBODY
+        assert client.execute(WHO) == NO_IDENTITY
         with pytest.raises(SoldOut):
             walter.execute(refusal("TK005"))
-        assert client.execute(WHO) == NOBODY
+        assert client.execute(WHO) == NO_IDENTITY
     with pool.connection() as connection:
-        assert identity(connection) == NOBODY
+        assert identity(connection) == NO_IDENTITY
 
 
 def test_a_cancelled_call_leaves_no_identity(pool: ConnectionPool, observer: Connection) -> None:
@@ -443,7 +443,7 @@ def test_a_cancelled_call_leaves_no_identity(pool: ConnectionPool, observer: Con
             sleeping.result()
     assert raised.value.sqlstate == "57014"
     assert attempts(observer) == 1
-    assert Client(pool).execute(WHO) == NOBODY
+    assert Client(pool).execute(WHO) == NO_IDENTITY
 
 
 def test_threads_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
@@ -452,9 +452,9 @@ def test_threads_that_share_a_connection_are_not_taken_for_each_other(probed_url
 
         def ask(number: int) -> bool:
             start.wait()
-            someone = UUID(int=number)
-            mine = client.as_user(someone)
-            return all(mine.execute(WHO) == user(someone) for _ in range(20))
+            user_id = UUID(int=number)
+            mine = client.as_user(user_id)
+            return all(mine.execute(WHO) == user(user_id) for _ in range(20))
 
         assert all(executor.map(ask, range(8)))
 
@@ -528,10 +528,10 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
         async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
             client = AsyncClient(pool)
             assert await client.as_user(WALTER).execute(WHO) == user(WALTER)
-            assert await client.execute(WHO) == NOBODY
+            assert await client.execute(WHO) == NO_IDENTITY
             with pytest.raises(SoldOut):
                 await client.as_user(WALTER).execute(refusal("TK005"))
-            assert await client.execute(WHO) == NOBODY
+            assert await client.execute(WHO) == NO_IDENTITY
             with pytest.raises(TransientError):
                 await client.execute(refusal("40001"))
             async with pool.connection() as connection:
@@ -540,7 +540,7 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
                 with pytest.raises(TransientError):
                     await AsyncClient(connection).execute(refusal("40001"))
                 assert await AsyncClient(connection).as_user(WALTER).execute(ADD) == Count(2)
-                assert await AsyncClient(connection).execute(WHO) == NOBODY
+                assert await AsyncClient(connection).execute(WHO) == NO_IDENTITY
                 await connection.rollback()
 
     asyncio.run(main())
@@ -552,8 +552,8 @@ def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: 
     async def main() -> list[Who]:
         async with await psycopg.AsyncConnection.connect(probed_url) as connection:
             client = AsyncClient(connection)
-            someone = [client.as_user(UUID(int=number)) for number in range(8)]
-            return await asyncio.gather(*(one.execute(WHO) for one in someone))
+            users = [client.as_user(UUID(int=number)) for number in range(8)]
+            return await asyncio.gather(*(one.execute(WHO) for one in users))
 
     assert asyncio.run(main()) == [user(UUID(int=number)) for number in range(8)]
 
@@ -571,7 +571,7 @@ def test_a_cancelled_task_leaves_no_identity(probed_url: str, observer: Connecti
                 await task
             return await client.execute(WHO)
 
-    assert asyncio.run(main()) == NOBODY
+    assert asyncio.run(main()) == NO_IDENTITY
 
 
 # The RPCs

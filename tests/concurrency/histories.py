@@ -2,23 +2,25 @@
 
     python -m tests.concurrency.histories --seed 7 --seconds 300
 
-Sessions do everything that may be done, all at once, to few bookings that want few places: create,
-change, pay, cancel, refund, let holds run out, release them, change capacities, move ticket types
-into and out of pools, repair, send requests twice, and kill each other's connections. Some of them
-work at REPEATABLE READ and SERIALIZABLE, though catalogues are always imported at READ COMMITTED.
+Sessions do everything that may be done, all at once, to few bookings that want little capacity:
+create, change, pay, cancel, refund, let holds run out, release them, change capacities, move ticket
+types into and out of pools, repair, send requests twice, and kill each other's connections. Some of
+them work at REPEATABLE READ and SERIALIZABLE, though catalogues are always imported at READ
+COMMITTED.
 
 A history is made of rounds. In each, every session takes steps that depend on the seed, the round
 and the session alone; only how they interleave is new in every run. What the database acknowledged
-goes into a ledger. After each round everybody rests and the ledger is compared with what is stored:
+goes into a ledger. After each round all sessions rest, and the ledger is compared with what is
+stored:
 
 - every revision of a registration was acknowledged exactly once, or is that of a call whose COMMIT
   got no reply; the tickets are those of the last acknowledgement that named their attendee;
-- every acknowledged payment is there once, and there is none that nobody made;
-- check_integrity() finds nothing, and no pool holds more tickets than places, counted anew; both
+- every acknowledged payment is there once, and there is none that no call made;
+- check_integrity() finds nothing, and no pool holds more tickets than capacity, counted anew; both
   are watched during the rounds, too;
 - the change feed, read all along, showed every change once and in order;
-- nobody ever got a SQLSTATE that is not documented for his call, none a deadlock, and at READ
-  COMMITTED nobody was asked to repeat, except where places change hands.
+- no call got a SQLSTATE that is not documented for it, none a deadlock, and at READ COMMITTED none
+  was asked to repeat, except where the capacity it needs is changing hands.
 """
 
 import argparse
@@ -53,6 +55,7 @@ from .sessions import (
     SHARED,
     STAND,
     Document,
+    allow_allotments_of_small_pools,
     attendee_of,
     booking,
     catalogue,
@@ -60,7 +63,6 @@ from .sessions import (
     move_hold_into_the_past,
     payment,
     selection,
-    set_aside_of_small_pools,
     ticket_arguments,
     uid,
 )
@@ -95,7 +97,7 @@ FOR_THE_SERVICE = {
 }
 """The calls that owners may not make."""
 
-CHANGING_HANDS = "The places needed are changing hands at this moment"
+CHANGING_HANDS = "Capacity is being changed by another transaction"
 
 SELECTIONS = (
     selection(),
@@ -261,8 +263,8 @@ class Holding:
 
     Attributes:
         revision: As of which revision.
-        tickets: His tickets, and those of the others named in the same call.
-        size: How many of them are his.
+        tickets: The tickets of this attendee and of the others named in the same call.
+        size: How many of them are of this attendee.
     """
 
     revision: int
@@ -297,7 +299,7 @@ class Record:
         is_created: Whether a call on it has succeeded.
         revisions: The revisions that answers have told.
         changes: Of each revision, how many answers said that they had made it.
-        tickets: By attendee number, what was said of him last, more than once if in several
+        tickets: By attendee number, what was said last, more than once if in several
             answers of the same revision.
         unknown: How many calls ended without a reply to their COMMIT.
         statuses: The final statuses that answers have told.
@@ -332,7 +334,7 @@ class Record:
         self.is_created = True
         self.revisions.add(revision)
         if rpc == "start_payment" and answer["status"] == "completed":
-            self.revisions.add(revision - 1)  # it may have retaken the places first
+            self.revisions.add(revision - 1)  # it may have retaken capacity first
         changes = ("tickets_created", "tickets_removed", "tickets_cancelled")
         if any(answer.get(change) for change in changes):
             self.changes[revision] += 1
@@ -366,7 +368,7 @@ class Record:
             yield f"of revision {max(self.revisions)} only {stored.revision} is stored"
         missing = set(range(1, stored.revision + 1)) - self.revisions
         if len(missing) > self.unknown:
-            yield f"nobody made the revisions {sorted(missing)} of {stored.revision}"
+            yield f"no call made the revisions {sorted(missing)} of {stored.revision}"
         for revision, times in self.changes.items():
             if times > 1:
                 yield f"revision {revision} was made {times} times"
@@ -393,7 +395,7 @@ class Record:
         if not self.payments.items() <= entries.items():
             yield f"of {self.payments} only {entries} are stored"
         if not entries.items() <= self.payments.items() | self.possible_payments.items():
-            yield f"nobody made all of {entries}"
+            yield f"no call made all of {entries}"
 
 
 class Ledger:
@@ -413,7 +415,7 @@ class Ledger:
             yield self._records.setdefault(registration, Record())
 
     def registrations(self) -> list[str]:
-        """Return the registrations that anybody has dealt with."""
+        """Return the registrations that any call has dealt with."""
         return list(self._records)
 
     def count(self, rpc: str, outcome: str) -> None:
@@ -697,7 +699,9 @@ class Session:
             if issue["code"] not in ALLOWED[rpc][state]:
                 self._ledger.fault(f"{rpc} of {step}: {issue}")
             if issue["code"] == "sold_out" and issue["available"] >= issue["requested"]:
-                self._ledger.fault(f"{rpc} of {step} was refused in spite of room: {issue}")
+                self._ledger.fault(
+                    f"{rpc} of {step} was refused in spite of capacity left: {issue}"
+                )
         if state == "TK002" and is_known:
             self._ledger.fault(f"{rpc} does not find {step.registration}, which was acknowledged")
 
@@ -722,7 +726,7 @@ def _payments_in(arguments: Mapping[str, object]) -> Iterator[tuple[str, tuple[s
 
 
 def _is_crowded(connection: psycopg.Connection[Any]) -> bool:
-    """Tell whether places of some pool are set aside."""
+    """Tell whether some pool has allotments."""
     query = "SELECT FROM ticketing_internal.capacity_allotments LIMIT 1"
     return connection.execute(query).rowcount == 1
 
@@ -734,7 +738,7 @@ WITH held AS (
     JOIN ticketing.registrations AS registration USING (function_id, registration_id)
     WHERE ticket.status = 'Active' AND registration.status IN ('draft', 'pending', 'completed')
 )
-SELECT pool.name, pool.capacity, taken.places
+SELECT pool.name, pool.capacity, taken.units
 FROM ticketing.capacity_pools AS pool
 CROSS JOIN LATERAL (
     SELECT (
@@ -747,11 +751,11 @@ CROSS JOIN LATERAL (
         FROM held
         JOIN ticketing.package_pools AS membership USING (function_id, package_id)
         WHERE membership.capacity_pool_id = pool.capacity_pool_id
-    ) AS places
+    ) AS units
 ) AS taken
-WHERE taken.places > pool.capacity
+WHERE taken.units > pool.capacity
 """
-"""The pools with more tickets than places, counted without the counters."""
+"""The pools with more tickets than capacity, counted without the counters."""
 
 STORED: LiteralString = """
 SELECT
@@ -776,7 +780,7 @@ WHERE registration.registration_id = ANY(%s)
 
 
 class Feed:
-    """A reader of the change feed, who goes on from his cursor."""
+    """A reader of the change feed, which goes on from its cursor."""
 
     def __init__(self) -> None:
         """Begin at the beginning."""
@@ -836,7 +840,7 @@ class History:
         ):
             crew.opening()
             if self._seed % 2:
-                set_aside_of_small_pools(connection)
+                allow_allotments_of_small_pools(connection)
             watching = threads.submit(self._watch, feed, over)
             try:
                 while not self.ledger.faults and (self.rounds == 0 or time.monotonic() < deadline):
@@ -855,7 +859,7 @@ class History:
         return self.ledger.faults
 
     def verify(self, connection: psycopg.Connection[Any], registrations: list[str]) -> None:
-        """Compare what is stored of registrations with the ledger; everybody must be at rest.
+        """Compare what is stored of registrations with the ledger; all sessions must be at rest.
 
         Args:
             connection: The superuser's.
@@ -941,15 +945,15 @@ class _Crew:
             run.result()
 
     def clear(self, registrations: list[str]) -> None:
-        """Cancel registrations, so that others find places."""
+        """Cancel registrations, so that others find capacity."""
         for registration in registrations:
             self._leads[0].take(Step("cancel", registration), [])
 
     def _steps(self, threads: ThreadPoolExecutor, position: int, taken: Iterator[Step]) -> None:
-        everybody = [*self._leads, *self._twins]
+        sessions = [*self._leads, *self._twins]
         for step in taken:
             again = threads.submit(self._repeat, position, step) if step.is_doubled else None
-            self._leads[position].take(step, everybody)
+            self._leads[position].take(step, sessions)
             if again is not None:
                 again.result()
 

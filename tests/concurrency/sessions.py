@@ -1,6 +1,6 @@
 """Sessions that call side by side, and the small catalogue that they crowd into.
 
-The catalogue is made for contention: few places, and every ticket takes several of them.
+The catalogue is made for contention: little capacity, and every ticket takes it from several pools.
 """
 
 import json
@@ -61,9 +61,9 @@ def catalogue(
     """Return the document of the hot catalogue.
 
     Args:
-        capacities: Places by the id of an event, ticket type, package or SHARED; the others are
+        capacities: By the id of an event, ticket type, package or SHARED; the others are
             unlimited.
-        shared: The ticket types and packages that take places in the shared pool, which is there
+        shared: The ticket types and packages that take capacity from the shared pool, which exists
             when SHARED has a capacity.
         slug: The slug of the function.
         function: 0 for FUNCTION; another number for a further function, whose ids are those of
@@ -72,7 +72,7 @@ def catalogue(
     Returns:
         A p_catalogue.
     """
-    places = capacities or {}
+    limits = capacities or {}
     members = set(shared)
     document = {
         "organisation": {"organisation_id": ORGANISATION, "slug": "hot", "name": "Hot"},
@@ -85,7 +85,7 @@ def catalogue(
             "selection_mode": "mixed",
         },
         "events": [
-            {"event_id": event, "slug": name, "title": name, "capacity": places.get(event)}
+            {"event_id": event, "slug": name, "title": name, "capacity": limits.get(event)}
             for event, name in ((HALL, "hall"), (GARDEN, "garden"))
         ],
         "ticket_types": [
@@ -94,7 +94,7 @@ def catalogue(
                 "event_id": EVENTS[ticket_type],
                 "name": name,
                 "price": PRICES[ticket_type],
-                "capacity": places.get(ticket_type),
+                "capacity": limits.get(ticket_type),
             }
             for ticket_type, name in (
                 (SEAT, "Seat"),
@@ -108,7 +108,7 @@ def catalogue(
                 "package_id": package,
                 "name": name,
                 "price": PRICES[package],
-                "capacity": places.get(package),
+                "capacity": limits.get(package),
                 "items": [
                     {"ticket_type_id": ticket_type, "quantity": quantity}
                     for ticket_type, quantity in CONTENTS[package].items()
@@ -120,12 +120,12 @@ def catalogue(
             {
                 "capacity_pool_id": SHARED,
                 "name": "Shared",
-                "capacity": places[SHARED],
+                "capacity": limits[SHARED],
                 "ticket_type_ids": sorted(members & set(EVENTS)),
                 "package_ids": sorted(members & set(CONTENTS)),
             }
         ]
-        if SHARED in places
+        if SHARED in limits
         else [],
     }
     return _moved(document, function)
@@ -194,7 +194,7 @@ def _tickets_in(chosen: Document) -> Iterable[tuple[str | None, str, int]]:
 
 def booking(registration: str, *, attendees: int = 1, owner: str = OWNER) -> Document:
     """Return the registration data of a booking that can be paid."""
-    people = [
+    guests = [
         {
             "attendeeId": attendee_of(registration, number),
             "attendeeType": "guest",
@@ -209,8 +209,8 @@ def booking(registration: str, *, attendees: int = 1, owner: str = OWNER) -> Doc
         "registrationType": "individuals",
         "functionId": FUNCTION,
         "authUserId": owner,
-        "primaryAttendee": people[0],
-        "additionalAttendees": people[1:],
+        "primaryAttendee": guests[0],
+        "additionalAttendees": guests[1:],
         "billingDetails": {"firstName": "Guest", "emailAddress": "guest@example.org"},
     }
 
@@ -310,7 +310,7 @@ def problems(connection: Connection) -> list[Any]:
 
 
 def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
-    """Return capacity, reserved and sold of a pool, whatever of it is set aside."""
+    """Return capacity, reserved and sold of a pool; what is in allotments counts as free."""
     row = connection.execute(
         """
         SELECT pool.capacity, pool.reserved, pool.sold
@@ -324,14 +324,14 @@ def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def set_aside_of_small_pools(connection: Connection) -> None:
-    """Let pools of some ten places have allotments as well: three, each a sixth of what is left."""
+def allow_allotments_of_small_pools(connection: Connection) -> None:
+    """Let pools with a capacity of ten have allotments too: three, each a sixth of what is left."""
     row = connection.execute(
         "SELECT pg_get_functiondef('ticketing_internal.fill_allotments'::regproc)"
     ).fetchone()
     assert row is not None
     definition: str = row[0]
-    number = "c_most_allotments CONSTANT integer := "
+    number = "c_max_allotments CONSTANT integer := "
     usual, fewer = f"{number}64", f"{number}3"
     definition = definition.replace(usual, fewer)
     assert definition.count(fewer) == 1, "their number has moved: name it anew"
@@ -367,7 +367,7 @@ class Rival:
     def start_waiting(
         self, action: Callable[..., Document], *arguments: object, **named: object
     ) -> Future[Document]:
-        """Start a call, and return once it waits for somebody's lock.
+        """Start a call, and return once it waits for another session's lock.
 
         Raises:
             AssertionError: When it does not wait.
@@ -394,7 +394,7 @@ def rivals(connect: Connect, number: int) -> Generator[list[Rival]]:
         try:
             yield opened
         except BaseException:
-            # or the pool would wait for ever for calls that wait for a lock of the failed test
+            # or the pool would never stop waiting for calls that wait for a lock of the failed test
             for rival in opened:
                 rival.connection.cancel_safe()
             raise

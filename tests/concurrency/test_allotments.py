@@ -1,7 +1,6 @@
-"""Places set aside of a crowded pool: nobody waits while there are some, and none is lost."""
+"""Allotments of a contended pool: no buyer waits while there are some, and no capacity is lost."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -36,10 +35,6 @@ CAPACITY = 1000
 
 NO_OTHERS: Mapping[str, int] = {}
 
-ROLLBACK = (
-    Path(__file__).parent.parent.parent / "sql/migrations/0013.capacity_allotments.rollback.sql"
-)
-
 
 @pytest.fixture
 def hand(connect: Connect) -> Iterator[Connection]:
@@ -55,7 +50,7 @@ def crowd(
     capacity: int = CAPACITY,
     others: Mapping[str, int] = NO_OTHERS,
 ) -> None:
-    """Let somebody wait for a pool: two seats are held then, and some are set aside."""
+    """Let a buyer wait for a pool: then two seats are held, and there is an allotment."""
     call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: capacity, **others}))
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
@@ -74,17 +69,17 @@ def pay(connection: Connection, registration: str) -> Document:
     )
 
 
-def set_aside(connection: Connection) -> list[int]:
-    """Return the places in each allotment."""
+def allotments(connection: Connection) -> list[int]:
+    """Return the capacity available in each allotment."""
     return [
-        places
-        for (places,) in connection.execute(
+        available
+        for (available,) in connection.execute(
             "SELECT available FROM ticketing_internal.capacity_allotments ORDER BY allotment"
         )
     ]
 
 
-def places_left(connection: Connection) -> int:
+def seats_left(connection: Connection) -> int:
     """Return how many seats a screen would show as left."""
     answer = call(connection, "get_ticket_availability", p_function_id=FUNCTION)
     (left,) = (
@@ -94,27 +89,27 @@ def places_left(connection: Connection) -> int:
     return left
 
 
-def test_places_are_set_aside_only_where_somebody_had_to_wait(
+def test_a_pool_has_allotments_only_after_a_buyer_had_to_wait(
     connect: Connect, hand: Connection
 ) -> None:
     call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: CAPACITY}))
     buy(hand, THIRD, selection(seat=1))
     buy(hand, FOURTH, selection(seat=1))
-    assert set_aside(hand) == []
+    assert allotments(hand) == []
 
     crowd(connect, hand)
-    (places,) = set_aside(hand)
-    assert places > 1
+    (available,) = allotments(hand)
+    assert available > 1
     assert pool(hand, SEAT) == (CAPACITY, 4, 0)
 
 
-def test_of_a_small_pool_nothing_is_set_aside(connect: Connect, hand: Connection) -> None:
+def test_a_small_pool_has_no_allotments(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand, capacity=100)
-    assert set_aside(hand) == []
+    assert allotments(hand) == []
     assert pool(hand, SEAT) == (100, 2, 0)
 
 
-def test_nobody_waits_for_a_pool_while_there_is_an_allotment(
+def test_no_buyer_waits_for_a_pool_while_there_is_an_allotment(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -144,7 +139,7 @@ def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connec
     assert pool(hand, SEAT) == (CAPACITY, 1, 0)
 
 
-def test_what_was_paid_in_an_allotment_can_be_cancelled_when_nobody_is_there(
+def test_what_was_paid_in_an_allotment_can_be_cancelled_when_the_pool_is_idle(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -156,17 +151,17 @@ def test_what_was_paid_in_an_allotment_can_be_cancelled_when_nobody_is_there(
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
 
 
-def test_who_wants_more_than_is_set_aside_waits_for_the_pool(
+def test_who_wants_more_than_an_allotment_has_waits_for_the_pool(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
-    (places,) = set_aside(hand)
+    (available,) = allotments(hand)
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             buy(hand, THIRD, selection(seat=1))
-            bought = rival.start_waiting(buy, FOURTH, selection(seat=places + 1))
+            bought = rival.start_waiting(buy, FOURTH, selection(seat=available + 1))
         assert bought.result(PATIENCE)["success"]
-    assert pool(hand, SEAT) == (CAPACITY, 4 + places, 0)
+    assert pool(hand, SEAT) == (CAPACITY, 4 + available, 0)
 
 
 def test_a_second_buyer_waits_for_the_pool_and_not_for_an_allotment_in_use(
@@ -181,16 +176,16 @@ def test_a_second_buyer_waits_for_the_pool_and_not_for_an_allotment_in_use(
             bought = rival.start_waiting(buy, uid(0xA5), selection(seat=1))
         assert bought.result(PATIENCE)["success"]
         # for next time there are more
-        assert len(set_aside(hand)) == 3
+        assert len(allotments(hand)) == 3
     assert pool(hand, SEAT) == (CAPACITY, 5, 0)
 
 
-def test_what_is_set_aside_is_sold_to_the_last_place(connect: Connect, hand: Connection) -> None:
+def test_what_is_in_allotments_is_sold_to_the_last_unit(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand)
-    assert set_aside(hand)
+    assert allotments(hand)
     buy(hand, THIRD, selection(seat=CAPACITY - 2))
     assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
-    assert set_aside(hand) == []
+    assert allotments(hand) == []
     with pytest.raises(psycopg.Error) as refusal:
         buy(hand, FOURTH, selection(seat=1))
     assert refusal.value.sqlstate == "TK005"
@@ -198,7 +193,7 @@ def test_what_is_set_aside_is_sold_to_the_last_place(connect: Connect, hand: Con
 
 
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
-def test_the_last_places_are_decided_when_an_allotment_in_use_is_free_again(
+def test_the_last_units_are_decided_when_an_allotment_in_use_is_free_again(
     connect: Connect, hand: Connection, ends: str
 ) -> None:
     crowd(connect, hand)
@@ -240,7 +235,7 @@ def test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
             buy(hand, THIRD, selection(seat=1))
             # takes a seat from the allotment and waits for a stand
             first = small.start_waiting(buy, uid(0xB3), selection(seat=1, stand=1, walk=1))
-        # needs the seats of the allotment, too
+        # needs the seats of the allotment too
         left = CAPACITY - pool(hand, SEAT)[1] - 1
         second = large.start_waiting(buy, uid(0xB4), selection(seat=left, walk=1, boat=1))
         in_stand.execute("COMMIT")
@@ -250,7 +245,7 @@ def test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
     assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
 
 
-def test_repair_mends_counters_of_a_crowded_pool_whatever_they_say(
+def test_repair_corrects_the_counters_of_a_contended_pool(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -258,18 +253,18 @@ def test_repair_mends_counters_of_a_crowded_pool_whatever_they_say(
     assert problems(hand)
     assert call(hand, "repair_capacity")["pools_repaired"] == 1
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
-    assert set_aside(hand) == []
+    assert allotments(hand) == []
 
 
-def test_what_is_set_aside_counts_as_free(connect: Connect, hand: Connection) -> None:
+def test_what_is_in_allotments_counts_as_free(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand)
-    (places,) = set_aside(hand)
-    assert places_left(hand) == CAPACITY - 2
+    (available,) = allotments(hand)
+    assert seats_left(hand) == CAPACITY - 2
     # more than the pool has without them, so that an overdue hold would have to go
     move_hold_into_the_past(hand, FIRST)
-    buy(hand, THIRD, selection(seat=CAPACITY - places))
-    assert pool(hand, SEAT) == (CAPACITY, CAPACITY - places + 2, 0)
-    assert places_left(hand) == places - 1
+    buy(hand, THIRD, selection(seat=CAPACITY - available))
+    assert pool(hand, SEAT) == (CAPACITY, CAPACITY - available + 2, 0)
+    assert seats_left(hand) == available - 1
 
 
 def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
@@ -277,7 +272,7 @@ def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
 ) -> None:
     crowd(connect, hand)
     call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: 2}))
-    assert set_aside(hand) == []
+    assert allotments(hand) == []
     assert pool(hand, SEAT) == (2, 2, 0)
 
 
@@ -288,20 +283,3 @@ def test_a_crowded_pool_can_be_left_out_of_a_catalogue(connect: Connect, hand: C
     assert hand.execute(
         "SELECT capacity_pool_id::text FROM ticketing.capacity_pools"
     ).fetchall() == [(HALL,)]
-
-
-def test_who_rolls_the_migration_back_keeps_every_place(connect: Connect) -> None:
-    connection = connect(autocommit=True)
-    crowd(connect, connection)
-    other = connect(autocommit=True)
-    with connection.transaction():
-        buy(connection, THIRD, selection(seat=1))
-        pay(other, FIRST)
-    for function in ("ticketing.check_integrity", "ticketing_internal.drain_allotments"):
-        connection.execute(f"DROP FUNCTION {function}".encode())
-    with connection.transaction():
-        connection.execute("SET LOCAL ROLE ticketing_owner")
-        connection.execute(ROLLBACK.read_bytes())
-    assert connection.execute(
-        "SELECT reserved, sold FROM ticketing.capacity_pools WHERE capacity_pool_id = %s", [SEAT]
-    ).fetchone() == (2, 1)

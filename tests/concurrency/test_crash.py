@@ -27,9 +27,9 @@ ENOUGH = 150
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data folder that the server's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="ticketing-sql-") as place:
-        Path(place).chmod(0o755)
-        yield Path(place) / "data"
+    with tempfile.TemporaryDirectory(prefix="ticketing-sql-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "data"
 
 
 def kill(server: Server) -> None:

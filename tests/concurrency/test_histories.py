@@ -31,7 +31,7 @@ def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(
     assert outcomes["create_individual_registration_with_tickets", "TK005"] > 0
     assert history.ledger.total("gave up") == 0
     assert history.was_crowded == (small_pools == "with allotments")
-    # asked to repeat at READ COMMITTED only where places change hands, which is rare
+    # asked to repeat at READ COMMITTED only where overdue rows are locked, which is rare
     assert history.ledger.total("changing hands") < sum(outcomes.values()) / 50
 
 

@@ -1,4 +1,4 @@
-"""The last place, wanted by two at once: one gets it, and only he."""
+"""The last ticket, requested by two buyers at once: exactly one gets it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
@@ -100,7 +100,7 @@ def test_who_comes_second_is_told_that_it_is_sold_out(
 
 
 @pytest.mark.parametrize("buy_it", [give, select])
-def test_who_comes_second_gets_the_place_that_the_first_lets_go(
+def test_who_comes_second_gets_the_capacity_that_the_first_releases(
     connect: Connect, hand: Connection, buy_it: Buy
 ) -> None:
     offer(hand, {SEAT: 1})
@@ -134,7 +134,7 @@ def test_a_booking_that_comes_second_is_not_made_at_all(connect: Connect, hand: 
 
 
 @pytest.mark.parametrize(
-    ("places", "first", "second", "short"),
+    ("capacities", "first", "second", "short"),
     [
         # another ticket type of the same event
         ({HALL: 1}, selection(stand=1), selection(seat=1), (HALL, 1, 0)),
@@ -144,20 +144,20 @@ def test_a_booking_that_comes_second_is_not_made_at_all(connect: Connect, hand: 
         ({FAMILY: 1}, selection(family=1), selection(family=1), (FAMILY, 1, 0)),
         # what is inside packages
         ({STAND: 3}, selection(family=1), selection(family=1), (STAND, 2, 1)),
-        # some of what one wants is not enough
+        # some of the request fits, which is not enough
         ({SEAT: 5}, selection(seat=3), selection(seat=3), (SEAT, 3, 2)),
     ],
 )
-def test_the_last_place_of_any_pool_is_taken_once(
+def test_the_last_unit_of_any_pool_is_taken_once(
     connect: Connect,
     hand: Connection,
     *,
-    places: dict[str, int],
+    capacities: dict[str, int],
     first: Document,
     second: Document,
     short: tuple[str, int, int],
 ) -> None:
-    offer(hand, places, shared=[SEAT, BOAT])
+    offer(hand, capacities, shared=[SEAT, BOAT])
     pool_id, requested, available = short
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
@@ -168,7 +168,7 @@ def test_the_last_place_of_any_pool_is_taken_once(
     assert refusal.value.sqlstate == "TK005"
     (issue,) = issues_of(refusal.value)
     assert (issue["requested"], issue["available"]) == (requested, available)
-    capacity = places[pool_id]
+    capacity = capacities[pool_id]
     assert pool(hand, pool_id) == (capacity, capacity - available, 0)
 
 
@@ -195,7 +195,7 @@ def test_buyers_of_the_same_pools_in_opposite_order_do_not_deadlock(
 def test_a_booking_sent_twice_at_once_is_made_once(
     connect: Connect, hand: Connection, *, is_committed: bool
 ) -> None:
-    # the second place is there for the taking, if the second call made a second booking
+    # capacity for a second ticket is left, in case the second call makes a second booking
     offer(hand, {SEAT: 2})
     with rivals(connect, 1) as (rival,):
         with hand.transaction(force_rollback=not is_committed):

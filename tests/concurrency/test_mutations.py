@@ -17,24 +17,25 @@ class Mutation:
     """A safeguard taken away.
 
     Attributes:
-        function: The function that has it.
-        without: What stands there, and what stands there without it.
+        without: For each function that has it: what stands there, and what stands there without it.
         test: The test that goes red, called with `connect` and `hand`.
         also: A statement to run as well.
     """
 
-    function: str
-    without: dict[str, str]
+    without: dict[str, dict[str, str]]
     test: Callable[[Connect, Connection], None]
     also: LiteralString = ""
 
 
 GUARD = {
-    "AND v_change.reserved + v_change.sold <= "
-    "greatest(pool.capacity - pool.reserved - pool.sold, 0)": "",
-    "demand.reserved + demand.sold <= greatest(pool.capacity - pool.reserved - pool.sold, 0)\n": (
-        "TRUE\n"
-    ),
+    "ticketing_internal.take_capacity": {
+        "AND v_change.reserved + v_change.sold <= "
+        "greatest(pool.capacity - pool.reserved - pool.sold, 0)": ""
+    },
+    "ticketing_internal.take_idle_pools": {
+        "AND change.reserved + change.sold <= "
+        "greatest(pool.capacity - pool.reserved - pool.sold, 0)": ""
+    },
 }
 
 WITHOUT_CHECK: LiteralString = """
@@ -58,77 +59,92 @@ def pools_given_up(connect: Connect, hand: Connection) -> None:
 
 MUTATIONS = {
     "the look at the pool and the CHECK behind it": Mutation(
-        "ticketing_internal.take_capacity",
         GUARD,
         races.test_a_refusal_after_a_lost_race_names_only_what_is_short,
         WITHOUT_CHECK,
     ),
     "the look at the pool, with the CHECK": Mutation(
-        "ticketing_internal.take_capacity",
         GUARD,
         races.test_a_refusal_after_a_lost_race_names_only_what_is_short,
     ),
     "the order of the pools": Mutation(
-        "ticketing_internal.take_capacity",
         {
-            "DECLARE": "DECLARE p_changes ticketing_internal.capacity_change[] := ARRAY("
-            "SELECT change FROM unnest($2) AS change ORDER BY change.capacity_pool_id DESC);"
+            "ticketing_internal.take_capacity": {
+                "DECLARE": "DECLARE p_changes ticketing_internal.capacity_change[] := ARRAY("
+                "SELECT change FROM unnest($2) AS change ORDER BY change.capacity_pool_id DESC);"
+            }
         },
         order_of_pools,
     ),
     "giving pools up again before waiting for one": Mutation(
-        "ticketing_internal.take_capacity",
         {
-            "RAISE raise_exception;\n                END IF;\n                v_pool_ids": (
-                "EXIT;\n                END IF;\n                v_pool_ids"
-            ),
-            "AND pool.capacity_pool_id = ANY(v_pool_ids)": "AND FALSE",
-            "IF v_taken < cardinality(p_changes) THEN\n                RAISE raise_exception;\n"
-            "            END IF;\n            RETURN v_taken;": "",
+            "ticketing_internal.take_idle_pools": {
+                "RAISE raise_exception;\n        END IF;\n        v_pool_ids": (
+                    "RETURN FALSE;\n        END IF;\n        v_pool_ids"
+                )
+            }
         },
         pools_given_up,
     ),
     "the look at an allotment, with the CHECK": Mutation(
-        "ticketing_internal.take_capacity",
-        {"AND unused.places >= v_change.reserved + v_change.sold": ""},
-        allotments.test_who_wants_more_than_is_set_aside_waits_for_the_pool,
+        {
+            "ticketing_internal.take_capacity": {
+                "AND unused.available >= v_change.reserved + v_change.sold": ""
+            }
+        },
+        allotments.test_who_wants_more_than_an_allotment_has_waits_for_the_pool,
     ),
     "the recall of allotments": Mutation(
-        "ticketing_internal.take_capacity",
         {
-            "PERFORM ticketing_internal.drain_allotments"
-            "(p_function_id, ARRAY[v_change.capacity_pool_id])": ("NULL")
+            "ticketing_internal.take_capacity": {
+                "PERFORM ticketing_internal.drain_allotments"
+                "(p_function_id, ARRAY[v_change.capacity_pool_id])": "NULL"
+            }
         },
-        allotments.test_what_is_set_aside_is_sold_to_the_last_place,
+        allotments.test_what_is_in_allotments_is_sold_to_the_last_unit,
     ),
     "the recall of allotments before an import": Mutation(
-        "ticketing_internal.save_pools",
-        {"PERFORM ticketing_internal.drain_allotments": "PERFORM row"},
+        {
+            "ticketing_internal.save_pools": {
+                "PERFORM ticketing_internal.drain_allotments": "PERFORM row"
+            }
+        },
         allotments.test_an_import_may_cut_a_pool_to_what_its_tickets_need,
     ),
-    "what is set aside, in what is left": Mutation(
-        "ticketing.get_ticket_availability",
-        {"ticketing_internal.pool_availability(p_function_id)": "ticketing.capacity_pools"},
-        allotments.test_what_is_set_aside_counts_as_free,
+    "what is in allotments, in what is left": Mutation(
+        {
+            "ticketing_internal.free_capacity": {
+                "ticketing_internal.pool_availability(p_function_id)": "ticketing.capacity_pools"
+            }
+        },
+        allotments.test_what_is_in_allotments_counts_as_free,
     ),
     "the snapshot rule of the feed": Mutation(
-        "ticketing.get_ticket_changes",
-        {"OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())": "OR TRUE"},
+        {
+            "ticketing.get_ticket_changes": {
+                "OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())": "OR TRUE"
+            }
+        },
         races.test_the_feed_waits_for_a_slower_transaction_and_skips_nothing,
     ),
     "the shared lock of the catalogue": Mutation(
-        "ticketing_internal.lock_catalogue",
-        {"PERFORM pg_advisory_xact_lock_shared(v_key);": "NULL;"},
+        {
+            "ticketing_internal.lock_catalogue": {
+                "PERFORM pg_advisory_xact_lock_shared(v_key);": "NULL;"
+            }
+        },
         races.test_a_type_enters_a_pool_only_after_those_who_are_buying_it,
     ),
     "SKIP LOCKED": Mutation(
-        "ticketing_internal.expire_overdue",
-        {"FOR NO KEY UPDATE SKIP LOCKED": "FOR NO KEY UPDATE"},
-        races.test_a_buyer_never_waits_for_somebody_elses_overdue_registration,
+        {
+            "ticketing_internal.expire_overdue": {
+                "FOR NO KEY UPDATE SKIP LOCKED": "FOR NO KEY UPDATE"
+            }
+        },
+        races.test_a_buyer_never_waits_for_another_owners_overdue_registration,
     ),
     "the lock of the registration": Mutation(
-        "ticketing_internal.lock_registration",
-        {"FOR NO KEY UPDATE;": ";"},
+        {"ticketing_internal.lock_registration": {"FOR NO KEY UPDATE;": ";"}},
         races.test_of_two_payments_with_different_references_one_is_recorded,
     ),
 }
@@ -137,13 +153,14 @@ MUTATIONS = {
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 def test_a_missing_safeguard_is_noticed(connect: Connect, mutation: Mutation) -> None:
     hand = connect(autocommit=True)
-    row = hand.execute("SELECT pg_get_functiondef(%s::regproc)", [mutation.function]).fetchone()
-    assert row is not None
-    definition: str = row[0]
-    for text, instead in mutation.without.items():
-        assert definition.count(text) == 1, "the safeguard has moved: name it anew"
-        definition = definition.replace(text, instead)
-    hand.execute(definition.encode())
+    for function, texts in mutation.without.items():
+        row = hand.execute("SELECT pg_get_functiondef(%s::regproc)", [function]).fetchone()
+        assert row is not None
+        definition: str = row[0]
+        for text, instead in texts.items():
+            assert definition.count(text) == 1, "the safeguard has moved: name it anew"
+            definition = definition.replace(text, instead)
+        hand.execute(definition.encode())
     hand.execute(mutation.also or "SELECT")
     with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
         mutation.test(connect, hand)

@@ -42,7 +42,7 @@ def offer(connection: Connection, **capacities: int) -> None:
     call(
         connection,
         "import_catalogue",
-        p_catalogue=catalogue({named[name]: places for name, places in capacities.items()}),
+        p_catalogue=catalogue({named[name]: capacity for name, capacity in capacities.items()}),
     )
 
 
@@ -90,7 +90,7 @@ def hand(connect: Connect) -> Iterator[Connection]:
 # --- pay against expire
 
 
-def test_a_payment_waits_for_an_expiry_and_retakes_the_place(
+def test_a_payment_waits_for_an_expiry_and_retakes_capacity(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
@@ -104,7 +104,7 @@ def test_a_payment_waits_for_an_expiry_and_retakes_the_place(
     assert pool(hand, SEAT) == (1, 0, 1)
 
 
-def test_a_payment_whose_place_went_to_another_is_refused_and_not_recorded(
+def test_a_payment_whose_capacity_went_to_another_is_refused_and_not_recorded(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
@@ -119,7 +119,7 @@ def test_a_payment_whose_place_went_to_another_is_refused_and_not_recorded(
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
-def test_a_payment_under_way_keeps_the_place_of_an_overdue_hold(
+def test_a_payment_under_way_keeps_the_capacity_of_an_overdue_hold(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
@@ -164,7 +164,7 @@ def test_a_cancellation_that_meets_a_persist_cancels_what_it_stored(
     assert pool(hand, SEAT) == (2, 0, 0)
 
 
-def test_nobody_pays_for_what_is_being_changed(connect: Connect, hand: Connection) -> None:
+def test_what_is_being_changed_is_not_paid(connect: Connect, hand: Connection) -> None:
     offer(hand)
     buy(hand, FIRST, selection(seat=1))
     with rivals(connect, 1) as (rival,):
@@ -265,7 +265,7 @@ def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
 
 
 def enter(connection: Connection, pool_id: str) -> None:
-    """Take the place in the queue for a pool, as whoever takes places does first."""
+    """Enter the queue for a pool, which precedes every change of its counters."""
     connection.execute(
         """
         SELECT pg_advisory_xact_lock(
@@ -278,7 +278,7 @@ def enter(connection: Connection, pool_id: str) -> None:
 
 
 def is_free(connection: Connection, pool_id: str) -> bool:
-    """Tell whether nobody has a pool: neither its place in the queue nor its row."""
+    """Tell whether no session holds a pool: neither the head of its queue nor its row."""
     return (
         connection.execute(
             "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
@@ -297,10 +297,10 @@ def test_who_waits_for_a_pool_holds_none_that_comes_later(
 ) -> None:
     order = (SEAT, STAND, BOAT, HALL)
     for pool_id in order if stored_in_order else order[::-1]:
-        places = {known: 5 for known in order if order.index(known) >= order.index(pool_id)}
+        capacities = {known: 5 for known in order if order.index(known) >= order.index(pool_id)}
         if stored_in_order:
-            places = {known: 5 for known in order if order.index(known) <= order.index(pool_id)}
-        cut(hand, catalogue(places))
+            capacities = {known: 5 for known in order if order.index(known) <= order.index(pool_id)}
+        cut(hand, catalogue(capacities))
     looking = connect(autocommit=True)
     with rivals(connect, 2) as (one, other):
         for rival in (one, other):
@@ -356,7 +356,7 @@ def test_a_refusal_after_a_lost_race_counts_overdue_holds_as_free(
     ]
 
 
-def test_a_buyer_never_waits_for_somebody_elses_overdue_registration(
+def test_a_buyer_never_waits_for_another_owners_overdue_registration(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
@@ -384,7 +384,7 @@ def test_a_type_enters_a_pool_only_after_those_who_are_buying_it(
     assert pool(hand, SHARED) == (5, 1, 0)
 
 
-def test_a_buyer_takes_places_in_the_pools_that_his_type_is_being_given(
+def test_a_buyer_takes_capacity_from_pools_that_the_type_is_joining(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand)
@@ -454,7 +454,7 @@ def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
 
 
 @pytest.mark.parametrize("isolation", SNAPSHOTS)
-def test_the_last_place_under_a_snapshot_is_sold_once(
+def test_the_last_ticket_under_a_snapshot_is_sold_once(
     connect: Connect, hand: Connection, isolation: IsolationLevel
 ) -> None:
     offer(hand, seat=1)

@@ -1,4 +1,4 @@
-"""The sell-out: many more buyers than places, all at once."""
+"""The sell-out: many more buyers than capacity, all at once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +17,7 @@ from .sessions import (
     Connect,
     Connection,
     Document,
+    allow_allotments_of_small_pools,
     buy,
     call,
     catalogue,
@@ -25,12 +26,11 @@ from .sessions import (
     pool,
     problems,
     selection,
-    set_aside_of_small_pools,
     uid,
 )
 
 BUYERS = 100
-PLACES = 60
+CAPACITY = 60
 
 WANTED = (selection(seat=1), selection(stand=1), selection(boat=1), selection(day=1))
 """What buyers want: one of three ticket types, or a package with one of them."""
@@ -42,37 +42,37 @@ class Attempt:
 
     Attributes:
         number: Which buyer.
-        answer: The answer, when he was served.
-        sqlstate: That of his refusal, when he was refused.
+        answer: The answer of a call that succeeded.
+        sqlstate: The SQLSTATE of a refusal.
         issues: The issues of that refusal.
-        taken: How many places had been taken for good before he was refused.
+        taken: How much capacity was committed before the refusal.
     """
 
     number: int
     answer: Document | None = None
     sqlstate: str | None = None
     issues: tuple[Document, ...] = ()
-    taken: int = PLACES
+    taken: int = CAPACITY
 
 
 def sell_out(
     connect: Connect, *, overdue: int, small_pools: str = "without allotments"
 ) -> tuple[Connection, list[Attempt]]:
-    """Let all buyers ask at once for one place each.
+    """Let all buyers ask at once for one ticket each.
 
     Args:
         connect: The fixture of that name.
-        overdue: How many of the places are held by registrations whose hold has run out.
+        overdue: How many tickets are held by overdue registrations.
         small_pools: Whether they have allotments too.
 
     Returns:
-        A connection, and what everybody met with.
+        A connection, and the outcome of each buyer.
     """
     till = connect(autocommit=True)
     if small_pools == "with allotments":
-        set_aside_of_small_pools(till)
+        allow_allotments_of_small_pools(till)
     shared = [SEAT, STAND, BOAT]
-    call(till, "import_catalogue", p_catalogue=catalogue({SHARED: PLACES}, shared=shared))
+    call(till, "import_catalogue", p_catalogue=catalogue({SHARED: CAPACITY}, shared=shared))
     for number in range(overdue):
         late = uid(0xB000 + number)
         buy(till, late, WANTED[number % len(WANTED)])
@@ -88,7 +88,7 @@ def sell_out(
                 answer = buy(connection, uid(0xA000 + number), WANTED[number % len(WANTED)])
                 return Attempt(number, answer)
             except psycopg.errors.SerializationFailure:
-                continue  # places are changing hands: as the answer says, once more
+                continue  # a row that is needed is locked: repeat, as the answer says
             except psycopg.Error as error:
                 _, reserved, sold = pool(connection, SHARED)
                 return Attempt(
@@ -100,23 +100,23 @@ def sell_out(
 
 
 def check(connection: Connection, attempts: list[Attempt]) -> None:
-    """Every place is sold, once, and whoever was refused was told the truth."""
+    """All capacity is sold, once, and every refusal is right."""
     served = [attempt for attempt in attempts if attempt.answer is not None]
     refused = [attempt for attempt in attempts if attempt.answer is None]
-    assert (len(served), len(refused)) == (PLACES, BUYERS - PLACES)
-    assert pool(connection, SHARED) == (PLACES, PLACES, 0)
+    assert (len(served), len(refused)) == (CAPACITY, BUYERS - CAPACITY)
+    assert pool(connection, SHARED) == (CAPACITY, CAPACITY, 0)
     row = connection.execute(
         "SELECT count(*) FILTER (WHERE ticket_type_id <> %s) FROM ticketing.tickets AS ticket "
         "JOIN ticketing.registrations USING (function_id, registration_id) "
         "WHERE registrations.status = 'draft'",
         [WALK],
     ).fetchone()
-    assert row == (PLACES,)
+    assert row == (CAPACITY,)
     for attempt in refused:
-        # nobody frees a place here, so a refusal is right when they all were gone just after it,
-        # and only then: this buyer wanted one
-        assert (attempt.sqlstate, attempt.taken) == ("TK005", PLACES)
-        # he is told of his ticket type, also where it is the package's, that none is left
+        # no capacity is released here, so a refusal is right when none was left just after it, and
+        # only then: this buyer wanted one ticket
+        assert (attempt.sqlstate, attempt.taken) == ("TK005", CAPACITY)
+        # the issue names the ticket type, also one inside a package, and that none is left
         wanted = (SEAT, STAND, BOAT, SEAT)[attempt.number % len(WANTED)]
         assert [
             (issue["code"], issue["ticket_type_id"], issue["requested"], issue["available"])
@@ -126,14 +126,14 @@ def check(connection: Connection, attempts: list[Attempt]) -> None:
 
 
 @pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])
-def test_sixty_places_for_a_hundred_buyers_go_to_sixty_of_them(
+def test_sixty_of_a_hundred_buyers_get_the_sixty_tickets(
     connect_crowd: Connect, small_pools: str
 ) -> None:
     check(*sell_out(connect_crowd, overdue=0, small_pools=small_pools))
 
 
-def test_places_of_overdue_holds_are_sold_in_a_sell_out(connect_crowd: Connect) -> None:
-    check(*sell_out(connect_crowd, overdue=PLACES))
+def test_capacity_of_overdue_holds_is_sold_in_a_sell_out(connect_crowd: Connect) -> None:
+    check(*sell_out(connect_crowd, overdue=CAPACITY))
 
 
 def test_a_package_counts_what_is_in_it(connect_crowd: Connect) -> None:

@@ -1,4 +1,4 @@
-"""Two tabs of one wizard, and a button pressed twice: nobody overwrites unseen, nothing is doubled.
+"""Two tabs of one wizard, and a button pressed twice: no lost update, and nothing is doubled.
 
 Every call is the owner's, as a browser makes it. Where two calls meet, one session holds its locks
 until the other is seen waiting.
@@ -88,7 +88,7 @@ def ids(answer: Document) -> list[str]:
 
 
 def conflict(save: Save, tab: Connection, revision: int, *chosen: Document) -> Document:
-    """Save, hear that somebody else was quicker, and return what is said about it."""
+    """Save, hear that another request was quicker, and return what is said about it."""
     with pytest.raises(psycopg.Error) as refusal:
         save(tab, revision, *chosen)
     return said(refusal.value)
@@ -105,7 +105,7 @@ def said(error: psycopg.Error) -> Document:
 
 @pytest.fixture
 def tab(connect: Connect) -> Iterator[Connection]:
-    """The first tab of a registration with two attendees, which nobody has saved yet."""
+    """The first tab of a registration with two attendees, which is not saved yet."""
     tab = connect(autocommit=True)
     call(tab, "import_catalogue", p_catalogue=catalogue({SEAT: 10, STAND: 10, DAY: 5}))
     call(
@@ -140,7 +140,7 @@ def test_the_second_tab_hears_that_the_first_has_saved(
 
 
 @saves
-def test_whoever_names_no_revision_wins(connect: Connect, tab: Connection, save: Save) -> None:
+def test_a_save_without_a_revision_wins(connect: Connect, tab: Connection, save: Save) -> None:
     save(tab, None, selection(seat=1))
     save(connect(autocommit=True), None, selection(stand=1))
     assert [ticket["ticket_type_id"] for ticket in seen(tab)["tickets"]] == [STAND]
@@ -160,7 +160,7 @@ def test_a_stale_tab_hears_so_before_anything_else(
 ) -> None:
     revision = seen(tab)["revision"]
     save(tab, revision, selection(seat=1))
-    # neither what breaks a rule nor what has no places is worth telling now
+    # neither a broken rule nor missing capacity is worth telling now
     conflict(save, connect(autocommit=True), revision, selection(seat=11, day=6))
 
 

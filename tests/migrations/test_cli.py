@@ -159,7 +159,7 @@ def test_psql_without_a_demo(
 def test_psql_passes_everything_on(ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # root's server runs as somebody else
+        folder.chmod(0o755)  # root's server runs as another user
         monkeypatch.setattr(embedded, "default_data_dir", lambda: folder / "demo")
         with (
             run_server(folder / "demo") as server,

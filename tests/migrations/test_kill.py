@@ -33,7 +33,7 @@ SELECT 1 FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'
 """
 
-NOBODY_AT_THE_GATE = """
+NONE_AT_THE_GATE = """
 SELECT 1 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'ticketing'
 HAVING count(*) = 0
@@ -157,8 +157,8 @@ def test_killed_in_the_middle_of_a_statement(
         assert query("SELECT 1 FROM ticketing_install.yoyo_lock")
         runner.kill()
         assert runner.wait() == -signal.SIGKILL
-        # The server notices, although the statement would wait for ever.
-        eventually(NOBODY_AT_THE_GATE)
+        # The server notices, although the statement would never end.
+        eventually(NONE_AT_THE_GATE)
     assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
     assert query("SELECT to_regclass('shop.notes')") == [(None,)]
     report = migrate(empty_database_url, sql_dir=sql.path)

@@ -122,8 +122,8 @@ def test_failing_migration_has_no_effect_and_those_before_it_stay(
         "migrations/0003.wrong.sql",
         "ALTER TABLE shop.orders ADD COLUMN note text; INSERT INTO shop.orders VALUES (1, 5);",
     )
-    place = r"^migrations/0003\.wrong\.sql: duplicate key .*\(order_id\)=\(1\) already exists"
-    with pytest.raises(MigrationError, match=place):
+    message = r"^migrations/0003\.wrong\.sql: duplicate key .*\(order_id\)=\(1\) already exists"
+    with pytest.raises(MigrationError, match=message):
         migrate(empty_database_url, sql_dir=sql.path)
     state = status(empty_database_url, sql_dir=sql.path)
     assert (state.applied, state.pending) == (MIGRATIONS, ("0003.wrong",))

@@ -159,7 +159,7 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
     assert rollback(url, to=None) == first.applied[::-1]
     assert migrate(url) == first
 
-    # Another database of the same server, installed by somebody else.
+    # Another database of the same server, installed by another role.
     other = make_conninfo(own_server.url("other"), user="other")
     with psycopg.connect(own_server.url(), autocommit=True) as superuser:
         if own_server.version >= 16:
@@ -200,7 +200,7 @@ POSTGREST = """
 
 
 @pytest.mark.parametrize(("before", "after"), [(SUPABASE, ""), ("", POSTGREST)])
-def test_rows_are_their_owners_whoever_made_the_roles(
+def test_rows_belong_to_their_owners_no_matter_who_made_the_roles(
     own_server: Server, catalogue: Document, wizard_state: Document, before: str, after: str
 ) -> None:
     with psycopg.connect(own_server.url("installer"), autocommit=True) as superuser:
@@ -232,7 +232,7 @@ def test_rows_are_their_owners_whoever_made_the_roles(
 
 
 def _count(connection: psycopg.Connection[Any], role: str, user_id: str | None) -> int | None:
-    """Count the tickets that somebody reads; None when he is refused."""
+    """Count the tickets that a caller reads; None when the caller is refused."""
     try:
         with acting(connection, role, claims_of(user_id)):
             return len(connection.execute("SELECT FROM ticketing.tickets").fetchall())

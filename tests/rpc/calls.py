@@ -1,6 +1,6 @@
 """Calls of the RPCs as PostgREST makes them, and what the tests of them are made of.
 
-The ids are those of the example event and its recorded wizard, by the names that people use.
+The ids are those of the example event and its recorded wizard, by readable names.
 """
 
 import json
@@ -28,7 +28,7 @@ ORGANISATION = "3e893fa6-2cc2-448c-be9c-e3858cc90e11"
 FUNCTION = "eebddef5-6833-43e3-8d32-700508b1c089"
 
 WALTER, INES, TOMAS, HAROLD = (f"01974a10-0000-7000-8000-00000000000{n}" for n in range(1, 5))
-"""The attendees of the wizard, by its own ids: a mason, his partner, his guest, another mason."""
+"""The attendees of the wizard, by its own ids: a mason, a partner, a guest, another mason."""
 
 RECEPTION = "d586ecc1-e410-4ef3-a59c-4a53a866bc33"
 COMMUNICATION = "be94ef03-6647-48d5-97ea-f98c862e30e6"
@@ -99,8 +99,8 @@ class Refusal:
 
     Attributes:
         sqlstate: Its class.
-        message: What it says to people.
-        hint: What it tells them to do.
+        message: What it says to a user.
+        hint: What it tells the user to do.
         issues: The issues that it lists.
         total: How many there are.
     """
@@ -119,12 +119,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls RPCs, as PostgREST would for him.
+    """A caller of RPCs, as through PostgREST.
 
     Attributes:
-        connection: The superuser's connection that he calls over. A running transaction is joined.
-        role: His database role; none for the superuser's own.
-        user_id: The sub of his claims; None for somebody who has not signed in.
+        connection: The superuser's connection to call over. A running transaction is joined.
+        role: The database role; none for the superuser's own.
+        user_id: The sub of the claims; None for a caller who has not signed in.
     """
 
     connection: Connection
@@ -187,8 +187,8 @@ class Caller:
             **arguments: Its arguments by name, as for call.
 
         Returns:
-            The refusal, which is complete: words for people, and a code, a path and a message for
-            each issue.
+            The refusal, which is complete: a text and a hint for the user, and a code, a path and
+            a message for each issue.
 
         Raises:
             AssertionError: When the call succeeds, or the refusal lacks something.
@@ -417,7 +417,9 @@ def package_sums(connection: Connection, registration_id: str) -> list[tuple[str
     ]
 
 
-def places(connection: Connection, function_id: str = FUNCTION) -> dict[str, tuple[int, int, int]]:
+def pool_counters(
+    connection: Connection, function_id: str = FUNCTION
+) -> dict[str, tuple[int, int, int]]:
     """Return capacity, reserved and sold of every pool of a function, by its id.
 
     Raises:

@@ -34,7 +34,7 @@ _PLAIN = frozenset({"p_reason", "p_after", "p_limit"})
 
 @dataclass(frozen=True)
 class Seller(Caller):
-    """Somebody who also makes the calls that take texts and numbers."""
+    """A caller of all RPCs, also of those that take texts and numbers."""
 
     def call(self, rpc: LiteralString, **arguments: object) -> Document:
         """Call an RPC and return its answer.
@@ -84,12 +84,12 @@ def stranger(connection: Connection) -> Seller:
 
 
 def anonymous(connection: Connection) -> Seller:
-    """Return somebody who has not signed in, calling over this connection."""
+    """Return a visitor, calling over this connection."""
     return Seller(connection, "anon")
 
 
 def staff(connection: Connection) -> Seller:
-    """Return somebody who works for the organisation, calling over this connection."""
+    """Return a member of staff of the organisation, calling over this connection."""
     connection.execute(
         """
         INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
@@ -106,7 +106,7 @@ def staff(connection: Connection) -> Seller:
 def book(connection: Connection, chosen: Mapping[str, Document], user_id: str = OWNER) -> str:
     """Book, in a registration of its own, what attendees of the wizard choose; return its id.
 
-    Walter is the primary attendee of each, whether he chooses something or not.
+    Walter is the primary attendee of each, with or without a ticket.
     """
     registration_id = str(uuid4())
     Seller(connection, "authenticated", user_id).call(
@@ -184,7 +184,7 @@ def integrity(connection: Connection, role: LiteralString = "service_role") -> l
 
 
 def let_lapse(connection: Connection, registration_id: str) -> None:
-    """Let the hold of a registration run out, without anybody noticing yet."""
+    """Make the hold of a registration overdue, without releasing it."""
     connection.execute(
         """
         UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'

@@ -83,7 +83,7 @@ def availability(caller: Seller, registration_id: str | None = None) -> Document
 
 
 def offers(answer: Document) -> dict[str, tuple[str, int | None]]:
-    """Return status and places left of every ticket type and package, by id."""
+    """Return status and capacity left of every ticket type and package, by id."""
     return {
         element[key]: (element["status"], element["places_left"])
         for section, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
@@ -92,7 +92,7 @@ def offers(answer: Document) -> dict[str, tuple[str, int | None]]:
 
 
 def on_offer(db: Connection) -> dict[str, tuple[str, int | None]]:
-    """Return status and places left of everything, as anybody sees them."""
+    """Return status and capacity left of everything, as a visitor sees them."""
     return offers(availability(anonymous(db)))
 
 
@@ -184,7 +184,7 @@ def test_a_package_is_left_as_often_as_all_its_contents_are(db: Connection) -> N
         LUNCHEON: ("on_sale", 150),
         MASONS: ("on_sale", 480),
         CEREMONY_AND_BANQUET: ("on_sale", 480),
-        # ten seats each
+        # ten tickets each
         LODGE: ("on_sale", 48),
         ALL_EVENTS: ("on_sale", 150),
         LADIES: ("on_sale", 100),
@@ -206,7 +206,7 @@ def test_what_is_held_or_sold_is_not_left(db: Connection) -> None:
 
 
 def test_the_smallest_pool_decides(db: Connection, catalogue: Document) -> None:
-    # the event has fewer places than the type; a package pool has fewer still
+    # the event has less capacity than the type; a package pool has less still
     change(catalogue, EVENTS[BANQUET], capacity=55)
     change(catalogue, LODGE, capacity=3)
     sell(db, catalogue)
@@ -341,7 +341,7 @@ def test_the_function_as_a_whole_comes_first(
 
 
 def test_what_is_on_sale_can_be_bought(db: Connection, catalogue: Document) -> None:
-    # the page and the quote agree, at the last places too
+    # the page and the quote agree, at the last tickets too
     change(catalogue, CEREMONY, capacity=2)
     sell(db, catalogue)
     for quantity, is_valid in ((2, True), (3, False)):
@@ -358,7 +358,9 @@ def test_what_is_on_sale_can_be_bought(db: Connection, catalogue: Document) -> N
 # One's own
 
 
-def test_places_of_ones_own_registration_count_as_free(db: Connection, catalogue: Document) -> None:
+def test_capacity_of_ones_own_registration_counts_as_free(
+    db: Connection, catalogue: Document
+) -> None:
     change(catalogue, CEREMONY, capacity=3)
     sell(db, catalogue)
     mine = book(db, {WALTER: selection(tickets={CEREMONY: 2})})
@@ -369,7 +371,7 @@ def test_places_of_ones_own_registration_count_as_free(db: Connection, catalogue
         left = offers(availability(caller, mine))
         assert [left[element] for element in wanted] == [("on_sale", 2)] * 2
 
-    # overdue they are free to everybody, and counted once
+    # overdue they are free to all callers, and counted once
     let_lapse(db, mine)
     assert on_offer(db)[CEREMONY] == ("on_sale", 2)
     assert offers(availability(owner(db), mine))[CEREMONY] == ("on_sale", 2)
@@ -429,6 +431,6 @@ def test_looking_writes_nothing(db: Connection) -> None:
     assert dump(db) == before
 
 
-def test_nobody_else_may_call_it(db: Connection) -> None:
+def test_no_other_role_may_call_it(db: Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         availability(Seller(db, "ticketing_reader"))

@@ -20,7 +20,7 @@ from .calls import (
     Document,
     dump,
     held_tickets,
-    places,
+    pool_counters,
     rows,
     selection,
 )
@@ -107,7 +107,7 @@ def test_what_is_unpaid_is_given_up(db: Connection, booking: str, status: str, w
         let_lapse(db, booking)
     if status == "expired":
         service(db).call("release_expired_holds")
-    assert places(db)[CEREMONY] == (600, 0 if status == "expired" else 2, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 0 if status == "expired" else 2, 0)
     before = stored(db, booking)
     tickets = held_tickets(db, booking)
 
@@ -128,8 +128,8 @@ def test_what_is_unpaid_is_given_up(db: Connection, booking: str, status: str, w
         "revision": before["revision"] + 1,
         "updated_at": after["updated_at"],
     }
-    # the places are free at once, the history stays
-    assert {use[1:] for use in places(db).values()} == {(0, 0)}
+    # the capacity is free at once, the history stays
+    assert {use[1:] for use in pool_counters(db).values()} == {(0, 0)}
     assert held_tickets(db, booking) == tickets
     assert ticket_states(db, booking) == {("Cancelled", "Unpaid")}
     assert rows(
@@ -157,13 +157,13 @@ def test_an_owner_does_not_give_up_what_is_paid(db: Connection, booking: str) ->
 @pytest.mark.parametrize("who", [staff, service])
 def test_staff_and_the_service_cancel_what_is_paid(db: Connection, booking: str, who: As) -> None:
     paid = pay(db, booking)
-    assert places(db)[CEREMONY] == (600, 0, 2)
+    assert pool_counters(db)[CEREMONY] == (600, 0, 2)
     answer = cancel(who(db), booking)
     assert (answer["payment_status"], answer["tickets_cancelled"]) == ("Paid", 3)
     after = stored(db, booking)
     assert (after["status"], after["payment_status"]) == ("cancelled", "Paid")
     assert (after["confirmation_number"], after["total"]) == (paid["confirmation_number"], TOTAL)
-    assert {use[1:] for use in places(db).values()} == {(0, 0)}
+    assert {use[1:] for use in pool_counters(db).values()} == {(0, 0)}
     assert ticket_states(db, booking) == {("Cancelled", "Paid")}
     assert integrity(db) == []
 
@@ -197,7 +197,7 @@ def test_the_reason_is_kept(
     assert stored(db, booking)["cancellation_reason"] == kept
 
 
-def test_the_places_are_for_others(db: Connection, catalogue: Document, booking: str) -> None:
+def test_the_capacity_is_for_others(db: Connection, catalogue: Document, booking: str) -> None:
     for element in catalogue["ticket_types"]:
         if element["ticket_type_id"] == CEREMONY:
             element["capacity"] = 2
@@ -211,7 +211,7 @@ def test_the_places_are_for_others(db: Connection, catalogue: Document, booking:
     assert refusal.sqlstate == "TK005"
     cancel(owner(db), booking)
     rival.call("persist_ticket_selections", p_registration_id=registration_id, p_selections=wanted)
-    assert places(db)[CEREMONY] == (2, 1, 0)
+    assert pool_counters(db)[CEREMONY] == (2, 1, 0)
 
 
 def test_what_is_cancelled_stays_as_it_is(db: Connection, booking: str) -> None:
@@ -262,7 +262,7 @@ def test_a_full_refund_gives_everything_back(db: Connection, cancelled: str) -> 
     assert (after["payment_status"], after["revision"]) == ("Refunded", answer["revision"])
     assert after["confirmation_number"] == before["confirmation_number"]
     assert ticket_states(db, cancelled) == {("Cancelled", "Refunded")}
-    assert {use[1:] for use in places(db).values()} == {(0, 0)}
+    assert {use[1:] for use in pool_counters(db).values()} == {(0, 0)}
     assert integrity(db) == []
 
 

@@ -51,7 +51,7 @@ Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]
 
 ONE = {WALTER: selection(tickets={CEREMONY: 1})}
 ELSEWHERE = {WALTER: selection(tickets={BANQUET: 1})}
-"""A ticket that has no pool in common with the other, so that nobody waits for its buyer."""
+"""A ticket that has no pool in common with the other, so that no other buyer waits."""
 
 LOCK_TIMEOUT = "-c lock_timeout=10s"
 
@@ -65,11 +65,11 @@ def seller(connect: Connect, catalogue: Document) -> Connection:
 
 
 class Reader:
-    """Somebody who follows the feed, and only knows its answers.
+    """A reader of the feed, who only knows its answers.
 
     Attributes:
-        seen: The changes that he has read.
-        cursor: Where he is.
+        seen: The changes read so far.
+        cursor: The cursor of the last answer.
     """
 
     def __init__(
@@ -376,7 +376,7 @@ def test_a_slow_transaction_between_two_others_is_not_skipped(
     assert integrity(seller) == []
 
 
-def test_the_first_sale_after_a_start_holds_nobody_up(seller: Connection, connect: Connect) -> None:
+def test_the_first_sale_after_a_start_blocks_no_other(seller: Connection, connect: Connect) -> None:
     # it verifies the epoch of the feed; nothing has been sold on this server before
     slow = connect(options=LOCK_TIMEOUT)
     begin(slow)

@@ -37,7 +37,7 @@ from .calls import (
     other_id,
     owner,
     package_sums,
-    places,
+    pool_counters,
     rows,
     selection,
     service,
@@ -173,8 +173,8 @@ def test_the_rows_are_what_the_answer_says(db: Connection, registration: Documen
         assert (row["status"], row["payment_status"]) == ("Active", "Unpaid")
         assert row["currency"] == "AUD"
         assert row["is_partner_ticket"] == (str(row["attendee_id"]) == ines)
-    assert places(db)[BANQUET] == (480, 4, 0)
-    assert places(db)[RECEPTION] == (200, 1, 0)
+    assert pool_counters(db)[BANQUET] == (480, 4, 0)
+    assert pool_counters(db)[RECEPTION] == (200, 1, 0)
 
 
 def test_every_change_is_recorded(db: Connection, registration: Document) -> None:
@@ -280,7 +280,9 @@ def test_partners_and_guests_point_at_their_attendee(
     } == {WALTER: ids[INES], INES: ids[WALTER], TOMAS: ids[WALTER], HAROLD: None}
 
 
-def test_a_link_to_nobody_is_kept_and_leads_nowhere(db: Connection, registration: Document) -> None:
+def test_a_link_to_no_attendee_is_kept_and_resolves_to_none(
+    db: Connection, registration: Document
+) -> None:
     registration["additionalAttendees"][2]["guestOfId"] = ABSENT
     create(owner(db), registration)
     (row,) = rows(db, "SELECT * FROM ticketing.attendees WHERE client_attendee_id = %s", HAROLD)
@@ -288,7 +290,7 @@ def test_a_link_to_nobody_is_kept_and_leads_nowhere(db: Connection, registration
     assert row["attendee_data"]["guestOfId"] == ABSENT
 
 
-def test_keys_that_nobody_knows_are_kept(db: Connection, registration: Document) -> None:
+def test_unknown_keys_are_kept(db: Connection, registration: Document) -> None:
     novelty = {"newKey": {"deep": [1, "two", None, {"three": 3.50}]}, "anotherNewKey": None}
     registration |= deepcopy(novelty)
     registration["primaryAttendee"] |= deepcopy(novelty)
@@ -325,7 +327,7 @@ def test_a_registration_without_an_id_gets_one_each_time(
         str(row["registration_id"]): row["registration_data"]["registrationId"]
         for row in rows(db, "SELECT * FROM ticketing.registrations")
     } == {answer["registration_id"]: answer["registration_id"] for answer in (first, second)}
-    assert places(db)[BANQUET] == (480, 8, 0)
+    assert pool_counters(db)[BANQUET] == (480, 8, 0)
 
 
 # Without tickets
@@ -379,7 +381,7 @@ def test_the_flow_without_tickets_is_unaffected(db: Connection, registration: Do
     )
     assert (persisted["tickets_created"], persisted["revision"]) == (13, 2)
     assert persisted["subtotal"] == Decimal("735.00")
-    assert places(db)[BANQUET] == (480, 4, 0)
+    assert pool_counters(db)[BANQUET] == (480, 4, 0)
 
 
 @pytest.mark.parametrize("nothing", [None, JSON_NULL, []])
@@ -431,7 +433,7 @@ def test_selections_not_mentioned_stay(db: Connection, registration: Document) -
 
 
 @pytest.mark.parametrize("left_out", [INES, TOMAS, HAROLD])
-def test_an_attendee_left_out_goes_with_tickets_and_places(
+def test_an_attendee_left_out_goes_with_tickets_and_capacity(
     db: Connection, registration: Document, left_out: str
 ) -> None:
     create(owner(db), registration)
@@ -452,7 +454,7 @@ def test_an_attendee_left_out_goes_with_tickets_and_places(
     assert list(attendee_ids(db, REGISTRATION).items()) == [
         (client_id, attendee_id) for client_id, attendee_id in ids.items() if client_id != left_out
     ]
-    assert places(db)[BANQUET] == (480, 3, 0)
+    assert pool_counters(db)[BANQUET] == (480, 3, 0)
     assert {
         str(row["ticket_id"])
         for row in rows(db, "SELECT * FROM ticketing.ticket_changes WHERE change = 'removed'")
@@ -495,10 +497,10 @@ def test_attendees_become_exactly_those_given(db: Connection, registration: Docu
     kept = held_tickets(db, REGISTRATION)
     assert {WALTER: kept[WALTER], TOMAS: kept[TOMAS]} == {WALTER: held[WALTER], TOMAS: held[TOMAS]}
     assert len(kept[NEWCOMER]) == 1
-    assert places(db)[CEREMONY] == (600, 3, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 3, 0)
 
 
-def test_places_of_those_who_leave_can_be_taken_in_the_same_call(
+def test_capacity_of_removed_attendees_can_be_taken_in_the_same_call(
     db: Connection, registration: Document, catalogue: Document
 ) -> None:
     (reception,) = (
@@ -508,7 +510,7 @@ def test_places_of_those_who_leave_can_be_taken_in_the_same_call(
     service(db).call("import_catalogue", p_catalogue=catalogue)
     create(owner(db), registration)
     _, tomas, harold = registration["additionalAttendees"]
-    # the only one who goes to the reception leaves
+    # the only attendee of the reception leaves
     registration |= {"primaryAttendee": harold, "additionalAttendees": [tomas]}
     answer = owner(db).call(
         "create_individual_registration_with_tickets",
@@ -517,10 +519,10 @@ def test_places_of_those_who_leave_can_be_taken_in_the_same_call(
         p_tickets=[ticket(TOMAS, RECEPTION)],
     )
     assert (answer["tickets_created"], answer["tickets_removed"]) == (1, 10)
-    assert places(db)[RECEPTION] == (1, 1, 0)
+    assert pool_counters(db)[RECEPTION] == (1, 1, 0)
 
 
-def test_nobody_makes_a_registration_with_somebody_elses_id(
+def test_the_id_of_another_owners_registration_is_refused(
     db: Connection, registration: Document
 ) -> None:
     create(owner(db), registration)
@@ -588,12 +590,12 @@ def test_what_is_pending_or_expired_becomes_a_draft_again_by_a_change(
 ) -> None:
     create(owner(db), registration)
     db.execute("UPDATE ticketing.registrations SET status = %s", [status])
-    if status == "expired":  # whoever expires a registration gives its places back
+    if status == "expired":  # an expiry returns the capacity
         db.execute("UPDATE ticketing.capacity_pools SET reserved = 0")
     registration["primaryAttendee"]["notes"] = "Late"
     answer = create(owner(db), registration)
     assert (answer["status"], answer["revision"]) == (after, 2)
-    assert places(db)[BANQUET] == (480, 4, 0)
+    assert pool_counters(db)[BANQUET] == (480, 4, 0)
 
 
 # Revisions
@@ -699,7 +701,7 @@ def test_a_lodge_books_through_its_contact(db: Connection, registration: Documen
     assert answer["attendees"] == [
         {"attendee_id": str(contact["attendee_id"]), "client_attendee_id": REGISTRATION}
     ]
-    assert places(db)[BANQUET] == (480, 20, 0)
+    assert pool_counters(db)[BANQUET] == (480, 20, 0)
 
     before = dump(db, without=["hold_expires_at"])
     again = owner(db).call("create_individual_registration_jsonb", p_registration_data=registration)
@@ -743,7 +745,7 @@ def test_the_type_of_a_registration_is_singular_or_plural(
 # Owners
 
 
-def test_a_users_registration_is_his_whatever_it_says(
+def test_a_registration_belongs_to_its_caller_whatever_it_says(
     db: Connection, registration: Document
 ) -> None:
     registration["authUserId"] = OWNER
@@ -760,7 +762,7 @@ def test_a_users_registration_is_his_whatever_it_says(
     } == {UUID(STRANGER)}
 
 
-def test_a_user_need_not_say_who_he_is(db: Connection, registration: Document) -> None:
+def test_a_user_need_not_send_a_user_id(db: Connection, registration: Document) -> None:
     del registration["authUserId"]
     create(owner(db), registration)
     assert rows(db, "SELECT owner_id::text FROM ticketing.registrations") == [{"owner_id": OWNER}]
@@ -797,9 +799,7 @@ def test_the_service_must_say_whose_registration_it_makes(
     assert refused(service(db), registration) == [("missing_key", "p_registration_data.authUserId")]
 
 
-def test_nobody_who_has_not_signed_in_makes_a_registration(
-    db: Connection, registration: Document
-) -> None:
+def test_a_registration_needs_a_signed_in_user(db: Connection, registration: Document) -> None:
     refusal = Caller(db, "authenticated").refusal(
         "create_individual_registration_jsonb", p_registration_data=registration
     )
@@ -1001,16 +1001,16 @@ ATTENDEE_SHAPES: Mapping[str, tuple[object, str]] = {
 """What is wrong with one key of an attendee, and its issue."""
 
 
-@pytest.mark.parametrize("place", ["only", "first", "last"])
+@pytest.mark.parametrize("order", ["only", "first", "last"])
 @pytest.mark.parametrize("name", ATTENDEE_SHAPES)
 def test_an_attendee_of_another_shape_is_refused(
-    db: Connection, registration: Document, name: str, place: str
+    db: Connection, registration: Document, name: str, order: str
 ) -> None:
     value, code = ATTENDEE_SHAPES[name]
     key = name.split(maxsplit=1)[0]
     right: Document = {"attendeeId": TOMAS, "attendeeType": "guest"}
     wrong: Document = {"attendeeId": WALTER, "attendeeType": "guest"} | {key: value}
-    attendees = {"only": [wrong], "first": [wrong, right], "last": [right, wrong]}[place]
+    attendees = {"only": [wrong], "first": [wrong, right], "last": [right, wrong]}[order]
     position = attendees.index(wrong)
     registration |= {"primaryAttendee": attendees[0], "additionalAttendees": attendees[1:]}
     where = f"additionalAttendees[{position - 1}]" if position else "primaryAttendee"

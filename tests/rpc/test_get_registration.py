@@ -46,7 +46,7 @@ CHOSEN: Mapping[str, Document] = {
 
 @pytest.fixture
 def registration(wizard_state: Document) -> Document:
-    """The wizard's registration object, with its id and more than anybody knows of."""
+    """The wizard's registration object, with its id and with unknown keys."""
     document: Document = wizard_state["registration"] | {
         "registrationId": REGISTRATION,
         "nowhereDocumented": {"deep": [1.5, None, {"é": "ß"}]},
@@ -246,12 +246,12 @@ def selected_again(answer: Document) -> Document:
     }
 
 
-def given_again(answer: Document) -> Document:
+def submitted_again(answer: Document) -> Document:
     return {"p_registration_id": REGISTRATION, "p_tickets": answer["tickets"]}
 
 
-def given_and_selected_again(answer: Document) -> Document:
-    return given_again(answer) | {"p_attendee_updates": updates_of(answer["ticket_selections"])}
+def submitted_and_selected_again(answer: Document) -> Document:
+    return submitted_again(answer) | {"p_attendee_updates": updates_of(answer["ticket_selections"])}
 
 
 def everything_again(answer: Document) -> Document:
@@ -270,8 +270,8 @@ def everything_again(answer: Document) -> Document:
         ("create_individual_registration_with_tickets", created_again),
         ("create_individual_registration_with_tickets", everything_again),
         ("persist_ticket_selections", selected_again),
-        ("persist_attendee_tickets", given_again),
-        ("persist_attendee_tickets", given_and_selected_again),
+        ("persist_attendee_tickets", submitted_again),
+        ("persist_attendee_tickets", submitted_and_selected_again),
     ],
 )
 def test_what_was_read_can_be_sent_back_and_changes_nothing(

@@ -1,4 +1,4 @@
-"""Holds: how long unpaid tickets keep their places, and who gets them afterwards."""
+"""Holds: how long unpaid tickets keep their capacity, and who gets it afterwards."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from .calls import (
     Document,
     dump,
     held_tickets,
-    places,
+    pool_counters,
     rows,
     selection,
 )
@@ -41,14 +41,14 @@ CAPACITY = 3
 TWO = {WALTER: selection(tickets={CEREMONY: 2})}
 THREE = {WALTER: selection(tickets={CEREMONY: 3})}
 ONE = {WALTER: selection(tickets={CEREMONY: 1})}
-"""Of the three places that the ceremony has here."""
+"""Of the capacity of three that the ceremony has here."""
 
 BUYER = STRANGER
 
 
 @pytest.fixture
 def scarce(catalogue: Document) -> Document:
-    """The catalogue of the example event with three places at the ceremony."""
+    """The catalogue of the example event with a capacity of three at the ceremony."""
     for element in catalogue["ticket_types"]:
         if element["ticket_type_id"] == CEREMONY:
             element["capacity"] = CAPACITY
@@ -58,7 +58,7 @@ def scarce(catalogue: Document) -> Document:
 
 @pytest.fixture
 def on_sale(db: Connection, scarce: Document) -> None:
-    """Put the example event with its three places on sale."""
+    """Put the example event with this capacity on sale."""
     service(db).call("import_catalogue", p_catalogue=scarce)
 
 
@@ -75,7 +75,7 @@ def persist(
 
 
 def hold_of(answer: Document) -> datetime:
-    """Return until when an answer says that places are held."""
+    """Return until when an answer says that the tickets are held."""
     return datetime.fromisoformat(answer["hold_expires_at"])
 
 
@@ -99,8 +99,8 @@ def age(db: Connection, registration_id: str, minutes: int) -> datetime:
     return made_at
 
 
-def places_left(db: Connection, registration_id: str | None = None) -> int:
-    """Return how many places at the ceremony the public page shows."""
+def capacity_left(db: Connection, registration_id: str | None = None) -> int:
+    """Return how much capacity of the ceremony the public page shows as left."""
     answer = service(db).call(
         "get_ticket_availability", p_function_id=FUNCTION, p_registration_id=registration_id
     )
@@ -114,7 +114,7 @@ def places_left(db: Connection, registration_id: str | None = None) -> int:
 
 
 def quote(db: Connection, selections: Mapping[str, Document]) -> Document:
-    """Quote selections for somebody without a registration."""
+    """Quote selections for a visitor without a registration."""
     return anonymous(db).call(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
@@ -161,46 +161,46 @@ def test_a_hold_ends_so_long_after_the_booking_began(db: Connection) -> None:
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_who_comes_back_after_his_hold_gets_another(db: Connection) -> None:
+def test_a_persist_after_the_hold_gets_another(db: Connection) -> None:
     registration_id = book(db, ONE)
     age(db, registration_id, 90)
     let_lapse(db, registration_id)
     answer = persist(db, registration_id, ONE)
     assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
-    assert places(db)[CEREMONY] == (CAPACITY, 1, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 1, 0)
 
 
-# Overdue, and nobody has released it
+# Overdue, and not released
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_overdue_places_count_as_free_before_anybody_released_them(db: Connection) -> None:
+def test_overdue_capacity_counts_as_free_before_it_is_released(db: Connection) -> None:
     registration_id = book(db, TWO)
-    assert places_left(db) == 1
+    assert capacity_left(db) == 1
     refused = quote(db, TWO)
     assert [issue["code"] for issue in refused["issues"]] == ["sold_out"]
     assert (refused["issues"][0]["requested"], refused["issues"][0]["available"]) == (2, 1)
 
     let_lapse(db, registration_id)
     before = dump(db)
-    assert places_left(db) == CAPACITY
+    assert capacity_left(db) == CAPACITY
     assert quote(db, THREE)["valid"]
     # one too many still is
     refused = quote(db, {WALTER: selection(tickets={CEREMONY: 4})})
     assert (refused["issues"][0]["requested"], refused["issues"][0]["available"]) == (4, 3)
     # reading has released nothing
     assert dump(db) == before
-    assert places(db)[CEREMONY] == (CAPACITY, 2, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 2, 0)
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_a_buyer_takes_overdue_places_himself(db: Connection) -> None:
+def test_a_buyer_takes_overdue_capacity(db: Connection) -> None:
     registration_id = book(db, TWO)
     let_lapse(db, registration_id)
     tickets = held_tickets(db, registration_id)
     revision = stored(db, registration_id)["revision"]
     buyer = book(db, THREE, BUYER)
-    assert places(db)[CEREMONY] == (CAPACITY, 3, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 3, 0)
     expired = stored(db, registration_id)
     # they stay chosen
     assert (expired["status"], expired["revision"]) == ("expired", revision)
@@ -219,16 +219,16 @@ def test_only_what_is_needed_expires(db: Connection) -> None:
     for overdue in (elsewhere, registration_id):
         let_lapse(db, overdue)
 
-    # there is room beside it
+    # some capacity is left beside it
     book(db, ONE, BUYER)
     assert stored(db, registration_id)["status"] == "draft"
     book(db, ONE, BUYER)
     assert stored(db, registration_id)["status"] == "expired"
-    # what holds none of the places that were short, or still lives, is left alone
+    # what holds none of the capacity that was short, or is not overdue, stays
     assert stored(db, elsewhere)["status"] == "draft"
     assert stored(db, living)["status"] == "draft"
-    assert places(db)[CEREMONY] == (CAPACITY, 2, 0)
-    assert places(db)[BANQUET] == (480, 2, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 2, 0)
+    assert pool_counters(db)[BANQUET] == (480, 2, 0)
 
 
 @pytest.mark.usefixtures("on_sale")
@@ -248,7 +248,7 @@ def test_what_lives_or_is_paid_is_not_taken(db: Connection) -> None:
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_his_own_overdue_places_are_his_to_take_again(db: Connection) -> None:
+def test_an_owner_takes_own_overdue_capacity_again(db: Connection) -> None:
     registration_id = book(db, TWO)
     let_lapse(db, registration_id)
     tickets = held_tickets(db, registration_id)
@@ -256,18 +256,18 @@ def test_his_own_overdue_places_are_his_to_take_again(db: Connection) -> None:
     answer = persist(db, registration_id, THREE)
     assert set(held_tickets(db, registration_id)[WALTER]) > set(tickets[WALTER])
     assert (answer["status"], answer["revision"]) == ("draft", revision + 1)
-    assert places(db)[CEREMONY] == (CAPACITY, 3, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 3, 0)
 
 
 # Expired
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_an_expired_registration_takes_its_places_anew(db: Connection) -> None:
+def test_an_expired_registration_takes_capacity_anew(db: Connection) -> None:
     registration_id = book(db, TWO)
     let_lapse(db, registration_id)
     service(db).call("release_expired_holds")
-    assert places(db)[CEREMONY] == (CAPACITY, 0, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 0, 0)
     tickets = held_tickets(db, registration_id)
     answer = owner(db).call(
         "persist_ticket_selections", p_registration_id=registration_id, p_selections=TWO
@@ -275,11 +275,11 @@ def test_an_expired_registration_takes_its_places_anew(db: Connection) -> None:
     assert (answer["status"], answer["tickets_unchanged"]) == ("draft", 2)
     assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
     assert held_tickets(db, registration_id) == tickets
-    assert places(db)[CEREMONY] == (CAPACITY, 2, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 2, 0)
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_an_expired_registration_whose_places_are_gone_is_refused(db: Connection) -> None:
+def test_an_expired_registration_without_capacity_left_is_refused(db: Connection) -> None:
     registration_id = book(db, TWO)
     let_lapse(db, registration_id)
     book(db, TWO, BUYER)
@@ -294,7 +294,7 @@ def test_an_expired_registration_whose_places_are_gone_is_refused(db: Connection
     assert dump(db) == before
     # fewer will do
     owner(db).call("persist_ticket_selections", p_registration_id=registration_id, p_selections=ONE)
-    assert places(db)[CEREMONY] == (CAPACITY, 3, 0)
+    assert pool_counters(db)[CEREMONY] == (CAPACITY, 3, 0)
 
 
 @pytest.mark.usefixtures("on_sale")
@@ -338,12 +338,12 @@ def test_releasing_is_bounded_and_takes_the_longest_overdue_first(
     assert datetime.fromisoformat(answer.pop("server_time"))
     assert answer == {"success": True, "released": 2}
     assert [stored(db, row)["status"] for row in overdue] == ["draft"] * 3 + ["expired"] * 2
-    assert places(db)[CEREMONY] == (100, 4, 1)
+    assert pool_counters(db)[CEREMONY] == (100, 4, 1)
     assert service(db).call("release_expired_holds")["released"] == 3
     assert service(db).call("release_expired_holds")["released"] == 0
     assert {stored(db, row)["status"] for row in overdue} == {"expired"}
     assert (stored(db, living)["status"], stored(db, paid)["status"]) == ("draft", "completed")
-    assert places(db)[CEREMONY] == (100, 1, 1)
+    assert pool_counters(db)[CEREMONY] == (100, 1, 1)
 
 
 @pytest.mark.usefixtures("on_sale")
@@ -360,12 +360,12 @@ def test_only_the_service_releases(db: Connection) -> None:
             who(db).call("release_expired_holds")
 
 
-# Somebody else is working on it
+# Locked by another transaction
 
 
 @pytest.fixture
 def contested(connect: Connect, scarce: Document) -> tuple[Connection, str]:
-    """Leave two of three places to an overdue registration whose row another session has locked.
+    """Make a registration with two of three tickets overdue, its row locked by another session.
 
     Returns:
         A connection of a buyer, who would wait for five seconds at most, and the registration.
@@ -386,13 +386,13 @@ def test_a_buyer_does_not_wait_for_an_overdue_registration(
     contested: tuple[Connection, str],
 ) -> None:
     buyer, registration_id = contested
-    # the places are on offer, and at this moment not to be had
-    assert places_left(buyer) == CAPACITY
+    # the capacity is on offer, but cannot be taken at this moment
+    assert capacity_left(buyer) == CAPACITY
     with pytest.raises(psycopg.errors.SerializationFailure) as caught:
         book(buyer, TWO, BUYER)
     assert caught.value.diag.message_hint
     assert stored(buyer, registration_id)["status"] == "draft"
-    assert places(buyer)[CEREMONY] == (CAPACITY, 2, 0)
+    assert pool_counters(buyer)[CEREMONY] == (CAPACITY, 2, 0)
     # what is free is
     book(buyer, ONE, BUYER)
     # and releasing passes it by
@@ -400,7 +400,7 @@ def test_a_buyer_does_not_wait_for_an_overdue_registration(
     assert integrity(buyer) == []
 
 
-def test_a_buyer_takes_the_places_of_others_instead(connect: Connect, scarce: Document) -> None:
+def test_a_buyer_takes_the_capacity_of_others_instead(connect: Connect, scarce: Document) -> None:
     buyer = connect(autocommit=True)
     buyer.execute("SET lock_timeout = '5s'")
     service(buyer).call("import_catalogue", p_catalogue=scarce)
@@ -412,5 +412,5 @@ def test_a_buyer_takes_the_places_of_others_instead(connect: Connect, scarce: Do
     )
     book(buyer, TWO, BUYER)
     assert (stored(buyer, locked)["status"], stored(buyer, free)["status"]) == ("draft", "expired")
-    assert places(buyer)[CEREMONY] == (CAPACITY, 3, 0)
+    assert pool_counters(buyer)[CEREMONY] == (CAPACITY, 3, 0)
     assert integrity(buyer) == []

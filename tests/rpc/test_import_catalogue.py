@@ -36,7 +36,7 @@ from .calls import (
     other_event,
     other_id,
     owner,
-    places,
+    pool_counters,
     rows,
     selection,
     service,
@@ -220,7 +220,7 @@ def test_the_example_event_is_imported(db: Connection, catalogue: Document) -> N
 
 def test_capacities_make_pools(db: Connection, catalogue: Document) -> None:
     load(db, catalogue)
-    assert places(db) == {
+    assert pool_counters(db) == {
         element[key]: (element["capacity"], 0, 0)
         for section, key in (("events", "event_id"), ("ticket_types", "ticket_type_id"))
         for element in catalogue[section]
@@ -300,7 +300,7 @@ def test_everything_of_the_document_is_stored(db: Connection, catalogue: Documen
         {"package_id": LADIES, "capacity_pool_id": HALL},
         {"package_id": LADIES, "capacity_pool_id": LADIES},
     ]
-    assert {places(db)[id_][0] for id_ in (BANQUET, LADIES)} == {40}
+    assert {pool_counters(db)[id_][0] for id_ in (BANQUET, LADIES)} == {40}
 
 
 @pytest.mark.usefixtures("sold")
@@ -347,7 +347,7 @@ def test_prices_change_in_place_and_not_under_those_who_hold(
     assert rows(
         db, "SELECT price FROM ticketing.ticket_types WHERE ticket_type_id = %s", CEREMONY
     ) == [{"price": Decimal("25.00")}]
-    assert places(db)[BANQUET] == (480, 4, 0)
+    assert pool_counters(db)[BANQUET] == (480, 4, 0)
     answer = owner(db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
@@ -408,8 +408,8 @@ def test_what_the_document_no_longer_names_becomes_inactive(
     assert load(db, catalogue)["deactivated"] == 3
     assert dump(db, without=["is_active", "updated_at"]) == before
     assert inactive(db) - offered == {EVENTS[BRUNCH], BRUNCH, LADIES}
-    # her place stays taken
-    assert places(db)[BRUNCH] == (100, 1, 0)
+    # the capacity stays in use
+    assert pool_counters(db)[BRUNCH] == (100, 1, 0)
     refusal = owner(db).refusal(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
@@ -468,7 +468,7 @@ def test_a_capacity_below_what_is_in_use_is_refused(db: Connection, catalogue: D
     part(catalogue, BANQUET)["capacity"] = 4
     part(catalogue, EVENTS[BANQUET])["capacity"] = 4
     load(db, catalogue)
-    assert places(db)[BANQUET] == (4, 4, 0)
+    assert pool_counters(db)[BANQUET] == (4, 4, 0)
 
 
 @pytest.mark.usefixtures("sold")
@@ -476,13 +476,13 @@ def test_a_capacity_can_be_raised(db: Connection, catalogue: Document) -> None:
     for capacity in (1, 2):
         part(catalogue, BRUNCH)["capacity"] = capacity
         load(db, catalogue)
-        assert places(db)[BRUNCH] == (capacity, 1, 0)
+        assert pool_counters(db)[BRUNCH] == (capacity, 1, 0)
     owner(db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections={TOMAS: selection(tickets={BRUNCH: 1})},
     )
-    assert places(db)[BRUNCH] == (2, 2, 0)
+    assert pool_counters(db)[BRUNCH] == (2, 2, 0)
 
 
 @pytest.mark.usefixtures("sold")
@@ -496,7 +496,7 @@ def test_without_a_capacity_there_is_no_pool(
         else:
             part(catalogue, element_id)["capacity"] = None
     assert load(db, catalogue)["capacity_pools"] == 13
-    assert not {BANQUET, EVENTS[BANQUET]} & set(places(db))
+    assert not {BANQUET, EVENTS[BANQUET]} & set(pool_counters(db))
     owner(db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
@@ -505,7 +505,7 @@ def test_without_a_capacity_there_is_no_pool(
     # and with one again, it counts what was sold meanwhile
     part(catalogue, BANQUET)["capacity"] = 603
     load(db, catalogue)
-    assert places(db)[BANQUET] == (603, 603, 0)
+    assert pool_counters(db)[BANQUET] == (603, 603, 0)
 
 
 @pytest.mark.usefixtures("sold")
@@ -514,8 +514,8 @@ def test_a_new_pool_counts_what_is_held_already(db: Connection, catalogue: Docum
     catalogue["pools"] = [pool(HALL, 11, [CEREMONY, BANQUET, RECEPTION], [ALL_EVENTS, LADIES])]
     load(db, catalogue)
     # four ceremonies, four banquets, a reception; and two packages
-    assert places(db)[HALL] == (11, 11, 0)
-    assert places(db)[LADIES] == (5, 1, 0)
+    assert pool_counters(db)[HALL] == (11, 11, 0)
+    assert pool_counters(db)[LADIES] == (5, 1, 0)
     refusal = owner(db).refusal(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
@@ -541,8 +541,8 @@ def test_a_type_that_enters_or_leaves_a_pool_is_counted_anew(
             pool(TABLES, 50, [LUNCHEON], []),
         ]
         assert load(db, catalogue)["capacity_pools"] == 17
-        assert places(db)[HALL] == (100, used, 0)
-        assert places(db)[TABLES] == (50, 1, 0)
+        assert pool_counters(db)[HALL] == (100, used, 0)
+        assert pool_counters(db)[TABLES] == (50, 1, 0)
     catalogue["pools"][0]["capacity"] = 7
     sqlstate, issues = refused(db, catalogue)
     assert (sqlstate, issues) == (
@@ -562,7 +562,7 @@ def test_a_pool_too_small_for_what_would_enter_it_is_refused(
     assert refusal.sqlstate == "TK004"
     assert refusal.found == [("capacity_below_use", "p_catalogue.pools[0].capacity")]
     assert (refusal.issues[0]["expected"], refusal.issues[0]["actual"]) == (4, 3)
-    assert HALL not in places(db)
+    assert HALL not in pool_counters(db)
 
 
 @pytest.mark.usefixtures("sold")
@@ -585,7 +585,7 @@ def test_the_counters_follow_sales_in_a_shared_pool(db: Connection, catalogue: D
         p_registration_id=REGISTRATION,
         p_selections={TOMAS: selection(tickets={CEREMONY: 3, BANQUET: 2})},
     )
-    assert places(db)[HALL] == (11, 11, 0)
+    assert pool_counters(db)[HALL] == (11, 11, 0)
 
 
 # What may not change any more
@@ -680,7 +680,7 @@ def test_two_functions_are_apart(db: Connection, catalogue: Document) -> None:
     for section in ("events", "ticket_types", "packages"):
         other[section] = catalogue[section]
     load(db, other)
-    assert places(db) == places(db, other_id(FUNCTION))
+    assert pool_counters(db) == pool_counters(db, other_id(FUNCTION))
     both = dump(db)
     for table, lines in first.items():
         assert set(lines) <= set(both[table])
@@ -1108,7 +1108,7 @@ def test_who_manages_the_organisation_may_import(
     assert Caller(db, "authenticated", OWNER).call("import_catalogue", p_catalogue=other)
 
 
-def test_nobody_else_may_import(db: Connection, catalogue: Document) -> None:
+def test_no_other_caller_may_import(db: Connection, catalogue: Document) -> None:
     load(db, catalogue)
     other = other_event(catalogue)
     load(db, other)

@@ -26,7 +26,7 @@ from .calls import (
     held_tickets,
     other_event,
     other_id,
-    places,
+    pool_counters,
     rows,
     selection,
 )
@@ -121,7 +121,7 @@ def test_all_that_can_happen_agrees(seller: Connection, sold: dict[str, str]) ->
     assert {statuses[name] for name in ("draft", "overdue", "empty", "refused")} == {"draft"}
     assert set(statuses.values()) == {"draft", "pending", "expired", "completed", "cancelled"}
     assert integrity(seller) == []
-    assert places(seller)[CEREMONY] == (600, 9, 3)
+    assert pool_counters(seller)[CEREMONY] == (600, 9, 3)
 
 
 def test_all_agrees_within_the_transaction_that_made_it(
@@ -150,7 +150,7 @@ def test_an_empty_database_agrees(db: Connection) -> None:
 Fault: TypeAlias = tuple[str, str | None, LiteralString]
 
 FAULTS: list[Fault] = [
-    # the check that finds it, in which registration, and what somebody did by hand
+    # the check that finds it, in which registration, and the statement that causes it
     (
         "pool_counters",
         None,
@@ -306,7 +306,7 @@ def test_a_package_that_is_not_whole_is_found(seller: Connection, sold: dict[str
         """,
         [LADIES, CEREMONY],
     )
-    # of Ines, wherever her package is still hers
+    # of Ines, in every registration that still has the package
     assert sorted(found(seller)) == sorted(
         ("package_contents", sold[name]) for name in ("draft", "pending", "overdue", "completed")
     )
@@ -370,7 +370,7 @@ def repair(connection: Connection, **arguments: object) -> int:
 
 
 def test_counters_are_put_right(seller: Connection, sold: dict[str, str]) -> None:
-    right = places(seller)
+    right = pool_counters(seller)
     assert sold
     assert repair(seller) == 0
     seller.execute(
@@ -383,7 +383,7 @@ def test_counters_are_put_right(seller: Connection, sold: dict[str, str]) -> Non
     )
     assert found(seller) == [("pool_counters", None)] * 2
     assert repair(seller) == 2
-    assert places(seller) == right
+    assert pool_counters(seller) == right
     assert integrity(seller) == []
     assert repair(seller, p_function_id=FUNCTION) == 0
 
@@ -399,7 +399,7 @@ def test_one_function_is_repaired_alone(seller: Connection, catalogue: Document)
     assert integrity(seller) == []
 
 
-def test_more_tickets_than_places_are_not_papered_over(
+def test_more_tickets_than_capacity_are_refused_by_repair(
     seller: Connection, sold: dict[str, str]
 ) -> None:
     assert sold
@@ -422,7 +422,7 @@ def test_more_tickets_than_places_are_not_papered_over(
         "UPDATE ticketing.capacity_pools SET capacity = 12 WHERE capacity_pool_id = %s", [CEREMONY]
     )
     assert repair(seller) == 1
-    assert places(seller)[CEREMONY] == (12, 9, 3)
+    assert pool_counters(seller)[CEREMONY] == (12, 9, 3)
 
 
 def test_only_the_service_repairs(db: Connection, catalogue: Document) -> None:
@@ -463,5 +463,5 @@ def test_a_repair_waits_for_a_sale_and_counts_it_exactly(
         assert repairing.result() == 1
         assert selling.result()
     assert integrity(seller) == []
-    assert places(seller)[CEREMONY] == (600, 4 if commits else 2, 0)
-    assert places(seller)[BANQUET] == (480, 1 if commits else 0, 0)
+    assert pool_counters(seller)[CEREMONY] == (600, 4 if commits else 2, 0)
+    assert pool_counters(seller)[BANQUET] == (480, 1 if commits else 0, 0)

@@ -27,7 +27,7 @@ from .calls import (
     Connection,
     Document,
     dump,
-    places,
+    pool_counters,
     rows,
     selection,
 )
@@ -103,7 +103,7 @@ def import_with(db: Connection, catalogue: Document, **capacities: int) -> None:
 
 
 def hold_of(answer: Document) -> datetime:
-    """Return until when an answer says that places are held."""
+    """Return until when an answer says that the tickets are held."""
     return datetime.fromisoformat(answer["hold_expires_at"])
 
 
@@ -195,7 +195,7 @@ def test_a_start_expects_the_stored_revision(db: Connection, booking: str) -> No
     assert dump(db) == before
 
 
-def test_everybody_needs_a_ticket(db: Connection) -> None:
+def test_every_attendee_needs_a_ticket(db: Connection) -> None:
     registration_id = book(db, SHORT | {TOMAS: selection(), HAROLD: selection()})
     before = dump(db)
     refusal = owner(db).refusal("start_payment", p_registration_id=registration_id)
@@ -288,15 +288,15 @@ def test_what_is_held_is_paid_at_the_price_promised(
     assert start(db, booking)["amount_due"] == TOTAL
 
 
-def test_a_start_after_the_hold_takes_the_places_anew(
+def test_a_start_after_the_hold_takes_capacity_anew(
     db: Connection, catalogue: Document, booking: str
 ) -> None:
     let_lapse(db, booking)
     service(db).call("release_expired_holds")
-    assert places(db)[CEREMONY] == (600, 0, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 0, 0)
     answer = start(db, booking)
     assert (answer["status"], answer["amount_due"]) == ("pending", TOTAL)
-    assert places(db)[CEREMONY] == (600, 4, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 4, 0)
 
     let_lapse(db, booking)
     service(db).call("release_expired_holds")
@@ -322,7 +322,7 @@ def test_nothing_due_completes_at_once(db: Connection) -> None:
         answer["revision"],
     )
     assert ticket_states(db, registration_id) == {("Active", "Paid")}
-    assert places(db)[COMMUNICATION] == (500, 0, 1)
+    assert pool_counters(db)[COMMUNICATION] == (500, 0, 1)
     assert integrity(db) == []
 
 
@@ -344,7 +344,7 @@ def test_a_change_while_pending_makes_it_a_draft(db: Connection, booking: str) -
 def test_paying_turns_what_is_held_into_what_is_owned(db: Connection, booking: str) -> None:
     start(db, booking)
     before = stored(db, booking)
-    reserved = {pool: use[1] for pool, use in places(db).items()}
+    reserved = {pool: use[1] for pool, use in pool_counters(db).items()}
     answer = complete(
         service(db),
         booking,
@@ -382,8 +382,8 @@ def test_paying_turns_what_is_held_into_what_is_owned(db: Connection, booking: s
     assert after["confirmation_number"] == answer["confirmation_number"]
     assert (after["hold_expires_at"], after["revision"]) == (None, answer["revision"])
     assert ticket_states(db, booking) == {("Active", "Paid")}
-    assert {pool: use[1:] for pool, use in places(db).items()} == {
-        pool: (0, places_) for pool, places_ in reserved.items()
+    assert {pool: use[1:] for pool, use in pool_counters(db).items()} == {
+        pool: (0, units) for pool, units in reserved.items()
     }
     assert integrity(db) == []
 
@@ -397,10 +397,10 @@ def test_a_payment_completes_whatever_is_unpaid(db: Connection, booking: str, st
     if status == "expired":
         service(db).call("release_expired_holds")
         assert stored(db, booking)["status"] == "expired"
-        assert places(db)[CEREMONY] == (600, 0, 0)
+        assert pool_counters(db)[CEREMONY] == (600, 0, 0)
     answer = complete(service(db), booking, payment(TOTAL))
     assert (answer["status"], answer["payment_status"]) == ("completed", "Paid")
-    assert places(db)[CEREMONY] == (600, 0, 4)
+    assert pool_counters(db)[CEREMONY] == (600, 0, 4)
     assert ticket_states(db, booking) == {("Active", "Paid")}
     assert integrity(db) == []
 
@@ -419,7 +419,7 @@ def test_after_expiry_the_price_promised_is_what_counts(
     assert integrity(db) == []
 
 
-def test_a_payment_whose_places_are_gone_is_refused(
+def test_a_payment_without_capacity_left_is_refused(
     db: Connection, catalogue: Document, booking: str
 ) -> None:
     let_lapse(db, booking)
@@ -437,13 +437,13 @@ def test_a_payment_whose_places_are_gone_is_refused(
     assert len(issue["attendee_ids"]) == 4
     assert dump(db) == before
 
-    # and is taken once there are places again
+    # and is accepted once there is capacity again
     Seller(db, "authenticated", STRANGER).call("cancel_registration", p_registration_id=rival)
     assert complete(service(db), booking, payment(TOTAL))["status"] == "completed"
-    assert places(db)[CEREMONY] == (4, 0, 4)
+    assert pool_counters(db)[CEREMONY] == (4, 0, 4)
 
 
-def test_a_payment_takes_places_from_overdue_holds(
+def test_a_payment_takes_capacity_from_overdue_holds(
     db: Connection, catalogue: Document, booking: str
 ) -> None:
     let_lapse(db, booking)
@@ -452,7 +452,7 @@ def test_a_payment_takes_places_from_overdue_holds(
     let_lapse(db, rival)
     assert complete(service(db), booking, payment(TOTAL))["status"] == "completed"
     assert stored(db, rival)["status"] == "expired"
-    assert places(db)[CEREMONY] == (4, 0, 4)
+    assert pool_counters(db)[CEREMONY] == (4, 0, 4)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from .calls import (
     held_tickets,
     owner,
     package_sums,
-    places,
+    pool_counters,
     rows,
     selection,
     service,
@@ -120,7 +120,7 @@ def changes(db: Connection) -> list[Document]:
 
 
 def attendee_data(db: Connection) -> dict[str, str]:
-    """Return what is stored of each attendee besides his selection, as text."""
+    """Return what is stored of each attendee besides the selection, as text."""
     return {
         row["client_id"]: row["data"]
         for row in rows(
@@ -252,14 +252,14 @@ def test_a_registration_without_tickets_holds_nothing(db: Connection) -> None:
     assert rows(db, "SELECT hold_expires_at FROM ticketing.registrations") == [
         {"hold_expires_at": None}
     ]
-    assert {reserved for _, reserved, _ in places(db).values()} == {0}
+    assert {reserved for _, reserved, _ in pool_counters(db).values()} == {0}
 
 
 # Differences
 
 
 @both_ways
-def test_changing_one_attendee_changes_only_his_tickets(
+def test_changing_one_attendee_changes_no_tickets_of_others(
     db: Connection, persist_all: Persist
 ) -> None:
     held = held_tickets(db, REGISTRATION)
@@ -274,8 +274,8 @@ def test_changing_one_attendee_changes_only_his_tickets(
     for attendee in (WALTER, TOMAS, HAROLD):
         assert stored_selection(db, REGISTRATION, attendee) == CHOSEN[attendee]
     assert stored_selection(db, REGISTRATION, INES) == selection(tickets={BRUNCH: 1})
-    assert places(db)[CEREMONY] == (600, 3, 0)
-    assert places(db)[BRUNCH] == (100, 1, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 3, 0)
+    assert pool_counters(db)[BRUNCH] == (100, 1, 0)
 
 
 @both_ways
@@ -312,8 +312,8 @@ def test_several_attendees_change_at_once(db: Connection) -> None:
         answer["tickets_unchanged"],
         answer["attendees_updated"],
     ) == (5, 5, 6, 2)
-    assert places(db)[BANQUET] == (480, 5, 0)
-    assert places(db)[COMMUNICATION] == (500, 2, 0)
+    assert pool_counters(db)[BANQUET] == (480, 5, 0)
+    assert pool_counters(db)[COMMUNICATION] == (500, 2, 0)
 
 
 def test_every_difference_is_recorded(db: Connection, first: Document) -> None:
@@ -358,11 +358,11 @@ def test_an_attendee_with_nothing_selected_is_cleared(
     assert stored_selection(db, REGISTRATION, TOMAS) == NOTHING
     assert (answer["tickets_removed"], answer["tickets"]) == (2, [])
     assert [row["name"] for row in answer["attendees_without_tickets"]] == ["Tomas Reyes"]
-    assert places(db)[CEREMONY] == (600, 3, 0)
+    assert pool_counters(db)[CEREMONY] == (600, 3, 0)
 
 
 @pytest.mark.parametrize("nothing", [[], None, JSON_NULL])
-def test_a_call_that_names_nobody_changes_nothing(
+def test_a_call_that_names_no_attendee_changes_nothing(
     db: Connection, first: Document, nothing: object
 ) -> None:
     before = dump(db, without=["hold_expires_at"])
@@ -509,7 +509,7 @@ def test_fewer_packages_take_one_away_whole(
             now[INES],
         )
     ) == sorted([BRUNCH, CEREMONY, BANQUET])
-    assert places(db)[BRUNCH] == (100, 1, 0)
+    assert pool_counters(db)[BRUNCH] == (100, 1, 0)
 
 
 @both_ways
@@ -662,8 +662,8 @@ OBJECTIONS: Mapping[str, tuple[Document, str]] = {
     "another event": ({"event_id": ABSENT}, "event_mismatch event_id"),
     "another currency": ({"currency": "NZD"}, "currency_mismatch currency"),
     "another registration": ({"registration_id": ABSENT}, "registration_mismatch registration_id"),
-    "somebody else": ({"client_attendee_id": INES}, "attendee_mismatch client_attendee_id"),
-    "a ticket that nobody has": ({"ticket_id": ABSENT}, "ticket_not_found ticket_id"),
+    "another attendee": ({"client_attendee_id": INES}, "attendee_mismatch client_attendee_id"),
+    "a ticket that does not exist": ({"ticket_id": ABSENT}, "ticket_not_found ticket_id"),
 }
 """What one row says, and the code and key of the issue; the row is of a single ticket at 20.00."""
 
@@ -676,20 +676,20 @@ def test_one_row_that_says_something_else_is_found(
     if is_new:
         persist_selections(db, dict.fromkeys(CHOSEN, selection()))
     right = tickets_of(CHOSEN)
-    (place,) = (
-        place
-        for place, row in enumerate(right)
+    (position,) = (
+        position
+        for position, row in enumerate(right)
         if (row["attendee_id"], row["ticket_type_id"]) == (TOMAS, CEREMONY)
     )
     code, key = issue.split()
     refusal = owner(db).refusal(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
-        p_tickets=[*right[:place], right[place] | said, *right[place + 1 :]],
+        p_tickets=[*right[:position], right[position] | said, *right[position + 1 :]],
         p_attendee_updates=updates_of(CHOSEN),
     )
     assert refusal.sqlstate == "TK004"
-    assert refusal.found == [(code, f"p_tickets[{place}].{key}")]
+    assert refusal.found == [(code, f"p_tickets[{position}].{key}")]
 
 
 def for_masons_only(db: Connection, catalogue: Document, ticket_type: str) -> None:
@@ -718,7 +718,7 @@ def single(db: Connection) -> None:
 
 held_or_not = pytest.mark.parametrize("is_held", [True, False], ids=["held", "hold over"])
 of_one = pytest.mark.parametrize("name", [WALTER, INES], ids=["with a ticket", "without one"])
-"""Of whom p_attendee_updates says what he holds; p_tickets has the rows of all."""
+"""The attendee in p_attendee_updates; p_tickets has the rows of all."""
 
 
 @held_or_not
@@ -756,24 +756,24 @@ def test_who_has_only_rows_is_judged_too(
 
 @held_or_not
 @pytest.mark.usefixtures("single")
-def test_who_has_only_rows_is_judged_too_while_somebody_leaves(
+def test_who_has_only_rows_is_judged_too_while_an_attendee_leaves(
     db: Connection, catalogue: Document, wizard_state: Document, *, is_held: bool
 ) -> None:
     for_masons_only(db, catalogue, LUNCHEON)
     if not is_held:
         let_lapse(db, REGISTRATION)
     data = wizard_state["registration"] | {"registrationId": REGISTRATION}
-    people = data["additionalAttendees"]
+    attendees = data["additionalAttendees"]
     refusal = owner(db).refusal(
         "create_individual_registration_with_tickets",
         p_registration_data=data
-        | {"additionalAttendees": [row for row in people if row["attendeeId"] != HAROLD]},
+        | {"additionalAttendees": [row for row in attendees if row["attendeeId"] != HAROLD]},
         p_tickets=tickets_of(SINGLE),
     )
     assert refusal.found == [("not_eligible", "p_tickets[1]")]
 
 
-def test_rows_can_make_room_for_what_is_selected(db: Connection, catalogue: Document) -> None:
+def test_rows_can_release_amounts_for_what_is_selected(db: Connection, catalogue: Document) -> None:
     for type_ in catalogue["ticket_types"]:
         if type_["ticket_type_id"] in {CEREMONY, RECEPTION}:
             type_["price"] = "6000000000.00"
@@ -840,7 +840,7 @@ def test_other_registrations_are_untouched(db: Connection, wizard_state: Documen
     held = held_tickets(db, ABSENT)
     persist_selections(db, dict.fromkeys(CHOSEN, selection()))
     assert held_tickets(db, ABSENT) == held
-    assert places(db)[BANQUET] == (480, 4, 0)
+    assert pool_counters(db)[BANQUET] == (480, 4, 0)
 
 
 # Revisions
@@ -892,7 +892,7 @@ def test_another_revision_than_the_stored_one_is_refused(
     assert (issue["expected"], issue["actual"]) == (seen, 2)
 
 
-# Places
+# Capacity
 
 
 def test_the_counters_always_equal_the_tickets(db: Connection, catalogue: Document) -> None:
@@ -907,9 +907,9 @@ def test_the_counters_always_equal_the_tickets(db: Connection, catalogue: Docume
         }
     ]
     service(db).call("import_catalogue", p_catalogue=catalogue)
-    # a ticket in a package takes the places of its type, and the package one of its own
-    assert places(db)[LADIES] == (10, 1, 0)
-    assert places(db)[ABSENT] == (50, 9, 0)
+    # a ticket in a package takes capacity of its type, and the package a unit of its own
+    assert pool_counters(db)[LADIES] == (10, 1, 0)
+    assert pool_counters(db)[ABSENT] == (50, 9, 0)
     for chosen, ladies, hall in (
         ({INES: selection({LADIES: 3})}, 3, 9 + 6),
         ({INES: selection({LADIES: 2}), TOMAS: selection()}, 2, 15 - 3 - 2),
@@ -919,19 +919,19 @@ def test_the_counters_always_equal_the_tickets(db: Connection, catalogue: Docume
         (CHOSEN, 1, 9),
     ):
         persist_selections(db, chosen)
-        now = places(db)
+        now = pool_counters(db)
         assert (now[LADIES][1], now[ABSENT][1]) == (ladies, hall)
 
 
 @both_ways
-def test_places_given_back_can_be_taken_in_the_same_call(
+def test_released_capacity_can_be_taken_in_the_same_call(
     db: Connection, catalogue: Document, persist_all: Persist
 ) -> None:
     for type_ in catalogue["ticket_types"]:
         if type_["ticket_type_id"] == BRUNCH:
             type_["capacity"] = 1
     service(db).call("import_catalogue", p_catalogue=catalogue)
-    assert places(db)[BRUNCH] == (1, 1, 0)
+    assert pool_counters(db)[BRUNCH] == (1, 1, 0)
     answer = persist_all(
         db,
         {
@@ -940,22 +940,22 @@ def test_places_given_back_can_be_taken_in_the_same_call(
         },
     )
     assert (answer["tickets_created"], answer["tickets_removed"]) == (2, 5)
-    assert places(db)[BRUNCH] == (1, 1, 0)
+    assert pool_counters(db)[BRUNCH] == (1, 1, 0)
 
 
-def test_the_last_place_can_be_taken(db: Connection, catalogue: Document) -> None:
+def test_the_last_unit_of_capacity_can_be_taken(db: Connection, catalogue: Document) -> None:
     for type_ in catalogue["ticket_types"]:
         if type_["ticket_type_id"] == BRUNCH:
             type_["capacity"] = 3
     service(db).call("import_catalogue", p_catalogue=catalogue)
     persist_selections(db, {TOMAS: selection(tickets={BRUNCH: 2})})
-    assert places(db)[BRUNCH] == (3, 3, 0)
+    assert pool_counters(db)[BRUNCH] == (3, 3, 0)
     refusal = owner(db).refusal(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections={TOMAS: selection(tickets={BRUNCH: 3})},
     )
     assert (refusal.sqlstate, refusal.issues[0]["requested"]) == ("TK005", 1)
-    # who has his place already needs no other
+    # a ticket that is already held takes no more capacity
     persist_selections(db, {TOMAS: selection(tickets={BRUNCH: 2, CEREMONY: 1})})
-    assert places(db)[BRUNCH] == (3, 3, 0)
+    assert pool_counters(db)[BRUNCH] == (3, 3, 0)

@@ -97,7 +97,7 @@ def shop(server: Server, migrated: NoopExecutor) -> Iterator[Shop]:
     """Two functions on sale, and registrations in every state.
 
     One that the wizard has filled (at revision 2), another of its owner, a stranger's, a completed
-    and a cancelled one. Of the brunch two places are left.
+    and a cancelled one. The brunch has a capacity of two left.
     """
     catalogue, wizard_state = (
         json.loads(
@@ -204,7 +204,7 @@ TICKETS: dict[str, tuple[Sequence[Document], Sequence[Issue]]] = {
         [ticket(OUTSIDER, CEREMONY)],
         [("attendee_not_found", "p_tickets[0].attendee_id")],
     ),
-    "for nobody": (
+    "for an attendee that does not exist": (
         [ticket(ABSENT, CEREMONY)],
         [("attendee_not_found", "p_tickets[0].attendee_id")],
     ),
@@ -261,7 +261,7 @@ TICKETS: dict[str, tuple[Sequence[Document], Sequence[Issue]]] = {
         [*tickets_of({INES: selection({LADIES: 1})}), ticket(INES, LUNCHEON)],
         [("mixed_selection", "p_tickets[0]")],
     ),
-    "for somebody who may not have it": (
+    "for an attendee who may not have it": (
         [ticket(TOMAS, COMMUNICATION)],
         [("not_eligible", "p_tickets[0]")],
     ),
@@ -370,7 +370,7 @@ UPDATES: dict[str, tuple[Sequence[Document], Mapping[str, Document], Sequence[Is
         {TOMAS: CHOSEN[TOMAS]},
         [("selection_mismatch", f"{SELECTED}.individualTickets[{n}]") for n in (0, 1)],
     ),
-    "with tickets for somebody who is to have none": (
+    "with tickets for an attendee who is to have none": (
         [ticket(TOMAS, CEREMONY)],
         {TOMAS: selection()},
         [("selection_mismatch", SELECTED)],
@@ -398,7 +398,7 @@ UPDATES: dict[str, tuple[Sequence[Document], Mapping[str, Document], Sequence[Is
         {INES: selection({LADIES: 2})},
         [("package_incomplete", "p_tickets[2]")],
     ),
-    "for nobody": (
+    "for an attendee that does not exist": (
         [],
         {ABSENT: selection()},
         [("attendee_not_found", "p_attendee_updates[0].attendee_id")],
@@ -516,7 +516,7 @@ SELECTIONS: dict[str, tuple[Document, Sequence[Issue]]] = {
         selection({LADIES: 1}, {CEREMONY: 1}),
         [("mixed_selection", "")],
     ),
-    "of a package that he may not have, with a ticket that he may not have": (
+    "of a package and its ticket that the attendee may not have": (
         selection({MASONS: 1}),
         [("not_eligible", ".packages[0]"), ("not_eligible", ".packages[0].tickets[0]")],
     ),
@@ -537,7 +537,7 @@ def test_selections_that_break_a_rule_are_refused(
     refusal = refused(
         shop,
         "persist_ticket_selections",
-        # she may have what only guests may have, and nothing that only masons may have
+        # Ines may have what is for guests only, and nothing that is for masons only
         {
             "p_registration_id": REGISTRATION,
             "p_selections": dict(CHOSEN) | {INES: chosen},
@@ -547,7 +547,7 @@ def test_selections_that_break_a_rule_are_refused(
     assert refusal.found == sorted((code, f"p_selections.{INES}{path}") for code, path in issues)
 
 
-# Places
+# Capacity
 
 
 def test_more_than_there_is_is_sold_out(shop: Shop) -> None:
@@ -647,7 +647,7 @@ def test_a_new_registration_can_be_sold_out(shop: Shop) -> None:
     assert (issue["requested"], issue["available"]) == (3, 2)
 
 
-# What cannot be changed, and what somebody else has changed
+# What cannot be changed, and what another request has changed
 
 
 @pytest.mark.parametrize("registration_id", [COMPLETED, CANCELLED])
@@ -729,7 +729,7 @@ def test_a_price_must_be_an_amount(shop: Shop, key: str, amount: object, code: s
 
 @pytest.mark.parametrize("status", ["Paid", "Refunded", "unpaid", ""])
 @pytest.mark.parametrize("is_service", [False, True])
-def test_nobody_says_that_a_ticket_is_paid(shop: Shop, status: str, *, is_service: bool) -> None:
+def test_no_caller_says_that_a_ticket_is_paid(shop: Shop, status: str, *, is_service: bool) -> None:
     refusal = refused(
         shop,
         "persist_attendee_tickets",
@@ -1171,7 +1171,7 @@ def test_a_hundred_issues_are_listed_and_all_are_counted(
 
 BAD_SHAPE: Mapping[str, object] = {"p_tickets": [{}]}
 BAD_RULE: Mapping[str, object] = {"p_tickets": [ticket(TOMAS, MEZZANINE)]}
-BAD_PLACES: Mapping[str, object] = {"p_tickets": [ticket(TOMAS, BRUNCH)] * 3}
+BAD_CAPACITY: Mapping[str, object] = {"p_tickets": [ticket(TOMAS, BRUNCH)] * 3}
 BAD_REVISION: Mapping[str, object] = {"p_expected_revision": 1}
 
 
@@ -1185,14 +1185,14 @@ BAD_REVISION: Mapping[str, object] = {"p_expected_revision": 1}
         (REGISTRATION, {**BAD_SHAPE, **BAD_REVISION}, "TK001", {"missing_key"}),
         (COMPLETED, {**BAD_RULE, **BAD_REVISION}, "TK003", {"not_editable"}),
         (REGISTRATION, {**BAD_RULE, **BAD_REVISION}, "TK006", {"revision_conflict"}),
-        (REGISTRATION, {**BAD_PLACES, **BAD_REVISION}, "TK006", {"revision_conflict"}),
+        (REGISTRATION, {**BAD_CAPACITY, **BAD_REVISION}, "TK006", {"revision_conflict"}),
         (
             REGISTRATION,
             {"p_tickets": [ticket(TOMAS, MEZZANINE), *[ticket(TOMAS, BRUNCH)] * 3]},
             "TK004",
             {"inactive", "sold_out"},
         ),
-        (REGISTRATION, BAD_PLACES, "TK005", {"sold_out"}),
+        (REGISTRATION, BAD_CAPACITY, "TK005", {"sold_out"}),
     ],
 )
 def test_of_several_classes_the_first_is_raised(
@@ -1226,8 +1226,8 @@ def test_of_several_classes_the_first_is_raised(
             "TK004",
         ),
         (OWNER, {"registrationId": REGISTRATION}, {**BAD_RULE, **BAD_REVISION}, "TK006"),
-        (OWNER, {"registrationId": REGISTRATION, "subtotal": 1}, BAD_PLACES, "TK004"),
-        (OWNER, {"registrationId": REGISTRATION}, BAD_PLACES, "TK005"),
+        (OWNER, {"registrationId": REGISTRATION, "subtotal": 1}, BAD_CAPACITY, "TK004"),
+        (OWNER, {"registrationId": REGISTRATION}, BAD_CAPACITY, "TK005"),
     ],
 )
 def test_of_several_classes_the_first_is_raised_by_a_creation(

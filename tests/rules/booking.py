@@ -1,4 +1,4 @@
-"""Calling the RPCs as an application does, with names in place of ids.
+"""Calling the RPCs as an application does, with names instead of ids.
 
 Selections, tickets and issues name attendees, ticket types and packages by what `Names` calls them,
 so that a case and what comes of it can be read.
@@ -172,7 +172,7 @@ def recount(db: Connection) -> dict[UUID, tuple[int, int]]:
                     USING (function_id, registration_id)
                 WHERE t.status = 'Active' AND r.status IN ('draft', 'pending', 'completed')
             ),
-            place AS (
+            unit AS (
                 SELECT p.capacity_pool_id, held.is_sold
                 FROM held JOIN ticketing.ticket_type_pools AS p USING (function_id, ticket_type_id)
                 UNION ALL
@@ -183,8 +183,8 @@ def recount(db: Connection) -> dict[UUID, tuple[int, int]]:
                 ) AS copy JOIN ticketing.package_pools AS p USING (function_id, package_id)
             )
             SELECT p.capacity_pool_id,
-                count(*) FILTER (WHERE NOT place.is_sold), count(*) FILTER (WHERE place.is_sold)
-            FROM ticketing.capacity_pools AS p LEFT JOIN place USING (capacity_pool_id)
+                count(*) FILTER (WHERE NOT unit.is_sold), count(*) FILTER (WHERE unit.is_sold)
+            FROM ticketing.capacity_pools AS p LEFT JOIN unit USING (capacity_pool_id)
             GROUP BY p.capacity_pool_id
             """
         )

@@ -19,14 +19,14 @@ def _ids(kind: int, *names: str) -> dict[str, str]:
 
 
 IDS = {
-    # people: of the recorded wizard state, of the other registration, and of nobody
+    # attendees: of the recorded wizard state, of the other registration, and of none
     "walter": "01974a10-0000-7000-8000-000000000001",
     "ines": "01974a10-0000-7000-8000-000000000002",
     "tomas": "01974a10-0000-7000-8000-000000000003",
     "harold": "01974a10-0000-7000-8000-000000000004",
     "contact": REGISTRATION,
-    "somebody else": OTHER_REGISTRATION,
-    "nobody": "01974a10-0000-7000-8000-000000000009",
+    "other contact": OTHER_REGISTRATION,
+    "absent": "01974a10-0000-7000-8000-000000000009",
     "no such thing": "01974a10-0000-7000-8000-00000000000a",
     # the example event
     "reception": "d586ecc1-e410-4ef3-a59c-4a53a866bc33",
@@ -59,7 +59,7 @@ IDS = {
         "cent",
         "sunday pass",
     ),
-    **_ids(4, "room"),
+    **_ids(4, "shared pool"),
 }
 
 ALL_EVENTS = ("reception", "communication", "ceremony", "banquet", "cruise")
@@ -190,14 +190,14 @@ class Case:
     """Attributes of events, ticket types and packages that differ."""
     function: Mapping[str, Any] = field(default_factory=dict)
     pools: Sequence[Document] = ()
-    people: Mapping[str, Document] = field(default_factory=dict)
+    facts: Mapping[str, Document] = field(default_factory=dict)
     """Facts of attendees that differ."""
     registration: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the registration object that differ."""
     before: Mapping[str, Any] = field(default_factory=dict)
     """What the registration holds already."""
     others: Mapping[str, Any] = field(default_factory=dict)
-    """What another registration holds, for its `somebody else`."""
+    """What another registration holds, for its `other contact`."""
     kept: Sequence[Ticket] = ()
     """Which tickets of attendees not named stay."""
 
@@ -384,7 +384,7 @@ RECORDED = [
             )
         ],
         real=True,
-        people={"harold": {"grand_lodge": None}},
+        facts={"harold": {"grand_lodge": None}},
     ),
     Case(
         "a mason of another lodge is not",
@@ -400,14 +400,14 @@ RECORDED = [
             )
         ],
         real=True,
-        people={"harold": {"grand_lodge": "United Grand Lodge of Queensland"}},
+        facts={"harold": {"grand_lodge": "United Grand Lodge of Queensland"}},
     ),
     Case(
         "either name of our lodge will do",
         {"harold": selected(one("communication"))},
         single("harold", "communication", "0.00"),
         real=True,
-        people={"harold": {"grand_lodge": "UGLNSWACT"}},
+        facts={"harold": {"grand_lodge": "UGLNSWACT"}},
     ),
     Case(
         "a Lodge Package is not for individuals",
@@ -433,14 +433,14 @@ RECORDED = [
         real=True,
     ),
     Case(
-        "the contact of a lodge holds its ten places for 1150.00",
+        "the contact of a lodge holds its ten tickets for 1150.00",
         {"contact": selected(pack("Lodge Package"))},
         at_list("contact", "Lodge Package", *[("banquet", "115.00")] * 10),
         real=True,
         registration={"registrationType": "lodge"} | BY_CONTACT,
     ),
     Case(
-        "two Lodge Packages are twenty places",
+        "two Lodge Packages are twenty tickets",
         {"contact": selected(pack("Lodge Package", 2, ["banquet"]))},
         at_list("contact", "Lodge Package", *[("banquet", "115.00")] * 20),
         real=True,
@@ -521,7 +521,7 @@ BANQUET_OPEN = {
 }
 BANQUET = [
     Case(
-        "all 482 places of the banquet can be taken, of whatever type",
+        "all 482 tickets of the banquet can be taken, of whatever type",
         {"tomas": selected(one("banquet", 400), one("banquet, foyer", 82))},
         [
             *single("tomas", "banquet", "115.00", 400),
@@ -549,7 +549,7 @@ BANQUET = [
         given=BANQUET_OPEN,
     ),
     Case(
-        "when others have taken all, a type with places of its own is sold out too",
+        "when others have taken all, a type with capacity of its own is sold out too",
         {"tomas": selected(one("banquet, mezzanine"))},
         issues=[
             issue(
@@ -564,7 +564,7 @@ BANQUET = [
         sqlstate="TK005",
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 2))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 2))},
     ),
     Case(
         "and so is a package with the banquet",
@@ -582,10 +582,10 @@ BANQUET = [
         sqlstate="TK005",
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 2))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 2))},
     ),
     Case(
-        "two attendees cannot share the last place",
+        "two attendees cannot share the last ticket",
         {
             "ines": selected(one("banquet, foyer")),
             "tomas": selected(one("banquet, foyer")),
@@ -603,7 +603,7 @@ BANQUET = [
         sqlstate="TK005",
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 1))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 1))},
     ),
     Case(
         "one attendee can have it",
@@ -611,7 +611,7 @@ BANQUET = [
         single("tomas", "banquet, foyer", "115.00"),
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 1))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 1))},
     ),
     Case(
         "or give it to another, in one call",
@@ -619,20 +619,20 @@ BANQUET = [
         single("ines", "banquet, mezzanine", "115.00"),
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 1))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 1))},
         before={"tomas": selected(one("banquet, foyer"))},
     ),
     Case(
-        "or keep it: one's own places are not in one's own way",
+        "or keep it: a registration does not compete with its own tickets",
         {"tomas": selected(one("banquet, foyer"))},
         single("tomas", "banquet, foyer", "115.00"),
         real=True,
         given=BANQUET_OPEN,
-        others={"somebody else": selected(one("banquet", 480), one("banquet, foyer", 1))},
+        others={"other contact": selected(one("banquet", 480), one("banquet, foyer", 1))},
         before={"tomas": selected(one("banquet, foyer"))},
     ),
     Case(
-        "a type with few places of its own is sold out while its event is not",
+        "a type with little capacity of its own is sold out while its event is not",
         {"tomas": selected(one("banquet, 3rd floor", 31))},
         issues=[
             issue(
@@ -793,7 +793,7 @@ PRICES = [
 NOTHING = [
     Case("an empty selection is no tickets", {"tomas": selected()}),
     Case("so is one that says nothing", {"tomas": {}, "ines": {"packages": None}}),
-    Case("so is nobody at all", {}),
+    Case("so is no attendee at all", {}),
     Case(
         "a quantity of 0 is none, and no mixture",
         {"tomas": selected(pack("uneven", 0), one("fifty", 0))},
@@ -864,7 +864,7 @@ SHAPES = [
         sqlstate="TK001",
     ),
     Case(
-        "more than 1000 of anything is refused, in every place",
+        "more than 1000 of anything is refused, at every path",
         {
             "tomas": selected(one("fifty", 1001), pack("uneven", 2000), one("fifty", 10**30)),
             "ines": selected(one("fifty", 1000)),
@@ -1015,9 +1015,9 @@ REFERENCES = [
         ],
     ),
     Case(
-        "an attendee of nobody's is not found",
-        {"nobody": selected(one("fifty")), "tomas": selected(one("fifty"))},
-        issues=[issue("attendee_not_found", ".nobody", actual="nobody")],
+        "an attendee of no registration is not found",
+        {"absent": selected(one("fifty")), "tomas": selected(one("fifty"))},
+        issues=[issue("attendee_not_found", ".absent", actual="absent")],
     ),
     Case(
         "a package with a ticket type left out is another package",
@@ -1250,7 +1250,7 @@ LIMITS = [
         {"tomas": selected(one("fifty", 3))},
         single("tomas", "fifty", "50.00", 3),
         given={"fifty": {"max_per_registration": 3}},
-        others={"somebody else": selected(one("fifty", 3))},
+        others={"other contact": selected(one("fifty", 3))},
     ),
     Case(
         "packages can be too many together",
@@ -1383,7 +1383,7 @@ GL, MM = rule("rank", "equals", "GL"), rule("rank", "equals", "MM")
 
 
 def refused(attendee: str, unmet: Sequence[Document], facts: Document) -> Document:
-    """Expect that the first ticket of an attendee is not for him."""
+    """Expect that an attendee may not have the first ticket."""
     return issue(
         "not_eligible",
         f".{attendee}.individualTickets[0]",
@@ -1395,7 +1395,7 @@ def refused(attendee: str, unmet: Sequence[Document], facts: Document) -> Docume
 
 
 def unknown(attendee: str, fact: str) -> Document:
-    """Expect that it is not known whether the first ticket of an attendee is for him."""
+    """Expect that it is not known whether an attendee may have the first ticket."""
     return issue(
         "fact_missing",
         f".{attendee}.individualTickets[0]",
@@ -1407,11 +1407,11 @@ def unknown(attendee: str, fact: str) -> Document:
 
 def for_three(name: str, rules: Document, *issues: Document, tickets: Sequence[str] = ()) -> Case:
     """Let Walter (rank GL), Tomas (of no rank) and Harold (rank MM) each choose a ticket."""
-    people = ("walter", "tomas", "harold")
+    names = ("walter", "tomas", "harold")
     return Case(
         name,
-        {person: selected(one("fifty")) for person in tickets or people},
-        [ticket for person in tickets for ticket in single(person, "fifty", "50.00")],
+        {attendee: selected(one("fifty")) for attendee in tickets or names},
+        [ticket for attendee in tickets for ticket in single(attendee, "fifty", "50.00")],
         issues=issues,
         given={"fifty": rules},
     )
@@ -1424,7 +1424,7 @@ ELIGIBILITY = [
         unknown("tomas", "rank"),
         refused("harold", [GL], {"rank": "MM"}),
     ),
-    for_three("equals lets him pass whose fact is the value", only(GL), tickets=("walter",)),
+    for_three("equals admits an attendee whose fact is the value", only(GL), tickets=("walter",)),
     for_three(
         "not_equals: the fact is another value, and known",
         only(rule("rank", "not_equals", "GL")),
@@ -1454,10 +1454,10 @@ ELIGIBILITY = [
         unknown("tomas", "rank"),
     ),
     for_three(
-        "not_in lets others pass", only(rule("rank", "not_in", ["GL", "PM"])), tickets=("harold",)
+        "not_in admits others", only(rule("rank", "not_in", ["GL", "PM"])), tickets=("harold",)
     ),
     for_three(
-        "in of an empty list is for nobody whose fact is known",
+        "in of an empty list admits no attendee whose fact is known",
         only(rule("rank", "in", [])),
         refused("walter", [rule("rank", "in", [])], {"rank": "GL"}),
         unknown("tomas", "rank"),
@@ -1517,7 +1517,7 @@ ELIGIBILITY = [
         ),
     ),
     for_three(
-        "no rules are for everyone, with OR as with AND",
+        "no rules admit every attendee, with OR as with AND",
         only(operator="OR"),
         tickets=("walter", "tomas", "harold"),
     ),
@@ -1551,7 +1551,7 @@ ELIGIBILITY = [
             )
         ],
         given={"fifty": only(IS_MASON, rule("registration_type", "equals", "lodges"))},
-        people={"tomas": {"attendee_type": "mason", "registration_type": "lodges"}},
+        facts={"tomas": {"attendee_type": "mason", "registration_type": "lodges"}},
     ),
     Case(
         "facts are compared as JSON: numbers by value",
@@ -1565,21 +1565,21 @@ ELIGIBILITY = [
                 rule("diet", "in", [{"fish": True, "meat": False}, None]),
             )
         },
-        people={"tomas": {"years": 3, "diet": {"meat": False, "fish": True}}},
+        facts={"tomas": {"years": 3, "diet": {"meat": False, "fish": True}}},
     ),
     Case(
         "and text is no number",
         {"tomas": selected(one("fifty"))},
         issues=[refused("tomas", [rule("years", "equals", "3")], {"years": 3})],
         given={"fifty": only(rule("years", "equals", "3"))},
-        people={"tomas": {"years": 3}},
+        facts={"tomas": {"years": 3}},
     ),
     Case(
         "a fact that is null is missing",
         {"tomas": selected(one("fifty"))},
         issues=[unknown("tomas", "years")],
         given={"fifty": only(rule("years", "in", [None]))},
-        people={"tomas": {"years": None}},
+        facts={"tomas": {"years": None}},
     ),
     Case(
         "what is only for some is so inside packages as well",
@@ -1610,7 +1610,7 @@ ELIGIBILITY = [
 def sold_out(
     path: str, requested: int, available: int, *attendees: str, **subject: str
 ) -> Document:
-    """Expect too few places."""
+    """Expect too little capacity."""
     return issue(
         "sold_out",
         path,
@@ -1621,44 +1621,46 @@ def sold_out(
     )
 
 
-def room(capacity: int, *, types: Sequence[str] = (), packages: Sequence[str] = ()) -> Document:
+def shared_pool(
+    capacity: int, *, types: Sequence[str] = (), packages: Sequence[str] = ()
+) -> Document:
     """Make a pool shared by ticket types and packages."""
     return {
-        "capacity_pool_id": "room",
-        "name": "Room",
+        "capacity_pool_id": "shared pool",
+        "name": "Shared",
         "capacity": capacity,
         "ticket_type_ids": list(types),
         "package_ids": list(packages),
     }
 
 
-PLACES = [
+CAPACITY = [
     Case(
-        "ticket types can share places",
+        "ticket types can share capacity",
         {"tomas": selected(one("fifty", 2), one("seventy", 2))},
         issues=[
             sold_out(".tomas.individualTickets[0]", 4, 3, "tomas", ticket_type="fifty"),
             sold_out(".tomas.individualTickets[1]", 4, 3, "tomas", ticket_type="seventy"),
         ],
         sqlstate="TK005",
-        pools=[room(3, types=("fifty", "seventy"))],
+        pools=[shared_pool(3, types=("fifty", "seventy"))],
     ),
     Case(
-        "which suffice to the last",
+        "which suffices to the last ticket",
         {"tomas": selected(one("fifty", 2), one("seventy"))},
         single("tomas", "fifty", "50.00", 2) + single("tomas", "seventy", "70.00"),
-        pools=[room(3, types=("fifty", "seventy"))],
+        pools=[shared_pool(3, types=("fifty", "seventy"))],
     ),
     Case(
-        "others' places are taken",
+        "capacity of others is taken",
         {"tomas": selected(one("fifty", 2))},
         issues=[sold_out(".tomas.individualTickets[0]", 2, 1, "tomas", ticket_type="fifty")],
         sqlstate="TK005",
-        pools=[room(3, types=("fifty", "seventy"))],
-        others={"somebody else": selected(one("seventy", 2))},
+        pools=[shared_pool(3, types=("fifty", "seventy"))],
+        others={"other contact": selected(one("seventy", 2))},
     ),
     Case(
-        "a package can have places of its own",
+        "a package can have capacity of its own",
         {
             "tomas": selected(pack("surcharge", contents=("fifty", "seventy"))),
             "ines": selected(pack("surcharge")),
@@ -1679,14 +1681,14 @@ PLACES = [
         given={"surcharge": {"capacity": 1}},
     ),
     Case(
-        "a package and its ticket can take a place each of the same pool",
+        "a package and its ticket can take capacity from the same pool",
         {"tomas": selected(pack("free", 2))},
         issues=[
             sold_out(".tomas.packages[0]", 4, 3, "tomas", ticket_type="fifty"),
             sold_out(".tomas.packages[0]", 4, 3, "tomas", package="free"),
         ],
         sqlstate="TK005",
-        pools=[room(3, types=["fifty"], packages=["free"])],
+        pools=[shared_pool(3, types=["fifty"], packages=["free"])],
     ),
     Case(
         "of several pools the tightest is told",
@@ -1694,17 +1696,17 @@ PLACES = [
         issues=[sold_out(".tomas.individualTickets[0]", 6, 1, "tomas", ticket_type="fifty")],
         sqlstate="TK005",
         given={"fifty": {"capacity": 5}, "sunday": {"capacity": 4}},
-        pools=[room(1, types=["fifty"])],
+        pools=[shared_pool(1, types=["fifty"])],
     ),
     Case(
-        "no places at all are none",
+        "no capacity at all is sold out",
         {"tomas": selected(one("fifty"))},
         issues=[sold_out(".tomas.individualTickets[0]", 1, 0, "tomas", ticket_type="fifty")],
         sqlstate="TK005",
         given={"sunday": {"capacity": 0}},
     ),
     Case(
-        "only what is added needs places",
+        "only what is added needs capacity",
         {"tomas": selected(one("fifty", 4))},
         issues=[sold_out(".tomas.individualTickets[0]", 2, 1, "tomas", ticket_type="fifty")],
         sqlstate="TK005",
@@ -1712,7 +1714,7 @@ PLACES = [
         before={"tomas": selected(one("fifty", 2))},
     ),
     Case(
-        "places are given back and taken in one call",
+        "capacity is released and taken in one call",
         {"tomas": selected(one("fifty", 2)), "ines": selected(one("fifty"), one("seventy"))},
         [
             *single("ines", "fifty", "50.00"),
@@ -1723,7 +1725,7 @@ PLACES = [
         before={"tomas": selected(one("fifty", 3)), "ines": selected(one("seventy"))},
     ),
     Case(
-        "too few places are an issue beside others",
+        "too little capacity is an issue beside others",
         {"tomas": selected(one("fifty", 2)), "harold": selected(one("fifty"))},
         issues=[
             unknown("tomas", "rank"),
@@ -1745,5 +1747,5 @@ CASES: Sequence[Case] = [
     *LIMITS,
     *WINDOWS,
     *ELIGIBILITY,
-    *PLACES,
+    *CAPACITY,
 ]

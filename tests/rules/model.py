@@ -29,10 +29,10 @@ POOLS: Mapping[str, tuple[str, ...]] = {
     "show": ("seat", "standing"),
     "seat": ("seat",),
     "weekend": ("weekend",),
-    # shared, and a pair takes places in it both for its tickets and for itself
+    # shared; a pair takes capacity from it both for its tickets and for itself
     "hall": ("standing", "dinner", "drink", "pair"),
 }
-"""What takes a place in each pool."""
+"""What takes capacity from each pool."""
 
 CAPACITIES: Mapping[str, int | None] = {"show": 5, "seat": 3, "weekend": 2, "hall": 7}
 
@@ -52,10 +52,10 @@ MAX_PER_REGISTRATION = {"dinner": 3}
 
 @dataclass(frozen=True)
 class Unit:
-    """One ticket or package that somebody holds.
+    """One ticket or package that an attendee holds.
 
     Attributes:
-        price: What it costs him.
+        price: What it costs.
         terms: The prices that this was made of; other prices, another ticket.
     """
 
@@ -75,8 +75,8 @@ def contents(offer: str) -> Mapping[str, int]:
     return PACKAGES.get(offer, {offer: 1})
 
 
-def places_of(offer: str) -> Counter[str]:
-    """Return how many places one of an offer takes in each pool."""
+def units_of(offer: str) -> Counter[str]:
+    """Return how much capacity one of an offer takes from each pool."""
     taking = Counter(contents(offer)) + Counter([offer] if offer in PACKAGES else [])
     return Counter(
         {
@@ -123,7 +123,7 @@ class Booking:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether its places are free, although they are still counted."""
+        """Whether its capacity is free, although it is still counted."""
         return self.status in {"draft", "pending"} and self.hold == "over"
 
     def _units(self) -> Iterator[Unit]:
@@ -141,11 +141,11 @@ def count(held: Mapping[UUID, Held]) -> Counter[str]:
     return counted
 
 
-def places(offers: Mapping[str, int]) -> Counter[str]:
-    """Return how many places so many of each offer take in each pool."""
+def units_taken(offers: Mapping[str, int]) -> Counter[str]:
+    """Return how much capacity so many of each offer take from each pool."""
     taken: Counter[str] = Counter()
     for offer, quantity in offers.items():
-        for pool, number in places_of(offer).items():
+        for pool, number in units_of(offer).items():
             taken[pool] += number * quantity
     return taken
 
@@ -172,10 +172,10 @@ class Model:
 
     Attributes:
         bookings: The registrations.
-        capacities: The places of each pool; None: no limit, so no pool.
+        capacities: The capacity of each pool; None: no limit, so no pool.
         prices: What each offer costs today.
         payments: What each reference was used for.
-        shortage: Of the last TK005, requested and available places of each pool that was short.
+        shortage: Of the last TK005, requested and available capacity of each pool that was short.
     """
 
     currency: str
@@ -188,24 +188,24 @@ class Model:
     # Questions
 
     def counted(self, statuses: Iterable[str]) -> Counter[str]:
-        """Return the places that registrations of these statuses take in each pool."""
+        """Return the capacity that registrations of these statuses take from each pool."""
         taken: Counter[str] = Counter()
         for booking in self.bookings.values():
             if booking.status in statuses:
-                taken += places(count(booking.held))
+                taken += units_taken(count(booking.held))
         return taken
 
     def taken(self, without: Booking | None = None) -> Counter[str]:
-        """Return the places that nobody else can have."""
+        """Return the capacity of each pool that no other registration can take."""
         taken: Counter[str] = Counter()
         for booking in self.bookings.values():
             if booking is not without and booking.is_counted and not booking.is_overdue:
-                taken += places(count(booking.held))
+                taken += units_taken(count(booking.held))
         return taken
 
-    def places_left(self, offer: str, booking: Booking | None = None) -> int | None:
-        """Return how many of an offer (or, for an event, places) are left; None: no limit."""
-        need = Counter({offer: 1}) if offer in EVENTS else places_of(offer)
+    def left(self, offer: str, booking: Booking | None = None) -> int | None:
+        """Return how many of an offer (or, for an event, tickets) are left; None: no limit."""
+        need = Counter({offer: 1}) if offer in EVENTS else units_of(offer)
         taken = self.taken(None if booking is None or booking.status == "completed" else booking)
         return min(
             (
@@ -314,7 +314,7 @@ class Model:
         return None
 
     def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
-        """Change how many places there are."""
+        """Change the capacity of a pool."""
         if (
             capacity is not None
             and capacity < self.counted(("draft", "pending", "completed"))[pool]
@@ -330,7 +330,7 @@ class Model:
     # How
 
     def _plan(self, booking: Booking, wanted: Wanted) -> tuple[Outcome, dict[UUID, Held], bool]:
-        """Return why not, what everybody would hold, and whether that is a change."""
+        """Return the refusal, what all attendees would hold, and whether that is a change."""
         is_promised = booking.status in {"draft", "pending"} and booking.hold == "running"
         after = {
             attendee: self._renewed(
@@ -364,7 +364,7 @@ class Model:
 
     @staticmethod
     def _is_against_the_rules(held: Mapping[UUID, Held]) -> bool:
-        """Return whether somebody holds both kinds, too few or too many."""
+        """Return whether an attendee holds both kinds, too few or too many."""
         together: Counter[str] = Counter()
         for holding in held.values():
             has = Counter({offer: len(units) for offer, units in holding.items()})
@@ -381,9 +381,9 @@ class Model:
         return any(together[offer] > most for offer, most in MAX_PER_REGISTRATION.items())
 
     def _is_short(self, booking: Booking, after: Mapping[UUID, Held]) -> bool:
-        """Return whether a pool has too few places for what everybody would hold."""
-        before = places(count(booking.held)) if booking.is_counted else Counter[str]()
-        wanted, others = places(count(after)), self.taken(booking)
+        """Return whether a pool has too little capacity for what all attendees would hold."""
+        before = units_taken(count(booking.held)) if booking.is_counted else Counter[str]()
+        wanted, others = units_taken(count(after)), self.taken(booking)
         self.shortage = {
             pool: (wanted[pool] - before[pool], max(capacity - others[pool] - before[pool], 0))
             for pool, capacity in self.capacities.items()

@@ -1,7 +1,7 @@
 """Right rows for every table: what the tests of the constraints start from.
 
 `BASELINE` fills every table, with two functions of two organisations. `NEW` has one more right row
-for each table, for a test to make wrong in one place. No row of the baseline refers to a row called
+for each table, for a test to make wrong in one way. No row of the baseline refers to a row called
 `EMPTY_…`: it can be deleted until the row of `NEW` hangs on it. What is called `OTHER_…` belongs to
 the other function, `SECOND_…` and `STRANGERS_…` to another registration of the same function.
 """

@@ -186,10 +186,10 @@ OURS: LiteralString = """
             pg_get_expr(indpred, indrelid) AS predicate,
             ARRAY(
                 SELECT concat_ws(
-                    ' ', pg_get_indexdef(indexrelid, place, FALSE),
-                    indclass[place - 1], indcollation[place - 1], indoption[place - 1]
+                    ' ', pg_get_indexdef(indexrelid, number, FALSE),
+                    indclass[number - 1], indcollation[number - 1], indoption[number - 1]
                 )
-                FROM generate_series(1, indnkeyatts) AS place
+                FROM generate_series(1, indnkeyatts) AS number
             ) AS definition
         FROM pg_index WHERE indrelid IN (SELECT oid FROM tables)
     )
@@ -222,22 +222,22 @@ SPECIMEN: LiteralString = """
         function_id uuid NOT NULL,
         specimen_id uuid NOT NULL,
         event_id uuid NOT NULL,
-        place bigint GENERATED ALWAYS AS IDENTITY,
+        number bigint GENERATED ALWAYS AS IDENTITY,
         price numeric(12, 2),
         CONSTRAINT specimens_pkey PRIMARY KEY (function_id, specimen_id),
-        CONSTRAINT specimens_place_key UNIQUE (function_id, place),
+        CONSTRAINT specimens_number_key UNIQUE (function_id, number),
         CONSTRAINT specimens_event_fkey FOREIGN KEY (function_id, event_id)
         REFERENCES ticketing.events (function_id, event_id),
         CONSTRAINT specimens_price_check CHECK (price > 0 AND price <> 'NaN')
     );
     CREATE INDEX specimens_event_idx ON ticketing.specimens (event_id, function_id)
     WHERE event_id IS NOT NULL;
-    CREATE INDEX specimens_price_idx ON ticketing.specimens (price) INCLUDE (place);
+    CREATE INDEX specimens_price_idx ON ticketing.specimens (price) INCLUDE (number);
     COMMENT ON TABLE ticketing.specimens IS 'A table.';
     COMMENT ON COLUMN ticketing.specimens.function_id IS 'The function.';
     COMMENT ON COLUMN ticketing.specimens.specimen_id IS 'Its id.';
     COMMENT ON COLUMN ticketing.specimens.event_id IS 'The event.';
-    COMMENT ON COLUMN ticketing.specimens.place IS 'Its place.';
+    COMMENT ON COLUMN ticketing.specimens.number IS 'Its number.';
     COMMENT ON COLUMN ticketing.specimens.price IS 'Its price.';
     ALTER TABLE ticketing.specimens ENABLE ROW LEVEL SECURITY;
     CREATE POLICY specimens_select ON ticketing.specimens FOR SELECT TO anon USING (TRUE);
@@ -333,7 +333,7 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
     ),
     (
         "constraints are named <table>_<what>",
-        "ALTER TABLE ticketing.specimens ADD CHECK (price > place)",
+        "ALTER TABLE ticketing.specimens ADD CHECK (price > number)",
         "specimens specimens_check",
     ),
     (
@@ -343,8 +343,11 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
     ),
     (
         "constraints are named <table>_<what>",
-        "ALTER TABLE ticketing.specimens RENAME CONSTRAINT specimens_place_key TO specimens_place",
-        "specimens specimens_place",
+        (
+            "ALTER TABLE ticketing.specimens"
+            " RENAME CONSTRAINT specimens_number_key TO specimens_number"
+        ),
+        "specimens specimens_number",
     ),
     (
         "constraints are named <table>_<what>",
@@ -353,8 +356,8 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
     ),
     (
         "indexes are named <table>_..._idx",
-        "CREATE INDEX ON ticketing.specimens (price, place);" * 2,
-        "ticketing.specimens_price_place_idx1",
+        "CREATE INDEX ON ticketing.specimens (price, number);" * 2,
+        "ticketing.specimens_price_number_idx1",
     ),
     (
         "no index begins another",

@@ -1,4 +1,4 @@
-"""The schema itself refuses what cannot be true, whoever writes it: here a superuser.
+"""The schema itself refuses what cannot be true, no matter who writes it: here a superuser.
 
 Every constraint has cases below, and every case is a right row with one thing wrong. The case is
 refused by exactly that constraint, on insert and on update, and is accepted as soon as the
@@ -239,7 +239,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "slug taken": {"slug": "weekend"},
             "slug taken in another organisation": {"slug": "other-weekend"},
         },
-        "functions_organisation_fkey": {"of nobody": {"organisation_id": ABSENT}},
+        "functions_organisation_fkey": {"of no organisation": {"organisation_id": ABSENT}},
         "functions_slug_check": _slugs(),
         "functions_name_check": _names("name"),
         "functions_currency_check": _currencies(),
@@ -292,7 +292,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "packages_name_check": _names("name"),
         "packages_price_check": _amounts("price"),
         "packages_registration_types_check": {
-            "for nobody": {"registration_types": []},
+            "for none": {"registration_types": []},
             "singular": {"registration_types": ["individual"]},
             "one of two unknown": {"registration_types": ["individuals", "families"]},
             "one of two null": {"registration_types": ["individuals", None]},
@@ -477,14 +477,16 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "in another function": {**_ALONE, "function_id": OTHER_FUNCTION},
         },
         "attendees_related_attendee_fkey": {
-            "nobody": {"related_attendee_id": ABSENT},
+            "no attendee": {"related_attendee_id": ABSENT},
             "of another registration": {"related_attendee_id": SECOND_ATTENDEE},
             "of another owner": {"related_attendee_id": STRANGERS_ATTENDEE},
             "of another function": {"related_attendee_id": OTHER_ATTENDEE},
             "left behind by a move": {"registration_id": SECOND_REGISTRATION},
         },
         "attendees_position_check": _each("position", -1),
-        "attendees_related_attendee_check": {"himself": {"related_attendee_id": NEW_ATTENDEE}},
+        "attendees_related_attendee_check": {
+            "the attendee itself": {"related_attendee_id": NEW_ATTENDEE}
+        },
         "attendees_attendee_type_check": _each(
             "attendee_type", "", "1mason", "-mason", "ma son", "mason\n", "m\u00e4son", "m" * 51
         ),
@@ -497,13 +499,13 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
     "tickets": {
         "tickets_pkey": {"id taken": {"ticket_id": TICKET}},
         "tickets_attendee_fkey": {
-            "of nobody": {"attendee_id": ABSENT},
+            "of no attendee": {"attendee_id": ABSENT},
             "of an attendee of another registration": {"attendee_id": SECOND_ATTENDEE},
             "of an attendee of another owner": {"attendee_id": STRANGERS_ATTENDEE},
             "of an attendee of another function": {"attendee_id": OTHER_ATTENDEE},
             "owner not that of the attendee": {"owner_id": STRANGER},
             "registration not that of the attendee": {"registration_id": SECOND_REGISTRATION},
-            "another's registration and attendee, still his own": {
+            "registration and attendee of another owner": {
                 "registration_id": STRANGERS_REGISTRATION,
                 "attendee_id": STRANGERS_ATTENDEE,
             },
@@ -670,7 +672,7 @@ RIGHT: Mapping[str, Cases] = {
     "attendees": {
         **_each("attendee_type", "m", "ladyPartner", "lady_partner-x", "m" * 50),
         **_each("position", 0, 2147483647),
-        "related to nobody": _ALONE,
+        "related to no attendee": _ALONE,
         "a client id of another registration": {
             "registration_id": EMPTY_REGISTRATION,
             "client_attendee_id": FIRST_CLIENT_ID,
@@ -755,7 +757,7 @@ class Parent(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A right row of `child`, which alone keeps its parent in place."""
+    """A right row of `child`, which alone keeps its parent from being deleted."""
 
     constraint: str
     child: str
@@ -1002,7 +1004,7 @@ def test_counters_do_not_wrap_around(tables: Connection) -> None:
         insert(tables, "capacity_pools", {"reserved": 2147483647, "sold": 2147483647})
 
 
-def test_nobody_chooses_the_number_of_a_change(tables: Connection) -> None:
+def test_no_caller_chooses_the_number_of_a_change(tables: Connection) -> None:
     row = {"ctid": insert(tables, "ticket_changes")}
     with _refused(tables, "428C9", None):
         update(tables, "ticket_changes", row, {"change_id": 7})

@@ -156,7 +156,7 @@ CROSS JOIN LATERAL jsonb_populate_record(original, (
 
 
 class Buyer:
-    """Somebody of the example event who has not booked before."""
+    """A user of the example event who has not booked before."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -179,14 +179,14 @@ class Buyer:
 
     def quote(self) -> Request:
         """Return the question what the recorded wizard has to pay."""
-        people = [
+        attendees = [
             self._registration["primaryAttendee"],
             *self._registration["additionalAttendees"],
         ]
         return "quote_ticket_selections", {
             "p_function_id": FUNCTION,
             "p_selections": SELECTIONS,
-            "p_attendees": people,
+            "p_attendees": attendees,
         }
 
     def guests(self, tickets: int) -> Request:

@@ -71,10 +71,10 @@ CREATE TABLE ticketing.tickets (
     function_id uuid NOT NULL,
     ticket_id uuid NOT NULL,
     event_id uuid NOT NULL,
-    places integer NOT NULL,
+    units integer NOT NULL,
     CONSTRAINT tickets_pkey PRIMARY KEY (function_id, ticket_id)
 );
-CREATE TYPE ticketing_internal.place AS (event_id uuid, places integer);
+CREATE TYPE ticketing_internal.unit AS (event_id uuid, units integer);
 CREATE POLICY tickets_select ON ticketing.tickets USING (ticketing.get_count(function_id) > 0);
 """,
     HELPER: """\
@@ -83,7 +83,7 @@ CREATE POLICY tickets_select ON ticketing.tickets USING (ticketing.get_count(fun
 
 CREATE OR REPLACE FUNCTION ticketing_internal.count_tickets(
     p_function_id uuid,
-    p_lines ticketing_internal.place [],
+    p_lines ticketing_internal.unit [],
     p_now timestamptz
 )
 RETURNS integer
@@ -99,8 +99,8 @@ DECLARE
     v_ids uuid[];
     v_label ticketing.label;
     v_function ticketing.functions%ROWTYPE;
-    v_lines ticketing_internal.place [] := p_lines;
-    v_line ticketing_internal.place;
+    v_lines ticketing_internal.unit [] := p_lines;
+    v_line ticketing_internal.unit;
     v_row record;
 BEGIN
     SELECT count(*) INTO v_count FROM ticketing.tickets WHERE function_id = p_function_id;
@@ -108,11 +108,11 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.count_tickets(uuid, ticketing_internal.place [], timestamptz)
+COMMENT ON FUNCTION ticketing_internal.count_tickets(uuid, ticketing_internal.unit [], timestamptz)
 IS 'Counts the tickets of a function.';
 
 REVOKE ALL ON FUNCTION ticketing_internal.count_tickets(
-    uuid, ticketing_internal.place [], timestamptz
+    uuid, ticketing_internal.unit [], timestamptz
 ) FROM PUBLIC;
 """,
     RPC: """\
@@ -169,7 +169,7 @@ def check(tmp_path: Path) -> Check:
 
 
 def edit(file: str, old: str, new: str) -> dict[str, str]:
-    """The good project with one place of one file changed."""
+    """The good project with one passage of one file changed."""
     assert old in GOOD[file], f"{file} does not say {old!r} any more"
     return {**GOOD, file: GOOD[file].replace(old, new, 1)}
 
@@ -192,12 +192,10 @@ def test_good_project(check: Check) -> None:
     assert check({**GOOD, TWICE: SQL_FUNCTION}) == []
 
 
-def test_what_a_policy_calls_is_granted_to_whoever_reads(check: Check) -> None:
+def test_what_a_policy_calls_is_granted_to_its_readers(check: Check) -> None:
     definer = SQL_FUNCTION.replace("IMMUTABLE\n", "IMMUTABLE\nSECURITY DEFINER\n")
     granted = f"{definer}GRANT EXECUTE ON FUNCTION ticketing_internal.twice(integer) TO anon;\n"
-    policy = (
-        "CREATE POLICY few ON ticketing.tickets USING (places < ticketing_internal.twice(2));\n"
-    )
+    policy = "CREATE POLICY few ON ticketing.tickets USING (units < ticketing_internal.twice(2));\n"
     assert check({**GOOD, TWICE: granted, SCHEMA: GOOD[SCHEMA] + policy}) == []
     assert {rule for rule, _ in check({**GOOD, TWICE: granted})} == {"grants", "definer"}
 
@@ -205,8 +203,8 @@ def test_what_a_policy_calls_is_granted_to_whoever_reads(check: Check) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "v_count := v_count + (SELECT sum(line.places) FROM unnest(p_lines) AS line);",
-        "v_lines[1] := ROW(v_id, 1)::ticketing_internal.place; v_line.places := 2;",
+        "v_count := v_count + (SELECT sum(line.units) FROM unnest(p_lines) AS line);",
+        "v_lines[1] := ROW(v_id, 1)::ticketing_internal.unit; v_line.units := 2;",
         "v_label := 'x'::ticketing.label; v_function.slug := v_label;",
         (
             "SELECT event_id, title INTO v_id, v_label FROM ticketing.events"
@@ -226,7 +224,7 @@ def test_what_a_policy_calls_is_granted_to_whoever_reads(check: Check) -> None:
             "PERFORM FROM ticketing.functions JOIN ticketing.events USING (function_id)"
             " WHERE functions.slug = 'x';"
         ),
-        "PERFORM FROM ticketing.tickets WHERE function_id = ANY (v_ids) AND (places > 1 OR TRUE);",
+        "PERFORM FROM ticketing.tickets WHERE function_id = ANY (v_ids) AND (units > 1 OR TRUE);",
         "PERFORM FROM ticketing.tickets WHERE function_id IN (SELECT unnest(v_ids));",
         (
             "PERFORM FROM ticketing.tickets AS t WHERE t.function_id = p_function_id AND EXISTS"
@@ -246,7 +244,7 @@ def test_what_a_policy_calls_is_granted_to_whoever_reads(check: Check) -> None:
             "    FROM ticketing.tickets;"
         ),
         (
-            "UPDATE ticketing.tickets AS t SET places = t.places + line.places"
+            "UPDATE ticketing.tickets AS t SET units = t.units + line.units"
             " FROM unnest(p_lines) AS line WHERE t.function_id = p_function_id;"
         ),
         (
@@ -287,7 +285,7 @@ FAULTY_STATEMENTS = [
     ("variables", "FOR i IN 1..2 LOOP -- !\n    END LOOP;"),
     ("variables", "DECLARE\n    total integer; -- !\n    BEGIN END;"),
     ("variables", "DECLARE\n    c_total integer; -- !\n    BEGIN END;"),
-    ("variables", "DECLARE\n    v_other place; -- !\n    BEGIN END;"),
+    ("variables", "DECLARE\n    v_other unit; -- !\n    BEGIN END;"),
     ("qualified-tables", "PERFORM FROM\n    registration_index; -- !"),
     ("qualified-tables", "SELECT count(*) INTO v_count\n    FROM public.events; -- !"),
     ("qualified-tables", "INSERT INTO events (event_id) -- !\n    VALUES (v_id);"),
@@ -295,8 +293,8 @@ FAULTY_STATEMENTS = [
     ("qualified-functions", "v_count := ticketing_internal.no_such(1); -- !"),
     ("qualified-functions", "IF extensions.is_full(v_id) THEN -- !\n    NULL;\n    END IF;"),
     ("qualified-functions", "RAISE EXCEPTION USING\n    MESSAGE = get_count(v_id); -- !"),
-    ("qualified-types", "v_line := ROW(v_id,\n    1)::place; -- !"),
-    ("qualified-types", "v_lines := '{}'::place []; -- !"),
+    ("qualified-types", "v_line := ROW(v_id,\n    1)::unit; -- !"),
+    ("qualified-types", "v_lines := '{}'::unit []; -- !"),
     (
         "statements",
         (
@@ -393,7 +391,7 @@ FAULTY_STATEMENTS = [
     (
         "function-id",
         (
-            "UPDATE ticketing.tickets AS t SET places = 1 -- !\n"
+            "UPDATE ticketing.tickets AS t SET units = 1 -- !\n"
             "    FROM unnest(p_lines) AS line WHERE t.event_id = line.event_id;"
         ),
     ),
@@ -493,7 +491,7 @@ FAULTY_FILES = [
     ("qualified-functions", edit(SCHEMA, "ticketing.get_count", "get_count")),
     ("qualified-functions", edit(SCHEMA, "EXECUTE format", "EXECUTE get_count")),
     ("qualified-types", edit(SCHEMA, "title ticketing.label", "title label")),
-    ("qualified-types", edit(HELPER, "p_lines ticketing_internal.place []", "p_lines place []")),
+    ("qualified-types", edit(HELPER, "p_lines ticketing_internal.unit []", "p_lines unit []")),
     ("set-null", edit(SCHEMA, "ON DELETE CASCADE", "ON DELETE SET NULL")),
     ("set-null", edit(SCHEMA, "ON DELETE CASCADE", "ON DELETE SET DEFAULT")),
 ]

@@ -1,4 +1,4 @@
-"""Held tickets keep their price and their place while the hold lives; then today's rules apply.
+"""Held tickets keep their price and their capacity while the hold lasts; then today's rules apply.
 
 Whatever happens to the catalogue meanwhile, what is held can stay and go, others of the same
 registration can be edited, and only what is added meets the catalogue as it is now.
@@ -134,7 +134,7 @@ class Stage:
         )
 
     def expire(self) -> None:
-        """Let the hold run out, and give the places back as tidying up does."""
+        """Let the hold run out, and release it."""
         self.let_the_hold_run_out()
         call(self.db, "release_expired_holds")
         assert self.registration()["status"] == "expired"
@@ -146,7 +146,7 @@ def stage(db: Connection, wizard_state: Document) -> Stage:
     """Sell a ticket to Tomas and a package to Ines."""
     names = Names(IDS)
     stage = Stage(db, names)
-    stage.change(PLACES)
+    stage.change(SCARCE)
     for attendee in create(db, wizard_state["registration"], FUNCTION)["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
     stage.accept(HELD)
@@ -154,8 +154,8 @@ def stage(db: Connection, wizard_state: Document) -> Stage:
     return stage
 
 
-# so that every place counts
-PLACES: Mapping[str, Document] = {"fifty": {"capacity": 4}, "sunday": {"capacity": 9}}
+# so that every ticket counts
+SCARCE: Mapping[str, Document] = {"fifty": {"capacity": 4}, "sunday": {"capacity": 9}}
 
 Sequel = Sequence[tuple[str, str]]
 
@@ -222,7 +222,7 @@ CLOSED = {
         blamed("function_not_published", ""),
         blamed("function_not_published", ""),
     ),
-    "no places are left": Meanwhile(
+    "no capacity is left": Meanwhile(
         {"fifty": {"capacity": 2}}, {}, blamed("sold_out", TICKET), blamed("sold_out", PACKAGE)
     ),
 }
@@ -232,7 +232,7 @@ CLOSED = {
 def closed(request: pytest.FixtureRequest, stage: Stage) -> Meanwhile:
     """Close the sale in one way or another while Tomas and Ines hold something."""
     meanwhile: Meanwhile = request.param
-    stage.change(merged(PLACES, meanwhile.changes), **meanwhile.function)
+    stage.change(merged(SCARCE, meanwhile.changes), **meanwhile.function)
     return meanwhile
 
 
@@ -389,7 +389,7 @@ ENDS: Sequence[Callable[[Stage], None]] = (Stage.let_the_hold_run_out, Stage.exp
 
 @pytest.fixture(params=ENDS, ids=["overdue", "expired"])
 def end(request: pytest.FixtureRequest) -> Callable[[Stage], None]:
-    """Let the hold run out, with and without somebody having tidied up since."""
+    """Let the hold run out, released or not."""
     chosen: Callable[[Stage], None] = request.param
     return chosen
 
@@ -445,29 +445,29 @@ def test_it_does_not_come_back_to_a_closed_sale(
 ) -> None:
     end(stage)
     if "capacity" in meanwhile.changes.get("fifty", {}):
-        # somebody else has bought them in the meantime
-        stage.change(PLACES)
+        # another registration has bought them in the meantime
+        stage.change(SCARCE)
         others_take(stage, 3)
         expected = blamed("sold_out", PACKAGE)  # said once for the type, where it comes first
     else:
-        stage.change(merged(PLACES, meanwhile.changes), **meanwhile.function)
+        stage.change(merged(SCARCE, meanwhile.changes), **meanwhile.function)
         expected = [*meanwhile.ticket, *meanwhile.package]
     assert set(stage.issues(HELD)) == set(expected)
     assert stage.registration()["status"] == "expired"
     assert stage.registration()["ticket_selections"] == {
-        stage.names.ids(person): selection for person, selection in held().items()
+        stage.names.ids(attendee): selection for attendee, selection in held().items()
     }
 
 
 def held() -> dict[str, Any]:
-    """Return what everybody has selected, in canonical form."""
+    """Return what all attendees have selected, in canonical form."""
     surcharge = pack("surcharge", contents=("fifty", "seventy"))
     chosen = HELD | {"ines": selected(surcharge), "walter": selected(), "harold": selected()}
-    return {person: NAMES.ids(choice) for person, choice in chosen.items()}
+    return {attendee: NAMES.ids(choice) for attendee, choice in chosen.items()}
 
 
-def others_take(stage: Stage, places: int) -> None:
-    """Let another registration have places."""
+def others_take(stage: Stage, quantity: int) -> None:
+    """Let another registration take capacity."""
     create(
         stage.db,
         {"authUserId": "00000009-0000-4000-8000-00000000000a", "billingDetails": {}} | BY_CONTACT,
@@ -479,19 +479,19 @@ def others_take(stage: Stage, places: int) -> None:
         stage.db,
         "persist_ticket_selections",
         p_registration_id=OTHER_REGISTRATION,
-        p_selections=stage.names.ids({"somebody else": selected(one("fifty", places))}),
+        p_selections=stage.names.ids({"other contact": selected(one("fifty", quantity))}),
     )
 
 
-def test_others_cannot_have_places_that_are_held(stage: Stage) -> None:
-    stage.change(PLACES)
+def test_others_cannot_take_capacity_that_is_held(stage: Stage) -> None:
+    stage.change(SCARCE)
     others_take(stage, 2)
     stage.accept(HELD)
     outcome = attempt(
         stage.db,
         "persist_ticket_selections",
         p_registration_id=OTHER_REGISTRATION,
-        p_selections=stage.names.ids({"somebody else": selected(one("fifty", 3))}),
+        p_selections=stage.names.ids({"other contact": selected(one("fifty", 3))}),
     )
     assert outcome.sqlstate == "TK005"
 
@@ -506,7 +506,7 @@ def test_what_an_unnamed_attendee_can_no_longer_have_is_said_of_the_registration
         (each["code"], each["path"], stage.names.names(each["attendee_id"]))
         for each in outcome.issues
     } == {("inactive", "p_registration_id", who) for who in ("ines", "tomas")}
-    # he, and whoever is with him, has to choose something else
+    # Tomas and Ines have to choose something else
     assert stage.accept({"tomas": selected(one("gift")), "ines": selected(one("seventy"))})[
         "total"
     ] == Decimal("70.00")

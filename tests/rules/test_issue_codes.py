@@ -90,7 +90,7 @@ class Stage:
         )
 
     def holding(self, *lines: Document, attendee: str = "tomas") -> "Stage":
-        """Let somebody hold something."""
+        """Let an attendee hold something."""
         outcome = self.select(*lines, attendee=attendee)
         assert outcome.sqlstate is None, outcome.issues
         return self
@@ -229,7 +229,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "not_editable": cancelled,
     "revision_conflict": lambda stage: stage.select(one("fifty"), p_expected_revision=7),
     # who and what, from here on TK004
-    "attendee_not_found": lambda stage: stage.select(one("fifty"), attendee="nobody"),
+    "attendee_not_found": lambda stage: stage.select(one("fifty"), attendee="absent"),
     "attendee_named_twice": named_twice,
     "attendee_mismatch": lambda stage: stage.rows(row(client_attendee_id="ines")),
     "registration_mismatch": lambda stage: stage.rows(row(registration_id=OTHER_REGISTRATION)),
@@ -326,7 +326,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "reference_used": paid_twice,
     "not_refundable": lambda stage: stage.paid().refund("50.00"),
     "refund_too_large": refunded_too_much,
-    # places, which are TK005
+    # capacity, which is TK005
     "sold_out": lambda stage: stage.given({"gift": {"capacity": 1}}).select(one("gift", 2)),
 }
 
@@ -424,9 +424,9 @@ class Scope:
     def _values_of_column(self, name: str) -> Iterator[Any]:
         for select in self.query.of(ast.SelectStmt):
             first, *others = branches(select)
-            for place, target in enumerate(first):
+            for position, target in enumerate(first):
                 if target.name == name:
-                    yield from (branch[place].val for branch in (first, *others))
+                    yield from (branch[position].val for branch in (first, *others))
 
 
 def branches(select: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - a syntax tree
@@ -445,8 +445,8 @@ def first_arguments(function: str) -> dict[str, set[str]]:
         for query in each.body.queries:
             for called in query.of(ast.FuncCall):
                 if tool.qualified(called.funcname) == ("ticketing_internal", function):
-                    place = f"{each.file.path.name}:{each.file.line(query.at(called))}"
-                    found[place] = Scope(query, each.statement.sql).texts(called.args[0])
+                    where = f"{each.file.path.name}:{each.file.line(query.at(called))}"
+                    found[where] = Scope(query, each.statement.sql).texts(called.args[0])
     return found
 
 
@@ -460,13 +460,13 @@ def listed(db: Connection, column: LiteralString, function: LiteralString) -> se
 
 def test_the_functions_give_every_code_that_is_listed_and_no_other(db: Connection) -> None:
     given = first_arguments("issue")
-    assert [place for place, codes in given.items() if not codes] == []
+    assert [where for where, codes in given.items() if not codes] == []
     assert set().union(*given.values()) == listed(db, "code", "issue_codes")
 
 
 def test_the_functions_raise_every_sqlstate_that_is_listed_and_no_other(db: Connection) -> None:
-    raised = first_arguments("refuse")
-    assert [place for place, sqlstates in raised.items() if not sqlstates] == []
+    raised = first_arguments("raise_issues")
+    assert [where for where, sqlstates in raised.items() if not sqlstates] == []
     of_codes = listed(db, "sqlstate", "issue_codes")  # each raised above
     assert set().union(*raised.values()) == of_codes
     assert listed(db, "sqlstate", "error_classes") == of_codes

@@ -43,13 +43,13 @@ IN_SELECTIONS: dict[str, Issue] = {
     name: (code, f"p_selections.{name.split(',')[0]}.{path}")
     for name, (code, path) in COMMON.items()
 }
-PLACE = {"ines": 1, "tomas": 2, "harold": 3}
+POSITION = {"ines": 1, "tomas": 2, "harold": 3}
 IN_ROWS: dict[str, Issue] = {
     "walter, price": ("price_mismatch", "p_tickets[3].price_paid"),
     "walter, event": ("event_mismatch", "p_tickets[4].event_id"),
     "harold, mixed": ("mixed_selection", "p_attendee_updates[3].selected_tickets"),
 } | {
-    name: (code, f"p_attendee_updates[{PLACE[name.split(',')[0]]}].selected_tickets.{path}")
+    name: (code, f"p_attendee_updates[{POSITION[name.split(',')[0]]}].selected_tickets.{path}")
     for name, (code, path) in COMMON.items()
 }
 
@@ -114,7 +114,7 @@ def in_turn(mistakes: Collection[str]) -> list[set[str]]:
 
 @pytest.fixture
 def names(connect: Callable[..., Connection], catalogue: Document, wizard_state: Document) -> Names:
-    """Make the registration, and another one that leaves no place at brunch."""
+    """Make the registration, and another one that takes all capacity of the brunch."""
     db = connect(autocommit=True)
     names = Names(IDS)
     state = wizard_state["registration"]
@@ -124,7 +124,7 @@ def names(connect: Callable[..., Connection], catalogue: Document, wizard_state:
     for attendee in create(db, state, function)["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
     create(db, state, function, OTHER_REGISTRATION, registrationType="lodges", **BY_CONTACT)
-    hold = {"somebody else": selected(one("brunch", 100))}
+    hold = {"other contact": selected(one("brunch", 100))}
     for registration, held in ((OTHER_REGISTRATION, hold), (REGISTRATION, selections(()))):
         call(
             db,
@@ -211,7 +211,7 @@ def test_seven_mistakes_in_tickets_are_seven_issues(
     assert request(()).answer["tickets_unchanged"] == 10
 
 
-@pytest.mark.parametrize("registration", [REGISTRATION, IDS["nobody"]], ids=["again", "anew"])
+@pytest.mark.parametrize("registration", [REGISTRATION, IDS["absent"]], ids=["again", "anew"])
 def test_seven_mistakes_leave_no_trace_of_a_registration(
     connect: Callable[..., Connection],
     catalogue: Document,
@@ -233,7 +233,7 @@ def test_seven_mistakes_leave_no_trace_of_a_registration(
             p_attendee_updates=as_updates(names.ids(selections(mistakes))),
         )
 
-    # whoever has never been stored has no other id
-    names = Names(IDS) if registration == IDS["nobody"] else names
+    # an attendee who has never been stored has no other id
+    names = Names(IDS) if registration == IDS["absent"] else names
     check(db, names, request, IN_ROWS, of_a_write)
     assert len(request(()).answer["tickets"]) == 10

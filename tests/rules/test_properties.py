@@ -1,4 +1,4 @@
-"""What holds for every catalogue and every selection, tried on many that nobody thought of.
+"""What holds for every catalogue and every selection, tried on many random ones.
 
 A small model says in Python what a selection amounts to: exact fractions, and no SQL. The suite
 tries the same examples every time; TICKETING_EXAMPLES=1000 tries about as many new ones.
@@ -33,7 +33,7 @@ from .cases import INVENTED
 
 EXAMPLES = os.environ.get("TICKETING_EXAMPLES")
 FUNCTION = INVENTED["function"]["function_id"]
-PEOPLE = {
+ATTENDEES = {
     "01974a10-0000-7000-8000-000000000001": "red",
     "01974a10-0000-7000-8000-000000000002": "green",
     "01974a10-0000-7000-8000-000000000003": None,
@@ -81,7 +81,7 @@ class Model:
         return {ticket_type: items[ticket_type] for ticket_type in order}
 
     def shares(self, package: str) -> list[tuple[str, Decimal]]:
-        """Return the ticket types in a package, a place each, with what each costs."""
+        """Return the ticket types in a package, one for each unit, with what each costs."""
         units = sorted(
             ticket_type
             for ticket_type, quantity in self.contents(package).items()
@@ -115,7 +115,7 @@ class Model:
         }
 
     def tickets(self, selections: Mapping[str, Any]) -> Counter[tuple[Any, ...]]:
-        """Return the tickets of everybody: attendee, ticket type, package, price and list price."""
+        """Return all tickets: attendee, ticket type, package, price and list price."""
         found: Counter[tuple[Any, ...]] = Counter()
         for attendee, choice in selections.items():
             for line in choice["packages"]:
@@ -227,7 +227,7 @@ def catalogues(draw: st.DrawFn, *, limited: bool = True) -> Model:
         catalogue["pools"] = [
             {
                 "capacity_pool_id": an_id(4, 1),
-                "name": "Room",
+                "name": "Shared",
                 "capacity": draw(st.integers(0, 20)),
                 "ticket_type_ids": draw(st.lists(st.sampled_from(type_ids), unique=True)),
                 "package_ids": draw(st.lists(st.sampled_from(package_ids), unique=True)),
@@ -267,19 +267,19 @@ def choices(draw: st.DrawFn, model: Model) -> Document:
 
 def selections_of(model: Model, *, least: int = 1) -> st.SearchStrategy[Document]:
     """Draw what some of the attendees choose."""
-    return st.dictionaries(st.sampled_from(sorted(PEOPLE)), choices(model), min_size=least)
+    return st.dictionaries(st.sampled_from(sorted(ATTENDEES)), choices(model), min_size=least)
 
 
 def prepare(db: Connection, model: Model, *registrations: str) -> None:
     """Put a catalogue on sale and make registrations of three attendees."""
     call(db, "import_catalogue", p_catalogue=model.document)
-    people = [
+    attendees = [
         {"attendeeId": attendee, "attendeeType": "guest", "colour": colour}
-        for attendee, colour in PEOPLE.items()
+        for attendee, colour in ATTENDEES.items()
     ]
     state = {
-        "primaryAttendee": people[0],
-        "additionalAttendees": people[1:],
+        "primaryAttendee": attendees[0],
+        "additionalAttendees": attendees[1:],
         "authUserId": OWNER,
         "billingDetails": {},
     }
@@ -327,7 +327,7 @@ def quoted(db: Connection, selections: Document) -> Document:
 @TRIED
 @given(catalogues(limited=False))
 def test_the_price_of_a_package_is_split_to_the_cent(db: Connection, model: Model) -> None:
-    attendee = next(iter(PEOPLE))
+    attendee = next(iter(ATTENDEES))
     with db.transaction(force_rollback=True):
         prepare(db, model, REGISTRATION)
         for package in model.packages:
@@ -398,7 +398,7 @@ def test_only_the_last_selection_of_each_attendee_counts(
         for selections in data.draw(st.lists(selections_of(model), min_size=1, max_size=4)):
             # what was held before matters neither for the decision nor for the tickets
             with db.transaction(force_rollback=True):
-                persist(db, REGISTRATION, dict.fromkeys(PEOPLE, NOTHING))
+                persist(db, REGISTRATION, dict.fromkeys(ATTENDEES, NOTHING))
                 alone = persist(db, SCRATCH, holds | selections)
                 tickets = rows(stored(db, SCRATCH)["tickets"])
             outcome = persist(db, REGISTRATION, selections)
@@ -419,7 +419,7 @@ def test_what_was_persisted_comes_back_and_can_be_sent_again(
     model = data.draw(catalogues())
     with db.transaction(force_rollback=True):
         prepare(db, model, REGISTRATION)
-        holds = dict.fromkeys(PEOPLE, NOTHING)
+        holds = dict.fromkeys(ATTENDEES, NOTHING)
         for selections in data.draw(st.lists(selections_of(model), min_size=1, max_size=3)):
             outcome = persist(db, REGISTRATION, selections)
             event(f"persisted: {outcome.sqlstate}")

@@ -1,8 +1,8 @@
 """Every selection of cases.py gets exactly its tickets or its issues, whichever RPC is asked.
 
-A quote of somebody who has no registration yet, a quote for a registration, a persist of the
-wizard's selections and a persist of the quoted tickets all go through one evaluator: each case asks
-all of them, and none may disagree.
+A quote without a registration, a quote for a registration, a persist of the wizard's selections and
+a persist of the quoted tickets all go through one evaluator: each case asks all of them, and none
+may disagree.
 """
 
 import re
@@ -58,12 +58,12 @@ class Scene:
 
     @property
     def is_strangers(self) -> bool:
-        """Whether somebody without the registration would be told the same."""
+        """Whether a caller without the registration would be told the same."""
         return not self.case.before and "@db" not in dumps(self.case.selections)
 
     @property
     def is_said_by_tickets(self) -> bool:
-        """Whether the tickets alone say what is selected: they cannot clear anybody."""
+        """Whether the tickets alone say what is selected: they cannot clear an attendee."""
         holding = {ticket[0] for ticket in self.case.tickets}
         return {name.removesuffix("@db") for name in self.case.selections} == holding
 
@@ -76,8 +76,8 @@ class Scene:
     def holding_nothing(self) -> list[str]:
         """Who is left without a ticket, in the order of the wizard."""
         holding = {ticket[0] for ticket in self.all_tickets}
-        people = [self.names.names(person["attendeeId"]) for person in self.attendees]
-        return [person for person in people if person not in holding]
+        names = [self.names.names(attendee["attendeeId"]) for attendee in self.attendees]
+        return [name for name in names if name not in holding]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def scene(db: Connection, catalogue: Document, wizard_state: Document, case: Cas
     names = Names(IDS)
     wanted = case.catalogue(catalogue)
     function = wanted["function"]["function_id"]
-    state = people_changed(wizard_state["registration"], names, case)
+    state = with_facts(wizard_state["registration"], names, case)
     db.execute("SET LOCAL TimeZone = 'UTC'")
     call(db, "import_catalogue", p_catalogue=catalogue)  # there is always another function
     call(db, "import_catalogue", p_catalogue=wanted)
@@ -112,12 +112,12 @@ def scene(db: Connection, catalogue: Document, wizard_state: Document, case: Cas
     return Scene(db, case, names, function, attendees)
 
 
-def people_changed(registration: Document, names: Names, case: Case) -> Document:
+def with_facts(registration: Document, names: Names, case: Case) -> Document:
     """Return the wizard's registration object as the case wants it."""
     changed: Document = {**deepcopy(registration), **case.registration}
-    for person in [changed["primaryAttendee"], *changed["additionalAttendees"]]:
-        if person is not None:
-            person.update(case.people.get(names.names(person["attendeeId"]), {}))
+    for attendee in [changed["primaryAttendee"], *changed["additionalAttendees"]]:
+        if attendee is not None:
+            attendee.update(case.facts.get(names.names(attendee["attendeeId"]), {}))
     return changed
 
 
@@ -317,7 +317,7 @@ def test_an_attendee_is_named_once_by_either_id(
     } in readable(workshop, outcome.issues)
 
 
-def test_both_ids_of_an_attendee_in_selections_name_him_twice(
+def test_both_ids_of_an_attendee_in_selections_name_it_twice(
     db: Connection, workshop: Names
 ) -> None:
     selections = workshop.ids({"tomas": selected(one("fifty")), "tomas@db": selected(one("fifty"))})
@@ -345,13 +345,13 @@ def test_both_ids_of_an_attendee_in_selections_name_him_twice(
 def test_a_quote_hears_of_each_attendee_once(
     db: Connection, workshop: Names, second: str, who: str
 ) -> None:
-    people = [{"attendeeId": person, "attendeeType": "guest"} for person in ("tomas", second)]
+    attendees = [{"attendeeId": name, "attendeeType": "guest"} for name in ("tomas", second)]
     quote = call(
         db,
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=workshop.ids({who: selected(one("fifty"))}),
-        p_attendees=workshop.ids(people),
+        p_attendees=workshop.ids(attendees),
         p_registration_id=REGISTRATION,
     )
     assert [(each["code"], each["path"]) for each in quote["issues"]] == [
@@ -401,7 +401,7 @@ def test_a_plain_decimal_may_be_written_in_many_ways(
         [{"ticket_type_id": "gift"}],
         [{"attendee_id": "ines"}],
     ],
-    ids=["twice", "in a package", "of another type", "of somebody else"],
+    ids=["twice", "in a package", "of another type", "of another attendee"],
 )
 def test_a_ticket_id_stands_for_the_one_ticket_that_has_it(
     db: Connection, workshop: Names, rows: list[Document]

@@ -1,7 +1,7 @@
 """The database against a model of it, over random histories of everything that can be done.
 
 Each step is done to both; then the outcome (success or SQLSTATE), the registrations, tickets,
-counters and places left must be those of the model, and the change feed must tell how the tickets
+counters and capacity left must be those of the model, and the change feed must tell how the tickets
 came to be what they are. Histories are always the same; `TICKETING_LONG=1` tries many more.
 """
 
@@ -100,7 +100,7 @@ def is_editable(booking: Booking) -> bool:
 
 
 def is_payable(booking: Booking) -> bool:
-    """Return whether everybody has chosen and nobody has paid."""
+    """Return whether all attendees have chosen and it is not paid yet."""
     return is_editable(booking) and all(booking.held.values())
 
 
@@ -215,7 +215,7 @@ class History(RuleBasedStateMachine):
         return answer
 
     def check_numbers(self, error: SoldOut) -> None:
-        """A buyer who is refused hears what he asked for and what is left, of some short pool."""
+        """A refusal says what was requested and what is left, of some short pool."""
         assert error.issues
         for issue in error.issues:
             subject = NAMES[issue.ticket_type_id or issue.package_id or FUNCTION]
@@ -223,7 +223,7 @@ class History(RuleBasedStateMachine):
             assert (issue.requested, issue.available) in short, (issue, self.model.shortage)
 
     def notice_expired(self) -> None:
-        """Let the model know who was expired: that may be anybody whose hold is over, no other."""
+        """Tell the model which registrations expired: any overdue one may, and no other."""
         for registration, status in self.db.execute(
             "SELECT registration_id, status FROM ticketing.registrations"
         ):
@@ -250,17 +250,17 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.bookings) < REGISTRATIONS)
     @rule(owner=st.sampled_from(OWNERS), attendees=st.integers(1, 3), is_nameless=RARELY)
     def another(self, owner: UUID, attendees: int, *, is_nameless: bool) -> None:
-        """Somebody begins."""
+        """A user begins."""
         self.create(owner, attendees, has_contact=not is_nameless)
 
     def create(self, owner: UUID, attendees: int, *, has_contact: bool) -> None:
         """Make a registration, without tickets."""
         number = len(self.model.bookings) + 1
         registration = UUID(int=(7 << 64) + number)
-        people = [UUID(int=registration.int + (n << 16)) for n in range(1, attendees + 1)]
+        ids = [UUID(int=registration.int + (n << 16)) for n in range(1, attendees + 1)]
         first, *others = [
-            {"attendeeId": person, "attendeeType": "guest", "firstName": f"Guest {n}"}
-            for n, person in enumerate(people, 1)
+            {"attendeeId": attendee, "attendeeType": "guest", "firstName": f"Guest {n}"}
+            for n, attendee in enumerate(ids, 1)
         ]
         data: Document = {
             "registrationId": registration,
@@ -272,7 +272,7 @@ class History(RuleBasedStateMachine):
         if has_contact:
             data["billingDetails"] = {"firstName": "Pat", "emailAddress": "pat@example.org"}
         self.model.bookings[registration] = Booking(
-            owner, has_contact, {person: {} for person in people}
+            owner, has_contact, {attendee: {} for attendee in ids}
         )
         self.attempt(None, self.service.as_user(owner).create_individual_registration_jsonb, data)
 
@@ -290,7 +290,7 @@ class History(RuleBasedStateMachine):
         is_stale: bool,
         way: str,
     ) -> None:
-        """Somebody chooses, for some of his attendees."""
+        """A user chooses, for some of the attendees."""
         registration = self.pick(who, is_editable)
         attendees = self.model.bookings[registration].held
         chosen = {
@@ -307,7 +307,7 @@ class History(RuleBasedStateMachine):
         way=WAYS,
     )
     def persist_again(self, who: int, what: str, *, is_stale: bool, way: str) -> None:
-        """Somebody sends what he has, or what his first attendee has, or gives it all back."""
+        """A user sends what all attendees hold, or the first one, or removes everything."""
         registration = self.pick(who, is_editable)
         chosen: dict[UUID, Mapping[str, int]] = {
             attendee: {offer: len(units) for offer, units in held.items() if what != "nothing"}
@@ -375,7 +375,7 @@ class History(RuleBasedStateMachine):
     @every(2)
     @rule(who=WHO, is_stale=RARELY)
     def start_payment(self, who: int, *, is_stale: bool) -> None:
-        """Somebody is about to pay."""
+        """A user is about to pay."""
         self.start(self.pick(who, is_payable), is_stale=is_stale)
 
     def start(self, registration: UUID, *, is_stale: bool = False) -> None:
@@ -414,7 +414,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.model.payments)
     @rule(data=st.data(), more=st.sampled_from([0, 0, 1]), fee=st.sampled_from([0, 0, 1]))
     def report_again(self, data: st.DataObject, more: int, fee: int) -> None:
-        """The provider repeats himself, sometimes with another amount or another fee."""
+        """The provider reports again, sometimes with another amount or another fee."""
         reference = data.draw(st.sampled_from(sorted(self.model.payments)))
         said = self.model.payments[reference]
         fee = fee if said.kind == "payment" else 0
@@ -482,7 +482,7 @@ class History(RuleBasedStateMachine):
         )
 
     def running(self) -> list[UUID]:
-        """Return the registrations that hold places."""
+        """Return the registrations that hold capacity."""
         return [
             registration
             for registration, booking in self.model.bookings.items()
@@ -502,7 +502,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.bookings) > 2 * len(self.cancelled()))
     @rule(who=WHO, by_owner=st.booleans())
     def cancel(self, who: int, *, by_owner: bool) -> None:
-        """Somebody does not come."""
+        """A user cancels."""
         self.give_up(self.pick(who, is_paid), by_owner=by_owner)
 
     def give_up(self, registration: UUID, *, by_owner: bool) -> None:
@@ -560,7 +560,7 @@ class History(RuleBasedStateMachine):
     @every(6)
     @rule(pool=st.sampled_from(list(POOLS)), more=st.sampled_from([-1, -1, 0, 1, 2, 3, None]))
     def change_capacity(self, pool: str, more: int | None) -> None:
-        """The organiser finds another room, for so many more than are taken now."""
+        """The organiser changes a capacity, to so many more than are taken now."""
         before = self.model.capacities[pool]
         taken = self.model.counted(("draft", "pending", "completed"))[pool]
         capacity = None if more is None else max(taken + more, 0)
@@ -610,7 +610,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def tickets_match(self) -> None:
-        """Everybody has the tickets that the model gives him, at its prices and in its state.
+        """Every attendee has the tickets of the model, at its prices and in its state.
 
         And those that could stay did: of equal ones as many have kept their ids as could.
         """
@@ -686,7 +686,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def availability_agrees(self) -> None:
-        """A visitor, and in turns everybody who has chosen, sees what is left for him."""
+        """A visitor, and in turns every registration, sees what is left for it."""
         visitor = self.service.as_user({}, role="anon").get_ticket_availability(FUNCTION)
         views: list[tuple[Booking | None, Availability]] = [(None, visitor)]
         if self.model.bookings:
@@ -698,13 +698,13 @@ class History(RuleBasedStateMachine):
             offers: dict[UUID, Sellable] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
             offers |= {package.package_id: package for package in seen.packages}
             left = {NAMES[ident]: offer.places_left for ident, offer in offers.items()}
-            assert left == {offer: self.model.places_left(offer, viewer) for offer in OFFERS}
+            assert left == {offer: self.model.left(offer, viewer) for offer in OFFERS}
             assert {NAMES[ident]: offer.status for ident, offer in offers.items()} == {
-                offer: "sold_out" if places == 0 else "on_sale" for offer, places in left.items()
+                offer: "sold_out" if number == 0 else "on_sale" for offer, number in left.items()
             }
             events = {NAMES[event.event_id]: event.places_left for event in seen.events}
             assert events == {
-                event: self.model.places_left(event, viewer) if event in POOLS else None
+                event: self.model.left(event, viewer) if event in POOLS else None
                 for event in EVENTS
             }
 
@@ -798,13 +798,13 @@ class Story:
         return [booking.status for booking in self.history.model.bookings.values()]
 
 
-def test_places_prices_and_money_from_the_hold_to_the_refund(
+def test_capacity_prices_and_money_from_the_hold_to_the_refund(
     connect: Callable[..., Connection],
 ) -> None:
     story = Story(connect(autocommit=True))
     history, first, second, third = story.history, story.first, story.second, story.third
 
-    # who is late makes room for the next, and gets his places back only while there are some
+    # an overdue hold releases capacity to the next, and takes it again only while some is left
     story.choose(first, {"seat": 2})
     story.tell(history.run_out, first)
     story.choose(second, {"seat": 2})
@@ -850,7 +850,7 @@ def test_places_prices_and_money_from_the_hold_to_the_refund(
     history.teardown()
 
 
-def test_who_pays_too_late_hears_how_many_places_are_left(
+def test_who_pays_too_late_hears_how_much_capacity_is_left(
     connect: Callable[..., Connection],
 ) -> None:
     story = Story(connect(autocommit=True))
@@ -861,7 +861,7 @@ def test_who_pays_too_late_hears_how_many_places_are_left(
     story.choose(second, {"seat": 2})
     story.choose(third, {"seat": 1})
     story.tell(history.run_out, third)
-    # one place is left, that of the third: the same for everybody who asks for two
+    # one ticket is left, that of the third: the same for every request for two
     story.choose(first, {"seat": 2})
     story.tell(history.report, "late", history.due(first))
     assert history.model.shortage == {"seat": (2, 1)}

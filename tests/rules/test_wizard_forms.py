@@ -229,7 +229,7 @@ BANQUET = IDS["banquet"]
 
 
 @pytest.mark.parametrize(
-    ("ticket", "code", "place"),
+    ("ticket", "code", "where"),
     [
         ({}, "missing_key", ".event_ticket_id"),
         ({"event_ticket_id": None}, "missing_key", ".event_ticket_id"),
@@ -244,13 +244,13 @@ BANQUET = IDS["banquet"]
     ],
 )
 def test_no_other_form_is_accepted(
-    db: Connection, state: Document, ticket: object, code: str, place: str
+    db: Connection, state: Document, ticket: object, code: str, where: str
 ) -> None:
     create(db, state["registration"], state["registration"]["functionId"])
     contents = {"tickets": [{"ticketId": ticket, "quantity": 1}]}
     line = {"packageId": IDS["Lodge Package"], "quantity": 1} | contents
     selections = {IDS["walter"]: {"packages": [line]}}
-    path = f"packages[0].tickets[0].ticketId{place}"
+    path = f"packages[0].tickets[0].ticketId{where}"
 
     def refused(outcome: Outcome) -> list[tuple[str, str]]:
         assert outcome.sqlstate == "TK001"

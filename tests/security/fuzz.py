@@ -1,9 +1,9 @@
-"""Requests that nobody thought of, to every RPC, and what must hold whatever they are.
+"""Random requests to every RPC, and what must hold for all of them.
 
     python -m tests.security.fuzz --examples 5000 --seed 7
 
 A request is a working call whose arguments have been changed at random (a value replaced, left out,
-repeated, wrapped, moved), or one made up from scratch, sent by anybody. Whatever it is:
+repeated, wrapped, moved), or one made up from scratch, sent by any role. In every case:
 
 - a refusal has a documented SQLSTATE, names the arguments it is about, and has written nothing;
 - any other error came before the call began, from a value that is not even of the argument's type;
@@ -44,8 +44,8 @@ from .stage import (
 
 # The service may call everything, so most of what happens happens to it.
 STRANGE = Person("authenticated", STRANGER)
-NOBODY = Person("authenticated")
-PEOPLE = (*[SERVICE] * 7, USER, USER, USER, MANAGER, MANAGER, STRANGE, NOBODY, VISITOR)
+ANONYMOUS = Person("authenticated")
+SENDERS = (*[SERVICE] * 7, USER, USER, USER, MANAGER, MANAGER, STRANGE, ANONYMOUS, VISITOR)
 
 ODD: tuple[object, ...] = (
     None,
@@ -107,15 +107,15 @@ ODD: tuple[object, ...] = (
     ["GL"] * 600,
 )
 
-Place: TypeAlias = tuple[list[str | int], Any]
+Step: TypeAlias = tuple[list[str | int], Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that somebody sends.
+    """A request and its sender.
 
     Attributes:
-        person: Who it is.
+        person: The sender.
         rpc: The RPC.
         body: The arguments.
     """
@@ -125,10 +125,10 @@ class Request:
     body: Document
 
 
-def places(document: Any) -> list[list[str | int]]:  # noqa: ANN401 - JSON
+def paths_of(document: Any) -> list[list[str | int]]:  # noqa: ANN401 - JSON
     """Return the path to every value inside of a JSON document, outer ones first."""
     found: list[list[str | int]] = []
-    waiting: list[Place] = [([], document)]
+    waiting: list[Step] = [([], document)]
     while waiting:
         path, value = waiting.pop(0)
         if isinstance(value, dict):
@@ -178,13 +178,13 @@ class Requests:
 
     def _keys(self) -> list[str]:
         """Return every key in the working calls."""
-        paths = [path for call in self._calls.values() for path in places(call)]
+        paths = [path for call in self._calls.values() for path in paths_of(call)]
         return sorted({str(path[-1]) for path in paths if isinstance(path[-1], str)})
 
     def shares(self, examples: int) -> dict[str, int]:
         """Divide a number of examples among the RPCs: more for those that take documents."""
         weights = {
-            rpc: 4 if any(len(path) > 1 for path in places(call)) else 1
+            rpc: 4 if any(len(path) > 1 for path in paths_of(call)) else 1
             for rpc, call in self._calls.items()
         }
         return {
@@ -203,7 +203,7 @@ class Requests:
             body = deepcopy(self._calls[rpc])
             for _ in range(draw(st.integers(1, 3))):
                 self._change(draw, body)
-            return Request(draw(st.sampled_from(PEOPLE)), rpc, body)
+            return Request(draw(st.sampled_from(SENDERS)), rpc, body)
 
         return build()
 
@@ -217,13 +217,13 @@ class Requests:
                 else value
                 for name, value in drawn.items()
             }
-            return Request(draw(st.sampled_from(PEOPLE)), rpc, body)
+            return Request(draw(st.sampled_from(SENDERS)), rpc, body)
 
         return build()
 
     def _change(self, draw: st.DrawFn, body: Document) -> None:
         """Change one thing inside of the arguments, seldom one of them as a whole."""
-        paths = places(body)
+        paths = paths_of(body)
         deeper = [path for path in paths if len(path) > 1]
         is_deep = draw(st.integers(0, 9)) > 0
         if deeper and is_deep:
@@ -263,8 +263,11 @@ class Fuzz:
         catalogue, wizard_state = example("catalogue"), example("wizard_state")
         set_stage(db, catalogue, wizard_state)
         self.calls = working_calls(db, catalogue, wizard_state)
-        people = [*attendee_ids(db, REGISTRATION).values(), *attendee_ids(db, STRANGERS).values()]
-        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, HIDDEN, *people]
+        attendees = [
+            *attendee_ids(db, REGISTRATION).values(),
+            *attendee_ids(db, STRANGERS).values(),
+        ]
+        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, HIDDEN, *attendees]
         self.requests = Requests(self.calls, ids)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self._db = db
@@ -322,7 +325,7 @@ class Fuzz:
                 assert found == [], (request, found)
                 tickets = request.body.get("p_tickets")
                 if isinstance(tickets, list):
-                    # everybody named holds exactly what was given
+                    # each attendee named holds exactly the submitted tickets
                     assert len(reply.body["tickets"]) == len(tickets), request
             else:
                 assert self._digest.changed() == [], request
@@ -354,7 +357,7 @@ class Fuzz:
 
 def main() -> None:
     """Send requests to a server of their own, and say what came of them."""
-    parser = argparse.ArgumentParser(description="Send requests that nobody thought of.")
+    parser = argparse.ArgumentParser(description="Send random requests.")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))  # noqa: S311
     parser.add_argument("--examples", type=int, default=2_000)
     arguments = parser.parse_args()

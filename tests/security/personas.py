@@ -1,4 +1,4 @@
-"""Everybody who meets the database, and the rows that some of them must not see."""
+"""All kinds of callers, and the rows that some of them must not see."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
@@ -45,13 +45,13 @@ OWNERS: Mapping[str, str] = {REGISTRATION: OWNER, STRANGERS: STRANGER, STRANGERS
 
 @dataclass(frozen=True)
 class Persona:
-    """Somebody, as the database sees him.
+    """A caller, as the database sees it.
 
     Attributes:
-        role: His database role; none for the superuser's own.
-        user_id: The sub of his claims; None for somebody who has not signed in.
-        organisation_id: Whom he works for.
-        works_as: His role there.
+        role: The database role; none for the superuser's own.
+        user_id: The sub of the claims; None for a caller who has not signed in.
+        organisation_id: The organisation of a member.
+        works_as: The role there.
     """
 
     role: str
@@ -60,7 +60,7 @@ class Persona:
     works_as: str | None = None
 
 
-PEOPLE: Mapping[str, Persona] = {
+PERSONAS: Mapping[str, Persona] = {
     "owner": Persona("authenticated", OWNER),
     "stranger": Persona("authenticated", STRANGER),
     "newcomer": Persona("authenticated", NEWCOMER),
@@ -71,7 +71,7 @@ PEOPLE: Mapping[str, Persona] = {
         "authenticated", OUTSIDER, OTHER_ORGANISATION, "owner"
     ),
     "founder": Persona("authenticated", FOUNDER, IDLE_ORGANISATION, "owner"),
-    "nobody": Persona("authenticated"),
+    "user without claims": Persona("authenticated"),
     "visitor": Persona("anon"),
     "visitor with the owner's claims": Persona("anon", OWNER),
     "service": Persona("service_role"),
@@ -80,7 +80,7 @@ PEOPLE: Mapping[str, Persona] = {
     "reader": Persona("ticketing_reader"),
     "DBA": Persona("none"),
 }
-"""Everybody. The stranger has registrations of his own, the newcomer has nothing."""
+"""All callers by name. The stranger owns registrations, the newcomer owns nothing."""
 
 SERVICES = {"service", "service with a user's claims", "back end", "DBA"}
 STAFFS = {"staff", "admin", "boss"}
@@ -88,7 +88,7 @@ USERS = {"owner", "stranger", "newcomer", *STAFFS, "staff of another organisatio
 VISITORS = {"visitor", "visitor with the owner's claims"}
 
 
-NOBODYS_CLAIMS: Sequence[str | None] = [
+UNUSABLE_CLAIMS: Sequence[str | None] = [
     None,
     "",
     "no JSON",
@@ -133,7 +133,7 @@ NOBODYS_CLAIMS: Sequence[str | None] = [
     "[" * 10_000 + "]" * 10_000,
     "[" * 1_000_000,
 ]
-"""Claims that say nothing usable: with them a user is nobody, and learns nothing from an error."""
+"""Claims without a usable user id: the caller is no user, and learns nothing from an error."""
 
 OWNERS_CLAIMS: Sequence[str] = [
     *(
@@ -144,16 +144,16 @@ OWNERS_CLAIMS: Sequence[str] = [
     json.dumps({"sub": OWNER, "role": "authenticated", "is_anonymous": True, "email": ""}),
     f'{{"sub": "{STRANGER}", "sub": "{OWNER}"}}',
 ]
-"""Claims of the owner, one of them as if he had signed in anonymously."""
+"""Claims of the owner, one of them as after an anonymous sign-in."""
 
 STRANGERS_CLAIMS = json.dumps(
     {"sub": STRANGER, "role": "service_role", "app_metadata": {"role": "service_role"}}
 )
-"""Claims of the stranger, who says that he is the service."""
+"""Claims of the stranger that pretend to be the service."""
 
 
 def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
-    """Make everybody, and of every table rows that concern some of them and not others.
+    """Create all personas, and in every table rows that concern some of them and not others.
 
     Args:
         db: To a migrated database, in a transaction that will be rolled back.
@@ -161,7 +161,7 @@ def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[s
         wizard_state: The recorded state of the wizard that registrations are made of.
 
     Returns:
-        Everybody by his name, calling over this connection.
+        All callers by name, over this connection.
     """
     db.execute("CREATE ROLE back_end LOGIN IN ROLE service_role")
     catalogue["packages"][0]["capacity"] = 100
@@ -181,14 +181,14 @@ def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[s
         """,
         [IDLE_ORGANISATION],
     )
-    for person in PEOPLE.values():
-        if person.organisation_id:
+    for persona in PERSONAS.values():
+        if persona.organisation_id:
             db.execute(
                 """
                 INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
                 VALUES (%s, %s, %s)
                 """,
-                [person.organisation_id, person.user_id, person.works_as],
+                [persona.organisation_id, persona.user_id, persona.works_as],
             )
     for registration_id, user_id in OWNERS.items():
         is_draft = registration_id == STRANGERS_DRAFT
@@ -204,22 +204,22 @@ def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[s
             ],
         )
     db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [DRAFT])
-    return {name: Caller(db, who.role, who.user_id) for name, who in PEOPLE.items()}
+    return {name: Caller(db, who.role, who.user_id) for name, who in PERSONAS.items()}
 
 
 def claims_of(user_id: str | None) -> str:
-    """Return the claims that PostgREST would set for a user, empty for nobody."""
+    """Return the claims that PostgREST would set for a user, empty for none."""
     return json.dumps({"sub": user_id}) if user_id else ""
 
 
 @contextmanager
 def acting(db: Connection, role: str, claims: str | None = "") -> Generator[None]:
-    """Act as somebody for as long as the `with` block lasts; then all he did is taken back.
+    """Act as a role within the `with` block, then roll back.
 
     Args:
         db: In a transaction.
-        role: His database role.
-        claims: The text of his claims.
+        role: The database role.
+        claims: The text of the claims.
     """
     with db.transaction(force_rollback=True):
         db.execute(

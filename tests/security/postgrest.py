@@ -69,11 +69,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who sends requests.
+    """A sender of requests.
 
     Attributes:
-        role: The database role that his token names.
-        user_id: The sub claim of his token; None for a token without one.
+        role: The database role that the token names.
+        user_id: The sub claim of the token; None for a token without one.
     """
 
     role: Literal["anon", "authenticated", "service_role"]
@@ -102,7 +102,7 @@ def body_of(arguments: Mapping[str, object]) -> str:
 
 
 class PostgREST:
-    """Sends the requests of anybody over a superuser's connection, and takes all of them back."""
+    """Sends requests of any role over a superuser's connection, and rolls each of them back."""
 
     def __init__(self, connection: Connection) -> None:
         """Read the functions of the exposed schema, as PostgREST does when it starts.
@@ -146,7 +146,7 @@ class PostgREST:
         """Send the arguments as the JSON object in the body of a request.
 
         Args:
-            person: Who sends it.
+            person: The sender.
             name: The function.
             arguments: The object; a Raw one of them is sent as it is.
 
@@ -195,7 +195,7 @@ class PostgREST:
         """Send the arguments in the query string, as the text that they are there.
 
         Args:
-            person: Who sends it.
+            person: The sender.
             name: The function.
             query: The arguments; what is not a text yet becomes JSON.
 
@@ -264,7 +264,7 @@ class PostgREST:
             return Reply(error.sqlstate, json.dumps(body))
         assert row is not None
         *_, text, headers, status = row
-        assert (headers, status) == (None, None), "nobody may choose the head of the response"
+        assert (headers, status) == (None, None), "no RPC may set the headers of the response"
         return Reply(None, text)
 
 

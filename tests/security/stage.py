@@ -38,7 +38,7 @@ CANCELLED = "01974a10-0000-7000-8000-0000000000fc"
 STRANGERS_CANCELLED = "01974a10-0000-7000-8000-0000000000fd"
 
 LAPSED = "01974a10-0000-7000-8000-0000000000fe"
-"""The owner's again: its hold has run out, and nobody has tidied up since."""
+"""The owner's again: its hold is overdue, and not released yet."""
 
 HIDDEN = other_id(FUNCTION)
 """A function of another organisation that is a draft still."""
@@ -108,7 +108,7 @@ def set_stage(db: Connection, catalogue: Document, wizard_state: Document) -> No
 
 
 def example(name: str) -> Document:
-    """Return a document of the example event, for whoever has no fixtures."""
+    """Return a document of the example event, for code that has no fixtures."""
     path = files("ticketing_client").joinpath(f"example/{name}.json")
     document: Document = json.loads(path.read_text(encoding="utf-8"))
     return document
@@ -129,8 +129,8 @@ def working_calls(
     """Return a call of every RPC, with all its arguments, that the service succeeds with.
 
     The owner succeeds as well with those that are granted to users, the visitor with those that
-    are granted to him (without the registration, which is not his); but for the import, for which
-    it takes the manager.
+    are granted to visitors (without the registration, which another user owns). Only the import
+    needs the manager.
 
     Args:
         db: To the stage.
@@ -143,11 +143,11 @@ def working_calls(
     on_it = {"p_registration_id": REGISTRATION}
     registration = wizard_state["registration"]
     selections = wizard_state["ticketSelections"]
-    people = [registration["primaryAttendee"], *registration["additionalAttendees"]]
+    attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
     quote = {
         "p_function_id": FUNCTION,
         "p_selections": selections,
-        "p_attendees": people,
+        "p_attendees": attendees,
         "p_registration_type": "individuals",
         **on_it,
     }

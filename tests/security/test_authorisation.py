@@ -1,7 +1,7 @@
-"""Who may call what, on whose registration: every RPC by everybody.
+"""Who may call what, on whose registration: every RPC by every persona.
 
-Everybody calls as PostgREST would have him, in a savepoint of his own, so that nobody meets what
-somebody before him has done.
+Each persona calls as through PostgREST, in a savepoint of its own, so that no call sees what an
+earlier one has done.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,15 +27,15 @@ from tests.rpc.calls import (
 )
 
 from .personas import (
-    NOBODYS_CLAIMS,
     OWNERS_CLAIMS,
-    PEOPLE,
+    PERSONAS,
     REGISTRATION,
     SERVICES,
     STAFF,
     STAFFS,
     STRANGERS,
     STRANGERS_CLAIMS,
+    UNUSABLE_CLAIMS,
     USERS,
     VISITORS,
     acting,
@@ -48,8 +48,8 @@ NOT_FOUND = "TK002"
 
 
 @pytest.fixture
-def people(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
-    """Everybody, and what is his."""
+def callers(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
+    """All personas by name, and their rows."""
     return plant(db, catalogue, wizard_state)
 
 
@@ -64,9 +64,9 @@ def outcome(caller: Caller, rpc: LiteralString, arguments: Mapping[str, object])
 
 
 def among(yes: set[str], otherwise: str, denied: set[str]) -> dict[str, str]:
-    """Return what everybody must get: yes, otherwise something, or no access at all."""
+    """Return what each persona must get: yes, otherwise something, or no access at all."""
     return {
-        name: DENIED if name in denied else YES if name in yes else otherwise for name in PEOPLE
+        name: DENIED if name in denied else YES if name in yes else otherwise for name in PERSONAS
     }
 
 
@@ -75,9 +75,9 @@ THEIRS = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {*VISITORS, "reader"})
 may call at all there is no such registration."""
 
 READABLE = THEIRS | {"visitor": NOT_FOUND, "visitor with the owner's claims": YES}
-"""The same, of what visitors may call, too. Who somebody is, his claims say, whatever his role."""
+"""The same, of what visitors may call, too. Identity comes from the claims, whatever the role."""
 
-ANYBODY = among(set(PEOPLE) - {"reader"}, DENIED, {"reader"})
+ANY_CALLER = among(set(PERSONAS) - {"reader"}, DENIED, {"reader"})
 SIGNED_IN = among(USERS | SERVICES, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
@@ -85,7 +85,7 @@ MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 CHOSEN = {TOMAS: selection(tickets={CEREMONY: 2})}
 ON_IT = {"p_registration_id": REGISTRATION}
 
-# Case by case: the RPC, its arguments, and what everybody gets. Where a call needs a document of
+# Case by case: the RPC, its arguments, and what each persona gets. Where a call needs a document of
 # the example event, it is put in by name.
 Case = tuple[LiteralString, Mapping[str, object], Mapping[str, str]]
 
@@ -117,14 +117,14 @@ CASES: dict[str, Case] = {
             "p_selections": CHOSEN,
             "p_attendees": [{"attendeeId": TOMAS, "attendeeType": "guest"}],
         },
-        ANYBODY,
+        ANY_CALLER,
     ),
-    "look at places for it": (
+    "availability for it": (
         "get_ticket_availability",
         {**ON_IT, "p_function_id": FUNCTION},
         READABLE,
     ),
-    "look at places": ("get_ticket_availability", {"p_function_id": FUNCTION}, ANYBODY),
+    "availability": ("get_ticket_availability", {"p_function_id": FUNCTION}, ANY_CALLER),
     "cancel": ("cancel_registration", ON_IT, THEIRS),
     "create": (
         "create_individual_registration_with_tickets",
@@ -140,24 +140,24 @@ CASES: dict[str, Case] = {
     "create again": (
         "create_individual_registration_with_tickets",
         {"p_registration_data": "the owner's"},
-        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "nobody"}),
+        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "user without claims"}),
     ),
     "create again without tickets": (
         "create_individual_registration_jsonb",
         {"p_registration_data": "the owner's"},
-        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "nobody"}),
+        among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "user without claims"}),
     ),
     "import": ("import_catalogue", {"p_catalogue": "catalogue"}, MANAGERS),
     # (TK001: who may call, but with what?)
     "complete a payment": (
         "complete_registration_payment",
         {**ON_IT, "p_payment": {}},
-        among(set(), "TK001", set(PEOPLE) - SERVICES),
+        among(set(), "TK001", set(PERSONAS) - SERVICES),
     ),
     "record a refund": (
         "record_refund",
         {**ON_IT, "p_refund": {}},
-        among(set(), "TK001", set(PEOPLE) - SERVICES),
+        among(set(), "TK001", set(PERSONAS) - SERVICES),
     ),
     # (TK004: three attendees have no ticket)
     "start a payment": (
@@ -185,14 +185,14 @@ def documents(catalogue: Document, wizard_state: Document) -> dict[object, Docum
 
 @pytest.mark.parametrize("case", CASES)
 def test_who_may_call(
-    people: dict[str, Caller], documents: dict[object, Document], case: str
+    callers: dict[str, Caller], documents: dict[object, Document], case: str
 ) -> None:
     rpc, arguments, expected = CASES[case]
     given = {
         name: documents.get(value, value) if isinstance(value, str) else value
         for name, value in arguments.items()
     }
-    assert {name: outcome(caller, rpc, given) for name, caller in people.items()} == expected
+    assert {name: outcome(caller, rpc, given) for name, caller in callers.items()} == expected
 
 
 def test_every_rpc_has_its_case(db: Connection) -> None:
@@ -200,7 +200,7 @@ def test_every_rpc_has_its_case(db: Connection) -> None:
     assert {row["proname"] for row in rpcs} == {rpc for rpc, _, _ in CASES.values()}
 
 
-def test_the_registration_of_another_looks_like_none(people: dict[str, Caller]) -> None:
+def test_the_registration_of_another_looks_like_none(callers: dict[str, Caller]) -> None:
     calls: tuple[tuple[LiteralString, Document], ...] = (
         ("get_registration", {}),
         ("persist_attendee_tickets", {"p_tickets": [{}]}),
@@ -212,7 +212,7 @@ def test_the_registration_of_another_looks_like_none(people: dict[str, Caller]) 
     )
     for rpc, arguments in calls:
         others, none = (
-            people["owner"].refusal(rpc, p_registration_id=registration_id, **arguments)
+            callers["owner"].refusal(rpc, p_registration_id=registration_id, **arguments)
             for registration_id in (STRANGERS, ABSENT)
         )
         assert others == none
@@ -220,7 +220,7 @@ def test_the_registration_of_another_looks_like_none(people: dict[str, Caller]) 
 
 
 def test_a_draft_is_there_for_staff_and_services_alone(
-    db: Connection, people: dict[str, Caller], documents: dict[object, Document]
+    db: Connection, callers: dict[str, Caller], documents: dict[object, Document]
 ) -> None:
     db.execute("UPDATE ticketing.functions SET status = 'draft'")
     calls: tuple[tuple[LiteralString, Document, set[str]], ...] = (
@@ -229,20 +229,20 @@ def test_a_draft_is_there_for_staff_and_services_alone(
         (
             "create_individual_registration_jsonb",
             {"p_registration_data": documents["new"]},
-            {"reader", *VISITORS, "nobody"},
+            {"reader", *VISITORS, "user without claims"},
         ),
     )
     for rpc, arguments, denied in calls:
         expected = among(STAFFS | SERVICES, "TK008", denied)
         assert {
-            name: outcome(caller, rpc, arguments) for name, caller in people.items()
+            name: outcome(caller, rpc, arguments) for name, caller in callers.items()
         } == expected
 
 
 def test_staff_change_a_registration_without_becoming_its_owner(
-    db: Connection, people: dict[str, Caller]
+    db: Connection, callers: dict[str, Caller]
 ) -> None:
-    people["staff"].call(
+    callers["staff"].call(
         "persist_ticket_selections", p_registration_id=REGISTRATION, p_selections=CHOSEN
     )
     assert {
@@ -263,7 +263,7 @@ def test_staff_change_a_registration_without_becoming_its_owner(
     assert (str(change["actor_id"]), change["actor_role"]) == (STAFF, "authenticated")
 
 
-# Who somebody is
+# The identity of the caller
 
 
 def claiming(db: Connection, claims: str | None) -> Iterator[str]:
@@ -283,38 +283,38 @@ def claiming(db: Connection, claims: str | None) -> Iterator[str]:
                 yield YES
 
 
-@pytest.mark.usefixtures("people")
-def test_claims_that_say_nothing_make_a_caller_nobody(db: Connection) -> None:
-    for claims in NOBODYS_CLAIMS:
+@pytest.mark.usefixtures("callers")
+def test_claims_without_a_user_id_give_no_access(db: Connection) -> None:
+    for claims in UNUSABLE_CLAIMS:
         answers = list(claiming(db, claims))
         assert answers == [NOT_FOUND, NOT_FOUND, DENIED], (claims or "")[:100]
 
 
-@pytest.mark.usefixtures("people")
+@pytest.mark.usefixtures("callers")
 @pytest.mark.parametrize("claims", OWNERS_CLAIMS)
 def test_the_sub_claim_is_the_user(db: Connection, claims: str) -> None:
     # (what is wrong with the last call is its document)
     assert list(claiming(db, claims)) == [YES, YES, "TK001"]
 
 
-@pytest.mark.usefixtures("people")
-def test_no_claim_makes_anybody_the_service(db: Connection) -> None:
+@pytest.mark.usefixtures("callers")
+def test_no_claim_makes_a_user_the_service(db: Connection) -> None:
     assert list(claiming(db, STRANGERS_CLAIMS)) == [NOT_FOUND, NOT_FOUND, "TK001"]
 
 
-@pytest.mark.usefixtures("people")
+@pytest.mark.usefixtures("callers")
 @pytest.mark.parametrize(
     ("login", "gets"),
     [("back_end", YES), ("service_role", YES), ("authenticated", NOT_FOUND), ("anon", DENIED)],
 )
-def test_who_sets_no_role_is_who_he_has_logged_in_as(db: Connection, login: str, gets: str) -> None:
+def test_without_a_set_role_the_login_role_counts(db: Connection, login: str, gets: str) -> None:
     caller = Caller(db, "none", STRANGER)
     with db.transaction(force_rollback=True):
         db.execute(sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(login)))
         assert outcome(caller, "get_registration", ON_IT) == gets
 
 
-@pytest.mark.usefixtures("people")
+@pytest.mark.usefixtures("callers")
 def test_a_service_that_calls_as_a_user_is_that_user(db: Connection) -> None:
     with db.transaction(force_rollback=True):
         db.execute("GRANT authenticated TO back_end")
@@ -327,8 +327,8 @@ def test_a_service_that_calls_as_a_user_is_that_user(db: Connection) -> None:
 
 
 def test_who_leaves_the_organisation_leaves_its_registrations(
-    db: Connection, people: dict[str, Caller]
+    db: Connection, callers: dict[str, Caller]
 ) -> None:
-    assert outcome(people["staff"], "get_registration", ON_IT) == YES
+    assert outcome(callers["staff"], "get_registration", ON_IT) == YES
     db.execute("DELETE FROM ticketing.organisation_members WHERE user_id = %s", [STAFF])
-    assert outcome(people["staff"], "get_registration", ON_IT) == NOT_FOUND
+    assert outcome(callers["staff"], "get_registration", ON_IT) == NOT_FOUND

@@ -20,26 +20,26 @@ from ticketing_client.migrate import migrate
 
 Doctor: TypeAlias = Callable[[str], tuple[int, str, str]]
 
-SOURCE = Path(__file__).parents[2] / "sql/functions/ticketing_internal/admin/security_findings.sql"
+SOURCES = Path(__file__).parents[2] / "sql/functions/ticketing_internal/admin"
 
-OPEN = "Row security is off: who may read the table reads all of it."
-FOR_ALL = "A policy is for everybody."
+OPEN = "Row security is off: every role that may read the table reads all rows."
+FOR_ALL = "A policy applies to PUBLIC."
 SHOWS_ALL = "A policy shows users every row."
-WRITES = "A policy lets users write; they write through RPCs, which check what they write."
-SLOW = "A policy asks again for each row who is reading."
-NO_INDEX = "A foreign key has no index: deleting what it refers to reads the whole table."
-VIEW = "A view shows what its owner may read, not what its reader may."
-UNPINNED = "The search_path of a function is not pinned: who calls it chooses what its names mean."
-NOT_OURS = "Something belongs to another role than ticketing_owner."
-LATER = "What is created later is open to others from the start."
-SUPERUSER = "A role that requests run as, or that owns the functions they call, is a superuser."
-UNBOUND = "Row security does not bind a role of users."
-LOGIN = "Somebody may log in as ticketing_owner."
-MEMBER = "A role that requests run as is a member of a role that may do more."
-CREATES = "Users may create objects."
-EXPOSED = "PostgREST is told to expose a schema that nobody calls."
-TAKEN_FOR = "Whoever says nothing about himself is taken for this user."
-READS_FAIL = "Reads that row security limits fail."
+WRITES = "A policy lets users write; writes belong in RPCs, which validate them."
+SLOW = "A policy determines the caller again for each row."
+NO_INDEX = "A foreign key has no index: deleting a referenced row scans the whole table."
+VIEW = "A view runs with the rights of its owner instead of its reader."
+UNPINNED = "A function has no fixed search_path: its caller decides what its names refer to."
+NOT_OURS = "The owner of an object is not ticketing_owner."
+LATER = "Default privileges give access to objects created later."
+SUPERUSER = "A role that runs requests, or that owns the functions they call, is a superuser."
+UNBOUND = "A role of users bypasses row security."
+LOGIN = "ticketing_owner can log in."
+MEMBER = "A role that runs requests is a member of a role with more rights."
+CREATES = "Users can create objects."
+EXPOSED = "PostgREST exposes an internal schema."
+TAKEN_FOR = "A default request.jwt.claims makes requests without a token run as this user."
+READS_FAIL = "Queries that row security would filter fail."
 
 
 def public(privileges: str) -> str:
@@ -47,11 +47,11 @@ def public(privileges: str) -> str:
 
 
 def beyond(role: str, privileges: str) -> str:
-    return f"{role} has privileges beyond the package's: {privileges}."
+    return f"{role} has privileges beyond those of the package: {privileges}."
 
 
 def lacks(role: str, privileges: str) -> str:
-    return f"{role} lacks privileges that the package gives: {privileges}."
+    return f"{role} lacks privileges of the package: {privileges}."
 
 
 GOOD: LiteralString = """
@@ -59,7 +59,7 @@ GOOD: LiteralString = """
     CREATE TABLE ticketing.specimens (
         function_id uuid NOT NULL,
         event_id uuid,
-        place bigint GENERATED ALWAYS AS IDENTITY,
+        number bigint GENERATED ALWAYS AS IDENTITY,
         FOREIGN KEY (function_id, event_id) REFERENCES ticketing.events
     );
     CREATE INDEX specimens_event_idx ON ticketing.specimens (event_id, function_id)
@@ -154,7 +154,7 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     (
         """
         DROP INDEX ticketing.specimens_event_idx;
-        CREATE INDEX ON ticketing.specimens (function_id, place, event_id)
+        CREATE INDEX ON ticketing.specimens (function_id, number, event_id)
         """,
         NO_INDEX,
         "specimens_function_id_event_id_fkey ON ticketing.specimens",
@@ -170,7 +170,7 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     (
         """
         DROP INDEX ticketing.specimens_event_idx;
-        CREATE INDEX ON ticketing.specimens (function_id, event_id) WHERE place > 0
+        CREATE INDEX ON ticketing.specimens (function_id, event_id) WHERE number > 0
         """,
         NO_INDEX,
         "specimens_function_id_event_id_fkey ON ticketing.specimens",
@@ -427,19 +427,19 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
     ),
 ]
 
-ADVICE = ("Say ", "Write ", "Move ", "Take ")
-"""How remedies begin that are no statements, because only the DBA knows what he wants."""
+ADVICE = ("Restrict ", "Write ", "Move ", "Remove ")
+"""How remedies begin that are no statements, because only the DBA knows what is wanted."""
 
 
 def findings(db: Connection) -> dict[tuple[str, str], str]:
-    """Return the remedies by finding and place."""
+    """Return the remedies by finding and object."""
     with db.transaction():
         db.execute("SET LOCAL ROLE ticketing_owner")
         found = db.execute(
             "SELECT finding, object, remedy FROM ticketing_internal.security_findings()"
         ).fetchall()
         db.execute("SET LOCAL ROLE none")
-    remedies = {(finding, place): remedy for finding, place, remedy in found}
+    remedies = {(finding, name): remedy for finding, name, remedy in found}
     assert len(remedies) == len(found)
     return remedies
 
@@ -453,23 +453,23 @@ def test_nothing_is_found_in_what_a_deployment_may_have(db: Connection) -> None:
     assert findings(db) == {}
 
 
-@pytest.mark.parametrize(("fault", "finding", "place"), FAULTS)
+@pytest.mark.parametrize(("fault", "finding", "name"), FAULTS)
 def test_a_fault_is_found_and_remedied(
-    db: Connection, fault: LiteralString, finding: str, place: str
+    db: Connection, fault: LiteralString, finding: str, name: str
 ) -> None:
     db.execute(GOOD)
     db.execute(fault)
     db.execute("RESET ROLE")
-    remedy = findings(db)[finding, place]
+    remedy = findings(db)[finding, name]
     if not remedy.startswith(ADVICE):
         db.execute(remedy.replace(" CONCURRENTLY ", " ").encode())
-        assert (finding, place) not in findings(db)
+        assert (finding, name) not in findings(db)
 
 
 def test_every_finding_has_its_fault() -> None:
     texts = re.findall(
         r"^    SELECT\n        (?:format\(\s*)?'((?:[^']|'')+)'",
-        SOURCE.read_text(encoding="utf-8"),
+        "".join(path.read_text(encoding="utf-8") for path in SOURCES.glob("*_findings.sql")),
         re.MULTILINE,
     )
     patterns = {re.escape(text.replace("''", "'")).replace("%s", ".*") for text in texts}
@@ -512,7 +512,7 @@ def test_the_doctor_finds_nothing(doctor: Doctor, database_url: str) -> None:
     assert ["schema to expose", "ticketing"] in cells(out)
 
 
-def test_the_doctor_shows_what_he_finds_and_what_to_do(doctor: Doctor, database_url: str) -> None:
+def test_the_doctor_shows_findings_and_remedies(doctor: Doctor, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("GRANT UPDATE ON ticketing.tickets TO anon")
         connection.execute("ALTER FUNCTION ticketing.get_registration RESET search_path")
@@ -543,7 +543,7 @@ def test_the_doctor_does_not_judge_what_is_not_up_to_date(
         assert "is not up to date and cannot be checked. Run: ticketing status" in err
 
 
-def test_the_doctor_says_when_he_may_not_look_or_meets_nobody(
+def test_the_doctor_says_when_it_may_not_look_or_finds_no_server(
     doctor: Doctor, database_url: str
 ) -> None:
     may_not_look = (

@@ -1,8 +1,8 @@
-"""Whether something of somebody else exists is not to be learnt: it looks like nothing at all.
+"""Rows of another owner look as if they did not exist.
 
 Each request is sent twice, with the id of something that is there but not the caller's, and with
 an id that nothing has. The answers are the same but for the id. Meanwhile another session has
-locked every row of what is not the caller's: whoever touched one would have to wait.
+locked every row that the caller does not own: a request that touches one would have to wait.
 """
 
 import json
@@ -55,7 +55,7 @@ class Pair:
         rpc: The RPC.
         names: What it names: a key of `Scene.theirs`.
         put: Puts its id into the arguments.
-        person: Who sends it.
+        person: The sender.
         code: The answer to both; None when they succeed.
         more: Other arguments that are changed.
     """
@@ -86,18 +86,18 @@ class Scene:
 
 
 def argument(name: str) -> Change:
-    """Return what puts an id in place of an argument."""
+    """Return what replaces an argument by an id."""
     return lambda call, ident: call.update({name: ident})
 
 
 def inside(*path: str | int) -> Change:
-    """Return what puts an id at a place inside of the arguments."""
+    """Return what puts an id at a path inside of the arguments."""
 
     def put(call: Document, ident: str) -> None:
-        place: Any = call
+        holder: Any = call
         for step in path[:-1]:
-            place = place[step]
-        place[path[-1]] = ident
+            holder = holder[step]
+        holder[path[-1]] = ident
 
     return put
 
@@ -140,7 +140,7 @@ DATA = "p_registration_data"
 UPDATES = "p_attendee_updates"
 
 PAIRS: dict[str, Pair] = {
-    # registrations of somebody else
+    # registrations of another owner
     "read": Pair("get_registration", "registration", ON_IT, "TK002"),
     "read, as a newcomer": Pair("get_registration", "registration", ON_IT, "TK002", NEWCOMER),
     "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
@@ -175,15 +175,15 @@ PAIRS: dict[str, Pair] = {
     "quote for it in a draft": Pair(
         "quote_ticket_selections", "registration", ON_IT, "TK002", more={"p_function_id": HIDDEN}
     ),
-    "places for it": Pair("get_ticket_availability", "registration", ON_IT, "TK002"),
-    "places for it, visitor": Pair(
+    "availability for it": Pair("get_ticket_availability", "registration", ON_IT, "TK002"),
+    "availability for it, visitor": Pair(
         "get_ticket_availability", "registration", ON_IT, "TK002", VISITOR
     ),
     # drafts of another organisation
-    "places in a draft": Pair(
+    "availability in a draft": Pair(
         "get_ticket_availability", "function", OF_IT, "TK008", more={"p_registration_id": None}
     ),
-    "places in a draft, visitor": Pair(
+    "availability in a draft, visitor": Pair(
         "get_ticket_availability",
         "function",
         OF_IT,
@@ -191,7 +191,9 @@ PAIRS: dict[str, Pair] = {
         VISITOR,
         {"p_registration_id": None},
     ),
-    "places in a draft for one's own": Pair("get_ticket_availability", "function", OF_IT, "TK002"),
+    "availability in a draft for one's own": Pair(
+        "get_ticket_availability", "function", OF_IT, "TK002"
+    ),
     "quote in a draft": Pair(
         "quote_ticket_selections", "function", OF_IT, "TK008", more={"p_registration_id": None}
     ),
@@ -201,7 +203,7 @@ PAIRS: dict[str, Pair] = {
     "create in a draft, wrong form": Pair(
         CREATE, "function", inside(DATA, "functionId"), "TK008", more={"p_tickets": 1}
     ),
-    # attendees and tickets of somebody else
+    # attendees and tickets of another owner
     "rows of an attendee": Pair(
         "persist_attendee_tickets",
         "attendee",
@@ -317,7 +319,7 @@ PAIRS: dict[str, Pair] = {
 def scene(
     connect: Callable[..., Connection], catalogue: Document, wizard_state: Document
 ) -> Iterator[Scene]:
-    """Everything committed, and what is not the owner's locked by somebody else."""
+    """Everything committed, and the rows of others locked by another session."""
     db = connect(autocommit=True)
     set_stage(db, catalogue, wizard_state)
     # nothing waits for long where nothing should wait at all
@@ -413,7 +415,7 @@ def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
 
 
 def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
-    """So the other test would have seen whoever touched one."""
+    """Shows that the other test would notice a request that touches a locked row."""
     for rpc in ("start_payment", "cancel_registration", "persist_ticket_selections"):
         call = scene.calls[rpc] | {"p_registration_id": STRANGERS, REVISION: None}
         if rpc == "cancel_registration":
@@ -423,10 +425,10 @@ def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
 
 
 def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
-    """By nature: who asks for an id to be his own gets it, or hears that it cannot be his.
+    """By nature: a caller who asks for an id gets it, or is told that it is taken.
 
-    That is as much as anybody can learn, since ids are random: not whose it is, in what state, for
-    which function, or whether the rest of the request fits.
+    No caller can learn more than that, since ids are random: not who owns it, in what state it is,
+    for which function, or whether the rest of the request fits.
     """
     wrong: list[Document] = [
         {},
@@ -457,7 +459,7 @@ def test_a_function_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
 
 
 def test_the_owners_own_are_found(scene: Scene) -> None:
-    """Lest nothing is found because nothing is asked rightly."""
+    """Shows that the calls work: nothing is found elsewhere for the right reason."""
     for rpc in {pair.rpc for pair in PAIRS.values()}:
         person = MANAGER if rpc == "import_catalogue" else USER
         assert scene.api.post(person, rpc, scene.calls[rpc]).code is None

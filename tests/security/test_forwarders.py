@@ -100,6 +100,22 @@ def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connectio
     assert likeness(db, "public") == likeness(db, "ticketing")
 
 
+def test_applying_it_again_follows_the_rpcs(forwarded: Connection) -> None:
+    forwarded.execute("DROP FUNCTION ticketing.get_registration")
+    forwarded.execute("DROP FUNCTION ticketing.release_expired_holds")
+    forwarded.execute(
+        "CREATE FUNCTION ticketing.release_expired_holds(p_most integer DEFAULT 10)"
+        " RETURNS integer LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp"
+        " AS 'SELECT p_most'"
+    )
+    forwarded.execute("REVOKE ALL ON FUNCTION ticketing.release_expired_holds FROM PUBLIC")
+    forwarded.execute("GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO ticketing_reader")
+    forwarded.execute("GRANT EXECUTE ON FUNCTION public.start_payment TO ticketing_reader")
+    statements = APPLY.read_text(encoding="utf-8")
+    forwarded.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
+
+
 # Calling through them
 
 
@@ -153,7 +169,7 @@ def answer(
     return found[0]
 
 
-def test_everybody_gets_the_same_answer_through_a_forwarder(
+def test_every_caller_gets_the_same_answer_through_a_forwarder(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of, in the short form; `make fuzz` sends as many as one likes."""
+"""Random requests, in the short form; `make fuzz` sends as many as one likes."""
 
 from .fuzz import Fuzz
 from .postgrest import Connection

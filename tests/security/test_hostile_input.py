@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from tests.rpc.calls import FUNCTION, OWNER, STRANGER, TOMAS, WALTER, Document, rows
 
-from .fuzz import Fuzz, Request, at, places
+from .fuzz import Fuzz, Request, at, paths_of
 from .personas import REGISTRATION
 from .postgrest import Person, Raw
 from .stage import MANAGER, SERVICE, USER, VISITOR
@@ -96,7 +96,7 @@ DATA = "p_registration_data"
 CREATE = "create_individual_registration_with_tickets"
 
 # Where to put them: as whole arguments, and inside of them where something reads on.
-PLACES: Sequence[tuple[str, Sequence[str | int]]] = (
+PATHS: Sequence[tuple[str, Sequence[str | int]]] = (
     ("persist_attendee_tickets", ["p_tickets"]),
     ("persist_attendee_tickets", ["p_tickets", 0, "price_paid"]),
     ("persist_attendee_tickets", ["p_tickets", 0, "currency"]),
@@ -163,10 +163,10 @@ def with_text(call: Document, path: Sequence[str | int], text: str) -> Document:
     return changed
 
 
-def kinds_of_places(document: Document) -> Iterator[list[str | int]]:
+def kinds_of_paths(document: Document) -> Iterator[list[str | int]]:
     """Yield a path to each text inside of the arguments, only one into lists of the same kind."""
     seen = set()
-    for path in places(document):
+    for path in paths_of(document):
         kind = tuple("" if isinstance(step, int) or len(step) == 36 else step for step in path)
         if isinstance(at(document, path), str) and kind not in seen:
             seen.add(kind)
@@ -177,7 +177,7 @@ def kinds_of_places(document: Document) -> Iterator[list[str | int]]:
 def test_texts_are_only_texts_wherever_they_stand(fuzz: Fuzz, texts: Sequence[str]) -> None:
     tried = 0
     for rpc, call in fuzz.calls.items():
-        for path in kinds_of_places(call):
+        for path in kinds_of_paths(call):
             text = texts[tried % len(texts)]
             fuzz.judge(Request(SERVICE, rpc, with_text(call, path, text)))
             tried += 1
@@ -187,7 +187,7 @@ def test_texts_are_only_texts_wherever_they_stand(fuzz: Fuzz, texts: Sequence[st
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_values_of_any_kind_are_refused_or_kept(fuzz: Fuzz, kind: str) -> None:
-    for rpc, path in PLACES:
+    for rpc, path in PATHS:
         fuzz.judge(Request(SERVICE, rpc, with_raw(fuzz.calls[rpc], path, VALUES[kind])))
 
 
@@ -344,7 +344,7 @@ def for_a_visitor(call: Document) -> Document:
 
 def test_what_is_said_of_bad_input_is_short(fuzz: Fuzz) -> None:
     long = "x" * 200_000
-    for rpc, path in PLACES:
+    for rpc, path in PATHS:
         if path[-1] == "p_limit":
             continue  # a number, which a text like this never becomes
         for value in (long, {long: long}, [long] * 5):
@@ -355,7 +355,7 @@ def test_what_is_said_of_bad_input_is_short(fuzz: Fuzz) -> None:
                 assert len(reply.body["message"]) < 1_000, (rpc, path)
 
 
-def test_somebody_elses_user_id_in_the_data_changes_no_owner(fuzz: Fuzz) -> None:
+def test_another_users_id_in_the_data_changes_no_owner(fuzz: Fuzz) -> None:
     data = fuzz.calls[CREATE][DATA] | {"authUserId": STRANGER, "owner_id": STRANGER}
     with fuzz.api.posted(USER, CREATE, {DATA: data}) as reply:
         assert reply.code is None

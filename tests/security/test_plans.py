@@ -153,7 +153,7 @@ FUNCTION = made_id("function", 0)
 PAID, EDITED = made_id("registration", 600), made_id("registration", 20)
 BUYER, EDITOR = made_id("user", 300), made_id("user", 10)
 STAFF = made_id("member", 0)
-STRANGER = made_id("nobody", 0)
+STRANGER = made_id("stranger", 0)
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def nodes_of(node: Document) -> Iterator[Document]:
 def explain(
     connection: Connection, role: str, user: str, query: LiteralString, **values: object
 ) -> Plan:
-    """Run a statement as somebody, take back what it has done, and return its plan.
+    """Run a statement as a user, roll it back, and return its plan.
 
     It is run twice before: what it costs to look up tables and to compile functions is paid once
     per session.
@@ -280,7 +280,7 @@ def explain(
 
 # Reading tables
 
-# By whom, what, and how many rows he gets.
+# The user, the query, and the number of rows read.
 READS: dict[str, tuple[str, LiteralString, int]] = {
     "one's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
     "one's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
@@ -313,7 +313,7 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
     "a stranger's attendees": (STRANGER, "SELECT * FROM ticketing.attendees", 0),
     "a stranger's tickets": (STRANGER, "SELECT * FROM ticketing.tickets", 0),
     "a stranger's payments": (STRANGER, "SELECT * FROM ticketing.payments", 0),
-    "somebody else's registration": (
+    "a registration of another owner": (
         STRANGER,
         "SELECT * FROM ticketing.registrations WHERE registration_id = {paid}",
         0,

@@ -1,7 +1,7 @@
-"""Whoever borrows a connection next is nobody, however the call before him ended.
+"""The next borrower of a connection has no identity, however the call before ended.
 
 The pools log in as PostgREST does, as a role that may do nothing itself and take the roles of
-users, and have one connection, which everybody gets in turn.
+users, and have one connection, which all borrowers share.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ PATIENCE = 30
 
 @dataclass(frozen=True)
 class Who:
-    """Somebody, as an RPC sees him."""
+    """A caller, as an RPC sees it."""
 
     role: str
     claims: str
@@ -148,7 +148,7 @@ def act_on_the_waiting(rival: Connection, action: LiteralString) -> None:
         " WHERE usename = 'authenticator' AND wait_event_type = 'Lock'"
     )
     while not rival.execute(query).fetchall():
-        assert time.monotonic() < deadline, "nobody waits"
+        assert time.monotonic() < deadline, "no session waits"
         time.sleep(0.005)
 
 
@@ -161,7 +161,7 @@ def answered(pool: ConnectionPool, rival: Connection) -> None:
         assert Client(pool).as_user(OWNER).execute(PERSIST).registration_id == REGISTRATION
 
 
-def not_his(pool: ConnectionPool, rival: Connection) -> None:
+def not_the_owners(pool: ConnectionPool, rival: Connection) -> None:
     assert rival
     with pytest.raises(RegistrationNotFound):
         Client(pool).as_user(STRANGER).execute(PERSIST)
@@ -232,7 +232,7 @@ def fails_in_python(pool: ConnectionPool, rival: Connection) -> None:
 
 ENDINGS: dict[str, Callable[[ConnectionPool, Connection], None]] = {
     "answered": answered,
-    "refused, being somebody else's": not_his,
+    "refused, being of another owner": not_the_owners,
     "refused, breaking a rule": breaks_a_rule,
     "denied": may_never,
     "denied a role": takes_another_role,
@@ -245,7 +245,7 @@ ENDINGS: dict[str, Callable[[ConnectionPool, Connection], None]] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_next_borrower_is_nobody_when_a_call_was(
+def test_the_next_borrower_has_no_identity_when_a_call_was(
     pool: ConnectionPool, rival: Connection, ending: str
 ) -> None:
     with pool.connection() as connection:
@@ -264,7 +264,7 @@ def test_the_next_borrower_is_nobody_when_a_call_was(
         Client(pool).as_user({}, role="anon").execute(PERSIST)
 
 
-def test_the_next_borrower_is_nobody_when_the_connection_broke(
+def test_the_next_borrower_has_no_identity_when_the_connection_broke(
     pool: ConnectionPool, rival: Connection
 ) -> None:
     with pool.connection() as connection:
@@ -352,7 +352,7 @@ async def broken(call: Awaitable[PersistResult], rival: Connection) -> None:
     [given_up_once, given_up_again_while_it_ends, out_of_patience, in_bad_company, broken],
     ids=lambda ending: ending.__name__,
 )
-def test_the_next_task_is_nobody_when_a_call_is(
+def test_the_next_task_has_no_identity_when_a_call_is(
     url: str,
     rival: Connection,
     ending: Callable[[Awaitable[PersistResult], Connection], Awaitable[None]],
@@ -442,11 +442,11 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
     start = threading.Barrier(6)
 
     def ask(number: int) -> None:
-        someone = UUID(int=number) if number else OWNER
-        mine = client.as_user(someone)
+        user_id = UUID(int=number) if number else OWNER
+        mine = client.as_user(user_id)
         start.wait()
         for _ in range(15):
-            assert mine.execute(WHO) == Who.user(someone)
+            assert mine.execute(WHO) == Who.user(user_id)
             if number:
                 with pytest.raises(RegistrationNotFound):
                     mine.execute(READ)
@@ -461,10 +461,10 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
 
 def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
     async def ask(client: AsyncClient, number: int) -> None:
-        someone = UUID(int=number) if number else OWNER
-        mine = client.as_user(someone)
+        user_id = UUID(int=number) if number else OWNER
+        mine = client.as_user(user_id)
         for _ in range(15):
-            assert await mine.execute(WHO) == Who.user(someone)
+            assert await mine.execute(WHO) == Who.user(user_id)
             if number:
                 with pytest.raises(RegistrationNotFound):
                     await mine.execute(READ)
@@ -527,15 +527,15 @@ def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
             Client(pool).as_user(OWNER, role=role).execute(WHO)
 
 
-def test_nobody_is_not_a_role_of_a_user(connect: Connect) -> None:
-    """To PostgreSQL it is whoever has logged in: here the service, which may do everything."""
+def test_none_is_not_a_role_of_a_user(connect: Connect) -> None:
+    """To PostgreSQL it is the login role: here the service, which may do everything."""
     with pytest.raises(ValueError, match="role must be a user's, such as 'authenticated'"):
         Client(connect()).as_user(OWNER, role="none")
 
 
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
-def test_a_call_as_somebody_else_gives_the_outer_identity_back(
+def test_a_call_as_another_user_gives_the_outer_identity_back(
     pool: ConnectionPool, refused: bool, ends: LiteralString
 ) -> None:
     with pool.connection() as connection:

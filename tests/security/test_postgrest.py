@@ -52,7 +52,7 @@ def test_no_two_functions_can_be_meant_by_one_request(api: PostgREST) -> None:
     assert all(key.startswith("p_") for each in api.routines for key in each.types)
 
 
-def test_everybody_gets_what_is_granted_to_his_role(
+def test_every_caller_gets_what_is_granted_to_the_role(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS), (SERVICE, set(calls))):
@@ -166,7 +166,7 @@ def test_what_users_and_visitors_read_can_be_got(
             assert api.get(person, name, call).code == (None if name in granted else DENIED)
 
 
-# One refusal of every RPC: who calls, what of the working call he changes, and what he is told.
+# One refusal of every RPC: the sender, the changes to the working call, the code and the issues.
 Refused = tuple[str, Person, Document, str, list[tuple[str, str]]]
 
 NOT_FOUND = [("registration_not_found", "p_registration_id")]

@@ -2,9 +2,9 @@
 any setting that it may choose.
 
 In a schema of the attacker's, and among temporary tables, everything that the functions use by an
-unqualified name would be found first: tables, functions, aggregates, operators and types. Whoever
-touches one trips a wire. All that is called here is called by a session that has called nothing
-before, so that no plan and no compiled function is left of better times.
+unqualified name would be found first: tables, functions, aggregates, operators and types. A
+function that touches one trips a wire. All that is called here is called by a session that has
+called nothing before, so that no plan and no compiled function is left of better times.
 """
 
 import json
@@ -186,7 +186,7 @@ class Sessions:
 
     @contextmanager
     def session(self, settings: Mapping[str, str], *prepare: LiteralString) -> Iterator[Connection]:
-        """Open a session of somebody who has set what he may set, and nothing else."""
+        """Open a session that has set what its role may set, and nothing else."""
         with psycopg.connect(self.url, autocommit=True) as db:
             for statement in prepare:
                 db.execute(statement)
@@ -246,7 +246,7 @@ class Sessions:
 
 
 def become(db: Connection, person: Person) -> None:
-    """Be somebody for the rest of the transaction."""
+    """Act as a sender for the rest of the transaction."""
     db.execute(
         """
         SELECT pg_catalog.set_config('role', %s, true),
@@ -303,7 +303,7 @@ def test_settings_of_a_database_or_a_role_change_nothing(sessions: Sessions) -> 
             db.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
 
 
-def test_rows_are_shown_to_the_same_people_whatever_the_names(sessions: Sessions) -> None:
+def test_rows_are_shown_to_the_same_users_whatever_the_names(sessions: Sessions) -> None:
     seen = []
     for settings in ({}, {"search_path": HOSTILE}):
         with sessions.session(settings) as db:
@@ -329,7 +329,7 @@ def test_rows_are_shown_to_the_same_people_whatever_the_names(sessions: Sessions
         "SELECT public.careless()",
     ],
 )
-def test_the_wires_trip_whoever_touches_them(sessions: Sessions, careless: LiteralString) -> None:
+def test_a_careless_function_trips_the_wires(sessions: Sessions, careless: LiteralString) -> None:
     with sessions.session({}) as db, db.transaction(force_rollback=True):
         # a function of the kind that ours must not be
         db.execute(
@@ -400,7 +400,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "check_function_bodies": "off",
         "restrict_nonsystem_relation_kind": "view, foreign-table",
     },
-    # set before plpgsql is there, as anybody may; the last is taken back when it comes
+    # set before plpgsql is loaded, as any role may; the last is taken back when it comes
     "what plpgsql minds": {
         "plpgsql.extra_warnings": "all",
         "plpgsql.extra_errors": "all",

@@ -1,6 +1,6 @@
-"""Who may read and write which row: every table by everybody, and whatever else the schemas hold.
+"""Who may read and write which row: every table by every persona, and all else in the schemas.
 
-What somebody must see is told here from the rows themselves, not from the policies; and every
+What a persona must see is derived here from the rows themselves, not from the policies; and every
 policy is broken once, to show that the comparison notices.
 """
 
@@ -17,12 +17,12 @@ from .personas import (
     CLOSED,
     DRAFT,
     IDLE_ORGANISATION,
-    NOBODYS_CLAIMS,
     OTHER_ORGANISATION,
     OWNERS,
     OWNERS_CLAIMS,
-    PEOPLE,
+    PERSONAS,
     STRANGERS_CLAIMS,
+    UNUSABLE_CLAIMS,
     Persona,
     acting,
     claims_of,
@@ -46,12 +46,12 @@ TABLES: Mapping[str, str] = {
     "ticketing.package_pools": "staff",
     "ticketing.ticket_changes": "staff",
     "ticketing.registration_index": "service",
-    "ticketing_internal.feed_epoch": "nobody",
-    "ticketing_internal.capacity_allotments": "nobody",
+    "ticketing_internal.feed_epoch": "none",
+    "ticketing_internal.capacity_allotments": "none",
 }
-"""All tables and views, by who may read them at all: everybody what is published (and staff what is
+"""All tables and views, by who may read them at all: all roles what is published (and staff what is
 not), users what is their own (and staff all of it), staff alone, services and readers alone, or
-nobody."""
+none."""
 
 MANAGED = {"ticketing.organisations", "ticketing.organisation_members"}
 """What the service writes itself. All else is written through RPCs."""
@@ -84,12 +84,12 @@ WRITES: Mapping[str, LiteralString] = {
 Statement: TypeAlias = sql.SQL | sql.Composed
 
 Matrix: TypeAlias = dict[tuple[str, str, str], str | frozenset[str]]
-"""By person, table and command: what happens, or the rows that are read."""
+"""By persona, table and command: what happens, or the rows that are read."""
 
 
 @pytest.fixture
 def db(db: Connection, catalogue: Document, wizard_state: Document) -> Connection:
-    """The database with everybody's rows in it, payments included."""
+    """The database with the rows of all personas in it, payments included."""
     plant(db, catalogue, wizard_state)
     for registration_id, user_id in OWNERS.items():
         db.execute(
@@ -116,7 +116,7 @@ def identifier(name: str) -> sql.Identifier:
 
 
 def is_seen(who: Persona, table: str, row: Document) -> bool:
-    """Whether a user or visitor must see a row of a table that he may read at all."""
+    """Whether a user or visitor must see a row of a table that the role may read at all."""
     function_id = row.get("function_id")
     works_on_it = who.organisation_id is not None and (
         function_id in FUNCTIONS_OF[who.organisation_id]
@@ -138,7 +138,7 @@ def is_seen(who: Persona, table: str, row: Document) -> bool:
 
 
 def expected(db: Connection, tables: Iterable[str]) -> Matrix:
-    """What everybody must meet."""
+    """What every persona must meet."""
     cells: Matrix = {}
     for table in tables:
         stored = list(
@@ -167,15 +167,15 @@ def may_write(role: str, table: str, command: str) -> bool:
 
 
 def others() -> Iterator[tuple[str, Persona]]:
-    """Everybody but the superuser, whom nothing binds."""
-    return ((name, who) for name, who in PEOPLE.items() if who.role != "none")
+    """All personas but the superuser, whom nothing binds."""
+    return ((name, who) for name, who in PERSONAS.items() if who.role != "none")
 
 
 # -- what does happen
 
 
 def observed(db: Connection, tables: Iterable[str]) -> Matrix:
-    """What everybody does meet."""
+    """What every persona does meet."""
     cells: Matrix = {}
     for table in tables:
         column = columns_of(db, table)[0]
@@ -243,7 +243,7 @@ def words(does: str | frozenset[str], must: str | frozenset[str]) -> str:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_everybody_reads_and_writes_what_he_may_and_nothing_else(
+def test_every_persona_reads_and_writes_what_it_may_and_nothing_else(
     db: Connection, table: str
 ) -> None:
     assert differences(db, [table]) == {}
@@ -265,8 +265,8 @@ def test_every_table_has_rows_that_some_see_and_others_do_not(db: Connection) ->
             for (_, _, command), outcome in expected(db, [table]).items()
             if command == "SELECT" and outcome != REFUSED
         }
-        # nobody, somebody's own, one organisation's, all
-        at_least = {"catalogue": 2, "own": 4, "staff": 4, "service": 1, "nobody": 0}[kind]
+        # no row, one user's own, one organisation's, all
+        at_least = {"catalogue": 2, "own": 4, "staff": 4, "service": 1, "none": 0}[kind]
         assert len(seen) >= at_least, table
 
 
@@ -317,7 +317,7 @@ POLICIES: LiteralString = """
 
 
 def unnoticed(db: Connection, faults: Iterable[tuple[str, Statement]]) -> list[str]:
-    """Of faults of tables, those with which everybody still meets what he must."""
+    """Of faults of tables, those with which every persona still meets what it must."""
     noticed = {}
     for table, fault in faults:
         with db.transaction(force_rollback=True):
@@ -359,7 +359,7 @@ def test_row_security_that_is_off_is_noticed(db: Connection) -> None:
 
 @pytest.mark.parametrize("name", ["visitor", "owner", "service", "reader"])
 def test_a_privilege_too_many_is_noticed(db: Connection, name: str) -> None:
-    role = PEOPLE[name].role
+    role = PERSONAS[name].role
     for table in (table for table in TABLES if table.startswith("ticketing.")):
         with db.transaction(force_rollback=True):
             db.execute(
@@ -367,12 +367,12 @@ def test_a_privilege_too_many_is_noticed(db: Connection, name: str) -> None:
                     identifier(table), sql.Identifier(role)
                 )
             )
-            noticed = {command for person, _, command in differences(db, [table]) if person == name}
+            noticed = {command for who, _, command in differences(db, [table]) if who == name}
         too_many = {command for command in WRITES if not may_write(role, table, command)}
         assert (table, noticed) == (table, too_many)
 
 
-# -- who somebody is
+# -- the identity of the reader
 
 
 def seen(db: Connection, claims: str | None) -> dict[str, str | frozenset[str]]:
@@ -385,10 +385,10 @@ def must_see(db: Connection, name: str) -> dict[str, str | frozenset[str]]:
     return {table: cells[name, table, "SELECT"] for table in TABLES}
 
 
-def test_with_claims_that_say_nothing_a_user_sees_what_everybody_sees(db: Connection) -> None:
-    nobody = must_see(db, "nobody")
-    for claims in NOBODYS_CLAIMS:
-        assert seen(db, claims) == nobody, (claims or "")[:100]
+def test_with_claims_without_a_user_id_only_what_is_published_is_seen(db: Connection) -> None:
+    published = must_see(db, "user without claims")
+    for claims in UNUSABLE_CLAIMS:
+        assert seen(db, claims) == published, (claims or "")[:100]
 
 
 @pytest.mark.parametrize("claims", OWNERS_CLAIMS)
@@ -396,7 +396,7 @@ def test_the_sub_claim_is_the_reader(db: Connection, claims: str) -> None:
     assert seen(db, claims) == must_see(db, "owner")
 
 
-def test_no_claim_shows_anybody_what_the_service_sees(db: Connection) -> None:
+def test_no_claim_shows_a_user_what_the_service_sees(db: Connection) -> None:
     assert seen(db, STRANGERS_CLAIMS) == must_see(db, "stranger")
 
 
@@ -404,7 +404,7 @@ def test_only_the_claims_that_postgrest_sets_count(db: Connection) -> None:
     with db.transaction(force_rollback=True):
         for setting in ("request.jwt.claim.sub", "request.jwt.sub", "request.headers"):
             db.execute("SELECT set_config(%s, %s, true)", [setting, OWNER])
-        assert seen(db, "") == must_see(db, "nobody")
+        assert seen(db, "") == must_see(db, "user without claims")
 
 
 # -- what is not a table
@@ -435,7 +435,7 @@ def each(
         "SELECT last_value FROM {sequence}",
     ],
 )
-def test_nobody_uses_a_sequence(db: Connection, statement: LiteralString) -> None:
+def test_no_role_uses_a_sequence(db: Connection, statement: LiteralString) -> None:
     db.execute("SELECT nextval('ticketing.ticket_changes_change_id_seq')")  # currval needs one
     sequences: LiteralString = """
         SELECT oid::regclass::text AS name FROM pg_class
@@ -458,7 +458,7 @@ INSIDE: LiteralString = """
 """
 
 
-def test_nobody_calls_a_function_inside(db: Connection) -> None:
+def test_no_role_calls_an_internal_function(db: Connection) -> None:
     tried = each(
         db,
         INSIDE,
@@ -497,7 +497,7 @@ def test_only_users_have_privileges_inside_and_only_for_their_policies(db: Conne
         "DROP SCHEMA {schema} CASCADE",
     ],
 )
-def test_nobody_creates_or_drops_anything(db: Connection, statement: LiteralString) -> None:
+def test_no_role_creates_or_drops_anything(db: Connection, statement: LiteralString) -> None:
     tried = each(
         db,
         """
@@ -510,20 +510,20 @@ def test_nobody_creates_or_drops_anything(db: Connection, statement: LiteralStri
     assert [one for one in tried if one[2] != REFUSED] == []
 
 
-def test_what_is_created_later_is_closed_to_everybody(db: Connection) -> None:
+def test_what_is_created_later_is_closed_to_all_roles(db: Connection) -> None:
     with db.transaction():
         db.execute("SET LOCAL ROLE ticketing_owner")
-        db.execute("CREATE TABLE ticketing.later (place integer GENERATED ALWAYS AS IDENTITY)")
-        db.execute("CREATE VIEW ticketing.later_view AS SELECT 1 AS place")
+        db.execute("CREATE TABLE ticketing.later (number integer GENERATED ALWAYS AS IDENTITY)")
+        db.execute("CREATE VIEW ticketing.later_view AS SELECT 1 AS number")
         db.execute("CREATE FUNCTION ticketing.later() RETURNS integer RETURN 1")
         db.execute("SET LOCAL ROLE none")
     statements: tuple[LiteralString, ...] = (
-        "SELECT place FROM ticketing.later",
-        "SELECT place FROM ticketing.later_view",
-        "SELECT nextval('ticketing.later_place_seq')",
+        "SELECT number FROM ticketing.later",
+        "SELECT number FROM ticketing.later_view",
+        "SELECT nextval('ticketing.later_number_seq')",
         "SELECT ticketing.later()",
         *(
-            statement.replace("{table}", "ticketing.later").replace("{column}", "place")
+            statement.replace("{table}", "ticketing.later").replace("{column}", "number")
             for statement in WRITES.values()
         ),
     )

@@ -1,6 +1,6 @@
--- Guarantees: the places are free at once, tickets and history stay. Cancelling again changes
--- nothing.
--- Lock order: the registration, then its capacity pools in id order.
+-- Guarantees: the capacity is free at commit; tickets and history are kept. Cancelling again
+-- changes nothing.
+-- Lock order: the catalogue (shared), the registration, its capacity pools in id order.
 -- Errors: TK002, TK003.
 
 CREATE OR REPLACE FUNCTION ticketing.cancel_registration(
@@ -20,10 +20,10 @@ DECLARE
         ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now timestamptz := clock_timestamp();
     v_tickets ticketing_internal.planned_ticket[];
-    v_use ticketing_internal.capacity_change[];
+    v_capacity ticketing_internal.capacity_change[];
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
-        -- what is paid for only staff and the service give up
+        -- only staff and the service may cancel a paid registration
         IF v_registration.status = 'completed'
             AND NOT ticketing_internal.caller_is_service()
             AND ticketing_internal.member_role(v_function_id, ticketing_internal.caller_id()) IS NULL
@@ -34,7 +34,7 @@ BEGIN
         v_tickets := ticketing_internal.mark_tickets(
             ticketing_internal.load_tickets(v_function_id, p_registration_id), 'cancelled'
         );
-        v_use := ticketing_internal.registration_capacity(v_function_id, ARRAY[p_registration_id]);
+        v_capacity := ticketing_internal.registration_capacity(v_function_id, ARRAY[p_registration_id]);
 
         UPDATE ticketing.tickets AS ticket
         SET status = 'Cancelled', updated_at = v_now
@@ -58,7 +58,7 @@ BEGIN
             AND registration.registration_id = p_registration_id;
 
         PERFORM ticketing_internal.take_capacity(v_function_id, ticketing_internal.scale_changes(
-            v_use,
+            v_capacity,
             CASE WHEN v_registration.status IN ('draft', 'pending') THEN -1 ELSE 0 END,
             CASE WHEN v_registration.status = 'completed' THEN -1 ELSE 0 END
         )) WHERE v_registration.status <> 'expired';
@@ -79,12 +79,13 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.cancel_registration IS
-'Cancels a registration: its tickets become Cancelled, its places are free at once, its history stays. Cancelling it again
+'Cancels a registration: its tickets become Cancelled, its capacity is freed, its history is kept. Cancelling it again
 changes nothing.
 
 Parameters:
-- p_registration_id: the registration: yours while it is unpaid; of your organisation, or any for the service, always.
-- p_reason: why, kept with the registration (the first 1,000 characters).
+- p_registration_id: the registration. Its owner may cancel it until it is paid; staff of its organisation and the service
+  always.
+- p_reason: the reason, stored with the registration (the first 1,000 characters).
 
 Returns {success, registration_id, status, payment_status, revision, tickets_cancelled, server_time}.
 

@@ -1,6 +1,7 @@
--- Guarantees: what is recorded as paid is exactly what was due, once; the same reference again
--- gives the same answer.
--- Lock order: the registration, then its capacity pools in id order.
+-- Guarantees: a payment of exactly the amount due is recorded once; the same reference again gets
+-- the same answer.
+-- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
+-- id order.
 -- Errors: 42501, TK002, TK001, TK003, TK007, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.complete_registration_payment(
@@ -48,7 +49,7 @@ BEGIN
         END IF;
         IF v_registration.status = 'completed' THEN
             PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'already_paid', 'p_payment.reference', 'The registration was paid by another reference.'
+                'already_paid', 'p_payment.reference', 'The registration has already been paid with another reference.'
             )));
         END IF;
         v_stored.registration_id := p_registration_id;
@@ -72,10 +73,10 @@ BEGIN
         )
         ON CONFLICT (function_id, provider, reference) DO NOTHING;
         IF NOT found THEN
-            -- somebody has just used it for another registration (for this one he would have waited
-            -- for its lock)
+            -- a concurrent call has used it for another registration (one for this registration would
+            -- have waited for its lock)
             PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'reference_used', 'p_payment.reference', 'The reference was used for something else.',
+                'reference_used', 'p_payment.reference', 'The reference is already used for another payment or refund.',
                 p_actual => to_jsonb(v_payment.reference)
             )));
         END IF;
@@ -100,14 +101,14 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.complete_registration_payment IS
-'Records that a registration has been paid: its tickets become Paid, its places sold, and it gets its confirmation number.
-The same reference again gives the same answer. After the hold has run out the places are taken again, at the prices
-promised, or the call is refused: then void or refund the payment.
+'Records the payment of a registration: its tickets become Paid, its capacity sold, and it gets a confirmation number. The
+same reference again gets the same answer. If the hold has expired, the capacity is taken again at the stored prices, or the
+call raises TK005: then void or refund the payment.
 
 Parameters:
 - p_registration_id: a registration that is draft, pending or expired.
-- p_payment: {reference, amount, currency, fee_amount? (0), provider? ("default"), paid_at? (now)}: what the provider reports,
-  in major units. amount less fee_amount must be the total of the registration.
+- p_payment: {reference, amount, currency, fee_amount? (0), provider? ("default"), paid_at? (now)}, as the provider reports
+  it, in major units. amount minus fee_amount must equal the total of the registration.
 
 Returns {success, registration_id, payment_id, status, payment_status, confirmation_number, revision, total, currency,
 paid_at}.

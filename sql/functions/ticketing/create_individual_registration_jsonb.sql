@@ -1,6 +1,6 @@
--- The flow that existed before tickets were part of it: a registration with its attendees.
--- Guarantees and errors: those of create_individual_registration_with_tickets, which does the
--- work.
+-- A registration with its attendees, for clients that store the tickets in a later call.
+-- Guarantees, lock order and errors: those of create_individual_registration_with_tickets, which
+-- does the work.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_jsonb(p_registration_data jsonb)
 RETURNS jsonb
@@ -14,11 +14,12 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
-'Stores a registration and its attendees, without tickets; these can be persisted later.
+'Stores a registration and its attendees without tickets; tickets can be persisted later.
 
 Parameters:
 - p_registration_data: the wizard''s registration object, as in create_individual_registration_with_tickets.
 
 Returns and raises what create_individual_registration_with_tickets does.';
 
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb
+TO authenticated, service_role;

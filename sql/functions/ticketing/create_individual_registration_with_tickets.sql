@@ -1,7 +1,7 @@
 -- Guarantees: registration, attendees and tickets are stored together or not at all; the same
--- registrationId again from the same owner updates what it made instead of making another.
--- Lock order: the catalogue of the function, the entry in registration_index (only while it is
--- new), the registration, then its capacity pools in id order.
+-- registrationId again from the same owner updates the registration instead of creating another.
+-- Lock order: the catalogue (shared), the entry in registration_index (if new), the registration,
+-- overdue registrations, capacity pools in id order.
 -- Errors: 42501, TK008, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_with_tickets(
@@ -24,7 +24,7 @@ DECLARE
     v_owner_id uuid := ticketing_internal.caller_id();
     v_data jsonb := coalesce(p_registration_data, 'null');
     v_updates jsonb := coalesce(nullif(p_attendee_updates, 'null'), '[]');
-    v_given jsonb := coalesce(nullif(p_tickets, 'null'), '[]');
+    v_tickets jsonb := coalesce(nullif(p_tickets, 'null'), '[]');
     v_issues jsonb;
     v_function ticketing.functions;
     v_function_id uuid;
@@ -37,18 +37,16 @@ DECLARE
     v_is_new boolean;
     v_is_changed boolean;
     v_leaving uuid [];
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_answer jsonb;
 BEGIN
     IF v_owner_id IS NULL AND NOT v_is_service THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
-            'not_authenticated', 'p_registration_data', 'Only a signed-in user can make a registration.'
+            'not_authenticated', 'p_registration_data', 'Sign in to create a registration.'
         )));
     END IF;
 
-    -- Shape. Whether function and registration are there and open to the caller is said before what
-    -- is wrong with the rest.
+    -- Shape. TK008 and TK002 take precedence over the issues of the rest.
     v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
     IF jsonb_typeof(v_data -> 'functionId') = 'string' AND ticketing_internal.is_uuid(v_data ->> 'functionId') THEN
         v_function := ticketing_internal.require_function(
@@ -68,22 +66,22 @@ BEGIN
         END IF;
     END IF;
     BEGIN
-        -- also what is compared later: nothing is written for a request that cannot be read
-        PERFORM ticketing_internal.read_tickets(v_given);
-        v_selections := ticketing_internal.read_attendee_updates(v_updates);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        -- p_tickets too, although they are compared later: an unreadable request must write nothing
+        PERFORM ticketing_internal.read_submitted_tickets(v_tickets);
+        v_request.selections := ticketing_internal.read_attendee_updates(v_updates);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             v_issues := v_issues || ticketing_internal.unreadable_issues(jsonb_build_object(
-                'p_tickets', v_given, 'p_attendee_updates', v_updates
+                'p_tickets', v_tickets, 'p_attendee_updates', v_updates
             ));
     END;
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
 
-    -- The registration: made, or locked when it is there already. Of two that make the same one,
-    -- the second waits here.
+    -- The registration: created, or locked if it exists. A concurrent call with the same registrationId
+    -- waits here.
     v_registration_id := coalesce(v_registration_id, gen_random_uuid());
     v_registration_type := rtrim(coalesce(v_data ->> 'registrationType', 'individuals'), 's') || 's';
     v_booking_contact := nullif(v_data -> 'billingDetails', 'null');
@@ -91,9 +89,9 @@ BEGIN
         || jsonb_build_object('registrationId', v_registration_id);
     v_attendees := ticketing_internal.list_attendees(v_data, v_registration_id);
 
-    -- before any row that refers to the function, which an import holding this lock may be writing
+    -- before any row that refers to the function: an import that holds this lock may be writing it
     PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
-    INSERT INTO ticketing.registration_index AS known (registration_id, function_id)
+    INSERT INTO ticketing.registration_index (registration_id, function_id)
     VALUES (v_registration_id, v_function_id)
     ON CONFLICT (registration_id) DO NOTHING;
     v_is_new := found;
@@ -113,13 +111,13 @@ BEGIN
         PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
     END IF;
 
-    SELECT known.function_id
+    SELECT entry.function_id
     INTO v_function_id
-    FROM ticketing.registration_index AS known
-    WHERE known.registration_id = v_registration_id;
+    FROM ticketing.registration_index AS entry
+    WHERE entry.registration_id = v_registration_id;
     IF v_function_id <> v_function.function_id THEN
         PERFORM ticketing_internal.raise_issues('TK004', jsonb_build_array(ticketing_internal.issue(
-            'function_mismatch', 'p_registration_data.functionId', 'The registration is for another function.',
+            'function_mismatch', 'p_registration_data.functionId', 'The registration belongs to another function.',
             p_expected => to_jsonb(v_function_id), p_actual => to_jsonb(v_function.function_id)
         )));
     END IF;
@@ -147,9 +145,10 @@ BEGIN
     INTO v_is_changed, v_leaving
     FROM ticketing_internal.save_attendees(v_registration, v_attendees, v_now) AS saved;
 
+    v_request.expected_revision := p_expected_revision;
+    v_request.claimed_subtotal := v_data ->> 'subtotal';
     v_answer := ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, v_given, p_expected_revision, v_now,
-        v_is_changed, v_leaving, (v_data ->> 'subtotal')::numeric
+        v_function, v_registration, v_request, v_tickets, v_now, v_is_changed, v_leaving
     );
 
     RETURN v_answer || jsonb_build_object(
@@ -170,16 +169,16 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
-'Stores a registration, its attendees and their tickets in one transaction. The same registrationId again from the same
-owner updates instead: the attendees become exactly those given (one left out goes, with his tickets), and selections not
-mentioned stay.
+'Stores a registration, its attendees and their tickets in one transaction. The same registrationId again from the same owner
+updates the registration: its attendees become exactly the submitted ones (others are removed with their tickets), and
+selections that are not submitted stay as they are.
 
 Parameters:
 - p_registration_data: the wizard''s registration object. Required: functionId, and primaryAttendee with attendeeId and
-  attendeeType (for lodges and delegations it may be absent: the booking contact of billingDetails then becomes an attendee
-  of type contact, whose client id is the id of the registration). Also read: registrationId (made by the client, so that a
+  attendeeType (optional for lodges and delegations: without it, the booking contact in billingDetails becomes an attendee of
+  type contact, whose client id is the registration id). Also read: registrationId (generated by the client, so that a
   repeated call is recognised), registrationType, additionalAttendees, billingDetails, subtotal (compared with the tickets
-  when it is not 0), authUserId (the owner when the service calls; required then). Everything else is kept as it is.
+  unless it is 0), authUserId (the owner if the service calls, which must send it). All other keys are stored unchanged.
 - p_tickets, p_attendee_updates, p_expected_revision: as in persist_attendee_tickets.
 
 Returns what persist_attendee_tickets returns, with attendees: [{attendee_id, client_attendee_id}], and registrationId and
@@ -188,4 +187,5 @@ confirmationNumber.
 Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable,
 TK004 selection_invalid, TK005 sold_out, TK006 revision_conflict, TK008 function_not_found.';
 
-GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets
+TO authenticated, service_role;

@@ -1,6 +1,6 @@
--- Guarantees: one consistent picture of a registration, from which a wizard goes on anywhere;
--- registration and ticket_selections sent back unchanged change nothing. Reads only, locks
--- nothing.
+-- Guarantees: a consistent snapshot from which a wizard can resume on any device; registration
+-- and ticket_selections sent back unchanged change nothing. Read-only.
+-- Locks: none.
 -- Errors: TK002.
 
 CREATE OR REPLACE FUNCTION ticketing.get_registration(p_registration_id uuid)
@@ -30,7 +30,7 @@ BEGIN
     WHERE registration.function_id = v_function_id
         AND registration.registration_id = p_registration_id;
 
-    WITH holder AS (
+    WITH with_ticket AS (
         SELECT DISTINCT ticket.attendee_id
         FROM ticketing.tickets AS ticket
         WHERE ticket.function_id = v_function_id
@@ -54,7 +54,7 @@ BEGIN
                 'attendee_data', attendee.attendee_data
             ) ORDER BY attendee.position
         ),
-        -- the contact of a lodge is made of its billingDetails, not sent as an attendee
+        -- the contact of a lodge comes from billingDetails, it is no attendee of the wizard
         jsonb_agg(attendee.attendee_data - 'selected_tickets' ORDER BY attendee.position)
         FILTER (WHERE attendee.client_attendee_id <> p_registration_id),
         coalesce(bool_or(attendee.client_attendee_id = p_registration_id), FALSE),
@@ -67,10 +67,10 @@ BEGIN
                     attendee.first_name, attendee.last_name, attendee.attendee_type
                 )
             ) ORDER BY attendee.position
-        ) FILTER (WHERE holder.attendee_id IS NULL)
+        ) FILTER (WHERE with_ticket.attendee_id IS NULL)
     INTO v_attendees, v_wizard_attendees, v_has_contact, v_selections, v_without_tickets
     FROM ticketing.attendees AS attendee
-    LEFT JOIN holder ON holder.attendee_id = attendee.attendee_id
+    LEFT JOIN with_ticket ON with_ticket.attendee_id = attendee.attendee_id
     WHERE attendee.function_id = v_function_id
         AND attendee.registration_id = p_registration_id;
 
@@ -108,7 +108,7 @@ BEGIN
         'registration_id', p_registration_id,
         'function_id', v_function_id,
         'registration_type', v_registration.registration_type,
-        -- a hold that has run out counts as expired, whether somebody has tidied up since or not
+        -- an overdue hold counts as expired, released or not
         'status', CASE
             WHEN v_registration.status IN ('draft', 'pending') AND v_registration.hold_expires_at <= v_now
                 THEN 'expired'
@@ -137,10 +137,10 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.get_registration IS
-'Everything that a wizard needs to go on with a registration, on any device.
+'Returns all that a wizard needs to resume a registration on any device.
 
 Parameters:
-- p_registration_id: the registration, yours or of your organisation.
+- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
 
 Returns {registration_id, function_id, registration_type, status, payment_status, revision, registration, ticket_selections,
 attendees, tickets, attendees_without_tickets, subtotal, total, currency, confirmation_number, hold_expires_at, server_time}.
@@ -149,7 +149,7 @@ create_individual_registration_with_tickets and persist_ticket_selections) they 
 client_attendee_id, attendee_type, is_primary, is_partner, related_attendee_id, title, first_name, last_name, email, phone,
 attendee_data}. tickets: {ticket_id, attendee_id, client_attendee_id, event_id, ticket_type_id, package_id, price_paid,
 original_price, currency, status, payment_status, is_partner_ticket}. attendees_without_tickets: {attendee_id,
-client_attendee_id, name}. status is that of now: expired once the hold has run out.
+client_attendee_id, name}. status is the status as of now: expired if the hold is overdue.
 
 Raises TK002 registration_not_found.';
 

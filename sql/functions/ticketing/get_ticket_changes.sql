@@ -1,7 +1,8 @@
--- Guarantees: a reader who goes on from his last cursor sees every change exactly once, in the
--- order (epoch, transaction, change), also those of transactions that were still running when he
--- last read: a change is shown only once every transaction before its own is over. A long
--- transaction delays the feed; it never makes it skip. Reads only.
+-- Guarantees: a reader that continues from its last cursor gets every change exactly once, in the
+-- order (epoch, transaction id, change id). That includes transactions that were running at the
+-- last read: a change is shown once all transactions with a lower id have ended. A long
+-- transaction delays the feed but never makes it skip a change. Read-only.
+-- Locks: none.
 -- Errors: 42501, TK001.
 
 CREATE OR REPLACE FUNCTION ticketing.get_ticket_changes(
@@ -34,8 +35,8 @@ BEGIN
 
     v_current_epoch := ticketing_internal.current_epoch();
 
-    -- Each function's changes are in order in the primary key; the first p_limit of each make the
-    -- first p_limit of all.
+    -- The primary key has the changes of each function in this order, so the first p_limit of all are
+    -- among the first p_limit of each.
     SELECT
         jsonb_agg(
             jsonb_build_object(
@@ -62,7 +63,7 @@ BEGIN
     INTO v_changes, v_cursor
     FROM (
         SELECT change.*
-        -- all functions: the feed is one
+        -- all functions: one feed for the whole database
         FROM ticketing.functions AS function
         CROSS JOIN LATERAL (
             SELECT change.*
@@ -70,7 +71,7 @@ BEGIN
             WHERE change.function_id = function.function_id
                 AND (change.epoch, change.transaction_id, change.change_id)
                 > (v_epoch, v_transaction_id, v_change_id)
-                -- of earlier epochs, written on another server, everything is over
+                -- earlier epochs were written on another server, where all transactions have ended
                 AND (
                     change.epoch < v_current_epoch
                     OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
@@ -87,16 +88,16 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.get_ticket_changes IS
-'The change feed: every ticket added, removed, paid, cancelled or refunded, in the order of commits as far as these depend on
-each other. Read it again and again with the cursor of the last answer; nothing is skipped and nothing comes twice.
+'The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order as far as commits depend on each
+other. Call it repeatedly with the cursor of the last answer: no change is skipped or repeated.
 
 Parameters:
 - p_after: the cursor of the last answer; absent: from the beginning.
-- p_limit: at most so many changes, 1 to 10,000.
+- p_limit: the maximum number of changes, 1 to 10,000.
 
 Returns {changes: [{change_id, change, function_id, registration_id, revision, ticket_id, attendee_id, event_id,
-ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at}], cursor}; cursor is opaque, and p_after when there is
-nothing new. A change shows up once all transactions that began before its own have ended.
+ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at}], cursor}. cursor is opaque; without new changes it
+is p_after. A change appears once all transactions that began before its own have ended.
 
 Raises 42501 insufficient_privilege, TK001 invalid_payload.';
 

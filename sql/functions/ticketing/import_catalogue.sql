@@ -1,8 +1,7 @@
--- Guarantees: afterwards the function is as the document says, or nothing has changed and every
--- problem is listed. What is reserved or sold stays; what the document no longer names becomes
--- inactive.
--- Lock order: imports one after the other; its catalogue, alone; its rows; its capacity pools in id
--- order.
+-- Guarantees: the function matches the document, or nothing changes and all issues are listed.
+-- Reserved and sold capacity stays; rows that the document no longer lists become inactive.
+-- Lock order: all imports (one at a time), the catalogue (exclusive), its rows, its capacity
+-- pools in id order.
 -- Errors: 42501, TK001, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
@@ -55,8 +54,8 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.import_catalogue IS
-'Creates a function with its events, ticket types, packages and pools of places from one document, or updates it in place:
-what is reserved or sold stays, and what the document no longer names becomes inactive.
+'Creates a function with its events, ticket types, packages and capacity pools from one document, or updates it in place.
+Reserved and sold capacity stays; rows that the document no longer lists become inactive.
 
 Parameters:
 - p_catalogue: {organisation: {organisation_id, slug, name}, function: {function_id, slug, name, currency, timezone?, status?,
@@ -65,14 +64,14 @@ Parameters:
   [{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
   max_per_attendee?, max_per_registration?, eligibility?, capacity?}], packages: [{package_id, name, price, items:
   [{ticket_type_id, quantity}], registration_types?, and as ticket types}], pools: [{capacity_pool_id, name, capacity,
-  ticket_type_ids?, package_ids?}]?}. A capacity that is absent is unlimited.
+  ticket_type_ids?, package_ids?}]?}. An absent capacity means unlimited.
 
-Returns {success, function_id, events, ticket_types, packages, capacity_pools (how many there are now), deactivated (how many
-rows have become inactive), server_time}.
+Returns {success, function_id, events, ticket_types, packages, capacity_pools (number of pools after the import), deactivated
+(number of rows that became inactive), server_time}.
 
-Raises 42501 insufficient_privilege (not the service, nor owner or admin of the organisation), TK001 invalid_payload, TK004
-selection_invalid (references, windows, limits; a capacity below what is in use; contents of a package with tickets, the
-event of a ticket type, or the currency of a function with registrations changed; a transaction that is not READ
-COMMITTED).';
+Raises 42501 insufficient_privilege (neither the service nor owner or admin of the organisation), TK001 invalid_payload,
+TK004 selection_invalid (references, windows, limits; a capacity below what is in use; a change of the contents of a package
+with tickets, of the event of a ticket type, or of the currency of a function with registrations; a transaction that is not
+READ COMMITTED).';
 
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;

@@ -1,6 +1,7 @@
--- Guarantees: afterwards the tickets of every attendee named are exactly what he has selected;
--- or nothing has changed and every problem is listed.
--- Lock order: the registration, then its capacity pools in id order.
+-- Guarantees: the tickets of all listed attendees become exactly those of their selections, or
+-- nothing changes and all issues are listed.
+-- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
+-- id order.
 -- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.persist_ticket_selections(
@@ -18,18 +19,19 @@ SET jit = off
 AS $$
 DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_registration ticketing.registrations;
     v_function ticketing.functions;
 BEGIN
     BEGIN
-        v_selections := ticketing_internal.read_selections(p_selections);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        v_request.selections := ticketing_internal.read_selections(p_selections);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_selections', p_selections));
     END;
+
+    v_request.expected_revision := p_expected_revision;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
@@ -38,22 +40,20 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = v_function_id;
 
-    RETURN ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, v_lines, NULL, p_expected_revision, clock_timestamp()
-    );
+    RETURN ticketing_internal.persist_selections(v_function, v_registration, v_request, NULL, clock_timestamp());
 END
 $$;
 
 COMMENT ON FUNCTION ticketing.persist_ticket_selections IS
-'Makes the tickets of every attendee named exactly what the wizard''s ticketSelections say: expands packages, prices them,
-and writes the difference. Attendees named nowhere are untouched.
+'Makes the tickets of all listed attendees exactly those of the wizard''s ticketSelections: expands packages, prices them, and
+writes the difference. Attendees that are not listed keep their tickets.
 
 Parameters:
-- p_registration_id: the registration, yours or of your organisation.
+- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
 - p_selections: {attendee id of either kind: {packages: [{packageId, quantity, tickets: [{ticketId, quantity}]?}],
   individualTickets: [{ticketId, quantity}]}}, at most 500 attendees and 2,000 tickets; inside a package ticketId may also
-  be {event_ticket_id, quantity}. An attendee with nothing selected is cleared.
-- p_expected_revision: the revision that the caller has seen; another one stored is refused.
+  be {event_ticket_id, quantity}. An attendee with an empty selection loses all tickets.
+- p_expected_revision: the revision that the caller has read; the call is rejected if another one is stored.
 
 Returns what persist_attendee_tickets returns.
 

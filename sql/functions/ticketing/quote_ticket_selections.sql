@@ -1,6 +1,6 @@
--- Guarantees: the very evaluation that a write makes, with nothing written and nothing locked.
--- Errors: TK008, TK002, TK001; what a write would refuse with TK004 or TK005 is answered as
--- issues.
+-- Guarantees: the same evaluation as a write, by the same code. Read-only.
+-- Locks: none.
+-- Errors: TK008, TK002, TK001; what a write would raise as TK004 or TK005 is answered as issues.
 
 CREATE OR REPLACE FUNCTION ticketing.quote_ticket_selections(
     p_function_id uuid,
@@ -24,13 +24,11 @@ DECLARE
     v_wizard_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
     v_registration_type text := coalesce(p_registration_type, 'individuals');
     v_issues jsonb := '[]';
-    v_selections ticketing_internal.selection [];
-    v_lines ticketing_internal.selection_line [];
+    v_request ticketing_internal.request;
     v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
-    v_named uuid [];
+    v_attendee_ids uuid [];
     v_expanded jsonb;
-    v_subtotal numeric;
 BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
@@ -40,8 +38,8 @@ BEGIN
     v_function := ticketing_internal.require_function(p_function_id, 'p_function_id');
 
     BEGIN
-        v_selections := ticketing_internal.read_selections(p_selections);
-        v_lines := ticketing_internal.read_selection_lines(v_selections);
+        v_request.selections := ticketing_internal.read_selections(p_selections);
+        v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
             v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
@@ -73,24 +71,24 @@ BEGIN
     v_attendees := ticketing_internal.quote_attendees(v_attendees, v_wizard_attendees);
 
     v_evaluation := ticketing_internal.evaluate_selections(
-        v_function, v_registration, v_attendees, v_selections, v_lines, NULL, statement_timestamp()
+        v_function, v_registration, v_attendees, v_request, NULL, statement_timestamp()
     );
 
     SELECT jsonb_agg(ticketing_internal.issue(
-        'attendee_named_twice', format('p_attendees[%s].attendeeId', twice.position - 1),
-        format('%s is named twice; say everything about one attendee once.', (twice.person).name), twice.person
-    ) ORDER BY twice.position)
+        'attendee_named_twice', format('p_attendees[%s].attendeeId', duplicate.position - 1),
+        format('%s is listed twice; send one entry per attendee.', (duplicate.attendee).name), duplicate.attendee
+    ) ORDER BY duplicate.position)
     INTO v_issues
     FROM (
         SELECT
-            given.ordinality AS position,
-            person,
-            row_number() OVER (PARTITION BY person.attendee_id ORDER BY given.ordinality) AS occurrence
-        FROM jsonb_array_elements(v_wizard_attendees) WITH ORDINALITY AS given
-        INNER JOIN unnest(v_attendees) AS person
-            ON (given.value ->> 'attendeeId')::uuid IN (person.attendee_id, person.client_attendee_id)
-    ) AS twice
-    WHERE twice.occurrence > 1;
+            element.ordinality AS position,
+            attendee,
+            row_number() OVER (PARTITION BY attendee.attendee_id ORDER BY element.ordinality) AS occurrence
+        FROM jsonb_array_elements(v_wizard_attendees) WITH ORDINALITY AS element
+        INNER JOIN unnest(v_attendees) AS attendee
+            ON (element.value ->> 'attendeeId')::uuid IN (attendee.attendee_id, attendee.client_attendee_id)
+    ) AS duplicate
+    WHERE duplicate.occurrence > 1;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
     IF v_evaluation.may_be_short THEN
         v_issues := v_issues || ticketing_internal.find_capacity_issues(
@@ -100,11 +98,10 @@ BEGIN
     END IF;
 
     SELECT array_agg(selection.attendee_ref)
-    INTO v_named
+    INTO v_attendee_ids
     FROM unnest(v_evaluation.selections) AS selection;
 
-    -- price is that of one ticket by the list; what is paid for the tickets of a package stands in
-    -- tickets
+    -- price is the list price of one ticket; tickets has the shares of a package's price
     SELECT jsonb_agg(
         jsonb_build_object(
             'attendeeId', line.attendee_id,
@@ -119,57 +116,51 @@ BEGIN
     INTO v_expanded
     FROM (
         SELECT
-            person.client_attendee_id AS attendee_id,
+            attendee.client_attendee_id AS attendee_id,
             ticket.event_id,
             ticket.ticket_type_id,
             ticket.package_id,
             max(ticket.original_price) AS original_price,
             count(*) AS quantity,
             min(ticket.position) AS position
-        FROM unnest(v_evaluation.tickets) WITH ORDINALITY AS ticket (
-            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
-            original_price, is_partner_ticket, position
-        )
-        INNER JOIN unnest(v_attendees) AS person ON person.attendee_id = ticket.attendee_id
-        WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_named)
-        GROUP BY person.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
+        FROM unnest(v_evaluation.tickets) AS ticket
+        INNER JOIN unnest(v_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
+        WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_attendee_ids)
+        GROUP BY attendee.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
     ) AS line;
-
-    SELECT coalesce(sum(ticket.price_paid), 0.00)
-    INTO v_subtotal
-    FROM unnest(v_evaluation.tickets) AS ticket
-    WHERE ticket.change <> 'removed';
 
     RETURN jsonb_build_object(
         'valid', v_issues = '[]',
         'issues', v_issues,
         'expanded_tickets', coalesce(v_expanded, '[]'),
-        'tickets', ticketing_internal.describe_tickets(v_evaluation.tickets, v_attendees, v_function.currency, v_named),
+        'tickets', ticketing_internal.describe_tickets(
+            v_evaluation.tickets, v_attendees, v_function.currency, v_attendee_ids
+        ),
         'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(
             v_attendees, v_evaluation.tickets
         ),
-        'subtotal', v_subtotal,
+        'subtotal', v_evaluation.subtotal,
         'currency', v_function.currency
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing.quote_ticket_selections IS
-'Checks and prices a selection exactly as a persist of it would, and writes nothing.
+'Checks and prices a selection exactly as persisting it would, and writes nothing.
 
 Parameters:
 - p_function_id: a published function.
 - p_selections: the wizard''s ticketSelections, as in persist_ticket_selections.
-- p_attendees: the wizard''s attendee objects (attendeeId and attendeeType required; their other keys are the facts that
-  eligibility rules look at), at most 500.
+- p_attendees: the wizard''s attendee objects (attendeeId and attendeeType required; all other keys are facts for eligibility
+  rules), at most 500.
 - p_registration_type: individuals, lodges or delegations.
-- p_registration_id: a registration, yours or of your organisation, whose attendees are then known, whose type counts, and
-  whose own places count as free; p_attendees adds to what is known of them.
+- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service. Its
+  attendees and its type are used, its own capacity counts as free, and p_attendees adds facts to its attendees.
 
 Returns {valid, issues, expanded_tickets, tickets, attendees_without_tickets, subtotal, currency}: issues as an error would
-list them; expanded_tickets {attendeeId, eventId, ticketTypeId, packageId, price (of one ticket by the list), isFromPackage,
-quantity}; tickets of the attendees named, which can be passed to persist_attendee_tickets as they are; subtotal of all
-tickets the registration would have.
+list them; expanded_tickets {attendeeId, eventId, ticketTypeId, packageId, price (list price of one ticket), isFromPackage,
+quantity}; tickets of the attendees in p_selections, which can be passed to persist_attendee_tickets unchanged; subtotal of
+all tickets that the registration would have.
 
 Raises TK001 invalid_payload, TK002 registration_not_found, TK008 function_not_found.';
 

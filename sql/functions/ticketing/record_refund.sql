@@ -1,6 +1,6 @@
--- Guarantees: no more is given back than was paid; the same reference again gives the same
--- answer.
--- Lock order: the registration.
+-- Guarantees: all refunds together never exceed what was paid; the same reference again gets the
+-- same answer.
+-- Lock order: the catalogue (shared), the registration.
 -- Errors: 42501, TK002, TK001, TK007, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.record_refund(p_registration_id uuid, p_refund jsonb)
@@ -14,7 +14,7 @@ DECLARE
     v_registration ticketing.registrations;
     v_refund ticketing.payments;
     v_stored ticketing.payments;
-    v_left numeric;
+    v_refundable numeric;
     v_ticket_ids uuid[];
     v_tickets ticketing_internal.planned_ticket[];
     v_now timestamptz;
@@ -59,43 +59,38 @@ BEGIN
         );
 
         SELECT coalesce(sum(CASE payment.kind WHEN 'payment' THEN payment.amount ELSE -payment.amount END), 0)
-        INTO v_left
+        INTO v_refundable
         FROM ticketing.payments AS payment
         WHERE payment.function_id = v_function_id
             AND payment.registration_id = p_registration_id;
-        IF v_refund.amount > v_left THEN
+        IF v_refund.amount > v_refundable THEN
             PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'refund_too_large', 'p_refund.amount', format('Only %s of what was paid is left.', v_left),
-                p_expected => to_jsonb(v_left), p_actual => to_jsonb(v_refund.amount)
+                'refund_too_large', 'p_refund.amount', format('Only %s can still be refunded.', v_refundable),
+                p_expected => to_jsonb(v_refundable), p_actual => to_jsonb(v_refund.amount)
             )));
         END IF;
 
-        -- which tickets: those named, or all that are left
+        -- the tickets in ticket_ids, or all that are not refunded yet
         IF jsonb_typeof(p_refund -> 'ticket_ids') = 'array' THEN
-            SELECT array_agg(DISTINCT named.value::uuid)
+            SELECT array_agg(DISTINCT element.value::uuid)
             INTO v_ticket_ids
-            FROM jsonb_array_elements_text(p_refund -> 'ticket_ids') AS named;
+            FROM jsonb_array_elements_text(p_refund -> 'ticket_ids') AS element;
         END IF;
-        SELECT array_agg(ROW(
-            'refunded', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-        )::ticketing_internal.planned_ticket)
-        INTO v_tickets
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = v_function_id
-            AND ticket.registration_id = p_registration_id
-            AND ticket.payment_status = 'Paid'
-            AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
+        v_tickets := ARRAY(
+            SELECT ticket
+            FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id, 'Cancelled', 'Paid')) AS ticket
+            WHERE v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids)
+        );
 
         SELECT jsonb_agg(ticketing_internal.issue(
-            'ticket_not_found', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
-            'The registration has no such ticket that is paid and not refunded.', p_actual => to_jsonb(named.value)
-        ) ORDER BY named.ordinality)
+            'ticket_not_found', format('p_refund.ticket_ids[%s]', element.ordinality - 1),
+            'The registration has no paid and unrefunded ticket with this id.', p_actual => to_jsonb(element.value)
+        ) ORDER BY element.ordinality)
         INTO v_issues
         FROM jsonb_array_elements_text(
             CASE WHEN v_ticket_ids IS NULL THEN '[]' ELSE p_refund -> 'ticket_ids' END
-        ) WITH ORDINALITY AS named
-        WHERE NOT EXISTS (SELECT FROM unnest(v_tickets) AS ticket WHERE ticket.ticket_id = named.value::uuid);
+        ) WITH ORDINALITY AS element
+        WHERE NOT EXISTS (SELECT FROM unnest(v_tickets) AS ticket WHERE ticket.ticket_id = element.value::uuid);
         IF v_issues IS NOT NULL THEN
             PERFORM ticketing_internal.raise_issues('TK004', v_issues);
         END IF;
@@ -112,7 +107,7 @@ BEGIN
         ON CONFLICT (function_id, provider, reference) DO NOTHING;
         IF NOT found THEN
             PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'reference_used', 'p_refund.reference', 'The reference was used for something else.',
+                'reference_used', 'p_refund.reference', 'The reference is already used for another payment or refund.',
                 p_actual => to_jsonb(v_refund.reference)
             )));
         END IF;
@@ -124,7 +119,7 @@ BEGIN
             AND ticket.payment_status = 'Paid'
             AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
 
-        -- the registration is refunded when its last ticket is
+        -- the registration is Refunded once all its tickets are
         v_registration.revision := v_registration.revision + 1;
         IF NOT EXISTS (
             SELECT
@@ -136,7 +131,7 @@ BEGIN
             v_registration.payment_status := 'Refunded';
         END IF;
         v_registration := ticketing_internal.record_changes(
-            v_registration, v_registration.revision, v_tickets, v_now
+            v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'refunded'), v_now
         );
         UPDATE ticketing.registrations AS registration
         SET
@@ -163,17 +158,17 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.record_refund IS
-'Records money given back for a cancelled registration; its tickets, or those named, become Refunded, and with the last of
-them the registration. The same reference again gives the same answer.
+'Records a refund of a cancelled registration. All its tickets, or those in ticket_ids, become Refunded; with the last of them
+so does the registration. The same reference again gets the same answer.
 
 Parameters:
-- p_registration_id: a registration that was paid and has been cancelled.
-- p_refund: {reference, amount, currency, provider? ("default"), ticket_ids? (all)}, in major units; all refunds together are
+- p_registration_id: a registration that was paid and is cancelled.
+- p_refund: {reference, amount, currency, provider? ("default"), ticket_ids? (all)}, in major units. All refunds together are
   at most what was paid, fee included.
 
 Returns {success, registration_id, payment_id, status, payment_status, revision, amount, currency}.
 
-Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK004 selection_invalid (a ticket that
-is not there), TK007 payment_conflict.';
+Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK004 selection_invalid (no such
+ticket), TK007 payment_conflict.';
 
 GRANT EXECUTE ON FUNCTION ticketing.record_refund TO service_role;

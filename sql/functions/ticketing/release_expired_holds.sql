@@ -1,7 +1,7 @@
--- Guarantees: nobody depends on this being called, since a buyer who needs places takes them
--- back himself; called now and then, it keeps the counters near the truth. Never waits for a
--- registration that somebody is working on.
--- Lock order: function by function in id order: its catalogue, overdue registrations, their
+-- Guarantees: expires overdue registrations and never waits for a registration that another
+-- transaction has locked. Correctness does not depend on this call, because calls that need the
+-- capacity reclaim it themselves; regular calls keep the stored counters and statuses up to date.
+-- Lock order, per function in id order: the catalogue (shared), overdue registrations, capacity
 -- pools in id order.
 -- Errors: 42501, TK001.
 
@@ -23,7 +23,7 @@ BEGIN
 
     FOR v_function_id IN
         SELECT DISTINCT registration.function_id
-        -- all functions: of the whole database
+        -- all functions: the job serves the whole database
         FROM ticketing.registrations AS registration
         WHERE registration.status IN ('draft', 'pending')
             AND registration.hold_expires_at <= v_now
@@ -43,13 +43,13 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.release_expired_holds IS
-'Expires unpaid registrations whose hold has run out and gives their places back. Their tickets stay chosen: the owner can
-persist them again while there are places.
+'Expires overdue unpaid registrations and frees their capacity. Their tickets stay stored: the owner can persist them again
+while there is capacity.
 
 Parameters:
-- p_limit: at most so many registrations, 1 to 10,000.
+- p_limit: the maximum number of registrations, 1 to 10,000.
 
-Returns {success, released (how many registrations), server_time}.
+Returns {success, released (number of registrations), server_time}.
 
 Raises 42501 insufficient_privilege, TK001 invalid_payload.';
 

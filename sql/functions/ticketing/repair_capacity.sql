@@ -1,6 +1,6 @@
--- Guarantees: the counters say what the tickets say, also while sales go on: these wait for a
--- moment, function by function.
--- Lock order: function by function in id order: its catalogue, alone; its pools in id order.
+-- Guarantees: the counters of all pools equal the numbers counted from the tickets. Safe during
+-- sales: sales of a function wait while its pools are recounted.
+-- Lock order, per function in id order: the catalogue (exclusive), capacity pools in id order.
 -- Errors: 42501, TK008, TK004.
 
 CREATE OR REPLACE FUNCTION ticketing.repair_capacity(p_function_id uuid DEFAULT NULL)
@@ -35,8 +35,8 @@ BEGIN
 
         SELECT jsonb_agg(ticketing_internal.issue(
             'capacity_below_use', 'p_function_id',
-            format('%s has %s places and %s tickets; cancel some or raise its capacity first.', pool.name,
-                pool.capacity, counted.reserved + counted.sold),
+            format('%s has a capacity of %s and %s tickets; cancel tickets or raise its capacity first.',
+                pool.name, pool.capacity, counted.reserved + counted.sold),
             p_name => pool.name, p_expected => to_jsonb(counted.reserved + counted.sold),
             p_actual => to_jsonb(pool.capacity)
         ))
@@ -58,7 +58,7 @@ BEGIN
             WHERE (pool.reserved, pool.sold) <> (counted.reserved, counted.sold)
         );
 
-        -- what is set aside is nobody's: whoever sells holds the catalogue
+        -- no sale can be using an allotment: every sale holds the catalogue lock
         DELETE FROM ticketing_internal.capacity_allotments AS allotment
         WHERE allotment.function_id = v_function_id;
 
@@ -75,15 +75,15 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.repair_capacity IS
-'Counts the places of every pool from its tickets and corrects the counters that differ, for when somebody has edited rows by
-hand. Sales of the function wait meanwhile.
+'Recounts the capacity of every pool from its tickets and corrects counters that differ, for example after rows were edited by
+hand. Sales of a function wait while it is recounted.
 
 Parameters:
-- p_function_id: the function; absent: all of them, one after the other.
+- p_function_id: the function; absent: all functions, one after the other.
 
 Returns {success, pools_repaired, server_time}.
 
-Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than
-places, or the transaction is not READ COMMITTED), TK008 function_not_found.';
+Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than capacity, or the transaction is
+not READ COMMITTED), TK008 function_not_found.';
 
 GRANT EXECUTE ON FUNCTION ticketing.repair_capacity TO service_role;

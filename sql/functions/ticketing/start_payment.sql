@@ -1,6 +1,7 @@
--- Guarantees: what is due is said only of a registration that could be sold as it is now:
--- everything is checked again, as a persist of what is stored.
--- Lock order: the registration, then its capacity pools in id order.
+-- Guarantees: an amount due is answered only if all rules hold now: the stored selection is
+-- evaluated and persisted again.
+-- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
+-- id order.
 -- Errors: TK002, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.start_payment(
@@ -23,7 +24,7 @@ DECLARE
     v_was_pending boolean;
     v_function ticketing.functions;
     v_attendees ticketing_internal.attendee[];
-    v_selections ticketing_internal.selection[];
+    v_request ticketing_internal.request;
     v_issues jsonb;
 BEGIN
     PERFORM ticketing_internal.require_editable(v_registration);
@@ -38,20 +39,20 @@ BEGIN
 
     v_attendees := ticketing_internal.load_attendees(v_function_id, p_registration_id);
     SELECT coalesce(array_agg(ROW(
-        person.attendee_id, person.attendee_data -> 'selected_tickets', 'p_registration_id'
+        attendee.attendee_id, attendee.attendee_data -> 'selected_tickets', 'p_registration_id'
     )::ticketing_internal.selection), '{}')
-    INTO v_selections
-    FROM unnest(v_attendees) AS person;
+    INTO v_request.selections
+    FROM unnest(v_attendees) AS attendee;
 
     SELECT jsonb_agg(ticketing_internal.issue(
-        'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', person.name), person
+        'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', attendee.name), attendee
     ))
     INTO v_issues
-    FROM unnest(v_attendees) AS person
+    FROM unnest(v_attendees) AS attendee
     WHERE NOT EXISTS (
         SELECT
         FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id)) AS ticket
-        WHERE ticket.attendee_id = person.attendee_id
+        WHERE ticket.attendee_id = attendee.attendee_id
     );
     v_issues := coalesce(v_issues, '[]');
     IF coalesce(trim(v_registration.booking_contact ->> 'emailAddress'), '') = ''
@@ -62,28 +63,25 @@ BEGIN
     THEN
         v_issues := v_issues || ticketing_internal.issue(
             'booking_contact_missing', 'p_registration_id',
-            'The registration needs a booking contact with a name and a mail address.'
+            'The registration needs a booking contact with a name and an email address.'
         );
     END IF;
 
     v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
+    v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     PERFORM ticketing_internal.persist_selections(
-        v_function, v_registration, v_selections, ticketing_internal.read_selection_lines(v_selections), NULL, NULL,
-        v_now, p_issues => v_issues
+        v_function, v_registration, v_request, NULL, v_now, p_issues => v_issues
     );
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
     IF v_registration.total = 0 THEN
         v_registration := ticketing_internal.complete_registration(v_registration, v_now);
     ELSIF NOT v_was_pending THEN
-        -- once for each payment started, and never far beyond the limit of all holds
+        -- once per started payment, within the limit of all holds plus payment_minutes
         v_registration.status := 'pending';
-        v_registration.hold_expires_at := greatest(v_registration.hold_expires_at, least(
-            v_registration.hold_expires_at + make_interval(mins => v_function.payment_minutes),
-            v_now + make_interval(mins => v_function.hold_minutes + v_function.payment_minutes),
-            v_registration.created_at
-            + make_interval(mins => v_function.max_hold_minutes + v_function.payment_minutes)
-        ));
+        v_registration.hold_expires_at := ticketing_internal.extend_hold_for_payment(
+            v_function, v_registration, v_now
+        );
         UPDATE ticketing.registrations AS registration
         SET
             status = v_registration.status,
@@ -108,13 +106,13 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.start_payment IS
-'Checks a registration as a whole before it is paid (everyone has a ticket, all rules hold, a booking contact is there), makes
-it pending, and extends its hold once by the payment_minutes of the function. Nothing due completes it at once. A persist that
-changes something makes it draft again, so that nobody pays a stale amount.
+'Checks a registration as a whole before payment (every attendee has a ticket, all rules hold, a booking contact exists), makes
+it pending, and extends its hold once by the payment_minutes of the function. If nothing is due it is completed at once. A
+persist that changes something makes it draft again, so that an outdated amount is never paid.
 
 Parameters:
-- p_registration_id: the registration, yours or of your organisation.
-- p_expected_revision: the revision that the caller has seen; another one stored is refused.
+- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
+- p_expected_revision: the revision that the caller has read; the call is rejected if another one is stored.
 
 Returns {success, registration_id, status (pending or completed), amount_due, currency, confirmation_number, revision,
 hold_expires_at, server_time}.

@@ -1,6 +1,7 @@
--- May the caller see and change this registration? Answered before anything of it is read,
--- locked or said, and alike for one that does not exist and one that is not his.
---
+-- Guarantees: returns only if the caller may read and change the registration. Called before
+-- anything else of the registration is read or locked. Missing and inaccessible registrations
+-- raise the same error.
+-- Locks: none.
 -- Errors: TK002.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.authorise_registration(p_registration_id uuid)
@@ -14,10 +15,10 @@ DECLARE
     v_function_id uuid;
     v_owner_id uuid;
 BEGIN
-    SELECT found.function_id
+    SELECT entry.function_id
     INTO v_function_id
-    FROM ticketing.registration_index AS found
-    WHERE found.registration_id = p_registration_id;
+    FROM ticketing.registration_index AS entry
+    WHERE entry.registration_id = p_registration_id;
 
     SELECT registration.owner_id
     INTO v_owner_id
@@ -39,5 +40,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.authorise_registration IS
-'The function_id of a registration that the caller may see and change: as its owner, as staff of its organisation, or as
+'The function_id of a registration that the caller may read and change: as its owner, as staff of its organisation, or as
 the service. Raises TK002 otherwise.';

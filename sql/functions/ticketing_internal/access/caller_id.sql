@@ -1,6 +1,5 @@
--- The user on whose behalf the call is made. Claims that say nothing usable (absent, empty, no
--- JSON, no UUID) make a caller nobody; they never fail, so that nobody learns from an error how
--- claims are read.
+-- The user that the call is made for. Unusable claims (absent, empty, no JSON, no UUID) make the
+-- caller a visitor. They never raise an error, since errors would reveal how claims are read.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_id()
 RETURNS uuid
@@ -9,7 +8,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- cast here, since what RETURN casts by itself fails outside the block
+    -- cast explicitly: an implicit cast of RETURN would fail outside the block
     RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
 EXCEPTION
     WHEN data_exception OR program_limit_exceeded THEN
@@ -18,7 +17,7 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.caller_id IS
-'The sub claim of request.jwt.claims, which PostgREST and the Python client set for each transaction; null for nobody.';
+'The sub claim of request.jwt.claims, which PostgREST and the Python client set for each transaction; null for a visitor.';
 
--- for the policies of the tables; by name users cannot call it, for the schema is closed to them
+-- Policies of the tables need this. Users cannot call it by name: they have no USAGE on the schema.
 GRANT EXECUTE ON FUNCTION ticketing_internal.caller_id TO authenticated;

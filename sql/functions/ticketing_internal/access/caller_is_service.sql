@@ -1,5 +1,5 @@
--- Whether the caller acts as the service: a back end, or a DBA in psql. Decided by the role
--- alone.
+-- Whether the caller is the service: a back end, or a DBA in psql. Decided by the database role
+-- alone, never by a claim.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_is_service()
 RETURNS boolean
@@ -13,4 +13,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.caller_is_service IS
-'True when the role of the caller is, or is a member of, service_role.';
+'True if the role of the caller is service_role or a member of it.';

@@ -1,5 +1,6 @@
--- The database role of the caller, which decides who is the service. Not current_user: inside a
--- definer function that is the owner of the package. Not a claim: any session can set claims.
+-- The database role of the caller, which decides whether the caller is the service. current_user
+-- cannot be used: inside a SECURITY DEFINER function it is the owner of the package. Claims
+-- cannot be used either: any session can set them.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.caller_role()
 RETURNS text
@@ -13,4 +14,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.caller_role IS
-'The role that the caller has set (as PostgREST does for every request), or else the one it has logged in with.';
+'The role that the caller has set, as PostgREST does for every request; otherwise the login role.';

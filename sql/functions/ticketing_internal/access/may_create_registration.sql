@@ -1,4 +1,4 @@
--- May this owner create the registration with this id, or, when there is one, create it again?
+-- Whether this owner may create the registration with this id, or create it again if it exists.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.may_create_registration(
     p_registration_id uuid, p_owner_id uuid
@@ -12,10 +12,10 @@ DECLARE
     v_function_id uuid;
     v_owner_id uuid;
 BEGIN
-    SELECT known.function_id
+    SELECT entry.function_id
     INTO v_function_id
-    FROM ticketing.registration_index AS known
-    WHERE known.registration_id = p_registration_id;
+    FROM ticketing.registration_index AS entry
+    WHERE entry.registration_id = p_registration_id;
     IF NOT found THEN
         RETURN TRUE;
     END IF;
@@ -25,10 +25,10 @@ BEGIN
     FROM ticketing.registrations AS registration
     WHERE registration.function_id = v_function_id
         AND registration.registration_id = p_registration_id;
-    -- an owner not known yet (the rest of the arguments will be refused) is nobody's obstacle
+    -- The owner is null while the arguments are invalid; the caller then raises TK001.
     RETURN v_owner_id IS NOT DISTINCT FROM coalesce(p_owner_id, v_owner_id);
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.may_create_registration IS
-'False when a registration with that id belongs to somebody other than p_owner_id; a null owner is not judged.';
+'False if a registration with this id has another owner than p_owner_id. A null p_owner_id is not checked.';

@@ -1,5 +1,6 @@
--- May the caller import this catalogue? The service may; a user must be owner or admin of the
--- organisation in the document, and of that of the function when there is one already.
+-- Whether the caller may import this catalogue: the service always; a user as owner or admin of
+-- the organisation in the document, which must also be the organisation of the function if it
+-- exists.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.may_import_catalogue(p_catalogue jsonb)
 RETURNS boolean
@@ -16,7 +17,7 @@ BEGIN
         RETURN TRUE;
     END IF;
 
-    -- a document that does not even say whose it is can be nobody's
+    -- Without valid ids the organisation is unknown.
     IF NOT coalesce(
         ticketing_internal.is_uuid(p_catalogue #>> '{organisation,organisation_id}')
         AND ticketing_internal.is_uuid(p_catalogue #>> '{function,function_id}'),
@@ -43,4 +44,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.may_import_catalogue IS
-'Whether the caller is the service, or owner or admin of the organisation of p_catalogue.';
+'True if the caller is the service, or owner or admin of the organisation in p_catalogue.';

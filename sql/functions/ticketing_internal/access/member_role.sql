@@ -1,4 +1,4 @@
--- What a user is in the organisation of a function.
+-- The role of a user in the organisation of a function.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.member_role(p_function_id uuid, p_user_id uuid)
 RETURNS text
@@ -19,4 +19,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.member_role IS
-'owner, admin or staff: the role of a user in the organisation of a function; null when he has none.';
+'The role of a user in the organisation of a function: owner, admin or staff; null if none.';

@@ -1,7 +1,7 @@
--- A function that the caller may see: published and closed ones everybody, drafts only staff and
--- the service.
---
--- Errors: TK008, alike for a function that does not exist and a draft of somebody else.
+-- Guarantees: returns a function only if the caller may read it. Published and closed functions
+-- are visible to all, drafts to staff and the service. A missing function and a draft that the
+-- caller may not read raise the same error.
+-- Errors: TK008.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_function(p_function_id uuid, p_path text)
 RETURNS ticketing.functions
@@ -31,4 +31,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_function IS
-'The function with that id if the caller may see it; raises TK008 at p_path otherwise.';
+'The function with this id if the caller may read it; raises TK008 at p_path otherwise.';

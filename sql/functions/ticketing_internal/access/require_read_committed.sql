@@ -1,5 +1,6 @@
--- What counts the tickets must see them as they are now: with a snapshot from before, what was sold
--- since would be left out.
+-- Counting tickets for a pool requires READ COMMITTED: an older snapshot would miss tickets sold
+-- since it was taken.
+--
 -- Errors: TK004.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_read_committed()
@@ -12,7 +13,7 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM ticketing_internal.raise_issues('TK004', jsonb_build_array(ticketing_internal.issue(
             'isolation_too_strict', 'transaction_isolation',
-            'What is sold must be seen as it is now: call in READ COMMITTED.',
+            'Requires READ COMMITTED.',
             p_expected => to_jsonb('read committed'::text),
             p_actual => to_jsonb(current_setting('transaction_isolation'))
         )));
@@ -21,4 +22,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_read_committed IS
-'Raises TK004 in a transaction that is not READ COMMITTED.';
+'Raises TK004 unless the transaction is READ COMMITTED.';

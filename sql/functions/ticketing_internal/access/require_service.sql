@@ -1,5 +1,7 @@
--- Calls that only the service makes are granted to it alone; this also stops a user who has been
--- given more than he should.
+-- Calls for the service only are granted to the service only. This check also rejects a user
+-- whose role was granted too much.
+--
+-- Errors: 42501.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_service()
 RETURNS void
@@ -17,4 +19,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_service IS
- 'Raises 42501 unless the caller is the service.';
+'Raises 42501 unless the caller is the service.';

@@ -1,6 +1,7 @@
--- For the policies of the tables alone, which is why it has the rights of its owner and users may
--- execute it: a policy runs as whoever reads, and he may not look into what others are. They cannot
--- call it by name, for the schema is closed to them.
+-- Used by the policies of the tables only. SECURITY DEFINER, because a policy runs with the
+-- rights of the role that reads: row security of the tables below would apply to this lookup once
+-- more. Users need EXECUTE for that, but cannot call it by name: they have no USAGE on the
+-- schema.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.staff_function_ids()
 RETURNS uuid[]
@@ -24,6 +25,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.staff_function_ids IS
-'Ids, in ascending order, of the functions of all organisations that the caller works for.';
+'Ids, in ascending order, of the functions of all organisations that the caller is a member of.';
 
 GRANT EXECUTE ON FUNCTION ticketing_internal.staff_function_ids TO authenticated;

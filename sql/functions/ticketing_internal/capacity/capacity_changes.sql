@@ -1,6 +1,6 @@
--- What a plan takes from each pool: every ticket one place of all the pools of its type, every
--- package, besides, one of all the pools of its own; and whether there are places enough, as far as
--- an unlocked look at the counters can say.
+-- By how much a plan changes each pool: a ticket takes one unit of every pool of its ticket type,
+-- a package besides that one unit of every pool of its own. Also answers whether a pool may have
+-- too little left, as far as the counters tell without a lock.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.capacity_changes(
     p_function_id uuid,
@@ -17,24 +17,24 @@ AS $$
 DECLARE
     v_ticket ticketing_internal.planned_ticket;
     v_ticket_type_ids uuid [] := '{}';
-    -- by how much the places of each of these types change
-    v_places integer [] := '{}';
-    v_place integer;
+    -- by how much the number of tickets of each of these types changes
+    v_quantities integer [] := '{}';
+    v_index integer;
     v_package_ids uuid [];
     v_pool_ids uuid [];
 BEGIN
     r_changes := '{}';
     r_may_be_short := FALSE;
     FOREACH v_ticket IN ARRAY p_plan LOOP
-        -- what is there afterwards is what is there before
+        -- a kept ticket changes no counter
         CONTINUE WHEN p_is_counted AND v_ticket.change = 'kept';
-        v_place := array_position(v_ticket_type_ids, v_ticket.ticket_type_id);
-        IF v_place IS NULL THEN
+        v_index := array_position(v_ticket_type_ids, v_ticket.ticket_type_id);
+        IF v_index IS NULL THEN
             v_ticket_type_ids := array_append(v_ticket_type_ids, v_ticket.ticket_type_id);
-            v_places := array_append(v_places, 0);
-            v_place := cardinality(v_places);
+            v_quantities := array_append(v_quantities, 0);
+            v_index := cardinality(v_quantities);
         END IF;
-        v_places[v_place] := v_places[v_place] + (v_ticket.change <> 'removed')::integer
+        v_quantities[v_index] := v_quantities[v_index] + (v_ticket.change <> 'removed')::integer
             - (p_is_counted AND v_ticket.change <> 'added')::integer;
         IF v_ticket.package_id IS NOT NULL AND array_position(v_package_ids, v_ticket.package_id) IS NULL THEN
             v_package_ids := array_append(v_package_ids, v_ticket.package_id);
@@ -46,23 +46,23 @@ BEGIN
     END IF;
 
     SELECT
-        array_agg(ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.capacity_change),
+        array_agg(ROW(pool.capacity_pool_id, pool.amount, 0)::ticketing_internal.capacity_change),
         array_agg(pool.capacity_pool_id)
     INTO r_changes, v_pool_ids
     FROM (
         SELECT
             membership.capacity_pool_id,
-            sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)])::integer AS places
+            sum(v_quantities[array_position(v_ticket_type_ids, membership.ticket_type_id)])::integer AS amount
         FROM ticketing.ticket_type_pools AS membership
         WHERE membership.function_id = p_function_id
             AND membership.ticket_type_id = ANY(v_ticket_type_ids)
         GROUP BY membership.capacity_pool_id
-        HAVING sum(v_places[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
+        HAVING sum(v_quantities[array_position(v_ticket_type_ids, membership.ticket_type_id)]) <> 0
         ORDER BY membership.capacity_pool_id
     ) AS pool;
     r_changes := coalesce(r_changes, '{}');
 
-    -- by their ids, since a join would read all pools of the function
+    -- by id: a join would read all pools of the function
     SELECT coalesce(bool_or(
         r_changes[array_position(v_pool_ids, pool.capacity_pool_id)].reserved
         > greatest(pool.capacity - pool.reserved - pool.sold, 0)
@@ -71,7 +71,7 @@ BEGIN
     FROM ticketing.capacity_pools AS pool
     WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids);
 
-    -- few packages have places of their own
+    -- few packages have pools of their own
     IF v_package_ids IS NULL THEN
         RETURN;
     END IF;
@@ -82,18 +82,18 @@ BEGIN
     ) THEN
         SELECT
             ticketing_internal.merge_changes(r_changes || array_agg(
-                ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.capacity_change
+                ROW(pool.capacity_pool_id, pool.amount, 0)::ticketing_internal.capacity_change
             )),
-            -- nobody has looked at these
+            -- the counters of these pools were not read
             TRUE
         INTO r_changes, r_may_be_short
         FROM (
-            SELECT membership.capacity_pool_id, sum(packaged.places)::integer AS places
+            SELECT membership.capacity_pool_id, sum(packaged.amount)::integer AS amount
             FROM (
                 SELECT
                     ticket.package_id,
                     bool_or(ticket.change <> 'removed')::integer
-                    - (p_is_counted AND bool_or(ticket.change <> 'added'))::integer AS places
+                    - (p_is_counted AND bool_or(ticket.change <> 'added'))::integer AS amount
                 FROM unnest(p_plan) AS ticket
                 WHERE ticket.package_id IS NOT NULL
                 GROUP BY ticket.attendee_id, ticket.package_id, ticket.package_number
@@ -109,6 +109,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.capacity_changes IS
-'The pools whose counters a plan changes, in id order, and by how much (r_changes); and FALSE when all of them have places
-enough (r_may_be_short). p_is_counted: whether the tickets stored are in the counters now; when not (an expired
-registration), those kept take their places again.';
+'The changes that a plan makes to the counters of pools, in id order (r_changes); r_may_be_short is false when each of
+these pools has enough capacity left. p_is_counted: whether the counters include the stored tickets; if not (an expired
+registration), kept tickets take capacity again.';

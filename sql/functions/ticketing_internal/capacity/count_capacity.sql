@@ -1,4 +1,5 @@
--- Count from the tickets what the counters of pools should say.
+-- Counts from the tickets what the counters of all pools of a function should be. Locks nothing:
+-- exact only while the caller holds the catalogue exclusively.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.count_capacity(p_function_id uuid)
 RETURNS TABLE (capacity_pool_id uuid, reserved integer, sold integer)
@@ -23,35 +24,35 @@ BEGIN
             AND ticket.status = 'Active'
             AND registration.status IN ('draft', 'pending', 'completed')
     ),
-    place AS (
-        SELECT membership.capacity_pool_id, counted.is_sold, count(*) AS places
+    taken AS (
+        SELECT membership.capacity_pool_id, counted.is_sold, count(*) AS amount
         FROM counted
         INNER JOIN ticketing.ticket_type_pools AS membership
             ON membership.function_id = p_function_id
             AND membership.ticket_type_id = counted.ticket_type_id
         GROUP BY membership.capacity_pool_id, counted.is_sold
         UNION ALL
-        SELECT membership.capacity_pool_id, copy.is_sold, count(*)
+        SELECT membership.capacity_pool_id, packaged.is_sold, count(*)
         FROM (
             SELECT DISTINCT counted.attendee_id, counted.package_id, counted.package_number, counted.is_sold
             FROM counted
             WHERE counted.package_id IS NOT NULL
-        ) AS copy
+        ) AS packaged
         INNER JOIN ticketing.package_pools AS membership
             ON membership.function_id = p_function_id
-            AND membership.package_id = copy.package_id
-        GROUP BY membership.capacity_pool_id, copy.is_sold
+            AND membership.package_id = packaged.package_id
+        GROUP BY membership.capacity_pool_id, packaged.is_sold
     )
     SELECT
         pool.capacity_pool_id,
-        coalesce(sum(place.places) FILTER (WHERE NOT place.is_sold), 0)::integer,
-        coalesce(sum(place.places) FILTER (WHERE place.is_sold), 0)::integer
+        coalesce(sum(taken.amount) FILTER (WHERE NOT taken.is_sold), 0)::integer,
+        coalesce(sum(taken.amount) FILTER (WHERE taken.is_sold), 0)::integer
     FROM ticketing.capacity_pools AS pool
-    LEFT JOIN place ON place.capacity_pool_id = pool.capacity_pool_id
+    LEFT JOIN taken ON taken.capacity_pool_id = pool.capacity_pool_id
     WHERE pool.function_id = p_function_id
     GROUP BY pool.capacity_pool_id;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.count_capacity IS
-'For every pool of a function the places that its tickets take now: reserved (unpaid) and sold.';
+'The capacity that the tickets of a function take from each of its pools: reserved (unpaid) and sold.';

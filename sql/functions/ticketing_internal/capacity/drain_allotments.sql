@@ -1,7 +1,8 @@
--- Give back to pools what was set aside of them.
+-- Moves the capacity of all allotments of some pools back into the pools and deletes the
+-- allotments.
 --
--- Lock order: a pool, then its allotments; it waits for those who are using one. See take_capacity.
--- Of several pools only for somebody who holds the catalogue alone, when nobody uses any.
+-- Lock order: a pool, then its allotments; waits for transactions that use one (see take_capacity).
+-- More than one pool only when the caller holds the catalogue exclusively: no sale is running then.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.drain_allotments(
     p_function_id uuid,
@@ -12,24 +13,24 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    WITH recalled AS (
+    WITH drained AS (
         DELETE FROM ticketing_internal.capacity_allotments AS allotment
         WHERE allotment.function_id = p_function_id
             AND allotment.capacity_pool_id = ANY(p_capacity_pool_ids)
         RETURNING allotment.capacity_pool_id, allotment.available, allotment.sold
     ),
-    aside AS (
-        SELECT recalled.capacity_pool_id, sum(recalled.available) AS available, sum(recalled.sold) AS sold
-        FROM recalled
-        GROUP BY recalled.capacity_pool_id
+    allotted AS (
+        SELECT drained.capacity_pool_id, sum(drained.available) AS available, sum(drained.sold) AS sold
+        FROM drained
+        GROUP BY drained.capacity_pool_id
     )
     UPDATE ticketing.capacity_pools AS pool
-    SET reserved = pool.reserved - aside.available - aside.sold, sold = pool.sold + aside.sold
-    FROM aside
+    SET reserved = pool.reserved - allotted.available - allotted.sold, sold = pool.sold + allotted.sold
+    FROM allotted
     WHERE pool.function_id = p_function_id
-        AND pool.capacity_pool_id = aside.capacity_pool_id;
+        AND pool.capacity_pool_id = allotted.capacity_pool_id;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.drain_allotments IS
-'Puts the places of all allotments of some pools, which the caller has locked, back into them.';
+'Moves all allotments of some pools, which the caller has locked, back into them.';

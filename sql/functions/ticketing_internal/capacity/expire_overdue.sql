@@ -1,7 +1,7 @@
--- Let overdue registrations go: lock them, mark them expired, and say what that gives back.
+-- Locks overdue registrations, marks them expired and returns the capacity that this frees.
 --
--- Lock order: before any pool, which the caller changes afterwards together with its own
--- demands. It never waits: a registration that somebody else is working on is left to him.
+-- Lock order: before any pool; the caller applies the changes afterwards, merged with its own.
+-- Never waits: a registration that another transaction has locked is skipped.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.expire_overdue(
     p_function_id uuid,
@@ -83,6 +83,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.expire_overdue IS
-'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first, without
-p_except; with p_pool_id only those that hold places in that pool. r_changes: what the
-caller must add to the pools; r_expired: how many.';
+'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first, except p_except; with
+p_pool_id only those that hold capacity of that pool. r_changes: the changes that the caller must apply to the pools;
+r_expired: how many registrations expired.';

@@ -1,5 +1,6 @@
--- Are there places for what a plan takes? Places of overdue registrations count as free. Looked
--- up without locks, so this advises; take_capacity decides.
+-- Lists ticket types and packages of a plan for which the pools have too little capacity left.
+-- Capacity held by overdue registrations counts as free. Reads without locks, so this only
+-- advises: take_capacity decides.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_capacity_issues(
     p_function_id uuid,
@@ -8,7 +9,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.find_capacity_issues(
     p_lines ticketing_internal.selection_line[],
     p_registration_id uuid,
     p_now timestamptz,
-    p_freed ticketing_internal.capacity_change[] DEFAULT '{}'
+    p_reclaimed ticketing_internal.capacity_change[] DEFAULT '{}'
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -29,7 +30,7 @@ BEGIN
         RETURN '[]';
     END IF;
 
-    -- mostly there are places enough, and who is overdue need not be known
+    -- fast path: with enough capacity left, overdue registrations need not be known
     IF NOT EXISTS (
         SELECT
         FROM ticketing.capacity_pools AS pool
@@ -41,7 +42,7 @@ BEGIN
         RETURN '[]';
     END IF;
 
-    v_overdue := ticketing_internal.merge_changes(p_freed || ticketing_internal.registration_capacity(
+    v_overdue := ticketing_internal.merge_changes(p_reclaimed || ticketing_internal.registration_capacity(
         p_function_id, ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now)
     ));
 
@@ -84,8 +85,7 @@ BEGIN
             AND package.package_id = membership.package_id
         WHERE membership.function_id = p_function_id
     ),
-    -- every added thing with a pool that is too small; of several such pools the one with the
-    -- fewest places left
+    -- every ticket type and package with a short pool; of several such pools the one with the least left
     short AS (
         SELECT DISTINCT ON (subject.kind, subject.subject_id)
             subject.kind,
@@ -118,7 +118,7 @@ BEGIN
             'sold_out', coalesce(line.path, 'p_registration_id'),
             CASE
                 WHEN found.available <= 0 THEN format('%s is sold out.', found.name)
-                ELSE format('Of %s only %s places are left; %s are needed.', found.name, found.available, found.requested)
+                ELSE format('Only %s of %s left; %s requested.', found.available, found.name, found.requested)
             END,
             NULL,
             CASE found.kind WHEN 'ticket type' THEN found.subject_id END,
@@ -148,8 +148,7 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_capacity_issues IS
-'One sold_out issue for each ticket type and package that is added and has a pool with too few places: requested (places
-that the whole request takes from that pool), available (places left in it, also
-those whose hold is over at p_now, except those of p_registration_id itself) and attendee_ids; [] when there are
-none. p_freed: places that the
-call has already taken back from overdue registrations.';
+'One sold_out issue for each ticket type and package that is added and has a pool with too little capacity left:
+requested (what the whole request takes from that pool), available (what is left in it, overdue holds at p_now included,
+except that of p_registration_id itself) and attendee_ids; [] when there are none. p_reclaimed: capacity that the call
+has already reclaimed from overdue registrations or taken itself.';

@@ -1,5 +1,4 @@
--- Several changes of the same pools as one, so that each pool is locked and written once, in id
--- order.
+-- Merges changes of the same pools, so that each pool is locked and written once, in id order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.merge_changes(
     p_changes ticketing_internal.capacity_change[]
@@ -32,4 +31,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.merge_changes IS
-'Demands added up by pool, without those that come to nothing, in id order.';
+'The changes added up by pool, in id order, without pools whose counters stay as they are.';

@@ -1,4 +1,4 @@
--- Registrations of a function whose hold has run out and whose places nobody has taken back yet.
+-- The overdue registrations of a function: past their hold, but not marked as expired yet.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.overdue_registrations(
     p_function_id uuid,
@@ -23,4 +23,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.overdue_registrations IS
-'Ids of the registrations that are overdue at p_now, without p_except.';
+'Ids of the registrations that are overdue at p_now, except p_except.';

@@ -1,5 +1,5 @@
--- The pools of a function and their allotments as one. A function rather than a view, since a
--- caller can forbid views to his session, and so to the functions that he calls
+-- The counters of the pools of a function with their allotments included. A function and not a
+-- view: a session may forbid views to itself, and so to the functions that it calls
 -- (restrict_nonsystem_relation_kind).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.pool_availability(p_function_id uuid)
@@ -14,8 +14,8 @@ BEGIN
     SELECT
         pool.capacity_pool_id,
         pool.capacity::integer,
-        pool.reserved - coalesce(aside.available, 0) - coalesce(aside.sold, 0),
-        pool.sold + coalesce(aside.sold, 0)
+        pool.reserved - coalesce(allotted.available, 0) - coalesce(allotted.sold, 0),
+        pool.sold + coalesce(allotted.sold, 0)
     FROM ticketing.capacity_pools AS pool
     LEFT JOIN (
         SELECT
@@ -25,10 +25,11 @@ BEGIN
         FROM ticketing_internal.capacity_allotments AS allotment
         WHERE allotment.function_id = p_function_id
         GROUP BY allotment.capacity_pool_id
-    ) AS aside ON aside.capacity_pool_id = pool.capacity_pool_id
+    ) AS allotted ON allotted.capacity_pool_id = pool.capacity_pool_id
     WHERE pool.function_id = p_function_id;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.pool_availability IS
-'Every pool of a function with the places that tickets hold: reserved (not paid yet) and sold. What is set aside is free.';
+'Every pool of a function with the capacity that its tickets take: reserved (unpaid) and sold. Allotments count as
+free.';

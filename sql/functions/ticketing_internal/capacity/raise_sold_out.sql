@@ -1,15 +1,15 @@
--- Say of which ticket types and packages there are too few places. What the call has taken back
--- from overdue registrations counts as free: raising gives it back to them, but they have no claim
--- to it. So does what it has taken itself.
+-- Refuses a call for lack of capacity, naming the ticket types and packages that are short.
+-- Capacity that the call has reclaimed from overdue registrations counts as free (the error rolls
+-- their expiry back, but they have no claim to it), and so does what the call has taken itself.
 --
--- Errors: TK005; 40001 when the places are those of an overdue registration that somebody else is
--- working on at this very moment, or that was not needed a moment ago, so that whoever asks for
--- them again may get them.
+-- Errors: TK005; 40001 when nothing is short by this count: the capacity belongs to an overdue
+-- registration that another transaction has locked, or that became overdue during the call. A
+-- repeated call may get it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.raise_sold_out(
     p_function_id uuid,
     p_plan ticketing_internal.planned_ticket[],
-    p_own ticketing_internal.capacity_change[],
+    p_requested ticketing_internal.capacity_change[],
     p_changes ticketing_internal.capacity_change[],
     p_lines ticketing_internal.selection_line[],
     p_registration_id uuid,
@@ -23,8 +23,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_issues CONSTANT jsonb := ticketing_internal.find_capacity_issues(
-        p_function_id, p_plan, p_own, p_lines, p_registration_id, p_now,
-        ticketing_internal.merge_changes(p_own || ticketing_internal.scale_changes(p_changes, -1, 0) || ARRAY(
+        p_function_id, p_plan, p_requested, p_lines, p_registration_id, p_now,
+        ticketing_internal.merge_changes(p_requested || ticketing_internal.scale_changes(p_changes, -1, 0) || ARRAY(
             SELECT ROW(taken.capacity_pool_id, taken.reserved + taken.sold, 0)::ticketing_internal.capacity_change
             FROM unnest(p_taken) AS taken
         ))
@@ -34,7 +34,7 @@ BEGIN
         RETURN;
     ELSIF v_issues = '[]' THEN
         RAISE serialization_failure USING
-            MESSAGE = 'The places needed are changing hands at this moment',
+            MESSAGE = 'Capacity is being changed by another transaction',
             HINT = 'Repeat the whole call.';
     END IF;
     PERFORM ticketing_internal.raise_issues('TK005', v_issues);
@@ -42,6 +42,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_sold_out IS
-'Raises TK005 with the issues of find_capacity_issues for p_own, what p_plan needs; p_changes is the same less what reclaim_expired_holds
-has taken back. p_taken, when places were asked for under their locks: the part of p_changes that was served and counts as
-free again. When there are no issues, raises 40001 then, and returns otherwise.';
+'Raises TK005 with the issues of find_capacity_issues for p_requested, the changes that p_plan makes; p_changes is the
+same merged with what reclaim_expired_holds freed. p_taken: after take_capacity, the part of p_changes that it has
+applied, which counts as free again. Without issues it raises 40001 if p_taken is given, and returns otherwise.';

@@ -1,4 +1,4 @@
--- How many places registrations take from each pool.
+-- The capacity that the tickets of some registrations take from each pool. Locks nothing.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.registration_capacity(
     p_function_id uuid,
@@ -10,7 +10,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_use ticketing_internal.capacity_change[];
+    v_taken ticketing_internal.capacity_change[];
 BEGIN
     WITH ticket AS (
         SELECT ticket.attendee_id, ticket.ticket_type_id, ticket.package_id, ticket.package_number
@@ -19,8 +19,8 @@ BEGIN
             AND ticket.registration_id = ANY(p_registration_ids)
             AND ticket.status = 'Active'
     ),
-    place AS (
-        SELECT membership.capacity_pool_id, count(*) AS places
+    taken AS (
+        SELECT membership.capacity_pool_id, count(*) AS amount
         FROM ticket
         INNER JOIN ticketing.ticket_type_pools AS membership
             ON membership.function_id = p_function_id
@@ -32,26 +32,26 @@ BEGIN
             SELECT DISTINCT ticket.attendee_id, ticket.package_id, ticket.package_number
             FROM ticket
             WHERE ticket.package_id IS NOT NULL
-        ) AS copy
+        ) AS packaged
         INNER JOIN ticketing.package_pools AS membership
             ON membership.function_id = p_function_id
-            AND membership.package_id = copy.package_id
+            AND membership.package_id = packaged.package_id
         GROUP BY membership.capacity_pool_id
     )
     SELECT array_agg(
-        ROW(pool.capacity_pool_id, pool.places, 0)::ticketing_internal.capacity_change ORDER BY pool.capacity_pool_id
+        ROW(pool.capacity_pool_id, pool.amount, 0)::ticketing_internal.capacity_change ORDER BY pool.capacity_pool_id
     )
-    INTO v_use
+    INTO v_taken
     FROM (
-        SELECT place.capacity_pool_id, sum(place.places)::integer AS places
-        FROM place
-        GROUP BY place.capacity_pool_id
+        SELECT taken.capacity_pool_id, sum(taken.amount)::integer AS amount
+        FROM taken
+        GROUP BY taken.capacity_pool_id
     ) AS pool;
 
-    RETURN coalesce(v_use, '{}');
+    RETURN coalesce(v_taken, '{}');
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.registration_capacity IS
-'The places that the active tickets of some registrations of a function take, as reserved, for each
-pool in id order.';
+'The capacity that the active tickets of some registrations of a function take from each pool, as reserved, in id
+order.';

@@ -1,7 +1,7 @@
--- The same places, in the counters where they belong.
+-- Turns capacity taken into changes of the counters reserved and sold.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.scale_changes(
-    p_use ticketing_internal.capacity_change[],
+    p_taken ticketing_internal.capacity_change[],
     p_reserved integer,
     p_sold integer
 )
@@ -15,11 +15,11 @@ BEGIN
         SELECT coalesce(array_agg(ROW(
             pool.capacity_pool_id, pool.reserved * p_reserved, pool.reserved * p_sold
         )::ticketing_internal.capacity_change ORDER BY pool.capacity_pool_id), '{}')
-        FROM unnest(p_use) AS pool
+        FROM unnest(p_taken) AS pool
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.scale_changes IS
-'What p_use (of registration_capacity) times p_reserved and p_sold moves the counters by: -1, 1 turns
-reserved places into sold ones, -1, 0 gives reserved ones back.';
+'p_taken (from registration_capacity) times p_reserved and times p_sold, as changes of the two counters: -1, 1 turns
+reserved capacity into sold, -1, 0 releases it.';

@@ -1,4 +1,4 @@
--- One issue, as every caller sees it.
+-- Builds one issue in the form in which all RPCs report it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.issue(
     p_code text,
@@ -30,5 +30,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.issue IS
-'An issue: its code, the path of the argument at fault, words for people, and what a screen needs: ids, p_name (of the
-ticket type or package at fault; by default of the person), what was expected and what came.';
+'An issue: its code, the path of the value at fault, a message for users, and what a screen needs: ids, p_name (of the ticket
+type or package at fault; default: the name of the attendee), and the expected and the actual value.';

@@ -1,4 +1,7 @@
--- Refuse a call whose JSON arguments some reader has refused.
+-- Rejects a call after a reader has failed on its JSON arguments: lists all issues of all of
+-- them.
+--
+-- Errors: TK001.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.raise_invalid_payload(p_arguments jsonb)
 RETURNS void
@@ -12,4 +15,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_invalid_payload IS
-'Raises TK001 with all issues of the arguments, given as {"argument name": value}. Never returns.';
+'Raises TK001 with all issues of p_arguments: {"argument name": value}. Never returns.';

@@ -1,5 +1,7 @@
--- The one place where the package raises: the SQLSTATE for programs to branch on, a MESSAGE and
--- a HINT for people, and DETAIL as JSON with every issue.
+-- The only function that raises errors of the package: a SQLSTATE for programs to branch on, a
+-- MESSAGE and a HINT for users, and all issues as JSON in DETAIL.
+--
+-- Errors: the class in p_sqlstate.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.raise_issues(p_sqlstate text, p_issues jsonb)
 RETURNS void
@@ -8,17 +10,16 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- a reader can use no more than this many, and a payload of thousands of rows can be wrong in
-    -- every one
+    -- bounds DETAIL: every row of a payload of thousands can have an issue
     c_most_issues CONSTANT integer := 100;
     v_total integer := jsonb_array_length(p_issues);
     v_message text;
     v_hint text;
 BEGIN
-    SELECT outcome.message, outcome.hint
+    SELECT class.message, class.hint
     INTO STRICT v_message, v_hint
-    FROM ticketing_internal.error_classes() AS outcome
-    WHERE outcome.sqlstate = p_sqlstate;
+    FROM ticketing_internal.error_classes() AS class
+    WHERE class.sqlstate = p_sqlstate;
 
     RAISE EXCEPTION USING
         ERRCODE = p_sqlstate,
@@ -33,5 +34,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_issues IS
-'Raises p_sqlstate (see error_classes) with p_issues, a non-empty array of {"code", "path", "message", …}, of which the
-first 100 are listed. Never returns.';
+'Raises p_sqlstate (see error_classes) with p_issues, a non-empty array of {"code", "path", "message", …}; DETAIL lists
+the first 100. Never returns.';

@@ -1,4 +1,7 @@
--- The one answer for a registration that does not exist and for one that is somebody else's.
+-- The same error for a registration that does not exist and for one that the caller may not
+-- access, so that ids cannot be probed.
+--
+-- Errors: TK002.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.raise_registration_not_found(
     p_path text DEFAULT 'p_registration_id'
@@ -16,4 +19,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_registration_not_found IS
-'Raises TK002; p_path is where the registration was named. Never returns.';
+'Raises TK002; p_path is the path of the registration id in the arguments. Never returns.';

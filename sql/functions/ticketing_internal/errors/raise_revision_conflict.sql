@@ -1,6 +1,10 @@
--- Somebody else has saved meanwhile.
+-- Rejects a change that is based on an older revision than the stored one.
+--
+-- Errors: TK006.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.raise_revision_conflict(p_expected integer, p_actual integer)
+CREATE OR REPLACE FUNCTION ticketing_internal.raise_revision_conflict(
+    p_expected integer, p_actual integer
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
@@ -16,4 +20,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_revision_conflict IS
-'Raises TK006: the caller has seen revision p_expected, stored is p_actual. Never returns.';
+'Raises TK006: the caller expects revision p_expected, p_actual is stored. Never returns.';

@@ -1,14 +1,10 @@
--- The stored form of what attendees have chosen: each package and ticket type once, in the order
--- in which it was chosen; inside a package the quantities of the catalogue, in the order that
--- the caller gave or else that of the events.
---
--- Called by evaluate_selections alone, with its settings.
+-- The stored form of selections: each package and ticket type once, in the order in which it was
+-- selected; inside a package the quantities of the catalogue, in the order that the caller listed
+-- or else that of the events.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.canonical_selections(
-    p_named uuid[],
-    p_lines ticketing_internal.selection_line[],
-    p_package_ids uuid[],
-    p_packages ticketing_internal.expanded_package[]
+    p_request ticketing_internal.request,
+    p_catalogue ticketing_internal.catalogue
 )
 RETURNS ticketing_internal.selection[]
 LANGUAGE plpgsql
@@ -16,21 +12,23 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_lines ticketing_internal.selection_line [] := p_request.lines;
+    v_expanded ticketing_internal.expanded_package [] := p_catalogue.expanded_packages;
     v_attendee_id uuid;
     v_line ticketing_internal.selection_line;
-    v_position integer := 1;
+    v_next integer := 1;
     v_package ticketing_internal.expanded_package;
     v_contents ticketing_internal.selected_ticket [];
     v_packages ticketing_internal.selected_package [];
     v_tickets ticketing_internal.selected_ticket [];
     v_selections ticketing_internal.selection [] := '{}';
 BEGIN
-    FOREACH v_attendee_id IN ARRAY p_named LOOP
+    FOREACH v_attendee_id IN ARRAY p_request.attendee_ids LOOP
         v_packages := '{}';
         v_tickets := '{}';
-        WHILE p_lines[v_position].attendee_ref = v_attendee_id LOOP
-            v_line := p_lines[v_position];
-            v_position := v_position + 1;
+        WHILE v_lines[v_next].attendee_ref = v_attendee_id LOOP
+            v_line := v_lines[v_next];
+            v_next := v_next + 1;
             IF v_line.package_id IS NULL THEN
                 v_tickets := array_append(
                     v_tickets, ROW(v_line.ticket_type_id, v_line.quantity)::ticketing_internal.selected_ticket
@@ -38,13 +36,13 @@ BEGIN
                 CONTINUE;
             END IF;
 
-            v_package := p_packages[array_position(p_package_ids, v_line.package_id)];
+            v_package := v_expanded[array_position(p_catalogue.package_ids, v_line.package_id)];
             v_contents := coalesce(v_package.contents, '{}');
             IF v_line.contents <> v_package.ticket_type_ids THEN
                 v_contents := ARRAY(
-                    SELECT v_contents[content.place]
-                    FROM unnest(v_package.ticket_type_ids) WITH ORDINALITY AS content (ticket_type_id, place)
-                    ORDER BY array_position(v_line.contents, content.ticket_type_id), content.place
+                    SELECT v_contents[type.index]
+                    FROM unnest(v_package.ticket_type_ids) WITH ORDINALITY AS type (ticket_type_id, index)
+                    ORDER BY array_position(v_line.contents, type.ticket_type_id), type.index
                 );
             END IF;
             v_packages := array_append(v_packages, ROW(
@@ -63,5 +61,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.canonical_selections IS
-'For each attendee named, by attendee id, the selected_tickets to store; of one who has chosen nothing, empty lists. p_lines
-are tidy; p_packages stand at the places of p_package_ids.';
+'For each attendee that p_request decides about, by attendee_id, the selected_tickets to store; empty lists for one who selects
+nothing.';

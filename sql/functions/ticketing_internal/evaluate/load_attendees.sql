@@ -1,4 +1,4 @@
--- The attendees of a registration, as the evaluator sees them, in its order.
+-- Load the attendees of a registration, in its order, as the evaluator sees them.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.load_attendees(
     p_function_id uuid, p_registration_id uuid
@@ -14,18 +14,25 @@ BEGIN
     SELECT array_agg(ROW(
         attendee.attendee_id,
         attendee.client_attendee_id,
+        -- attendee_name, written out: this runs for every attendee of every call
         coalesce(
             nullif(concat_ws(' ', nullif(trim(attendee.first_name), ''), nullif(trim(attendee.last_name), '')), ''),
             attendee.attendee_type
         ),
         attendee.attendee_type,
         attendee.is_partner,
-        attendee.attendee_data
-    )::ticketing_internal.attendee ORDER BY attendee.position, attendee.attendee_id)
+        attendee.attendee_data,
+        attendee.index
+    )::ticketing_internal.attendee)
     INTO v_attendees
-    FROM ticketing.attendees AS attendee
-    WHERE attendee.function_id = p_function_id
-        AND attendee.registration_id = p_registration_id;
+    FROM (
+        SELECT
+            stored.*,
+            row_number() OVER (ORDER BY stored.position, stored.attendee_id) AS index
+        FROM ticketing.attendees AS stored
+        WHERE stored.function_id = p_function_id
+            AND stored.registration_id = p_registration_id
+    ) AS attendee;
 
     RETURN coalesce(v_attendees, '{}');
 END

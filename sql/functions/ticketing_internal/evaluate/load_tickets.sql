@@ -1,8 +1,10 @@
--- The active tickets of a registration, as the evaluator and the writers see them.
+-- Load the tickets of a registration as a plan that keeps them, the oldest first.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.load_tickets(
     p_function_id uuid,
-    p_registration_id uuid
+    p_registration_id uuid,
+    p_status text DEFAULT 'Active',
+    p_payment_status text DEFAULT NULL
 )
 RETURNS ticketing_internal.planned_ticket[]
 LANGUAGE plpgsql
@@ -14,17 +16,22 @@ DECLARE
 BEGIN
     SELECT array_agg(ROW(
         'kept', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-        ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-    )::ticketing_internal.planned_ticket ORDER BY ticket.created_at, ticket.ticket_id)
+        ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket, ticket.index
+    )::ticketing_internal.planned_ticket)
     INTO v_tickets
-    FROM ticketing.tickets AS ticket
-    WHERE ticket.function_id = p_function_id
-        AND ticket.registration_id = p_registration_id
-        AND ticket.status = 'Active';
+    FROM (
+        SELECT stored.*, row_number() OVER (ORDER BY stored.created_at, stored.ticket_id) AS index
+        FROM ticketing.tickets AS stored
+        WHERE stored.function_id = p_function_id
+            AND stored.registration_id = p_registration_id
+            AND stored.status = p_status
+            AND (p_payment_status IS NULL OR stored.payment_status = p_payment_status)
+    ) AS ticket;
 
     RETURN coalesce(v_tickets, '{}');
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.load_tickets IS
-'The active tickets of a registration as a plan that keeps them, the oldest first.';
+'The tickets of a registration that have p_status and, unless it is null, p_payment_status, as a plan that keeps them, the oldest
+first.';

@@ -1,8 +1,8 @@
--- The people a quote is about: those of its registration, if it has one, with what the caller
--- says about them now, and those whom only the caller knows.
+-- The attendees that a quote is about: those of its registration, if it has one, with the facts
+-- that the caller states now, then those that only the caller knows.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.quote_attendees(
-    p_known ticketing_internal.attendee[],
+    p_stored ticketing_internal.attendee[],
     p_attendees jsonb
 )
 RETURNS ticketing_internal.attendee[]
@@ -13,61 +13,61 @@ AS $$
 DECLARE
     v_attendees ticketing_internal.attendee [];
 BEGIN
-    WITH given AS (
+    WITH submitted AS (
         SELECT
             (attendee.value ->> 'attendeeId')::uuid AS ref,
             attendee.value AS data,
             attendee.ordinality AS position
         FROM jsonb_array_elements(p_attendees) WITH ORDINALITY AS attendee
     ),
-    known AS (
-        SELECT person.*
-        FROM unnest(p_known) WITH ORDINALITY AS person (
-            attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
-        )
-    ),
-    named AS (
-        SELECT
-            given.*,
-            known.attendee_id,
-            row_number() OVER (
-                PARTITION BY coalesce(known.attendee_id, given.ref) ORDER BY given.position
-            ) AS occurrence
-        FROM given
-        LEFT JOIN known ON given.ref IN (known.attendee_id, known.client_attendee_id)
+    stored AS (
+        SELECT attendee.* FROM unnest(p_stored) AS attendee
     ),
     matched AS (
-        SELECT known.*, named.data
-        FROM known
-        LEFT JOIN named ON named.attendee_id = known.attendee_id AND named.occurrence = 1
+        SELECT
+            submitted.*,
+            stored.attendee_id,
+            row_number() OVER (
+                PARTITION BY coalesce(stored.attendee_id, submitted.ref) ORDER BY submitted.position
+            ) AS occurrence
+        FROM submitted
+        LEFT JOIN stored ON submitted.ref IN (stored.attendee_id, stored.client_attendee_id)
+    ),
+    quoted AS (
+        SELECT stored.*, matched.data
+        FROM stored
+        LEFT JOIN matched ON matched.attendee_id = stored.attendee_id AND matched.occurrence = 1
         UNION ALL
-        SELECT named.ref, named.ref, NULL, NULL, FALSE, '{}', cardinality(p_known) + named.position, named.data
-        FROM named
-        WHERE named.attendee_id IS NULL AND named.occurrence = 1
+        SELECT matched.ref, matched.ref, NULL, NULL, FALSE, '{}', cardinality(p_stored) + matched.position, matched.data
+        FROM matched
+        WHERE matched.attendee_id IS NULL AND matched.occurrence = 1
     )
     SELECT array_agg(ROW(
-        person.attendee_id,
-        person.client_attendee_id,
+        quoted.attendee_id,
+        quoted.client_attendee_id,
         CASE
-            WHEN person.data IS NULL THEN person.name
+            WHEN quoted.data IS NULL THEN quoted.name
             ELSE ticketing_internal.attendee_name(
-                person.data ->> 'firstName', person.data ->> 'lastName', person.data ->> 'attendeeType'
+                quoted.data ->> 'firstName', quoted.data ->> 'lastName', quoted.data ->> 'attendeeType'
             )
         END,
-        coalesce(person.data ->> 'attendeeType', person.attendee_type),
+        coalesce(quoted.data ->> 'attendeeType', quoted.attendee_type),
         CASE
-            WHEN person.data IS NULL THEN person.is_partner
-            ELSE ticketing_internal.is_partner(person.data)
+            WHEN quoted.data IS NULL THEN quoted.is_partner
+            ELSE ticketing_internal.is_partner(quoted.data)
         END,
-        person.attendee_data || coalesce(person.data, '{}')
-    )::ticketing_internal.attendee ORDER BY person.position)
+        quoted.attendee_data || coalesce(quoted.data, '{}'),
+        quoted.index
+    )::ticketing_internal.attendee)
     INTO v_attendees
-    FROM matched AS person;
+    FROM (
+        SELECT quoted.*, row_number() OVER (ORDER BY quoted.position) AS index FROM quoted
+    ) AS quoted;
 
     RETURN coalesce(v_attendees, '{}');
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.quote_attendees IS
-'p_known with the facts that p_attendees, wizard''s attendee objects, give them now, and after them those in p_attendees who
-are not known; these have their client id as both ids. Of somebody named twice the first counts.';
+'p_stored with the facts that p_attendees (attendee objects of the wizard) state, then the attendees that only p_attendees has,
+with their client id as both ids. Of an attendee listed twice the first entry counts.';

@@ -1,4 +1,5 @@
--- The epoch that a change made now belongs to.
+-- The epoch of a change made now. Writes nothing, so that readers can call it; feed_epoch stores
+-- the result.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.current_epoch()
 RETURNS integer
@@ -8,14 +9,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_epoch integer;
-    v_verified timestamptz;
+    v_verified_at timestamptz;
 BEGIN
     SELECT stored.epoch, stored.server_started_at
-    INTO v_epoch, v_verified
+    INTO v_epoch, v_verified_at
     FROM ticketing_internal.feed_epoch AS stored;
 
     -- all functions: the epoch is that of the whole feed
-    IF v_verified <> pg_postmaster_start_time() AND EXISTS (
+    IF v_verified_at <> pg_postmaster_start_time() AND EXISTS (
         SELECT
         FROM ticketing.functions AS function
         CROSS JOIN LATERAL (
@@ -35,4 +36,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.current_epoch IS
-'The epoch stored, or the next one when this server has yet to come to transactions that the feed has.';
+'The stored epoch, or the next one if the feed already has transaction ids that this server has yet to assign.';

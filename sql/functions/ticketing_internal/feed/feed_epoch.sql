@@ -1,7 +1,8 @@
--- The epoch that changes are recorded in. Transaction ids, which order the feed, only ever grow
--- while a server runs, so verifying once for every start of a server is enough: a database
--- restored into another one finds itself on a start it does not know, and then looks whether the
--- feed already has transactions that this server is yet to come to.
+-- Guarantees: changes written under the returned epoch follow all earlier changes of the feed.
+-- Transaction ids order the feed and only grow while a server runs, so one check per server start
+-- is enough: a database restored into another server has a start time that it does not know, and
+-- then compares the ids in the feed with those of the server.
+-- Lock order: the row of feed_epoch, never waiting.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.feed_epoch()
 RETURNS integer
@@ -11,8 +12,7 @@ AS $$
 DECLARE
     v_epoch CONSTANT integer := ticketing_internal.current_epoch();
 BEGIN
-    -- Whoever comes first writes it down; the others come to the same epoch by themselves and do
-    -- not wait for him.
+    -- The first session stores the epoch; others compute the same value without waiting.
     PERFORM stored.epoch
     FROM ticketing_internal.feed_epoch AS stored
     WHERE stored.server_started_at <> pg_postmaster_start_time()
@@ -27,5 +27,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.feed_epoch IS
-'The current epoch of the change feed, raised when this server counts its transactions from lower than
-the feed already knows.';
+'The current epoch of the change feed; raised if the transaction ids of this server are below those already in the feed.';

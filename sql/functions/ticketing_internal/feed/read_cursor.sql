@@ -1,4 +1,6 @@
--- A cursor of the change feed, as its three parts.
+-- Decodes a cursor of the change feed.
+--
+-- Errors: TK001.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_cursor(p_after text)
 RETURNS text[]
@@ -10,7 +12,7 @@ DECLARE
     v_parts text[];
 BEGIN
     v_parts := string_to_array(convert_from(decode(p_after, 'base64'), 'UTF8'), ':');
-    -- that they are numbers and fit is for the casts to say
+    -- the casts reject what is not a number or out of range
     PERFORM v_parts[1]::integer, v_parts[2]::xid8, v_parts[3]::bigint;
     IF cardinality(v_parts) = 3 AND v_parts[2] ~ '^[0-9]{1,19}$' THEN
         RETURN v_parts;
@@ -19,11 +21,11 @@ BEGIN
 EXCEPTION
     WHEN data_exception THEN
         PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
-            'invalid_value', 'p_after', 'p_after must be the cursor of an earlier answer, as it was.',
+            'invalid_value', 'p_after', 'p_after must be the unchanged cursor of an earlier answer.',
             p_actual => to_jsonb(left(p_after, 200))
         )));
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_cursor IS
-'{epoch, transaction id, change id} of a cursor of get_ticket_changes; raises TK001 for anything else.';
+'{epoch, transaction id, change id} of a cursor of get_ticket_changes; raises TK001 for any other text.';

@@ -1,9 +1,10 @@
--- Write what has happened to tickets into the change feed: the one place that does.
+-- The only writer of the change feed.
 --
--- The feed is in the order of transaction ids, and a transaction that began earlier can come to a
--- registration later: its changes then stand under the id of the one before. Nothing is skipped by
--- that, since the feed shows no id as long as an earlier one is running. The caller, who has locked
--- the registration, stores which id that is.
+-- Guarantees: the changes of one registration stand in the feed in the order in which they were
+-- made. The feed is ordered by transaction id, and a transaction with a lower id can reach a
+-- registration later; its changes are then recorded under the id of the previous change. No
+-- reader skips them: the feed shows no id while a transaction with a lower id is running.
+-- Lock order: the caller has locked the registration, and stores the returned epoch and id on it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.record_changes(
     p_registration ticketing.registrations,
@@ -51,5 +52,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.record_changes IS
-'Records the tickets whose change is not kept or retaken, with the caller as the actor. Returns
-p_registration with the last_change_epoch and last_change_transaction_id that the caller is to store.';
+'Records the tickets whose change is neither kept nor retaken, with the caller as actor. Returns p_registration with the
+last_change_epoch and last_change_transaction_id to store.';

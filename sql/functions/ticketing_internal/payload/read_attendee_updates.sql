@@ -1,5 +1,5 @@
 -- p_attendee_updates as one selection per attendee named. Anything odd raises a data exception,
--- as in read_tickets.
+-- as in read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_attendee_updates(p_attendee_updates jsonb)
 RETURNS ticketing_internal.selection[]

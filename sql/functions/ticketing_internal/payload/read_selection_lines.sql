@@ -1,5 +1,5 @@
 -- What selections contain, line by line: the only reader of the wizard's {"packages",
--- "individualTickets"}. Anything odd raises a data exception, as in read_tickets.
+-- "individualTickets"}. Anything odd raises a data exception, as in read_submitted_tickets.
 --
 -- Quantities of the tickets inside a package are the catalogue's: here they only have to be
 -- quantities.
@@ -73,7 +73,7 @@ BEGIN
             v_lines := array_append(v_lines, ROW(
                 v_selection.attendee_ref, (v_element ->> 'packageId')::uuid, NULL,
                 (v_element ->> 'quantity')::integer, v_content_ids,
-                v_selection.path || '.packages[' || v_place || ']'
+                v_selection.path || '.packages[' || v_place || ']', cardinality(v_lines) + 1
             )::ticketing_internal.selection_line);
         END LOOP;
 
@@ -91,7 +91,7 @@ BEGIN
             v_lines := array_append(v_lines, ROW(
                 v_selection.attendee_ref, NULL, (v_element ->> 'ticketId')::uuid,
                 (v_element ->> 'quantity')::integer, NULL,
-                v_selection.path || '.individualTickets[' || v_place || ']'
+                v_selection.path || '.individualTickets[' || v_place || ']', cardinality(v_lines) + 1
             )::ticketing_internal.selection_line);
         END LOOP;
     END LOOP;

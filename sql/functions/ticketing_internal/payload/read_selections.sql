@@ -1,5 +1,5 @@
 -- p_selections, the ticketSelections object of the wizard's store, as one selection per attendee
--- named. Anything odd raises a data exception, as in read_tickets.
+-- named. Anything odd raises a data exception, as in read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_selections(p_selections jsonb)
 RETURNS ticketing_internal.selection[]

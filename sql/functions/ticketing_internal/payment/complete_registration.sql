@@ -1,9 +1,8 @@
--- Turn what a locked registration holds into what it owns: reserved places into sold ones,
--- tickets into paid ones, and a confirmation number that is issued once. Of an expired
--- registration the places are taken anew, at the prices it was promised.
---
--- Lock order: the caller has locked the registration; the capacity pools come last.
--- Errors: TK005.
+-- Guarantees: reserved capacity becomes sold, tickets become Paid, and the registration gets a
+-- confirmation number, all in one step. An expired registration takes its capacity again, at the
+-- stored prices.
+-- Lock order: the caller has locked the registration; overdue registrations; capacity pools last.
+-- Errors: TK005; 40001 while another transaction is changing the capacity.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.complete_registration(
     p_registration ticketing.registrations,
@@ -17,12 +16,12 @@ DECLARE
     v_registration ticketing.registrations := p_registration;
     v_tickets CONSTANT ticketing_internal.planned_ticket[] :=
         ticketing_internal.load_tickets(p_registration.function_id, p_registration.registration_id);
-    v_own CONSTANT ticketing_internal.capacity_change[] := ticketing_internal.scale_changes(
+    v_changes CONSTANT ticketing_internal.capacity_change[] := ticketing_internal.scale_changes(
         ticketing_internal.registration_capacity(p_registration.function_id, ARRAY[p_registration.registration_id]),
         CASE p_registration.status WHEN 'expired' THEN 0 ELSE -1 END,
         1
     );
-    v_room record;
+    v_reclaimed record;
     v_taken integer;
 BEGIN
     v_registration.status := 'completed';
@@ -31,8 +30,8 @@ BEGIN
     v_registration.hold_expires_at := NULL;
     v_registration.revision := p_registration.revision + 1;
 
-    v_room := ticketing_internal.reclaim_expired_holds(
-        p_registration.function_id, v_own, p_registration.registration_id, p_now
+    v_reclaimed := ticketing_internal.reclaim_expired_holds(
+        p_registration.function_id, v_changes, p_registration.registration_id, p_now
     );
     v_registration := ticketing_internal.record_changes(
         v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'paid'), p_now
@@ -57,12 +56,12 @@ BEGIN
     WHERE registration.function_id = p_registration.function_id
         AND registration.registration_id = p_registration.registration_id;
 
-    v_taken := ticketing_internal.take_capacity(p_registration.function_id, v_room.r_changes);
-    IF v_taken < cardinality(v_room.r_changes) THEN
+    v_taken := ticketing_internal.take_capacity(p_registration.function_id, v_reclaimed.r_changes);
+    IF v_taken < cardinality(v_reclaimed.r_changes) THEN
         PERFORM ticketing_internal.raise_sold_out(
-            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_own,
-            v_room.r_changes, '{}', p_registration.registration_id, p_now,
-            p_taken => v_room.r_changes[:v_taken]
+            p_registration.function_id, ticketing_internal.mark_tickets(v_tickets, 'retaken'), v_changes,
+            v_reclaimed.r_changes, '{}', p_registration.registration_id, p_now,
+            p_taken => v_reclaimed.r_changes[:v_taken]
         );
     END IF;
     RETURN v_registration;
@@ -70,5 +69,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.complete_registration IS
-'Completes a locked registration that is draft, pending or expired, and returns it as it is then. Raises TK005 when an
-expired one finds its places taken.';
+'Completes a locked registration that is draft, pending or expired, and returns the new state. Raises TK005 if the capacity
+of an expired one is no longer available.';

@@ -1,4 +1,4 @@
--- What a provider's reference was used for, if it was.
+-- Looks up a payment or refund by the reference of its provider.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_payment(
     p_function_id uuid, p_provider text, p_reference text
@@ -22,4 +22,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_payment IS
-'The payment or refund recorded with that reference; nulls when there is none.';
+'The payment or refund recorded with this reference; all nulls if there is none.';

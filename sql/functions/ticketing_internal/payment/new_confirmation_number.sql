@@ -1,6 +1,6 @@
--- A number that people can read out and nobody can guess: 60 random bits (of a version 4 UUID,
--- which PostgreSQL makes from its strong random source) as twelve characters of Crockford''s
--- base 32 (https://www.crockford.com/base32.html: no I, L, O, U).
+-- Easy to read out and hard to guess: 60 random bits (of a version 4 UUID, which PostgreSQL
+-- generates from a cryptographically strong source) as twelve characters of Crockford's base 32,
+-- which has no I, L, O or U (https://www.crockford.com/base32.html).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.new_confirmation_number()
 RETURNS text
@@ -13,12 +13,12 @@ DECLARE
 BEGIN
     RETURN (
         SELECT string_agg(
-            substr(c_alphabet, (get_byte(v_bytes, unit.number) & 31) + 1, 1)
-            || CASE WHEN unit.number IN (3, 11) THEN '-' ELSE '' END,
-            '' ORDER BY unit.number
+            substr(c_alphabet, (get_byte(v_bytes, byte.position) & 31) + 1, 1)
+            || CASE WHEN byte.position IN (3, 11) THEN '-' ELSE '' END,
+            '' ORDER BY byte.position
         )
-        -- bytes 6 and 8 of a UUID are not all random
-        FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 15]) AS unit (number)
+        -- bytes 6 and 8 of a UUID are not entirely random
+        FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 15]) AS byte (position)
     );
 END
 $$;

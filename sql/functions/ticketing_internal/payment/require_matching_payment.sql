@@ -1,5 +1,6 @@
--- Is the money reported the money expected: for this registration, of this kind, of this amount
--- and currency?
+-- Guarantees: returns only if a reported payment or refund is the expected one: same
+-- registration, kind, amount and currency.
+-- Errors: TK007.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_matching_payment(
     p_registration_id uuid,
@@ -19,14 +20,14 @@ DECLARE
 BEGIN
     IF p_expected.registration_id <> p_registration_id OR p_expected.kind <> p_kind THEN
         v_issues := v_issues || ticketing_internal.issue(
-            'reference_used', p_argument || '.reference', 'The reference was used for something else.',
+            'reference_used', p_argument || '.reference', 'The reference is already used for another payment or refund.',
             p_actual => to_jsonb(p_payment.reference)
         );
     ELSE
         IF p_payment.amount - p_payment.fee_amount <> p_expected_amount THEN
             v_issues := v_issues || ticketing_internal.issue(
                 'amount_mismatch', p_argument || '.amount',
-                format('%s less a fee of %s is not the %s expected.', p_payment.amount, p_payment.fee_amount,
+                format('%s minus a fee of %s is not the expected %s.', p_payment.amount, p_payment.fee_amount,
                     p_expected_amount),
                 p_expected => to_jsonb(p_expected_amount),
                 p_actual => to_jsonb(p_payment.amount - p_payment.fee_amount)
@@ -47,5 +48,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_matching_payment IS
-'Raises TK007 at p_argument unless p_payment, less its fee, is of p_expected_amount, and of the
-registration, kind and currency of p_expected.';
+'Raises TK007 at p_argument unless p_payment minus its fee equals p_expected_amount, and p_expected has p_registration_id,
+p_kind and the currency of p_payment.';

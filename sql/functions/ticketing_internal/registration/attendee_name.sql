@@ -1,4 +1,4 @@
--- What people call an attendee in messages and lists.
+-- The name of an attendee in messages and lists.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.attendee_name(
     p_first_name text, p_last_name text, p_attendee_type text

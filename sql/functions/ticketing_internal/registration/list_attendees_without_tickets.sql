@@ -1,4 +1,4 @@
--- The wizard's "everyone needs a ticket".
+-- List who still needs a ticket.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.list_attendees_without_tickets(
     p_attendees ticketing_internal.attendee[],
@@ -14,25 +14,23 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(
             jsonb_build_object(
-                'attendee_id', person.attendee_id,
-                'client_attendee_id', person.client_attendee_id,
-                'name', person.name
-            ) ORDER BY person.position
+                'attendee_id', attendee.attendee_id,
+                'client_attendee_id', attendee.client_attendee_id,
+                'name', attendee.name
+            ) ORDER BY attendee.position
         ), '[]')
-        FROM unnest(p_attendees) WITH ORDINALITY AS person (
-            attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
-        )
+        FROM unnest(p_attendees) AS attendee
         LEFT JOIN (
             SELECT DISTINCT ticket.attendee_id
             FROM unnest(p_tickets) AS ticket
             WHERE ticket.change <> 'removed'
         ) AS holder
-            ON holder.attendee_id = person.attendee_id
+            ON holder.attendee_id = attendee.attendee_id
         WHERE holder.attendee_id IS NULL
-            AND person.attendee_id <> ALL(p_leaving)
+            AND attendee.attendee_id <> ALL(p_leaving)
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.list_attendees_without_tickets IS
-'[{attendee_id, client_attendee_id, name}] of those in p_attendees, without p_leaving, who hold none of p_tickets.';
+'[{attendee_id, client_attendee_id, name}] of the attendees, except p_leaving, who hold none of p_tickets.';

@@ -1,4 +1,4 @@
--- A plan in which the same happens to every ticket.
+-- Plan the same change for every ticket.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.mark_tickets(
     p_tickets ticketing_internal.planned_ticket[],
@@ -9,14 +9,15 @@ LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_ticket ticketing_internal.planned_ticket;
+    v_tickets ticketing_internal.planned_ticket [] := '{}';
 BEGIN
-    RETURN (
-        SELECT coalesce(array_agg(ROW(
-            p_change, ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-            ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
-        )::ticketing_internal.planned_ticket), '{}')
-        FROM unnest(p_tickets) AS ticket
-    );
+    FOREACH v_ticket IN ARRAY p_tickets LOOP
+        v_ticket.change := p_change;
+        v_tickets := array_append(v_tickets, v_ticket);
+    END LOOP;
+    RETURN v_tickets;
 END
 $$;
 

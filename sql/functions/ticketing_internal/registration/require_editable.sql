@@ -1,4 +1,4 @@
--- What is paid for or given up stays as it is.
+-- A completed or cancelled registration stays as it is.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_editable(
     p_registration ticketing.registrations

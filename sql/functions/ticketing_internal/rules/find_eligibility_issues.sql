@@ -1,10 +1,9 @@
--- May the attendees have what they choose? The rules of a package bind whoever chooses it, those
--- of a ticket type also whoever gets it inside a package.
--- Called by evaluate_selections alone, with its settings.
+-- May the attendees hold what they select? The rules of a package bind every attendee who selects
+-- it, those of a ticket type also the attendee who gets it inside a package.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_eligibility_issues(
     p_registration_type text,
-    p_choices ticketing_internal.rule_subject[]
+    p_subjects ticketing_internal.rule_subject[]
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -16,18 +15,18 @@ DECLARE
 BEGIN
     WITH tested_rule AS (
         SELECT
-            chosen.position,
-            chosen.subject_id,
+            subject.position,
+            subject.subject_id,
             rule.value ->> 'type' AS fact,
             rule.value AS rule,
             fact.value AS fact_value,
             ticketing_internal.rule_is_met(rule.value, fact.value) AS is_met
-        FROM unnest(p_choices) AS chosen
-        CROSS JOIN LATERAL jsonb_array_elements(chosen.eligibility -> 'rules') AS rule
+        FROM unnest(p_subjects) AS subject
+        CROSS JOIN LATERAL jsonb_array_elements(subject.eligibility -> 'rules') AS rule
         CROSS JOIN LATERAL ticketing_internal.attendee_fact(
-            rule.value ->> 'type', p_registration_type, (chosen.person).attendee_type, (chosen.person).attendee_data
+            rule.value ->> 'type', p_registration_type, (subject.attendee).attendee_type, (subject.attendee).attendee_data
         ) AS fact (value)
-        WHERE chosen.eligibility -> 'rules' <> '[]'
+        WHERE subject.eligibility -> 'rules' <> '[]'
     ),
     tested AS (
         SELECT
@@ -44,21 +43,21 @@ BEGIN
         FROM tested_rule
         GROUP BY tested_rule.position, tested_rule.subject_id
     ),
-    -- With AND one unmet rule refuses for good, and with OR only all of them do; otherwise a
-    -- missing fact may still help.
+    -- With AND one unmet rule decides, with OR only all of them do; otherwise a missing fact may still
+    -- help.
     refused AS (
         SELECT
-            chosen.*,
+            subject.*,
             tested.unmet_rules,
             tested.facts,
             tested.missing_facts,
-            CASE chosen.eligibility ->> 'operator'
+            CASE subject.eligibility ->> 'operator'
                 WHEN 'OR' THEN tested.missing_facts IS NULL
                 ELSE NOT coalesce(tested.all_met, TRUE)
             END AS is_final
         FROM tested
-        INNER JOIN unnest(p_choices) AS chosen ON chosen.position = tested.position AND chosen.subject_id = tested.subject_id
-        WHERE CASE chosen.eligibility ->> 'operator'
+        INNER JOIN unnest(p_subjects) AS subject ON subject.position = tested.position AND subject.subject_id = tested.subject_id
+        WHERE CASE subject.eligibility ->> 'operator'
             WHEN 'OR' THEN NOT coalesce(tested.any_met, FALSE)
             ELSE NOT coalesce(tested.all_met, FALSE) OR tested.missing_facts IS NOT NULL
         END
@@ -70,7 +69,7 @@ BEGIN
             refused.position,
             ticketing_internal.issue(
                 'not_eligible', refused.path,
-                format('%s may not have %s: it needs %s.', (refused.person).name, refused.name, (
+                format('%s is not eligible for %s: requires %s.', (refused.attendee).name, refused.name, (
                     SELECT string_agg(
                         concat_ws(
                             ' ', rule.value ->> 'type', replace(rule.value ->> 'operator', '_', ' '),
@@ -80,7 +79,7 @@ BEGIN
                     )
                     FROM jsonb_array_elements(refused.unmet_rules) AS rule
                 )),
-                refused.person, refused.ticket_type_id, refused.package_id, refused.name, refused.unmet_rules, refused.facts
+                refused.attendee, refused.ticket_type_id, refused.package_id, refused.name, refused.unmet_rules, refused.facts
             )
         FROM refused
         WHERE refused.is_final
@@ -90,8 +89,8 @@ BEGIN
             refused.position,
             ticketing_internal.issue(
                 'fact_missing', refused.path,
-                format('%s is only for some; %s of %s is not known yet.', refused.name, fact, (refused.person).name),
-                refused.person, refused.ticket_type_id, refused.package_id, refused.name, to_jsonb(fact)
+                format('We need %s of %s to tell whether %s is available.', fact, (refused.attendee).name, refused.name),
+                refused.attendee, refused.ticket_type_id, refused.package_id, refused.name, to_jsonb(fact)
             )
         FROM refused
         CROSS JOIN LATERAL unnest(refused.missing_facts) AS fact
@@ -103,5 +102,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_eligibility_issues IS
-'Issues of choices that the facts of their attendees (columns, then keys of attendee_data) and the
-registration type do not allow, or not yet; [] when there are none.';
+'Issues of rule subjects that the facts of their attendees (columns, then keys of attendee_data) and the registration type do not
+allow, or not yet; [] when there are none.';

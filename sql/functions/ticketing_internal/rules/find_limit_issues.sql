@@ -1,9 +1,8 @@
--- Too many or too few: limits per attendee and per registration, counted over everything the
+-- Too many or too few: limits per attendee and per registration, counted over everything that the
 -- registration would hold, tickets inside packages included.
--- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_limit_issues(
-    p_choices ticketing_internal.rule_subject[],
+    p_subjects ticketing_internal.rule_subject[],
     p_plan ticketing_internal.planned_ticket[]
 )
 RETURNS jsonb
@@ -14,13 +13,13 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    -- most things have no limits
+    -- most ticket types and packages have no limits
     IF NOT EXISTS (
         SELECT
-        FROM unnest(p_choices) AS chosen
-        WHERE chosen.min_per_attendee > 1
-            OR chosen.max_per_attendee IS NOT NULL
-            OR chosen.max_per_registration IS NOT NULL
+        FROM unnest(p_subjects) AS subject
+        WHERE subject.min_per_attendee > 1
+            OR subject.max_per_attendee IS NOT NULL
+            OR subject.max_per_registration IS NOT NULL
     ) THEN
         RETURN '[]';
     END IF;
@@ -42,22 +41,22 @@ BEGIN
         FROM held
         GROUP BY held.subject_id
     ),
-    -- each limited thing at the first place where an attendee chooses it
+    -- each limited subject at the first line that selects it
     limited AS (
         SELECT
-            chosen.*,
+            subject.*,
             held.quantity,
             held_together.quantity AS quantity_together,
             row_number() OVER (
-                PARTITION BY (chosen.person).attendee_id, chosen.subject_id ORDER BY chosen.position
+                PARTITION BY (subject.attendee).attendee_id, subject.subject_id ORDER BY subject.position
             ) AS attendee_occurrence,
-            row_number() OVER (PARTITION BY chosen.subject_id ORDER BY chosen.position) AS occurrence
-        FROM unnest(p_choices) AS chosen
-        INNER JOIN held ON held.attendee_id = (chosen.person).attendee_id AND held.subject_id = chosen.subject_id
-        INNER JOIN held_together ON held_together.subject_id = chosen.subject_id
-        WHERE chosen.min_per_attendee > 1
-            OR chosen.max_per_attendee IS NOT NULL
-            OR chosen.max_per_registration IS NOT NULL
+            row_number() OVER (PARTITION BY subject.subject_id ORDER BY subject.position) AS occurrence
+        FROM unnest(p_subjects) AS subject
+        INNER JOIN held ON held.attendee_id = (subject.attendee).attendee_id AND held.subject_id = subject.subject_id
+        INNER JOIN held_together ON held_together.subject_id = subject.subject_id
+        WHERE subject.min_per_attendee > 1
+            OR subject.max_per_attendee IS NOT NULL
+            OR subject.max_per_registration IS NOT NULL
     )
     SELECT jsonb_agg(problem.issue ORDER BY problem.position)
     INTO v_issues
@@ -65,14 +64,14 @@ BEGIN
         SELECT
             limited.position,
             ticketing_internal.issue(
-                fault.code, limited.path, fault.message, limited.person, limited.ticket_type_id, limited.package_id,
+                fault.code, limited.path, fault.message, limited.attendee, limited.ticket_type_id, limited.package_id,
                 limited.name, to_jsonb(fault.expected), to_jsonb(fault.actual)
             )
         FROM limited
         CROSS JOIN LATERAL (
             SELECT
                 'below_minimum' AS code,
-                format('%s needs at least %s of %s, not %s.', (limited.person).name, limited.min_per_attendee,
+                format('%s needs at least %s of %s, not %s.', (limited.attendee).name, limited.min_per_attendee,
                     limited.name, limited.quantity) AS message,
                 limited.min_per_attendee AS expected,
                 limited.quantity::numeric AS actual
@@ -80,7 +79,7 @@ BEGIN
             UNION ALL
             SELECT
                 'above_maximum',
-                format('%s may have at most %s of %s, not %s.', (limited.person).name, limited.max_per_attendee,
+                format('%s may have at most %s of %s, not %s.', (limited.attendee).name, limited.max_per_attendee,
                     limited.name, limited.quantity),
                 limited.max_per_attendee,
                 limited.quantity
@@ -101,5 +100,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_limit_issues IS
-'Issues of choices of which the plan has more or fewer than their limits allow; [] when there are
-none.';
+'Issues of rule subjects of which the plan has more or fewer than their limits allow; [] when there are none.';

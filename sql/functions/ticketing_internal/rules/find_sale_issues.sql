@@ -1,9 +1,8 @@
 -- Is what is added on sale now? What is only kept was on sale when it was added.
--- Called by evaluate_selections alone, with its settings.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_sale_issues(
     p_function ticketing.functions,
-    p_choices ticketing_internal.rule_subject[],
+    p_subjects ticketing_internal.rule_subject[],
     p_plan ticketing_internal.planned_ticket[],
     p_root text,
     p_now timestamptz
@@ -26,10 +25,10 @@ DECLARE
 BEGIN
     IF v_closed IS NULL AND NOT EXISTS (
         SELECT
-        FROM unnest(p_choices) AS chosen
-        WHERE NOT chosen.is_active
-            OR p_now < chosen.sale_starts_at
-            OR p_now >= chosen.sale_ends_at
+        FROM unnest(p_subjects) AS subject
+        WHERE NOT subject.is_active
+            OR p_now < subject.sale_starts_at
+            OR p_now >= subject.sale_ends_at
     ) THEN
         RETURN '[]';
     END IF;
@@ -45,20 +44,20 @@ BEGIN
     ),
     off_sale AS (
         SELECT
-            chosen.*,
+            subject.*,
             CASE
-                WHEN NOT chosen.is_active THEN 'inactive'
-                WHEN p_now < chosen.sale_starts_at THEN 'not_yet_on_sale'
+                WHEN NOT subject.is_active THEN 'inactive'
+                WHEN p_now < subject.sale_starts_at THEN 'not_yet_on_sale'
                 ELSE 'sale_ended'
             END AS code
-        FROM unnest(p_choices) AS chosen
+        FROM unnest(p_subjects) AS subject
         INNER JOIN added
-            ON added.attendee_id = (chosen.person).attendee_id
-            AND added.package_key = chosen.package_key
-            AND added.subject_id = chosen.subject_id
-        WHERE NOT chosen.is_active
-            OR p_now < chosen.sale_starts_at
-            OR p_now >= chosen.sale_ends_at
+            ON added.attendee_id = (subject.attendee).attendee_id
+            AND added.package_key = subject.package_key
+            AND added.subject_id = subject.subject_id
+        WHERE NOT subject.is_active
+            OR p_now < subject.sale_starts_at
+            OR p_now >= subject.sale_ends_at
     )
     SELECT jsonb_agg(problem.issue ORDER BY problem.position)
     INTO v_issues
@@ -94,7 +93,7 @@ BEGIN
                     ELSE format('%s was on sale until %s.', off_sale.name,
                         to_char(off_sale.sale_ends_at AT TIME ZONE 'UTC', c_time_format))
                 END,
-                off_sale.person, off_sale.ticket_type_id, off_sale.package_id, off_sale.name,
+                off_sale.attendee, off_sale.ticket_type_id, off_sale.package_id, off_sale.name,
                 CASE off_sale.code
                     WHEN 'not_yet_on_sale' THEN to_jsonb(off_sale.sale_starts_at)
                     WHEN 'sale_ended' THEN to_jsonb(off_sale.sale_ends_at)

@@ -1,4 +1,4 @@
--- One rule about one fact: the only place that knows what the operators mean.
+-- Apply one rule to one fact: the only function that knows what the operators mean.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.rule_is_met(p_rule jsonb, p_fact jsonb)
 RETURNS boolean

@@ -1,0 +1,104 @@
+-- The packages in the answer of get_ticket_availability. A package is on sale only while all its
+-- ticket types are.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.describe_packages(
+    p_function_id uuid,
+    p_free ticketing_internal.capacity_change[],
+    p_closed text,
+    p_now timestamptz
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        WITH item AS (
+            SELECT
+                item.package_id,
+                item.ticket_type_id,
+                item.quantity,
+                event.starts_at,
+                ticketing_internal.sale_status(
+                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
+                    p_now
+                ) AS sale_status
+            FROM ticketing.package_items AS item
+            INNER JOIN ticketing.ticket_types AS ticket_type
+                ON ticket_type.function_id = item.function_id
+                AND ticket_type.ticket_type_id = item.ticket_type_id
+            INNER JOIN ticketing.events AS event
+                ON event.function_id = ticket_type.function_id
+                AND event.event_id = ticket_type.event_id
+            WHERE item.function_id = p_function_id
+        ),
+        -- what one package takes from each pool: for its tickets, and for the package itself
+        usage AS (
+            SELECT part.package_id, part.capacity_pool_id, sum(part.capacity) AS capacity
+            FROM (
+                SELECT item.package_id, membership.capacity_pool_id, item.quantity AS capacity
+                FROM item
+                INNER JOIN ticketing.ticket_type_pools AS membership
+                    ON membership.function_id = p_function_id
+                    AND membership.ticket_type_id = item.ticket_type_id
+                UNION ALL
+                SELECT membership.package_id, membership.capacity_pool_id, 1
+                FROM ticketing.package_pools AS membership
+                WHERE membership.function_id = p_function_id
+            ) AS part
+            GROUP BY part.package_id, part.capacity_pool_id
+        )
+        SELECT coalesce(jsonb_agg(
+            jsonb_build_object(
+                'package_id', package.package_id,
+                'name', package.name,
+                'description', package.description,
+                'price', package.price,
+                'registration_types', package.registration_types,
+                'sale_starts_at', package.sale_starts_at,
+                'sale_ends_at', package.sale_ends_at,
+                'min_per_attendee', package.min_per_attendee,
+                'max_per_attendee', package.max_per_attendee,
+                'max_per_registration', package.max_per_registration,
+                'eligibility', package.eligibility,
+                'items', contents.items,
+                'places_left', capacity.places_left,
+                'status', coalesce(
+                    p_closed,
+                    CASE
+                        WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
+                        WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
+                        WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
+                    END,
+                    CASE capacity.places_left WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
+                )
+            ) ORDER BY package.name
+        ), '[]')
+        FROM ticketing.packages AS package
+        CROSS JOIN LATERAL (
+            SELECT
+                jsonb_agg(
+                    jsonb_build_object('ticket_type_id', item.ticket_type_id, 'quantity', item.quantity)
+                    ORDER BY item.starts_at, item.ticket_type_id
+                ) AS items,
+                array_agg(item.sale_status) || ticketing_internal.sale_status(
+                    package.is_active, package.sale_starts_at, package.sale_ends_at, p_now
+                ) AS sale_statuses
+            FROM item
+            WHERE item.package_id = package.package_id
+        ) AS contents
+        CROSS JOIN LATERAL (
+            SELECT min(div(pool.reserved, usage.capacity))::integer AS places_left
+            FROM usage
+            INNER JOIN unnest(p_free) AS pool ON pool.capacity_pool_id = usage.capacity_pool_id
+            WHERE usage.package_id = package.package_id
+        ) AS capacity
+        WHERE package.function_id = p_function_id
+    );
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.describe_packages IS
+'All packages of a function with their contents and what is left of them according to p_free (see free_capacity), as JSON.
+p_closed: the status if the whole function is off sale; null otherwise.';

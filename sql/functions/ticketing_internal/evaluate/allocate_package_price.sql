@@ -1,0 +1,62 @@
+-- Price allocation: split the price of a package over its tickets in proportion to their list
+-- prices, to the cent, so that the parts always add up to the whole.
+--
+-- Largest remainder method (Hamilton's apportionment; see M. Balinski and H. P. Young, Fair
+-- Representation, 1982): every ticket gets its exact share rounded down, then the cents that are
+-- left go one each to the tickets that lost most by rounding, ties by ticket type and unit. List
+-- prices that are all zero split evenly. All arithmetic is on whole numbers (quotients and
+-- remainders of numeric), so nothing is ever rounded twice.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.allocate_package_price(
+    p_price numeric,
+    p_tickets ticketing_internal.planned_ticket[]
+)
+RETURNS ticketing_internal.planned_ticket[]
+LANGUAGE plpgsql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_cents CONSTANT numeric := p_price * 100;
+    v_list_price numeric := 0;
+    v_share numeric;
+    v_cents_left numeric := p_price * 100;
+    v_ticket ticketing_internal.planned_ticket;
+    v_tickets ticketing_internal.planned_ticket [] := '{}';
+    v_index integer;
+BEGIN
+    FOREACH v_ticket IN ARRAY p_tickets LOOP
+        v_list_price := v_list_price + v_ticket.original_price;
+    END LOOP;
+
+    FOREACH v_ticket IN ARRAY p_tickets LOOP
+        v_share := CASE
+            WHEN v_list_price = 0 THEN div(v_cents, cardinality(p_tickets))
+            ELSE div(v_cents * v_ticket.original_price, v_list_price)
+        END;
+        v_cents_left := v_cents_left - v_share;
+        v_ticket.price_paid := round(v_share / 100, 2);
+        v_tickets := array_append(v_tickets, v_ticket);
+    END LOOP;
+
+    IF v_cents_left > 0 THEN
+        FOREACH v_index IN ARRAY ARRAY(
+            SELECT ticket.ordinality
+            FROM unnest(p_tickets) WITH ORDINALITY AS ticket
+            ORDER BY
+                -- what rounding took; where all list prices are zero, the same of all
+                CASE WHEN v_list_price > 0 THEN mod(v_cents * ticket.original_price, v_list_price) END DESC,
+                ticket.ticket_type_id,
+                ticket.position
+            LIMIT v_cents_left
+        ) LOOP
+            v_tickets[v_index].price_paid := v_tickets[v_index].price_paid + 0.01;
+        END LOOP;
+    END IF;
+    RETURN v_tickets;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.allocate_package_price IS
+'p_tickets, those of one package with their list prices in original_price and their units in position, with the share of each in
+p_price as price_paid.';

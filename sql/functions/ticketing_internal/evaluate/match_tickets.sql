@@ -1,0 +1,108 @@
+-- Match the tickets that a request amounts to with those stored: kept, added or removed, or retaken
+-- when the hold is over. Packages come and go as a whole, each with all its tickets; of individual
+-- tickets the oldest are kept. A ticket whose hold is over is kept only if it still costs the same.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.match_tickets(
+    p_attendees ticketing_internal.attendee[],
+    p_attendee_ids uuid[],
+    p_wanted ticketing_internal.planned_ticket[],
+    p_stored ticketing_internal.planned_ticket[],
+    p_is_held boolean
+)
+RETURNS ticketing_internal.plan
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- stands for "no package" in joins, which do not match nulls
+    c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+    v_wanted ticketing_internal.planned_ticket;
+    v_ticket ticketing_internal.planned_ticket;
+    v_match record;
+    v_is_same boolean := cardinality(p_wanted) = cardinality(p_stored);
+    v_tickets ticketing_internal.planned_ticket [] := '{}';
+    v_subtotal numeric := 0.00;
+BEGIN
+    -- A request that is repeated wants what is stored, in the same order.
+    FOREACH v_ticket IN ARRAY p_stored LOOP
+        EXIT WHEN NOT v_is_same;
+        v_wanted := p_wanted[v_ticket.position];
+        v_subtotal := v_subtotal + v_ticket.price_paid;
+        v_is_same := v_wanted.attendee_id = v_ticket.attendee_id
+            AND v_wanted.ticket_type_id = v_ticket.ticket_type_id
+            AND v_wanted.package_id IS NOT DISTINCT FROM v_ticket.package_id
+            AND v_wanted.package_number IS NOT DISTINCT FROM v_ticket.package_number
+            AND (p_is_held
+                OR v_wanted.price_paid = v_ticket.price_paid AND v_wanted.original_price = v_ticket.original_price);
+    END LOOP;
+    IF v_is_same THEN
+        RETURN ROW(
+            CASE WHEN p_is_held THEN p_stored ELSE ticketing_internal.mark_tickets(p_stored, 'retaken') END,
+            v_subtotal
+        )::ticketing_internal.plan;
+    END IF;
+
+    -- Otherwise one by one of the same kind, the oldest first.
+    v_subtotal := 0.00;
+    FOR v_match IN
+        WITH ticket AS (
+            SELECT
+                listed.*,
+                coalesce(listed.package_id, c_none) AS package_key,
+                coalesce(listed.package_number, 0) AS package_index,
+                CASE WHEN p_is_held THEN 0 ELSE listed.price_paid END AS price_key,
+                CASE WHEN p_is_held THEN 0 ELSE listed.original_price END AS original_key,
+                row_number() OVER (
+                    PARTITION BY
+                        listed.is_stored, listed.attendee_id, listed.package_id, listed.package_number,
+                        listed.ticket_type_id,
+                        CASE WHEN p_is_held THEN 0 ELSE listed.price_paid END,
+                        CASE WHEN p_is_held THEN 0 ELSE listed.original_price END
+                    ORDER BY listed.position
+                ) AS unit
+            FROM (
+                SELECT FALSE AS is_stored, wanted.* FROM unnest(p_wanted) AS wanted
+                UNION ALL
+                SELECT TRUE, stored.* FROM unnest(p_stored) AS stored
+            ) AS listed
+        )
+        SELECT wanted.position AS wanted, stored.position AS stored
+        FROM (SELECT ticket.* FROM ticket WHERE NOT ticket.is_stored) AS wanted
+        FULL JOIN (SELECT ticket.* FROM ticket WHERE ticket.is_stored) AS stored
+            ON stored.attendee_id = wanted.attendee_id
+            AND stored.ticket_type_id = wanted.ticket_type_id
+            AND stored.package_key = wanted.package_key
+            AND stored.package_index = wanted.package_index
+            AND stored.price_key = wanted.price_key
+            AND stored.original_key = wanted.original_key
+            AND stored.unit = wanted.unit
+        INNER JOIN unnest(p_attendees) AS attendee
+            ON attendee.attendee_id = coalesce(stored.attendee_id, wanted.attendee_id)
+        ORDER BY
+            attendee.position, wanted.position, coalesce(stored.package_index, wanted.package_index),
+            coalesce(stored.ticket_type_id, wanted.ticket_type_id), stored.unit
+    LOOP
+        IF v_match.stored IS NULL THEN
+            v_ticket := p_wanted[v_match.wanted];
+        ELSE
+            v_ticket := p_stored[v_match.stored];
+            v_ticket.change := CASE
+                WHEN v_match.wanted IS NULL AND v_ticket.attendee_id = ANY(p_attendee_ids) THEN 'removed'
+                WHEN p_is_held THEN 'kept'
+                ELSE 'retaken'
+            END;
+        END IF;
+        IF v_ticket.change <> 'removed' THEN
+            v_subtotal := v_subtotal + v_ticket.price_paid;
+        END IF;
+        v_ticket.position := cardinality(v_tickets) + 1;
+        v_tickets := array_append(v_tickets, v_ticket);
+    END LOOP;
+    RETURN ROW(v_tickets, v_subtotal)::ticketing_internal.plan;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.match_tickets IS
+'The plan that leaves the attendees in p_attendee_ids with p_wanted, and all others with what p_stored has of theirs. p_is_held:
+whether the hold of p_stored lives.';

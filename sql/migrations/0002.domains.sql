@@ -1,0 +1,109 @@
+-- Domains: the rules about single values, each stated once.
+--
+-- PostgreSQL prepares all CHECK constraints of a table for every statement that writes it, also
+-- those on columns that the statement does not change; they were a fifth of the cost of updating a
+-- registration. A domain constraint is prepared once per session and evaluated only for assigned
+-- values. Rules between columns remain CHECK constraints of their tables.
+--
+-- All domains accept null; whether a column is nullable is declared by the column.
+--
+-- squawk objects to constraints of domains because changing one later scans every table that uses
+-- the domain. That is accepted: these rules are not expected to change.
+-- squawk-ignore-file ban-create-domain-with-constraint
+
+SET LOCAL ROLE ticketing_owner;
+
+-- Numbers and times
+
+-- NaN has to be excluded by name: it is greater than every other number.
+CREATE DOMAIN ticketing.amount AS numeric(12, 2)
+CONSTRAINT amount_range CHECK (value >= 0 AND value <> 'NaN');
+
+COMMENT ON DOMAIN ticketing.amount IS 'Amount of money in major units of a currency; zero or more.';
+
+CREATE DOMAIN ticketing.counter AS integer
+CONSTRAINT counter_range CHECK (value >= 0);
+
+COMMENT ON DOMAIN ticketing.counter IS 'A count; zero or more.';
+
+CREATE DOMAIN ticketing.pool_capacity AS integer
+CONSTRAINT pool_capacity_range CHECK (value BETWEEN 0 AND 10000000);
+
+COMMENT ON DOMAIN ticketing.pool_capacity IS 'Capacity of a pool: 0 to 10,000,000.';
+
+CREATE DOMAIN ticketing.feed_epoch AS integer
+CONSTRAINT feed_epoch_range CHECK (value >= 1);
+
+COMMENT ON DOMAIN ticketing.feed_epoch IS 'Epoch of the change feed; one or more.';
+
+CREATE DOMAIN ticketing.finite_time AS timestamptz
+CONSTRAINT finite_time_range CHECK (isfinite(value));
+
+COMMENT ON DOMAIN ticketing.finite_time IS 'A finite timestamp.';
+
+-- Text
+
+CREATE DOMAIN ticketing.registration_type AS text
+CONSTRAINT registration_type_values CHECK (value IN ('individuals', 'lodges', 'delegations'));
+
+COMMENT ON DOMAIN ticketing.registration_type IS 'individuals, lodges or delegations.';
+
+CREATE DOMAIN ticketing.ticket_change AS text
+CONSTRAINT ticket_change_values
+CHECK (value IN ('added', 'removed', 'paid', 'cancelled', 'refunded'));
+
+COMMENT ON DOMAIN ticketing.ticket_change IS 'added, removed, paid, cancelled or refunded.';
+
+CREATE DOMAIN ticketing.pool_name AS text
+CONSTRAINT pool_name_length CHECK (length(value) BETWEEN 1 AND 200);
+
+COMMENT ON DOMAIN ticketing.pool_name IS 'Display name of a pool: 1 to 200 characters.';
+
+CREATE DOMAIN ticketing.confirmation_number AS text
+CONSTRAINT confirmation_number_length CHECK (length(value) BETWEEN 1 AND 50);
+
+COMMENT ON DOMAIN ticketing.confirmation_number IS 'Confirmation number: 1 to 50 characters.';
+
+CREATE DOMAIN ticketing.cancellation_reason AS text
+CONSTRAINT cancellation_reason_length CHECK (length(value) <= 1000);
+
+COMMENT ON DOMAIN ticketing.cancellation_reason IS 'Cancellation reason: at most 1,000 characters.';
+
+-- JSON
+
+CREATE DOMAIN ticketing.wizard_object AS jsonb
+CONSTRAINT wizard_object_shape CHECK (jsonb_typeof(value) = 'object');
+
+COMMENT ON DOMAIN ticketing.wizard_object IS 'JSON object, stored as the wizard sent it.';
+
+CREATE DOMAIN ticketing.eligibility AS jsonb
+CONSTRAINT eligibility_shape CHECK (
+    CASE
+        WHEN value IS NULL THEN TRUE
+        WHEN jsonb_typeof(value) <> 'object' THEN FALSE
+        WHEN value - '{operator,rules}'::text[] <> '{}'::jsonb THEN FALSE
+        WHEN
+            value ? 'operator' AND value -> 'operator' NOT IN ('"AND"'::jsonb, '"OR"'::jsonb)
+            THEN FALSE
+        WHEN coalesce(jsonb_typeof(value -> 'rules'), 'missing') <> 'array' THEN FALSE
+        WHEN jsonb_path_exists(value, 'strict $.rules[*] ? (@.type() != "object")') THEN FALSE
+        WHEN
+            jsonb_path_exists(
+                value, '$.rules[*].keyvalue() ? (!(@.key like_regex "^(type|operator|value)$"))'
+            )
+            THEN FALSE
+        ELSE NOT jsonb_path_exists(
+            value,
+            '$.rules[*] ? (
+                !(@.type.type() == "string" && @.type like_regex "^.{1,100}$"
+                    && @.operator.type() == "string" && @.operator like_regex "^(equals|not_equals|in|not_in)$"
+                    && exists(@.value))
+                || (@.operator like_regex "^(in|not_in)$" && @.value.type() != "array"))'
+        )
+    END
+);
+
+COMMENT ON DOMAIN ticketing.eligibility IS
+'Eligibility rules over the facts of an attendee:
+{"operator": "AND"|"OR", "rules": [{"type", "operator": equals|not_equals|in|not_in, "value"}]}.
+A missing operator means AND; without rules every attendee is eligible.';

@@ -1,6 +1,0 @@
-DROP TABLE ticketing.ticket_changes;
-DROP TABLE ticketing.payments;
-DROP TABLE ticketing.tickets;
-DROP TABLE ticketing.attendees;
-DROP TABLE ticketing.registration_index;
-DROP TABLE ticketing.registrations;

@@ -1,1 +1,0 @@
-DROP TABLE ticketing_internal.feed_epoch;

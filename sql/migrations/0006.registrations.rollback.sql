@@ -1,0 +1,5 @@
+DROP TABLE ticketing.payments;
+DROP TABLE ticketing.tickets;
+DROP TABLE ticketing.attendees;
+DROP TABLE ticketing.registration_index;
+DROP TABLE ticketing.registrations;

@@ -1,0 +1,311 @@
+-- Registrations, their attendees, the tickets of these attendees, and payments.
+--
+-- owner_id is stored on registrations, attendees and tickets alike, kept equal by composite foreign
+-- keys: the rows of an owner are then found by index, and row security compares a column instead of
+-- joining.
+
+SET LOCAL ROLE ticketing_owner;
+
+-- The states of a registration, as registrations_state_check and registrations_confirmation_check
+-- list them. One list instead of a CHECK per column is easier to read, and cheaper: PostgreSQL
+-- prepares the CHECKs for every statement that writes the table.
+--
+-- | status | payment_status | confirmation_number |
+-- |---|---|---|
+-- | draft, pending, expired | Unpaid | null |
+-- | completed | Paid | set |
+-- | cancelled | Unpaid | null |
+-- | cancelled | Paid, Refunded | set |
+--
+-- Free space in each page keeps updated rows on their page (HOT).
+CREATE TABLE ticketing.registrations (
+    function_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    registration_type ticketing.registration_type NOT NULL,
+    status text NOT NULL DEFAULT 'draft',
+    payment_status text NOT NULL DEFAULT 'Unpaid',
+    booking_contact ticketing.wizard_object,
+    registration_data ticketing.wizard_object NOT NULL DEFAULT '{}',
+    subtotal ticketing.amount NOT NULL DEFAULT 0,
+    total ticketing.amount NOT NULL DEFAULT 0,
+    currency text NOT NULL,
+    confirmation_number ticketing.confirmation_number,
+    hold_expires_at ticketing.finite_time,
+    cancellation_reason ticketing.cancellation_reason,
+    revision ticketing.counter NOT NULL DEFAULT 0,
+    last_change_epoch integer NOT NULL DEFAULT 0,
+    last_change_transaction_id xid8 NOT NULL DEFAULT '0',
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT registrations_pkey PRIMARY KEY (function_id, registration_id),
+    -- referenced by attendees: they have the owner of their registration
+    CONSTRAINT registrations_owner_key UNIQUE (function_id, registration_id, owner_id),
+    CONSTRAINT registrations_confirmation_number_key UNIQUE (function_id, confirmation_number),
+    -- also makes the currency that of the function, so currency needs no CHECK
+    CONSTRAINT registrations_function_fkey FOREIGN KEY (function_id, currency)
+    REFERENCES ticketing.functions (function_id, currency),
+    CONSTRAINT registrations_state_check CHECK (
+        (status || ' ' || payment_status) IN (
+            'draft Unpaid', 'pending Unpaid', 'expired Unpaid', 'completed Paid',
+            'cancelled Unpaid', 'cancelled Paid', 'cancelled Refunded'
+        )
+    ),
+    CONSTRAINT registrations_confirmation_check CHECK (
+        (payment_status = 'Unpaid') = (confirmation_number IS NULL)
+    ),
+    CONSTRAINT registrations_hold_check CHECK (
+        hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')
+    ),
+    CONSTRAINT registrations_cancellation_reason_check CHECK (
+        cancellation_reason IS NULL OR status = 'cancelled'
+    )
+) WITH (fillfactor = 80);
+
+CREATE INDEX registrations_function_idx ON ticketing.registrations (function_id, currency);
+-- The second column makes the index as good as the primary key for finding one registration. Where
+-- most owners have a single registration, PostgreSQL may choose either for a foreign key check, and
+-- by owner_id alone it would read all rows of an owner who has thousands.
+CREATE INDEX registrations_owner_idx ON ticketing.registrations (owner_id, registration_id);
+-- Registrations that may hold capacity unpaid. Without hold_expires_at: every persist changes it,
+-- and an update of an indexed column adds an entry to every index of the table.
+CREATE INDEX registrations_unpaid_idx ON ticketing.registrations (function_id, registration_id)
+WHERE status IN ('draft', 'pending');
+
+COMMENT ON TABLE ticketing.registrations IS 'Registrations: one booking each of attendees for a function.';
+COMMENT ON COLUMN ticketing.registrations.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.registrations.registration_id IS
+'Id of the registration, chosen by the client or generated.';
+COMMENT ON COLUMN ticketing.registrations.owner_id IS 'User id of the owner (the JWT sub claim).';
+COMMENT ON COLUMN ticketing.registrations.registration_type IS 'individuals, lodges or delegations.';
+COMMENT ON COLUMN ticketing.registrations.status IS
+'draft (being edited), pending (payment started), completed (paid), cancelled, or expired (the hold ended and its capacity
+was released).';
+COMMENT ON COLUMN ticketing.registrations.payment_status IS 'Unpaid, Paid or Refunded.';
+COMMENT ON COLUMN ticketing.registrations.booking_contact IS
+'The contact for the booking: billingDetails as the wizard sent it.';
+COMMENT ON COLUMN ticketing.registrations.registration_data IS
+'The registration object as the wizard sent it, without its attendees.';
+COMMENT ON COLUMN ticketing.registrations.subtotal IS
+'Sum of price_paid of its active tickets; a cancelled registration keeps its last subtotal.';
+COMMENT ON COLUMN ticketing.registrations.total IS 'Price of the registration, without fees of the payment provider.';
+COMMENT ON COLUMN ticketing.registrations.currency IS 'ISO 4217 code of its amounts: the currency of the function.';
+COMMENT ON COLUMN ticketing.registrations.confirmation_number IS
+'Confirmation number, issued once on completion; null before.';
+COMMENT ON COLUMN ticketing.registrations.hold_expires_at IS
+'Until when its unpaid tickets keep their capacity; null if it holds none.';
+COMMENT ON COLUMN ticketing.registrations.cancellation_reason IS 'Cancellation reason; null if none was given.';
+COMMENT ON COLUMN ticketing.registrations.revision IS
+'Incremented by every change, so that concurrent edits (two browser tabs, say) are detected.';
+COMMENT ON COLUMN ticketing.registrations.last_change_epoch IS
+'Epoch of its last change in the change feed; 0 before the first.';
+COMMENT ON COLUMN ticketing.registrations.last_change_transaction_id IS
+'Transaction id under which its last change is recorded in the change feed.';
+COMMENT ON COLUMN ticketing.registrations.created_at IS 'When the registration was created.';
+COMMENT ON COLUMN ticketing.registrations.updated_at IS 'When the registration was last changed.';
+
+-- The only table below functions that is not keyed by function_id: callers know only the id of
+-- their registration. No foreign key is needed, because one transaction writes both rows.
+CREATE TABLE ticketing.registration_index (
+    registration_id uuid NOT NULL,
+    function_id uuid NOT NULL,
+    CONSTRAINT registration_index_pkey PRIMARY KEY (registration_id)
+);
+
+COMMENT ON TABLE ticketing.registration_index IS
+'The function of each registration. Makes registration ids unique over all functions.';
+COMMENT ON COLUMN ticketing.registration_index.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing.registration_index.function_id IS 'The function of the registration.';
+
+-- A row of about 1 kB is rewritten whenever the selection of its attendee changes. Half of each
+-- page is left free, so that most new versions stay on their page and need no index entries.
+CREATE TABLE ticketing.attendees (
+    function_id uuid NOT NULL,
+    attendee_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    client_attendee_id uuid NOT NULL,
+    position integer NOT NULL DEFAULT 0,
+    attendee_type text NOT NULL,
+    is_primary boolean NOT NULL DEFAULT FALSE,
+    is_partner boolean NOT NULL DEFAULT FALSE,
+    related_attendee_id uuid,
+    title text,
+    first_name text,
+    last_name text,
+    email text,
+    phone text,
+    attendee_data jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT attendees_pkey PRIMARY KEY (function_id, attendee_id),
+    -- referenced by tickets and related attendees: they have the same registration and owner
+    CONSTRAINT attendees_registration_key UNIQUE (
+        function_id, registration_id, owner_id, attendee_id
+    ),
+    CONSTRAINT attendees_client_attendee_key UNIQUE (
+        function_id, registration_id, client_attendee_id
+    ),
+    CONSTRAINT attendees_registration_fkey FOREIGN KEY (function_id, registration_id, owner_id)
+    REFERENCES ticketing.registrations (function_id, registration_id, owner_id),
+    CONSTRAINT attendees_related_attendee_fkey
+    FOREIGN KEY (function_id, registration_id, owner_id, related_attendee_id)
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
+    CONSTRAINT attendees_position_check CHECK (position >= 0),
+    CONSTRAINT attendees_related_attendee_check CHECK (related_attendee_id <> attendee_id),
+    CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$'),
+    CONSTRAINT attendees_attendee_data_check CHECK (jsonb_typeof(attendee_data) = 'object')
+) WITH (fillfactor = 50);
+
+-- attendee_id for the same reason as in registrations_owner_idx
+CREATE INDEX attendees_owner_idx ON ticketing.attendees (owner_id, attendee_id);
+CREATE INDEX attendees_related_attendee_idx
+ON ticketing.attendees (function_id, registration_id, owner_id, related_attendee_id)
+WHERE related_attendee_id IS NOT NULL;
+
+COMMENT ON TABLE ticketing.attendees IS 'Attendees: the people of a registration.';
+COMMENT ON COLUMN ticketing.attendees.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.attendees.attendee_id IS 'Id of the attendee, generated.';
+COMMENT ON COLUMN ticketing.attendees.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing.attendees.owner_id IS 'Owner of the registration.';
+COMMENT ON COLUMN ticketing.attendees.client_attendee_id IS
+'Id of the attendee in the wizard, unique in the registration. RPCs accept either id.';
+COMMENT ON COLUMN ticketing.attendees.position IS 'Position in the list of the wizard, from 0 (the primary attendee).';
+COMMENT ON COLUMN ticketing.attendees.attendee_type IS 'Type of the attendee, such as mason, guest or contact.';
+COMMENT ON COLUMN ticketing.attendees.is_primary IS 'Whether this is the primary attendee of the registration.';
+COMMENT ON COLUMN ticketing.attendees.is_partner IS 'Whether this is the partner of another attendee.';
+COMMENT ON COLUMN ticketing.attendees.related_attendee_id IS
+'The attendee whose partner or guest this is; null if none.';
+COMMENT ON COLUMN ticketing.attendees.title IS 'Title.';
+COMMENT ON COLUMN ticketing.attendees.first_name IS 'First name.';
+COMMENT ON COLUMN ticketing.attendees.last_name IS 'Last name.';
+COMMENT ON COLUMN ticketing.attendees.email IS 'E-mail address.';
+COMMENT ON COLUMN ticketing.attendees.phone IS 'Phone number.';
+COMMENT ON COLUMN ticketing.attendees.attendee_data IS
+'The attendee object as the wizard sent it, plus selected_tickets: the selection of the attendee in canonical form
+{"packages": [{"packageId", "quantity", "tickets": [{"ticketId", "quantity"}]}], "individualTickets": [{"ticketId",
+"quantity"}]}.';
+COMMENT ON COLUMN ticketing.attendees.created_at IS 'When the row was created.';
+COMMENT ON COLUMN ticketing.attendees.updated_at IS 'When the row was last changed.';
+
+CREATE TABLE ticketing.tickets (
+    function_id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    attendee_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    ticket_type_id uuid NOT NULL,
+    package_id uuid,
+    package_number integer,
+    price_paid numeric(12, 2) NOT NULL,
+    original_price numeric(12, 2) NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL DEFAULT 'Active',
+    payment_status text NOT NULL DEFAULT 'Unpaid',
+    is_partner_ticket boolean NOT NULL DEFAULT FALSE,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT tickets_pkey PRIMARY KEY (function_id, ticket_id),
+    CONSTRAINT tickets_attendee_fkey
+    FOREIGN KEY (function_id, registration_id, owner_id, attendee_id)
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
+    CONSTRAINT tickets_ticket_type_fkey FOREIGN KEY (function_id, event_id, ticket_type_id)
+    REFERENCES ticketing.ticket_types (function_id, event_id, ticket_type_id),
+    CONSTRAINT tickets_package_item_fkey FOREIGN KEY (function_id, package_id, ticket_type_id)
+    REFERENCES ticketing.package_items (function_id, package_id, ticket_type_id),
+    CONSTRAINT tickets_package_number_check CHECK ((package_id IS NULL) = (package_number IS NULL)),
+    CONSTRAINT tickets_package_number_range_check CHECK (package_number >= 1),
+    CONSTRAINT tickets_price_paid_check CHECK (price_paid >= 0 AND price_paid <> 'NaN'),
+    CONSTRAINT tickets_original_price_check CHECK (original_price >= 0 AND original_price <> 'NaN'),
+    -- only the price allocation of a package may differ from list prices
+    CONSTRAINT tickets_individual_price_check CHECK (
+        package_id IS NOT NULL OR price_paid = original_price
+    ),
+    CONSTRAINT tickets_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT tickets_status_check CHECK (status IN ('Active', 'Cancelled')),
+    CONSTRAINT tickets_payment_status_check CHECK (
+        payment_status IN ('Unpaid', 'Paid', 'Refunded')
+    ),
+    CONSTRAINT tickets_refunded_check CHECK (payment_status <> 'Refunded' OR status = 'Cancelled')
+);
+
+CREATE INDEX tickets_attendee_idx
+ON ticketing.tickets (function_id, registration_id, owner_id, attendee_id);
+CREATE INDEX tickets_ticket_type_idx ON ticketing.tickets (function_id, event_id, ticket_type_id);
+CREATE INDEX tickets_package_item_idx ON ticketing.tickets (function_id, package_id, ticket_type_id)
+WHERE package_id IS NOT NULL;
+CREATE INDEX tickets_owner_idx ON ticketing.tickets (owner_id);
+
+COMMENT ON TABLE ticketing.tickets IS
+'Tickets: one admission each of an attendee to an event. A ticket removed before payment is deleted; ticket_changes keeps
+its history.';
+COMMENT ON COLUMN ticketing.tickets.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.tickets.ticket_id IS 'Id of the ticket, generated; stays the same while the ticket is kept.';
+COMMENT ON COLUMN ticketing.tickets.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing.tickets.owner_id IS 'Owner of the registration.';
+COMMENT ON COLUMN ticketing.tickets.attendee_id IS 'The attendee who holds it.';
+COMMENT ON COLUMN ticketing.tickets.event_id IS 'The event of its ticket type.';
+COMMENT ON COLUMN ticketing.tickets.ticket_type_id IS 'The ticket type.';
+COMMENT ON COLUMN ticketing.tickets.package_id IS 'The package it is part of; null for an individual ticket.';
+COMMENT ON COLUMN ticketing.tickets.package_number IS
+'Number of that package among the attendee''s packages with the same package_id, from 1; null for an individual ticket.
+Packages are added and removed as a whole, so that the prices of their tickets always add up to the package price.';
+COMMENT ON COLUMN ticketing.tickets.price_paid IS
+'Price when it was added: the list price, or its part of the price allocation of its package.';
+COMMENT ON COLUMN ticketing.tickets.original_price IS 'List price when it was added.';
+COMMENT ON COLUMN ticketing.tickets.currency IS 'ISO 4217 code of its prices: the currency of the function.';
+COMMENT ON COLUMN ticketing.tickets.status IS 'Active or Cancelled.';
+COMMENT ON COLUMN ticketing.tickets.payment_status IS 'Unpaid, Paid or Refunded.';
+COMMENT ON COLUMN ticketing.tickets.is_partner_ticket IS 'Whether its attendee is the partner of another attendee.';
+COMMENT ON COLUMN ticketing.tickets.created_at IS 'When the ticket was added.';
+COMMENT ON COLUMN ticketing.tickets.updated_at IS 'When the ticket was last changed.';
+
+CREATE TABLE ticketing.payments (
+    function_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    provider text NOT NULL,
+    reference text NOT NULL,
+    kind text NOT NULL,
+    amount numeric(12, 2) NOT NULL,
+    fee_amount numeric(12, 2) NOT NULL DEFAULT 0,
+    currency text NOT NULL,
+    paid_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT payments_pkey PRIMARY KEY (function_id, payment_id),
+    -- one payment cannot pay for two registrations
+    CONSTRAINT payments_reference_key UNIQUE (function_id, provider, reference),
+    CONSTRAINT payments_registration_fkey FOREIGN KEY (function_id, registration_id)
+    REFERENCES ticketing.registrations (function_id, registration_id),
+    CONSTRAINT payments_provider_check CHECK (length(provider) BETWEEN 1 AND 50),
+    CONSTRAINT payments_reference_check CHECK (length(reference) BETWEEN 1 AND 200),
+    CONSTRAINT payments_kind_check CHECK (kind IN ('payment', 'refund')),
+    CONSTRAINT payments_amount_check CHECK (amount >= 0 AND amount <> 'NaN'),
+    CONSTRAINT payments_fee_amount_check CHECK (
+        fee_amount BETWEEN 0 AND amount AND fee_amount <> 'NaN'
+    ),
+    CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT payments_paid_at_check CHECK (isfinite(paid_at))
+);
+
+CREATE INDEX payments_registration_idx ON ticketing.payments (function_id, registration_id);
+
+COMMENT ON TABLE ticketing.payments IS 'Payments and refunds of registrations, as reported by the payment provider.';
+COMMENT ON COLUMN ticketing.payments.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.payments.payment_id IS 'Id of the payment or refund, generated.';
+COMMENT ON COLUMN ticketing.payments.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing.payments.provider IS 'Name of the payment provider.';
+COMMENT ON COLUMN ticketing.payments.reference IS 'Id of the payment or refund at the provider.';
+COMMENT ON COLUMN ticketing.payments.kind IS 'payment or refund.';
+COMMENT ON COLUMN ticketing.payments.amount IS 'Amount, including the fee.';
+COMMENT ON COLUMN ticketing.payments.fee_amount IS 'Part of the amount that is the fee of the provider.';
+COMMENT ON COLUMN ticketing.payments.currency IS 'ISO 4217 code of both amounts.';
+COMMENT ON COLUMN ticketing.payments.paid_at IS 'When the money was paid, according to the provider.';
+COMMENT ON COLUMN ticketing.payments.created_at IS 'When the row was created.';
+
+ALTER TABLE ticketing.registrations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.registration_index ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.attendees ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.tickets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.payments ENABLE ROW LEVEL SECURITY;

@@ -1,0 +1,2 @@
+DROP TABLE ticketing_internal.feed_epoch;
+DROP TABLE ticketing.ticket_changes;

@@ -1,2 +1,0 @@
-ALTER TABLE ticketing.registrations DROP CONSTRAINT registrations_cancellation_reason_length_check;
-ALTER TABLE ticketing.payments DROP CONSTRAINT payments_paid_at_check;

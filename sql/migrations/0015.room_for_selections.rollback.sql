@@ -1,1 +1,0 @@
-ALTER TABLE ticketing.attendees SET (fillfactor = 80);
