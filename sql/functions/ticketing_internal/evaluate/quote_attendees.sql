@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.quote_attendees(
     p_known ticketing_internal.attendee[],
-    p_attendees jsonb
+    p_attendees ticketing_internal.submitted_attendee[]
 )
 RETURNS ticketing_internal.attendee[]
 LANGUAGE plpgsql
@@ -13,14 +13,7 @@ AS $$
 DECLARE
     v_attendees ticketing_internal.attendee [];
 BEGIN
-    WITH given AS (
-        SELECT
-            (attendee.value ->> 'attendeeId')::uuid AS ref,
-            attendee.value AS data,
-            attendee.ordinality AS position
-        FROM jsonb_array_elements(p_attendees) WITH ORDINALITY AS attendee
-    ),
-    known AS (
+    WITH known AS (
         SELECT person.*
         FROM unnest(p_known) WITH ORDINALITY AS person (
             attendee_id, client_attendee_id, name, attendee_type, is_partner, attendee_data, position
@@ -28,20 +21,22 @@ BEGIN
     ),
     named AS (
         SELECT
-            given.*,
+            submitted,
             known.attendee_id,
             row_number() OVER (
-                PARTITION BY coalesce(known.attendee_id, given.ref) ORDER BY given.position
+                PARTITION BY coalesce(known.attendee_id, submitted.attendee_ref) ORDER BY submitted.position
             ) AS occurrence
-        FROM given
-        LEFT JOIN known ON given.ref IN (known.attendee_id, known.client_attendee_id)
+        FROM unnest(p_attendees) AS submitted
+        LEFT JOIN known ON submitted.attendee_ref IN (known.attendee_id, known.client_attendee_id)
     ),
     matched AS (
-        SELECT known.*, named.data
+        SELECT known.*, named.submitted
         FROM known
         LEFT JOIN named ON named.attendee_id = known.attendee_id AND named.occurrence = 1
         UNION ALL
-        SELECT named.ref, named.ref, NULL, NULL, FALSE, '{}', cardinality(p_known) + named.position, named.data
+        SELECT
+            (named.submitted).attendee_ref, (named.submitted).attendee_ref, NULL, NULL, FALSE, '{}',
+            cardinality(p_known) + (named.submitted).position + 1, named.submitted
         FROM named
         WHERE named.attendee_id IS NULL AND named.occurrence = 1
     )
@@ -49,17 +44,14 @@ BEGIN
         person.attendee_id,
         person.client_attendee_id,
         CASE
-            WHEN person.data IS NULL THEN person.name
+            WHEN person.submitted IS NULL THEN person.name
             ELSE ticketing_internal.attendee_name(
-                person.data ->> 'firstName', person.data ->> 'lastName', person.data ->> 'attendeeType'
+                (person.submitted).first_name, (person.submitted).last_name, (person.submitted).attendee_type
             )
         END,
-        coalesce(person.data ->> 'attendeeType', person.attendee_type),
-        CASE
-            WHEN person.data IS NULL THEN person.is_partner
-            ELSE ticketing_internal.is_partner(person.data)
-        END,
-        person.attendee_data || coalesce(person.data, '{}')
+        coalesce((person.submitted).attendee_type, person.attendee_type),
+        coalesce((person.submitted).is_partner, person.is_partner),
+        person.attendee_data || coalesce((person.submitted).attendee_data, '{}')
     )::ticketing_internal.attendee ORDER BY person.position)
     INTO v_attendees
     FROM matched AS person;
@@ -69,5 +61,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.quote_attendees IS
-'p_known with the facts that p_attendees, wizard''s attendee objects, give them now, and after them those in p_attendees who
+'p_known with the facts that p_attendees, the wizard''s attendee objects, give them now, and after them those in p_attendees who
 are not known; these have their client id as both ids. Of somebody named twice the first counts.';
