@@ -31,3 +31,27 @@ COMMENT ON TYPE ticketing_internal.submitted_registration IS
 'p_registration_data: registration_id is new if the client gave none, owner_id is authUserId, registration_type is
 normalised to its plural, registration_data is the object without its attendees, and the primary attendee is the first
 one.';
+
+CREATE TYPE ticketing_internal.submitted_pool AS (
+    capacity_pool_id uuid,
+    name text,
+    capacity integer,
+    path text,
+    ticket_type_ids uuid [],
+    package_ids uuid []
+);
+COMMENT ON TYPE ticketing_internal.submitted_pool IS
+'A pool that a catalogue document describes, where the document states its capacity, and the ticket types and packages
+that take capacity from it.';
+
+CREATE TYPE ticketing_internal.submitted_catalogue AS (
+    organisation ticketing.organisations,
+    function ticketing.functions,
+    events ticketing.events [],
+    ticket_types ticketing.ticket_types [],
+    packages ticketing.packages [],
+    package_items ticketing.package_items [],
+    pools ticketing_internal.submitted_pool []
+);
+COMMENT ON TYPE ticketing_internal.submitted_catalogue IS
+'p_catalogue as the rows to store, defaults filled in, in the order of the document.';
