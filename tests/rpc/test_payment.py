@@ -623,6 +623,10 @@ def test_a_cancelled_registration_is_not_paid(db: Connection) -> None:
             payment("20.00", paid_at="2025-02-30T00:00:00Z"),
             [("invalid_value", "p_payment.paid_at")],
         ),
+        (
+            payment(None, paid_at="20250101"),
+            [("invalid_value", "p_payment.paid_at"), ("missing_key", "p_payment.amount")],
+        ),
         # two values in one, which together look right
         (payment("20.00 0"), [("invalid_value", "p_payment.amount")]),
         (
@@ -714,3 +718,22 @@ def test_the_wizard_sees_what_was_paid(db: Connection) -> None:
     assert rows(db, "SELECT function_id::text FROM ticketing.payments") == [
         {"function_id": FUNCTION}
     ]
+
+
+def test_a_payment_is_read_in_every_documented_form(db: psycopg.Connection) -> None:
+    for amount, paid_at in (
+        ("20.5", "null"),
+        ('"20.50"', '"2026-01-02T03:04:05Z"'),
+        (f"20.5{'0' * 40}", '"2026-01-02 03:04+10"'),
+    ):
+        document = f"""
+            {{"reference": "r", "currency": "AUD", "amount": {amount}, "fee_amount": null,
+            "provider": null, "paid_at": {paid_at}}}
+        """
+        assert db.execute(
+            "SELECT ticketing_internal.payload_issues('p_payment', %s)", [document]
+        ).fetchone() == ([],)
+        assert db.execute(
+            "SELECT provider, amount, fee_amount FROM ticketing_internal.read_payment(%s)",
+            [document],
+        ).fetchone() == ("default", Decimal("20.50"), 0)

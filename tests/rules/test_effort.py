@@ -80,7 +80,7 @@ BUDGETS: Mapping[str, Work] = {
     "persist 500 again": Work(statements=16, pages=278, wal=2362),
     "change 1 of 50": Work(statements=26, pages=111, wal=2582),
     "persist selections": Work(statements=22, pages=452, wal=24000),
-    "create with tickets": Work(statements=40, pages=728, wal=34500),
+    "create with tickets": Work(statements=38, pages=728, wal=34500),
     "get_registration": Work(statements=5, pages=64, wal=68),
     "start_payment": Work(statements=23, pages=75, wal=2266),
     "complete_payment": Work(statements=20, pages=189, wal=9131),

@@ -21,26 +21,22 @@ DECLARE
     v_payment ticketing.payments;
     v_stored ticketing.payments;
     v_now timestamptz;
-    v_issues jsonb;
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
-    IF ticketing_internal.payment_is_sound(p_payment) IS NOT TRUE THEN
-        v_issues := ticketing_internal.payload_issues('p_payment', p_payment);
-        IF v_issues <> '[]' THEN
-            PERFORM ticketing_internal.raise_issues('TK001', v_issues);
-        END IF;
-    END IF;
+    BEGIN
+        v_payment := ticketing_internal.read_payment(p_payment);
+    EXCEPTION
+        WHEN data_exception THEN
+            PERFORM ticketing_internal.raise_issues('TK001', ticketing_internal.unreadable_issues(
+                jsonb_build_object('p_payment', p_payment)
+            ));
+    END;
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now := clock_timestamp();
 
-    v_payment.provider := coalesce(p_payment ->> 'provider', 'default');
-    v_payment.reference := p_payment ->> 'reference';
-    v_payment.amount := p_payment ->> 'amount';
-    v_payment.fee_amount := coalesce(p_payment ->> 'fee_amount', '0');
-    v_payment.currency := p_payment ->> 'currency';
-    v_payment.paid_at := coalesce((p_payment ->> 'paid_at')::timestamptz, v_now);
+    v_payment.paid_at := coalesce(v_payment.paid_at, v_now);
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_payment.provider, v_payment.reference);
     IF v_stored.payment_id IS NULL THEN

@@ -25,15 +25,12 @@ DECLARE
     v_data jsonb := coalesce(p_registration_data, 'null');
     v_updates jsonb := coalesce(nullif(p_attendee_updates, 'null'), '[]');
     v_tickets jsonb := coalesce(nullif(p_tickets, 'null'), '[]');
-    v_issues jsonb;
+    v_issues jsonb := '[]';
     v_function ticketing.functions;
     v_function_id uuid;
     v_registration_id uuid;
+    v_submitted ticketing_internal.submitted_registration;
     v_registration ticketing.registrations;
-    v_registration_type text;
-    v_registration_data jsonb;
-    v_booking_contact jsonb;
-    v_attendees jsonb;
     v_is_new boolean;
     v_is_changed boolean;
     v_leaving uuid [];
@@ -47,23 +44,31 @@ BEGIN
     END IF;
 
     -- Shape. TK008 and TK002 take precedence over the issues of the rest.
-    v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
-    IF jsonb_typeof(v_data -> 'functionId') = 'string' AND ticketing_internal.is_uuid(v_data ->> 'functionId') THEN
-        v_function := ticketing_internal.require_function(
-            (v_data ->> 'functionId')::uuid, 'p_registration_data.functionId'
-        );
+    BEGIN
+        v_submitted := ticketing_internal.read_registration(v_data, v_is_service);
+        v_owner_id := CASE WHEN v_is_service THEN v_submitted.owner_id ELSE v_owner_id END;
+    EXCEPTION
+        WHEN data_exception THEN
+            v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
+            v_owner_id := CASE WHEN v_is_service THEN NULL ELSE v_owner_id END;
+            IF jsonb_typeof(v_data -> 'functionId') = 'string'
+                AND ticketing_internal.is_uuid(v_data ->> 'functionId')
+            THEN
+                v_submitted.function_id := v_data ->> 'functionId';
+            END IF;
+            IF jsonb_typeof(v_data -> 'registrationId') = 'string'
+                AND ticketing_internal.is_uuid(v_data ->> 'registrationId')
+            THEN
+                v_submitted.registration_id := v_data ->> 'registrationId';
+            END IF;
+    END;
+    v_registration_id := v_submitted.registration_id;
+    IF v_submitted.function_id IS NOT NULL THEN
+        v_function := ticketing_internal.require_function(v_submitted.function_id, 'p_registration_data.functionId');
         v_function_id := v_function.function_id;
     END IF;
-    IF v_is_service AND v_issues = '[]' THEN
-        v_owner_id := (v_data ->> 'authUserId')::uuid;
-    END IF;
-    IF jsonb_typeof(v_data -> 'registrationId') = 'string' AND ticketing_internal.is_uuid(v_data ->> 'registrationId') THEN
-        v_registration_id := (v_data ->> 'registrationId')::uuid;
-        IF NOT ticketing_internal.may_create_registration(
-            v_registration_id, CASE WHEN v_issues = '[]' OR NOT v_is_service THEN v_owner_id END
-        ) THEN
-            PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
-        END IF;
+    IF NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id) THEN
+        PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
     END IF;
     BEGIN
         -- p_tickets too, although they are compared later: an unreadable request must write nothing
@@ -81,15 +86,8 @@ BEGIN
     END IF;
 
     -- The registration: created, or locked if it exists. A concurrent call with the same registrationId
-    -- waits here.
-    v_registration_id := coalesce(v_registration_id, gen_random_uuid());
-    v_registration_type := rtrim(coalesce(v_data ->> 'registrationType', 'individuals'), 's') || 's';
-    v_booking_contact := nullif(v_data -> 'billingDetails', 'null');
-    v_registration_data := v_data - '{primaryAttendee,additionalAttendees}'::text []
-        || jsonb_build_object('registrationId', v_registration_id);
-    v_attendees := ticketing_internal.list_attendees(v_data, v_registration_id);
-
-    -- before any row that refers to the function: an import that holds this lock may be writing it
+    -- waits here. The catalogue comes before any row that refers to the function: an import that holds
+    -- this lock may be writing it.
     PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
     INSERT INTO ticketing.registration_index (registration_id, function_id)
     VALUES (v_registration_id, v_function_id)
@@ -103,8 +101,8 @@ BEGIN
             created_at, updated_at
         )
         VALUES (
-            v_function_id, v_registration_id, v_owner_id, v_registration_type, v_booking_contact, v_registration_data,
-            v_function.currency, v_now, v_now
+            v_function_id, v_registration_id, v_owner_id, v_submitted.registration_type, v_submitted.booking_contact,
+            v_submitted.registration_data, v_function.currency, v_now, v_now
         );
         v_is_changed := TRUE;
     ELSIF NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id) THEN
@@ -129,24 +127,26 @@ BEGIN
     IF NOT v_is_new THEN
         UPDATE ticketing.registrations AS registration
         SET
-            registration_type = v_registration_type,
-            booking_contact = v_booking_contact,
-            registration_data = v_registration_data,
+            registration_type = v_submitted.registration_type,
+            booking_contact = v_submitted.booking_contact,
+            registration_data = v_submitted.registration_data,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = v_registration_id
             AND (registration.registration_type, registration.booking_contact, registration.registration_data)
-            IS DISTINCT FROM (v_registration_type, v_booking_contact, v_registration_data);
+            IS DISTINCT FROM (
+                v_submitted.registration_type, v_submitted.booking_contact, v_submitted.registration_data
+            );
         v_is_changed := found;
-        v_registration.registration_type := v_registration_type;
+        v_registration.registration_type := v_submitted.registration_type;
     END IF;
 
     SELECT saved.r_is_changed OR v_is_changed, saved.r_leaving
     INTO v_is_changed, v_leaving
-    FROM ticketing_internal.save_attendees(v_registration, v_attendees, v_now) AS saved;
+    FROM ticketing_internal.save_attendees(v_registration, v_submitted.attendees, v_now) AS saved;
 
     v_request.expected_revision := p_expected_revision;
-    v_request.claimed_subtotal := v_data ->> 'subtotal';
+    v_request.claimed_subtotal := v_submitted.subtotal;
     v_answer := ticketing_internal.persist_selections(
         v_function, v_registration, v_request, v_tickets, v_now, v_is_changed, v_leaving
     );

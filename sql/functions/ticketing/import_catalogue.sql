@@ -14,6 +14,7 @@ DECLARE
     v_now timestamptz;
     v_issues jsonb;
     v_function_id uuid;
+    v_catalogue ticketing_internal.submitted_catalogue;
     v_deactivated integer;
     v_pools integer;
 BEGIN
@@ -33,12 +34,13 @@ BEGIN
     PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
     v_now := clock_timestamp();
 
-    v_issues := ticketing_internal.catalogue_issues(p_catalogue);
+    v_catalogue := ticketing_internal.read_catalogue(p_catalogue, v_now);
+    v_issues := ticketing_internal.catalogue_issues(p_catalogue, v_catalogue);
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
-    v_deactivated := ticketing_internal.save_catalogue(p_catalogue, v_now);
-    v_pools := ticketing_internal.save_pools(p_catalogue);
+    v_deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
+    v_pools := ticketing_internal.save_pools(v_catalogue);
 
     RETURN jsonb_build_object(
         'success', TRUE,

@@ -22,6 +22,7 @@ DECLARE
     v_function ticketing.functions;
     v_registration ticketing.registrations;
     v_wizard_attendees jsonb := coalesce(nullif(p_attendees, 'null'), '[]');
+    v_submitted ticketing_internal.submitted_attendee [];
     v_registration_type text := coalesce(p_registration_type, 'individuals');
     v_issues jsonb := '[]';
     v_request ticketing_internal.request;
@@ -44,9 +45,14 @@ BEGIN
         WHEN data_exception THEN
             v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
     END;
-    IF NOT ticketing_internal.attendees_are_sound(v_wizard_attendees) THEN
-        v_issues := v_issues || ticketing_internal.payload_issues('p_attendees', v_wizard_attendees);
-    END IF;
+    BEGIN
+        v_submitted := ticketing_internal.read_attendees(v_wizard_attendees);
+    EXCEPTION
+        WHEN data_exception THEN
+            v_issues := v_issues || ticketing_internal.unreadable_issues(
+                jsonb_build_object('p_attendees', v_wizard_attendees)
+            );
+    END;
     IF v_registration_type NOT IN ('individuals', 'lodges', 'delegations') THEN
         v_issues := v_issues || ticketing_internal.schema_issues(
             to_jsonb(v_registration_type),
@@ -68,25 +74,25 @@ BEGIN
             AND registration.registration_id = p_registration_id;
         v_attendees := ticketing_internal.load_attendees(p_function_id, p_registration_id);
     END IF;
-    v_attendees := ticketing_internal.quote_attendees(v_attendees, v_wizard_attendees);
+    v_attendees := ticketing_internal.quote_attendees(v_attendees, v_submitted);
 
     v_evaluation := ticketing_internal.evaluate_selections(
         v_function, v_registration, v_attendees, v_request, NULL, statement_timestamp()
     );
 
     SELECT jsonb_agg(ticketing_internal.issue(
-        'attendee_named_twice', format('p_attendees[%s].attendeeId', duplicate.position - 1),
+        'attendee_named_twice', format('p_attendees[%s].attendeeId', duplicate.position),
         format('%s is listed twice; send one entry per attendee.', (duplicate.attendee).name), duplicate.attendee
     ) ORDER BY duplicate.position)
     INTO v_issues
     FROM (
         SELECT
-            element.ordinality AS position,
+            submitted.position,
             attendee,
-            row_number() OVER (PARTITION BY attendee.attendee_id ORDER BY element.ordinality) AS occurrence
-        FROM jsonb_array_elements(v_wizard_attendees) WITH ORDINALITY AS element
+            row_number() OVER (PARTITION BY attendee.attendee_id ORDER BY submitted.position) AS occurrence
+        FROM unnest(v_submitted) AS submitted
         INNER JOIN unnest(v_attendees) AS attendee
-            ON (element.value ->> 'attendeeId')::uuid IN (attendee.attendee_id, attendee.client_attendee_id)
+            ON submitted.attendee_ref IN (attendee.attendee_id, attendee.client_attendee_id)
     ) AS duplicate
     WHERE duplicate.occurrence > 1;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;

@@ -26,15 +26,10 @@ BEGIN
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK001', v_issues);
     END IF;
+    v_refund := ticketing_internal.read_payment(p_refund - 'ticket_ids');
 
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now := clock_timestamp();
-
-    v_refund.provider := coalesce(p_refund ->> 'provider', 'default');
-    v_refund.reference := p_refund ->> 'reference';
-    v_refund.amount := p_refund ->> 'amount';
-    v_refund.fee_amount := 0;
-    v_refund.currency := p_refund ->> 'currency';
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
     IF v_stored.payment_id IS NOT NULL THEN

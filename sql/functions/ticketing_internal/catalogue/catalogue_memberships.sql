@@ -1,33 +1,39 @@
--- Who takes places in which pool, by a catalogue document and by what is stored: the two are
--- compared to see what an import changes. Ticket types and packages that the document does not
--- name keep their own pools and those of their event.
+-- Compares which ticket types and packages take capacity from which pools by a catalogue document
+-- and by what is stored. Ticket types and packages that the document does not name keep their own
+-- pools and those of their event.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_memberships(p_catalogue jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_memberships(
+    p_catalogue ticketing_internal.submitted_catalogue
+)
 RETURNS TABLE (
-    member_id uuid, is_package boolean, capacity_pool_id uuid, is_wanted boolean, is_stored boolean
+    member_id uuid,
+    is_package boolean,
+    capacity_pool_id uuid,
+    is_submitted boolean,
+    is_stored boolean
 )
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_function_id CONSTANT uuid := (p_catalogue #>> '{function,function_id}')::uuid;
+    v_function_id CONSTANT uuid := (p_catalogue.function).function_id;
 BEGIN
     RETURN QUERY
     WITH named AS (
-        SELECT (element.value ->> 'ticket_type_id')::uuid AS id
-        FROM jsonb_array_elements(p_catalogue -> 'ticket_types') AS element
+        SELECT ticket_type.ticket_type_id AS id
+        FROM unnest(p_catalogue.ticket_types) AS ticket_type
         UNION ALL
-        SELECT (element.value ->> 'package_id')::uuid
-        FROM jsonb_array_elements(p_catalogue -> 'packages') AS element
+        SELECT package.package_id
+        FROM unnest(p_catalogue.packages) AS package
     ),
-    wanted AS (
+    submitted AS (
         SELECT ticket_type_id AS member_id, FALSE AS is_package, pool.capacity_pool_id
-        FROM ticketing_internal.catalogue_pools(p_catalogue) AS pool
+        FROM unnest(p_catalogue.pools) AS pool
         CROSS JOIN LATERAL unnest(pool.ticket_type_ids) AS ticket_type_id
         UNION
         SELECT package_id, TRUE, pool.capacity_pool_id
-        FROM ticketing_internal.catalogue_pools(p_catalogue) AS pool
+        FROM unnest(p_catalogue.pools) AS pool
         CROSS JOIN LATERAL unnest(pool.package_ids) AS package_id
     ),
     stored AS (
@@ -51,19 +57,19 @@ BEGIN
             )
     )
     SELECT
-        coalesce(wanted.member_id, stored.member_id),
-        coalesce(wanted.is_package, stored.is_package),
-        coalesce(wanted.capacity_pool_id, stored.capacity_pool_id),
-        wanted.member_id IS NOT NULL,
+        coalesce(submitted.member_id, stored.member_id),
+        coalesce(submitted.is_package, stored.is_package),
+        coalesce(submitted.capacity_pool_id, stored.capacity_pool_id),
+        submitted.member_id IS NOT NULL,
         stored.member_id IS NOT NULL
-    FROM wanted
+    FROM submitted
     FULL JOIN stored
-        ON stored.member_id = wanted.member_id
-        AND stored.is_package = wanted.is_package
-        AND stored.capacity_pool_id = wanted.capacity_pool_id;
+        ON stored.member_id = submitted.member_id
+        AND stored.is_package = submitted.is_package
+        AND stored.capacity_pool_id = submitted.capacity_pool_id;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.catalogue_memberships IS
-'Every membership of a ticket type or package in a pool that p_catalogue wants, or that is stored and is the document''s to
-decide.';
+'Every membership of a ticket type or package in a pool that p_catalogue has, or that is stored and up to the
+document.';

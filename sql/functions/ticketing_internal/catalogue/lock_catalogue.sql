@@ -1,13 +1,15 @@
--- Keep the pools of a function's ticket types and packages as they are while tickets change, and
--- tickets as they are while these pools change: otherwise a ticket could take its place in one
--- set of pools and be counted in another.
+-- Locks which pools the ticket types and packages of a function belong to: shared while tickets
+-- change, exclusively while pools change. Otherwise a ticket could take capacity from one set of
+-- pools and be counted in another.
 --
--- An advisory lock, because every sale takes it: it writes nothing, and those who share it never
--- wait for each other. Only an import and a recount take it alone, for milliseconds. In a
--- transaction whose snapshot is older than the lock, having it is not enough: the row lock then
--- fails with 40001 if the catalogue has changed since.
+-- An advisory lock, because every sale takes it: it writes nothing, and shared holders never wait
+-- for each other. Only an import and a recount take it exclusively, for milliseconds. It is not
+-- enough where the snapshot is older than the lock (REPEATABLE READ, SERIALIZABLE): there the row
+-- lock fails with 40001 if the catalogue has changed since. That is why an import always writes the
+-- row of the function.
 --
 -- Lock order: before any row of the function.
+-- Errors: 40001; TK004 for an exclusive lock outside of READ COMMITTED.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.lock_catalogue(
     p_function_id uuid, p_is_exclusive boolean
@@ -36,5 +38,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.lock_catalogue IS
-'Locks which ticket types and packages of a function are in which pools, until the end of the transaction: shared to change
-tickets, exclusively to change or recount pools.';
+'Locks which ticket types and packages of a function are in which pools until the end of the transaction: shared to
+change tickets, exclusively to change or recount pools.';

@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.quote_attendees(
     p_stored ticketing_internal.attendee[],
-    p_attendees jsonb
+    p_submitted ticketing_internal.submitted_attendee[]
 )
 RETURNS ticketing_internal.attendee[]
 LANGUAGE plpgsql
@@ -13,32 +13,27 @@ AS $$
 DECLARE
     v_attendees ticketing_internal.attendee [];
 BEGIN
-    WITH submitted AS (
-        SELECT
-            (attendee.value ->> 'attendeeId')::uuid AS ref,
-            attendee.value AS data,
-            attendee.ordinality AS position
-        FROM jsonb_array_elements(p_attendees) WITH ORDINALITY AS attendee
-    ),
-    stored AS (
+    WITH stored AS (
         SELECT attendee.* FROM unnest(p_stored) AS attendee
     ),
     matched AS (
         SELECT
-            submitted.*,
+            submitted,
             stored.attendee_id,
             row_number() OVER (
-                PARTITION BY coalesce(stored.attendee_id, submitted.ref) ORDER BY submitted.position
+                PARTITION BY coalesce(stored.attendee_id, submitted.attendee_ref) ORDER BY submitted.position
             ) AS occurrence
-        FROM submitted
-        LEFT JOIN stored ON submitted.ref IN (stored.attendee_id, stored.client_attendee_id)
+        FROM unnest(p_submitted) AS submitted
+        LEFT JOIN stored ON submitted.attendee_ref IN (stored.attendee_id, stored.client_attendee_id)
     ),
     quoted AS (
-        SELECT stored.*, matched.data
+        SELECT stored.*, matched.submitted
         FROM stored
         LEFT JOIN matched ON matched.attendee_id = stored.attendee_id AND matched.occurrence = 1
         UNION ALL
-        SELECT matched.ref, matched.ref, NULL, NULL, FALSE, '{}', cardinality(p_stored) + matched.position, matched.data
+        SELECT
+            (matched.submitted).attendee_ref, (matched.submitted).attendee_ref, NULL, NULL, FALSE, '{}',
+            cardinality(p_stored) + (matched.submitted).position + 1, matched.submitted
         FROM matched
         WHERE matched.attendee_id IS NULL AND matched.occurrence = 1
     )
@@ -46,17 +41,14 @@ BEGIN
         quoted.attendee_id,
         quoted.client_attendee_id,
         CASE
-            WHEN quoted.data IS NULL THEN quoted.name
+            WHEN quoted.submitted IS NULL THEN quoted.name
             ELSE ticketing_internal.attendee_name(
-                quoted.data ->> 'firstName', quoted.data ->> 'lastName', quoted.data ->> 'attendeeType'
+                (quoted.submitted).first_name, (quoted.submitted).last_name, (quoted.submitted).attendee_type
             )
         END,
-        coalesce(quoted.data ->> 'attendeeType', quoted.attendee_type),
-        CASE
-            WHEN quoted.data IS NULL THEN quoted.is_partner
-            ELSE ticketing_internal.is_partner(quoted.data)
-        END,
-        quoted.attendee_data || coalesce(quoted.data, '{}'),
+        coalesce((quoted.submitted).attendee_type, quoted.attendee_type),
+        coalesce((quoted.submitted).is_partner, quoted.is_partner),
+        quoted.attendee_data || coalesce((quoted.submitted).attendee_data, '{}'),
         quoted.index
     )::ticketing_internal.attendee)
     INTO v_attendees
@@ -69,5 +61,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.quote_attendees IS
-'p_stored with the facts that p_attendees (attendee objects of the wizard) state, then the attendees that only p_attendees has,
-with their client id as both ids. Of an attendee listed twice the first entry counts.';
+'p_stored with the facts that p_submitted states, then the attendees that only p_submitted has, with their client id as both ids.
+Of an attendee listed twice the first entry counts.';

@@ -1,4 +1,5 @@
--- Does a text name one moment? Without an offset it would mean another moment in every session.
+-- Whether a text is an unambiguous point in time. Without an offset it would mean another one in
+-- every session.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_timestamp(p_text text)
 RETURNS boolean
@@ -7,7 +8,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- without a backslash, which means something else where standard_conforming_strings is off
+    -- without a backslash, whose meaning depends on standard_conforming_strings
     c_iso_8601 CONSTANT text :=
         '^[0-9]{4}(-[0-9]{2}){2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$';
 BEGIN

@@ -1,5 +1,4 @@
--- Does a text read as a UUID? Asked of the server, so that the answer cannot differ from the
--- cast.
+-- Whether a text is a UUID, decided by the cast itself, so that the two cannot disagree.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_uuid(p_text text)
 RETURNS boolean
@@ -17,4 +16,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.is_uuid IS
- 'Whether a text can be cast to uuid.';
+'Whether a text can be cast to uuid.';

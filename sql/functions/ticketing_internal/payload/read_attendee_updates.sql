@@ -1,5 +1,6 @@
--- p_attendee_updates as one selection per attendee named. Anything odd raises a data exception,
--- as in read_submitted_tickets.
+-- Reads p_attendee_updates into one selection per element.
+--
+-- Errors: a data exception if it is not of the documented shape, as in read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_attendee_updates(p_attendee_updates jsonb)
 RETURNS ticketing_internal.selection[]
@@ -17,8 +18,8 @@ BEGIN
         RAISE data_exception;
     END IF;
 
-    FOR v_place IN 0..jsonb_array_length(p_attendee_updates) - 1 LOOP
-        v_element := p_attendee_updates -> v_place;
+    FOR v_index IN 0..jsonb_array_length(p_attendee_updates) - 1 LOOP
+        v_element := p_attendee_updates -> v_index;
         IF NOT coalesce(
             jsonb_typeof(v_element -> 'attendee_id') = 'string'
             AND v_element - '{attendee_id,selected_tickets}'::text[] = '{}',
@@ -28,7 +29,7 @@ BEGIN
         END IF;
         v_selections := array_append(v_selections, ROW(
             (v_element ->> 'attendee_id')::uuid, v_element -> 'selected_tickets',
-            'p_attendee_updates[' || v_place || '].selected_tickets'
+            'p_attendee_updates[' || v_index || '].selected_tickets'
         )::ticketing_internal.selection);
     END LOOP;
     RETURN v_selections;
@@ -37,4 +38,4 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_attendee_updates IS
 'The elements of p_attendee_updates in their order; raises a data exception (SQLSTATE class 22) when they are not of the
-documented shape. What each selects is read by read_selection_lines.';
+documented shape. Their selected_tickets are read by read_selection_lines.';

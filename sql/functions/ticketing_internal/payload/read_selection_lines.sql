@@ -1,8 +1,8 @@
--- What selections contain, line by line: the only reader of the wizard's {"packages",
--- "individualTickets"}. Anything odd raises a data exception, as in read_submitted_tickets.
+-- Reads selections into lines: the only reader of the wizard's {"packages", "individualTickets"}.
 --
--- Quantities of the tickets inside a package are the catalogue's: here they only have to be
--- quantities.
+-- Quantities of the tickets inside a package come from the catalogue; here they only have to be
+-- valid quantities.
+-- Errors: a data exception if a selection is not of the documented shape, as in read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_selection_lines(
     p_selections ticketing_internal.selection[]
@@ -27,23 +27,23 @@ BEGIN
         END IF;
 
         v_elements := coalesce(nullif(v_selection.selected_tickets -> 'packages', 'null'), '[]');
-        FOR v_place IN 0..jsonb_array_length(v_elements) - 1 LOOP
-            v_element := v_elements -> v_place;
+        FOR v_index IN 0..jsonb_array_length(v_elements) - 1 LOOP
+            v_element := v_elements -> v_index;
             IF NOT coalesce(
                 v_element - '{packageId,quantity,tickets}'::text[] = '{}'
                 AND jsonb_typeof(v_element -> 'packageId') = 'string'
-                -- of jsonb nothing but numbers is between two numbers
+                -- in the order of jsonb only numbers are between two numbers
                 AND v_element -> 'quantity' BETWEEN '0' AND '1000',
                 FALSE
             ) THEN
                 RAISE data_exception;
             END IF;
 
-            -- an empty list says that nothing is in the package, an absent one says nothing
+            -- an empty list claims an empty package, an absent one claims nothing
             v_tickets := nullif(v_element -> 'tickets', 'null');
             v_content_ids := CASE WHEN v_tickets IS NOT NULL THEN '{}'::uuid[] END;
-            FOR v_content IN 0..coalesce(jsonb_array_length(v_tickets), 0) - 1 LOOP
-                v_ticket := v_tickets -> v_content;
+            FOR v_content_index IN 0..coalesce(jsonb_array_length(v_tickets), 0) - 1 LOOP
+                v_ticket := v_tickets -> v_content_index;
                 IF NOT coalesce(
                     v_ticket - '{ticketId,quantity}'::text[] = '{}'
                     AND v_ticket -> 'quantity' BETWEEN '0' AND '1000'
@@ -73,13 +73,13 @@ BEGIN
             v_lines := array_append(v_lines, ROW(
                 v_selection.attendee_ref, (v_element ->> 'packageId')::uuid, NULL,
                 (v_element ->> 'quantity')::integer, v_content_ids,
-                v_selection.path || '.packages[' || v_place || ']', cardinality(v_lines) + 1
+                v_selection.path || '.packages[' || v_index || ']', cardinality(v_lines) + 1
             )::ticketing_internal.selection_line);
         END LOOP;
 
         v_elements := coalesce(nullif(v_selection.selected_tickets -> 'individualTickets', 'null'), '[]');
-        FOR v_place IN 0..jsonb_array_length(v_elements) - 1 LOOP
-            v_element := v_elements -> v_place;
+        FOR v_index IN 0..jsonb_array_length(v_elements) - 1 LOOP
+            v_element := v_elements -> v_index;
             IF NOT coalesce(
                 v_element - '{ticketId,quantity}'::text[] = '{}'
                 AND jsonb_typeof(v_element -> 'ticketId') = 'string'
@@ -91,7 +91,7 @@ BEGIN
             v_lines := array_append(v_lines, ROW(
                 v_selection.attendee_ref, NULL, (v_element ->> 'ticketId')::uuid,
                 (v_element ->> 'quantity')::integer, NULL,
-                v_selection.path || '.individualTickets[' || v_place || ']', cardinality(v_lines) + 1
+                v_selection.path || '.individualTickets[' || v_index || ']', cardinality(v_lines) + 1
             )::ticketing_internal.selection_line);
         END LOOP;
     END LOOP;

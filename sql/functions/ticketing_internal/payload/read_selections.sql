@@ -1,5 +1,7 @@
--- p_selections, the ticketSelections object of the wizard's store, as one selection per attendee
--- named. Anything odd raises a data exception, as in read_submitted_tickets.
+-- Reads p_selections, the ticketSelections object of the wizard's store, into one selection per
+-- attendee.
+--
+-- Errors: a data exception if it is not of the documented shape, as in read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_selections(p_selections jsonb)
 RETURNS ticketing_internal.selection[]
@@ -26,5 +28,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_selections IS
-'The entries of p_selections; raises a data exception (SQLSTATE class 22) when it is not of the documented shape. What each
-selects is read by read_selection_lines.';
+'The entries of p_selections; raises a data exception (SQLSTATE class 22) when it is not of the documented shape. Their
+values are read by read_selection_lines.';

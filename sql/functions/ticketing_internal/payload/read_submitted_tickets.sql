@@ -1,5 +1,7 @@
--- p_tickets as rows, all casts in one pass. Anything odd raises a data exception, for which the
--- caller asks payload_issues: naming the culprit costs only those who sent one.
+-- Reads p_tickets into rows, all casts in one pass.
+--
+-- Errors: a data exception if it is not of the documented shape. The caller then asks
+-- payload_issues what is wrong, so that only faulty requests pay for the explanation.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_submitted_tickets(p_tickets jsonb)
 RETURNS ticketing_internal.submitted_ticket[]
@@ -8,8 +10,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- all amounts at once, since starting the matcher costs more than what it reads; one with a space
-    -- inside is no number
+    -- all amounts in one text: starting the regular expression costs more than matching it; an amount
+    -- with a space inside fails its cast to numeric
     c_amounts CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?( [0-9]{1,10}([.][0-9]{1,2}0{0,20})?)*$';
     v_tickets ticketing_internal.submitted_ticket [];
     v_is_sound boolean;
@@ -33,11 +35,11 @@ BEGIN
             AND ticket.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
                 package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket}'::text[] = '{}'
         )
-        -- as text, since numeric reads much that is no amount
+        -- as text, because numeric reads more than amounts
         AND coalesce(string_agg(ticket.price_paid, ' ') ~ c_amounts, TRUE)
         AND coalesce(string_agg(ticket.original_price, ' ') ~ c_amounts, TRUE)
     INTO v_tickets, v_is_sound
-    -- the same array twice, side by side: as columns, and whole for what no column is for
+    -- the same array twice, side by side: as columns, and as whole objects to find unknown keys
     FROM ROWS FROM (
         jsonb_to_recordset(p_tickets) AS (
             ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
@@ -58,5 +60,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_submitted_tickets IS
-'The elements of p_tickets in their order; raises a data exception (SQLSTATE class 22) when they are not of the documented
-shape.';
+'The elements of p_tickets in their order; raises a data exception (SQLSTATE class 22) when they are not of the
+documented shape.';

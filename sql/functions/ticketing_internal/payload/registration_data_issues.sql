@@ -1,5 +1,5 @@
--- What is wrong with the shape of p_registration_data: its schema, and what depends on other
--- keys and on the caller.
+-- Names every fault of a p_registration_data that read_registration has refused: those of its
+-- schema, and those that depend on other keys and on the caller.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.registration_data_issues(
     p_data jsonb, p_is_service boolean
@@ -10,11 +10,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_issues jsonb := '[]';
+    v_issues jsonb := ticketing_internal.payload_issues('p_registration_data', p_data);
 BEGIN
-    IF NOT coalesce(ticketing_internal.registration_is_sound(p_data), FALSE) THEN
-        v_issues := ticketing_internal.payload_issues('p_registration_data', p_data);
-    END IF;
     IF jsonb_typeof(p_data) <> 'object' THEN
         RETURN v_issues;
     END IF;
@@ -34,12 +31,17 @@ BEGIN
 
     IF p_is_service AND coalesce(jsonb_typeof(p_data -> 'authUserId'), 'null') = 'null' THEN
         v_issues := v_issues || ticketing_internal.issue(
-            'missing_key', 'p_registration_data.authUserId', 'The service must say whose registration it makes.'
+            'missing_key', 'p_registration_data.authUserId', 'The service must name the owner of the registration.'
         );
+    END IF;
+    IF v_issues = '[]' THEN
+        -- only if the reader should be stricter than the rules above: the call is refused even so
+        v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_registration_data', p_data));
     END IF;
     RETURN v_issues;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.registration_data_issues IS
-'All issues of the shape of p_registration_data, for a caller who is the service or is not; [] when there are none.';
+'All issues of the shape of p_registration_data, which read_registration has refused to the service or to a user; never
+none.';

@@ -1,7 +1,9 @@
--- A count that a caller asks for must be one that can be given.
+-- Refuses a p_limit out of range instead of clamping it.
+--
+-- Errors: TK001.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_limit(
-    p_argument text, p_value integer, p_most integer
+    p_argument text, p_value integer, p_max integer
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -10,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_issues CONSTANT jsonb := ticketing_internal.schema_issues(
-        to_jsonb(p_value), jsonb_build_object('type', 'integer', 'minimum', 1, 'maximum', p_most), p_argument
+        to_jsonb(p_value), jsonb_build_object('type', 'integer', 'minimum', 1, 'maximum', p_max), p_argument
     );
 BEGIN
     IF v_issues <> '[]' THEN
@@ -20,4 +22,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_limit IS
-'Raises TK001 at p_argument unless p_value is from 1 to p_most.';
+'Raises TK001 at p_argument unless p_value is from 1 to p_max.';

@@ -1,5 +1,5 @@
--- What is wrong with the shape of a value. Runs only when the fast readers have refused a
--- payload, or where a call is rare; so it is written to name every fault, not to be quick.
+-- Names every fault of a value against a JSON Schema. Runs only when a fast reader has refused a
+-- payload, or where a call is rare, so it is written to be complete, not fast.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(
     p_value jsonb, p_schema jsonb, p_path text
@@ -13,7 +13,7 @@ DECLARE
     v_type text := jsonb_typeof(p_value);
     v_expected text := p_schema ->> 'type';
     v_text text := p_value #>> '{}';
-    v_wanted text := coalesce(p_schema ->> 'title', CASE v_expected
+    v_description text := coalesce(p_schema ->> 'title', CASE v_expected
         WHEN 'array' THEN 'an array'
         WHEN 'object' THEN 'an object'
         WHEN 'integer' THEN 'a whole number'
@@ -23,7 +23,7 @@ DECLARE
             WHEN 'uuid' THEN 'a UUID' WHEN 'date-time' THEN 'a date and time' ELSE 'a string' END
     END);
     v_fault text;
-    -- lists of issues: joined once, since joining them one by one would copy all of them every time
+    -- lists of issues, concatenated once: concatenating one by one would copy all of them each time
     v_found jsonb[] := '{}';
     v_issues jsonb;
     v_branch jsonb;
@@ -33,18 +33,17 @@ DECLARE
     v_child jsonb;
     v_index bigint;
 BEGIN
-    -- anything will do, however deep it is
+    -- any value is allowed, however deep
     IF coalesce(p_schema, '{}') = '{}' THEN
         RETURN '[]';
     END IF;
 
     IF p_schema ? 'anyOf' THEN
-        -- the branch of the right type that comes nearest says what is wrong; with none, the type
-        -- is
+        -- the branch of the right type with the fewest issues; if there is none, the type is wrong
         FOR v_branch IN SELECT branch FROM jsonb_array_elements(p_schema -> 'anyOf') AS branch
         LOOP
             v_branch_issues := ticketing_internal.schema_issues(
-                p_value, v_branch || jsonb_build_object('title', v_wanted), p_path
+                p_value, v_branch || jsonb_build_object('title', v_description), p_path
             );
             IF v_branch_issues = '[]' THEN
                 RETURN v_branch_issues;
@@ -56,8 +55,8 @@ BEGIN
             END IF;
         END LOOP;
         RETURN coalesce(v_best, jsonb_build_array(ticketing_internal.issue(
-            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_wanted, v_type),
-            p_expected => to_jsonb(v_wanted), p_actual => to_jsonb(v_type)
+            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_description, v_type),
+            p_expected => to_jsonb(v_description), p_actual => to_jsonb(v_type)
         )));
     END IF;
 
@@ -65,19 +64,21 @@ BEGIN
         AND NOT (v_expected = 'integer' AND v_type = 'number' AND v_text ~ '^-?[0-9]+$')
     THEN
         RETURN jsonb_build_array(ticketing_internal.issue(
-            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_wanted,
+            'invalid_type', p_path, format('%s must be %s, not %s.', p_path, v_description,
                 CASE WHEN v_type = 'number' THEN left(v_text, 40) ELSE v_type END),
-            p_expected => to_jsonb(v_wanted), p_actual => to_jsonb(v_type)
+            p_expected => to_jsonb(v_description), p_actual => to_jsonb(v_type)
         ));
     END IF;
 
     -- values
     v_fault := CASE
         WHEN NOT p_schema -> 'enum' @> p_value
-            THEN 'one of ' || (SELECT string_agg(choice, ', ') FROM jsonb_array_elements_text(p_schema -> 'enum') AS choice)
+            THEN 'one of ' || (
+                SELECT string_agg(allowed, ', ') FROM jsonb_array_elements_text(p_schema -> 'enum') AS allowed
+            )
         WHEN v_type = 'number' AND p_value < p_schema -> 'minimum' THEN 'at least ' || (p_schema ->> 'minimum')
         WHEN v_type = 'number' AND p_value > p_schema -> 'maximum' THEN 'at most ' || (p_schema ->> 'maximum')
-        WHEN v_type = 'number' AND v_text::numeric % (p_schema ->> 'multipleOf')::numeric <> 0 THEN v_wanted
+        WHEN v_type = 'number' AND v_text::numeric % (p_schema ->> 'multipleOf')::numeric <> 0 THEN v_description
         WHEN v_type = 'string' AND length(v_text) < (p_schema ->> 'minLength')::integer THEN 'not empty'
         WHEN v_type = 'string' AND length(v_text) > (p_schema ->> 'maxLength')::integer
             THEN format('at most %s characters long', p_schema ->> 'maxLength')
@@ -140,7 +141,7 @@ BEGIN
             ELSIF p_schema -> 'additionalProperties' = 'false' THEN
                 v_found := array_append(v_found, jsonb_build_array(ticketing_internal.issue(
                     'unknown_key', format('%s.%s', p_path, left(v_key, 200)),
-                    format('%s has a key that means nothing here: %s.', p_path, left(v_key, 200))
+                    format('%s has an unknown key: %s.', p_path, left(v_key, 200))
                 )));
             ELSIF jsonb_typeof(p_schema -> 'additionalProperties') = 'object' THEN
                 v_found := array_append(v_found, ticketing_internal.schema_issues(
@@ -153,7 +154,7 @@ BEGIN
         END LOOP;
     END IF;
 
-    -- two steps, since AND would ask the second question also when the first has no answer
+    -- nested, because AND may evaluate its second operand although the first is null
     IF p_schema ? 'if' THEN
         IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
             v_found := array_append(v_found, ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path));
@@ -170,5 +171,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.schema_issues IS
-'All issues of a value against a JSON Schema made of the keywords that payload_schema uses; [] when there are none. p_path
-is where the value stands in the arguments.';
+'All issues of a value against a JSON Schema made of the keywords that payload_schema uses; [] when there are none.
+p_path is where the value stands in the arguments.';

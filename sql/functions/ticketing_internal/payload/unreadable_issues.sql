@@ -1,5 +1,4 @@
--- Name everything that is wrong with the JSON arguments of a call, of which some reader has refused
--- one.
+-- Names every fault of the JSON arguments of a call after a reader has refused one of them.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.unreadable_issues(p_arguments jsonb)
 RETURNS jsonb
@@ -18,8 +17,7 @@ BEGIN
     END LOOP;
 
     IF v_issues = '[]' THEN
-        -- the readers are at most as lenient as the schema; should they ever be stricter, the call
-        -- is still refused
+        -- only if a reader should be stricter than the schema: the call is refused even so
         SELECT jsonb_agg(ticketing_internal.issue(
             'invalid_value', argument, format('%s is not of the documented shape.', argument)
         ))
@@ -31,4 +29,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.unreadable_issues IS
-'All issues of the arguments, given as {"argument name": value}; never none.';
+'All issues of the arguments, passed as {"argument name": value}; never none.';

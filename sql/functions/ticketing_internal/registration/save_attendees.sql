@@ -1,14 +1,14 @@
--- Make the attendees of a locked registration exactly those of the wizard's registration object,
--- except that those who are no longer in it stay until their tickets have been taken back
--- (persist_selections deletes them).
+-- Makes the attendees of a registration exactly those submitted. Stored attendees who are not among
+-- them stay until their tickets are removed: persist_selections then deletes them.
 --
--- An attendee is known again by either of his ids. What he has selected stays: the wizard's
--- attendee objects do not say it.
+-- An attendee is recognised by either id. The stored selection stays, because the wizard's attendee
+-- objects do not carry it.
+-- Lock order: the caller has locked the registration.
 -- Errors: TK004 (an attendee listed twice).
 
 CREATE OR REPLACE FUNCTION ticketing_internal.save_attendees(
     p_registration ticketing.registrations,
-    p_attendees jsonb,
+    p_attendees ticketing_internal.submitted_attendee[],
     p_now timestamptz,
     OUT r_is_changed boolean,
     OUT r_leaving uuid[]
@@ -21,31 +21,24 @@ DECLARE
     c_nothing_selected CONSTANT jsonb := '{"selected_tickets": {"packages": [], "individualTickets": []}}';
     v_function_id CONSTANT uuid := p_registration.function_id;
     v_registration_id CONSTANT uuid := p_registration.registration_id;
-    v_wanted ticketing.attendees [];
+    v_attendees ticketing.attendees [];
     v_issues jsonb;
     v_written bigint;
     v_linked bigint;
 BEGIN
-    WITH given AS (
+    -- ids of new attendees are created here, once
+    WITH matched AS (
         SELECT
-            (attendee.value ->> 'attendeeId')::uuid AS ref,
-            attendee.ordinality::integer - 1 AS position,
-            attendee.value AS data
-        FROM jsonb_array_elements(p_attendees) WITH ORDINALITY AS attendee
-    ),
-    -- ids for those who are new are made here, once
-    matched AS (
-        SELECT
-            given.*,
+            submitted.*,
             coalesce(stored.attendee_id, gen_random_uuid()) AS attendee_id,
-            coalesce(stored.client_attendee_id, given.ref) AS client_attendee_id,
+            coalesce(stored.client_attendee_id, submitted.attendee_ref) AS client_attendee_id,
             stored.attendee_data -> 'selected_tickets' AS selected_tickets,
             coalesce(stored.created_at, p_now) AS created_at
-        FROM given
+        FROM unnest(p_attendees) AS submitted
         LEFT JOIN ticketing.attendees AS stored
             ON stored.function_id = v_function_id
             AND stored.registration_id = v_registration_id
-            AND given.ref IN (stored.attendee_id, stored.client_attendee_id)
+            AND submitted.attendee_ref IN (stored.attendee_id, stored.client_attendee_id)
     )
     SELECT
         array_agg(ROW(
@@ -55,16 +48,16 @@ BEGIN
             p_registration.owner_id,
             attendee.client_attendee_id,
             attendee.position,
-            attendee.data ->> 'attendeeType',
+            attendee.attendee_type,
             attendee.position = 0,
-            ticketing_internal.is_partner(attendee.data),
+            attendee.is_partner,
             related.attendee_id,
-            attendee.data ->> 'title',
-            attendee.data ->> 'firstName',
-            attendee.data ->> 'lastName',
-            attendee.data ->> 'primaryEmail',
-            attendee.data ->> 'primaryPhone',
-            (attendee.data - 'selected_tickets') || CASE
+            attendee.title,
+            attendee.first_name,
+            attendee.last_name,
+            attendee.email,
+            attendee.phone,
+            (attendee.attendee_data - 'selected_tickets') || CASE
                 WHEN attendee.selected_tickets IS NULL THEN c_nothing_selected
                 ELSE jsonb_build_object('selected_tickets', attendee.selected_tickets)
             END,
@@ -77,25 +70,22 @@ BEGIN
                 WHEN 0 THEN 'p_registration_data.primaryAttendee.attendeeId'
                 ELSE format('p_registration_data.additionalAttendees[%s].attendeeId', attendee.position - 1)
             END,
-            'The same attendee is listed twice.', p_actual => to_jsonb(attendee.ref)
+            'The same attendee is listed twice.', p_actual => to_jsonb(attendee.attendee_ref)
         ) ORDER BY attendee.position) FILTER (WHERE attendee.occurrence > 1)
-    INTO v_wanted, v_issues
+    INTO v_attendees, v_issues
     FROM (
         SELECT
             matched.*,
             row_number() OVER (PARTITION BY matched.client_attendee_id ORDER BY matched.position) AS occurrence
         FROM matched
     ) AS attendee
-    -- a link to somebody who is not in the registration (any more) is kept in attendee_data and
-    -- leads nowhere
+    -- a link to an attendee who is not in the registration stays in attendee_data and sets no column
     LEFT JOIN (
-        SELECT DISTINCT ON (matched.ref) matched.ref, matched.attendee_id
+        SELECT DISTINCT ON (matched.attendee_ref) matched.attendee_ref, matched.attendee_id
         FROM matched
-        ORDER BY matched.ref, matched.position
+        ORDER BY matched.attendee_ref, matched.position
     ) AS related
-        ON related.ref = coalesce(
-            attendee.data ->> 'partnerOf', attendee.data ->> 'guestOfId', attendee.data ->> 'partner'
-        )::uuid
+        ON related.attendee_ref = attendee.related_ref
         AND related.attendee_id <> attendee.attendee_id;
 
     IF v_issues IS NOT NULL THEN
@@ -108,19 +98,19 @@ BEGIN
     WHERE attendee.function_id = v_function_id
         AND attendee.registration_id = v_registration_id
         AND NOT EXISTS (
-            SELECT FROM unnest(v_wanted) AS wanted WHERE wanted.attendee_id = attendee.attendee_id
+            SELECT FROM unnest(v_attendees) AS target WHERE target.attendee_id = attendee.attendee_id
         );
 
-    -- links after the rows: two attendees can point at each other
+    -- links after the rows: two attendees can refer to each other
     INSERT INTO ticketing.attendees AS attendee (
         function_id, attendee_id, registration_id, owner_id, client_attendee_id, position, attendee_type, is_primary,
         is_partner, title, first_name, last_name, email, phone, attendee_data, created_at, updated_at
     )
     SELECT
-        wanted.function_id, wanted.attendee_id, wanted.registration_id, wanted.owner_id, wanted.client_attendee_id,
-        wanted.position, wanted.attendee_type, wanted.is_primary, wanted.is_partner, wanted.title, wanted.first_name,
-        wanted.last_name, wanted.email, wanted.phone, wanted.attendee_data, wanted.created_at, wanted.updated_at
-    FROM unnest(v_wanted) AS wanted
+        target.function_id, target.attendee_id, target.registration_id, target.owner_id, target.client_attendee_id,
+        target.position, target.attendee_type, target.is_primary, target.is_partner, target.title, target.first_name,
+        target.last_name, target.email, target.phone, target.attendee_data, target.created_at, target.updated_at
+    FROM unnest(v_attendees) AS target
     ON CONFLICT (function_id, attendee_id) DO UPDATE
     SET
         position = excluded.position,
@@ -140,15 +130,15 @@ BEGIN
     GET DIAGNOSTICS v_written = ROW_COUNT;
 
     UPDATE ticketing.attendees AS attendee
-    SET related_attendee_id = wanted.related_attendee_id
-    FROM unnest(v_wanted) AS wanted
+    SET related_attendee_id = target.related_attendee_id
+    FROM unnest(v_attendees) AS target
     WHERE attendee.function_id = v_function_id
         AND attendee.registration_id = v_registration_id
-        AND attendee.attendee_id = wanted.attendee_id
-        AND attendee.related_attendee_id IS DISTINCT FROM wanted.related_attendee_id;
+        AND attendee.attendee_id = target.attendee_id
+        AND attendee.related_attendee_id IS DISTINCT FROM target.related_attendee_id;
     GET DIAGNOSTICS v_linked = ROW_COUNT;
 
-    -- whoever leaves is pointed at by nobody, and points at nobody who leaves with him
+    -- clear the links of attendees about to be deleted, which may refer to each other
     IF cardinality(r_leaving) > 0 THEN
         UPDATE ticketing.attendees AS attendee
         SET related_attendee_id = NULL
@@ -158,19 +148,19 @@ BEGIN
             AND attendee.related_attendee_id IS NOT NULL;
     END IF;
 
-    -- tickets say whether their attendee is a partner
+    -- tickets repeat whether their attendee is a partner
     UPDATE ticketing.tickets AS ticket
-    SET is_partner_ticket = wanted.is_partner, updated_at = p_now
-    FROM unnest(v_wanted) AS wanted
+    SET is_partner_ticket = target.is_partner, updated_at = p_now
+    FROM unnest(v_attendees) AS target
     WHERE ticket.function_id = v_function_id
         AND ticket.registration_id = v_registration_id
-        AND ticket.attendee_id = wanted.attendee_id
-        AND ticket.is_partner_ticket <> wanted.is_partner;
+        AND ticket.attendee_id = target.attendee_id
+        AND ticket.is_partner_ticket <> target.is_partner;
 
     r_is_changed := v_written > 0 OR v_linked > 0 OR cardinality(r_leaving) > 0;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.save_attendees IS
-'Inserts and updates the attendees of a locked registration from p_attendees, the wizard''s attendee objects, the primary one
-first. r_is_changed: whether anything is different now; r_leaving: ids of those stored who are not among them.';
+'Inserts and updates the attendees of a locked registration from p_attendees, the primary one first. r_is_changed:
+whether anything has changed; r_leaving: ids of stored attendees who are not among them.';

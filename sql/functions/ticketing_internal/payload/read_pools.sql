@@ -1,16 +1,9 @@
--- The pools that a catalogue document describes, and who takes places in them. An event's
--- capacity is shared by its ticket types, a type's or a package's is its own, and pools add
--- shared ones.
+-- Reads the pools that a catalogue document describes. The capacity of an event is shared by its
+-- ticket types, that of a ticket type or package is its own, and the section pools adds shared
+-- ones.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_pools(p_catalogue jsonb)
-RETURNS TABLE (
-    capacity_pool_id uuid,
-    name text,
-    capacity integer,
-    path text,
-    ticket_type_ids uuid[],
-    package_ids uuid[]
-)
+CREATE OR REPLACE FUNCTION ticketing_internal.read_pools(p_catalogue jsonb)
+RETURNS SETOF ticketing_internal.submitted_pool
 LANGUAGE sql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -69,6 +62,5 @@ AS $$
     ) WITH ORDINALITY AS pool (capacity_pool_id, name, capacity, ticket_type_ids, package_ids, position)
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.catalogue_pools IS
-'Every pool of p_catalogue: its id, name, capacity, where the capacity stands in the document, and the ticket types and
-packages that take places in it.';
+COMMENT ON FUNCTION ticketing_internal.read_pools IS
+'Every pool of p_catalogue, a document that conforms to its schema.';

@@ -1,0 +1,57 @@
+-- Reads p_payment into a row of payments.
+--
+-- Errors: a data exception if it is not of the documented shape, as in read_submitted_tickets.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.read_payment(p_payment jsonb)
+RETURNS ticketing.payments
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- all that is matched in one text: starting the regular expression costs more than matching it
+    c_values CONSTANT text :=
+        '^[A-Z]{3}([|][0-9]{1,10}([.][0-9]{1,2}0{0,20})?){2}'
+        '[|]([0-9]{4}(-[0-9]{2}){2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$';
+    v_amount CONSTANT jsonb := nullif(p_payment -> 'amount', 'null');
+    v_fee_amount CONSTANT jsonb := coalesce(nullif(p_payment -> 'fee_amount', 'null'), '0');
+    v_payment ticketing.payments;
+BEGIN
+    IF NOT coalesce(
+        pg_column_size(p_payment) <= 1048576
+        AND p_payment - '{reference,amount,currency,fee_amount,provider,paid_at}'::text[] = '{}'
+        AND jsonb_typeof(p_payment -> 'reference') = 'string'
+        AND length(p_payment ->> 'reference') BETWEEN 1 AND 200
+        AND coalesce(jsonb_typeof(p_payment -> 'provider') IN ('string', 'null'), TRUE)
+        AND coalesce(length(p_payment ->> 'provider') BETWEEN 1 AND 50, TRUE)
+        AND concat(
+            p_payment ->> 'currency', '|',
+            CASE jsonb_typeof(v_amount)
+                WHEN 'number' THEN trim_scale(v_amount::numeric)::text
+                ELSE v_amount #>> '{}'
+            END,
+            '|',
+            CASE jsonb_typeof(v_fee_amount)
+                WHEN 'number' THEN trim_scale(v_fee_amount::numeric)::text
+                ELSE v_fee_amount #>> '{}'
+            END,
+            '|', p_payment ->> 'paid_at'
+        ) ~ c_values,
+        FALSE
+    ) THEN
+        RAISE data_exception;
+    END IF;
+
+    v_payment.provider := coalesce(p_payment ->> 'provider', 'default');
+    v_payment.reference := p_payment ->> 'reference';
+    v_payment.amount := v_amount #>> '{}';
+    v_payment.fee_amount := v_fee_amount #>> '{}';
+    v_payment.currency := p_payment ->> 'currency';
+    v_payment.paid_at := p_payment ->> 'paid_at';
+    RETURN v_payment;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.read_payment IS
+'What p_payment says, with provider "default" and fee_amount 0 where it says nothing; the other columns are null. Raises
+a data exception (SQLSTATE class 22) when it is not of the documented shape.';

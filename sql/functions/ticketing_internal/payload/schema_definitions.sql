@@ -1,0 +1,27 @@
+-- The values that occur in several payload schemas, each described once.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.schema_definitions()
+RETURNS jsonb
+LANGUAGE plpgsql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN '{
+        "uuid": {"type": "string", "format": "uuid"},
+        "text": {"type": "string"},
+        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "flag": {"type": "boolean"},
+        "time": {"type": "string", "format": "date-time"},
+        "quantity": {"type": "integer", "minimum": 0, "maximum": 1000},
+        "amount": {"title": "an amount from 0 with at most two decimals", "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 9999999999.99, "multipleOf": 0.01},
+            {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]}
+    }';
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.schema_definitions IS
+'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, and amount (a number, or a decimal
+string, which no client rounds).';
