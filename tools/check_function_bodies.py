@@ -443,6 +443,7 @@ def read_project(sql: Path) -> Project:
     project = Project()
     for folder, files in (
         ("migrations", project.migrations),
+        ("types", project.migrations),
         ("functions", project.function_files),
     ):
         for path in sorted((sql / folder).rglob("*.sql")):
@@ -478,20 +479,30 @@ def check_header(file: SqlFile) -> Iterator[Hit]:
 
 
 def check_one_function(file: SqlFile) -> Iterator[Hit]:
-    """Require one function per file, named after it, with its comment and grants."""
+    """Require one function per file, named after it, with its comment and grants.
+
+    The file is in the folder of its schema or in a folder of a stage below it. Names are unique in a
+    schema, so that comments and grants need no argument lists.
+    """
     functions = list(file.statements(ast.CreateFunctionStmt))
     if len(functions) != 1:
         yield Hit(0, f"create one function per file; found {len(functions)}")
     for function in functions:
         schema, name = qualified(function.node.funcname)
-        if file.path.parts[-2:] != (schema, f"{name}.sql"):
-            yield Hit(function.offset, f"{schema}.{name} belongs in {schema}/{name}.sql")
+        folder = next((parent for parent in file.path.parents[:2] if parent.name == schema), None)
+        if folder is None or file.path.stem != name:
+            yield Hit(function.offset, f"{schema}.{name} belongs in {schema}/**/{name}.sql")
+        elif len(list(folder.rglob(f"{name}.sql"))) > 1:
+            yield Hit(function.offset, f"{schema}.{name} has two files; names are unique")
         if not function.node.replace:
             yield Hit(function.offset, "write CREATE OR REPLACE, so that it can be installed again")
     for statement in file.statements(ast.Node):
         if not isinstance(statement.node, (ast.CreateFunctionStmt, ast.CommentStmt, ast.GrantStmt)):
             kind = type(statement.node).__name__
             yield Hit(statement.offset, f"only comment and grants belong in its file, not {kind}")
+        for target in walk(statement.node):
+            if isinstance(target, ast.ObjectWithArgs) and not target.args_unspecified:
+                yield Hit(statement.offset, "leave out the argument list: names are unique")
 
 
 # -- rules for functions ---------------------------------------------------------------------------
@@ -521,17 +532,20 @@ def check_comment(function: Function, _: Project) -> Iterator[Hit]:
 def check_grants(function: Function, project: Project) -> Iterator[Hit]:
     """Require grants on RPCs to some role, none on helpers to callers, none to PUBLIC.
 
-    A policy runs with the privileges of the role that reads the table, so the functions that it
+    PUBLIC has nothing to begin with: default privileges and the installer see to that. A policy runs with the privileges of the role that reads the table, so the functions that it
     calls are granted to that role.
     """
-    revoked, granted = set[str](), set[str]()
+    granted = set[str]()
     for grant in function.file.statements(ast.GrantStmt):
         if any(qualified(item.objname)[1] == function.name for item in grant.node.objects):
             roles = {role.rolename or "public" for role in grant.node.grantees}
-            (granted if grant.node.is_grant else revoked).update(roles)
+            if grant.node.is_grant:
+                granted.update(roles)
+            else:
+                yield Hit(grant.offset, "leave out REVOKE: PUBLIC has nothing to begin with")
     offset = function.statement.offset
-    if "public" not in revoked or "public" in granted:
-        yield Hit(offset, "add REVOKE ALL ON FUNCTION ... FROM PUBLIC, and grant PUBLIC nothing")
+    if "public" in granted:
+        yield Hit(offset, "grant PUBLIC nothing")
     if function.schema == API and not granted:
         yield Hit(offset, "add GRANT EXECUTE to the roles that may call it")
     is_called_by_policy = (function.schema, function.name) in project.policy_functions

@@ -108,12 +108,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.count_tickets(uuid, ticketing_internal.unit [], timestamptz)
-IS 'Counts the tickets of a function.';
-
-REVOKE ALL ON FUNCTION ticketing_internal.count_tickets(
-    uuid, ticketing_internal.unit [], timestamptz
-) FROM PUBLIC;
+COMMENT ON FUNCTION ticketing_internal.count_tickets IS 'Counts the tickets of a function.';
 """,
     RPC: """\
 -- Counts the tickets of a function for its staff.
@@ -129,10 +124,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing.get_count(uuid) IS 'Counts the tickets of a function.';
+COMMENT ON FUNCTION ticketing.get_count IS 'Counts the tickets of a function.';
 
-REVOKE ALL ON FUNCTION ticketing.get_count(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ticketing.get_count(uuid) TO authenticated;
+GRANT EXECUTE ON FUNCTION ticketing.get_count TO authenticated;
 """,
 }
 SQL_FUNCTION = """\
@@ -147,9 +141,7 @@ AS $$
     SELECT 2 * p_number;
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.twice(integer) IS 'Doubles a number.';
-
-REVOKE ALL ON FUNCTION ticketing_internal.twice(integer) FROM PUBLIC;
+COMMENT ON FUNCTION ticketing_internal.twice IS 'Doubles a number.';
 """
 TWICE = "functions/ticketing_internal/twice.sql"
 
@@ -192,9 +184,13 @@ def test_good_project(check: Check) -> None:
     assert check({**GOOD, TWICE: SQL_FUNCTION}) == []
 
 
+def test_functions_may_be_in_folders_of_stages(check: Check) -> None:
+    assert check({**GOOD, "functions/ticketing_internal/numbers/twice.sql": SQL_FUNCTION}) == []
+
+
 def test_what_a_policy_calls_is_granted_to_its_readers(check: Check) -> None:
     definer = SQL_FUNCTION.replace("IMMUTABLE\n", "IMMUTABLE\nSECURITY DEFINER\n")
-    granted = f"{definer}GRANT EXECUTE ON FUNCTION ticketing_internal.twice(integer) TO anon;\n"
+    granted = f"{definer}GRANT EXECUTE ON FUNCTION ticketing_internal.twice TO anon;\n"
     policy = "CREATE POLICY few ON ticketing.tickets USING (units < ticketing_internal.twice(2));\n"
     assert check({**GOOD, TWICE: granted, SCHEMA: GOOD[SCHEMA] + policy}) == []
     assert {rule for rule, _ in check({**GOOD, TWICE: granted})} == {"grants", "definer"}
@@ -436,7 +432,9 @@ def test_tables_joined_to_nothing_else_are_all_functions(check: Check) -> None:
     assert check(files) == [("function-id", line), ("function-id", line + 1)]
 
 
-REVOKE = "REVOKE ALL ON FUNCTION ticketing.get_count(uuid) FROM PUBLIC;\n"
+GRANT = "GRANT EXECUTE ON FUNCTION ticketing.get_count TO authenticated;\n"
+REVOKE = "REVOKE ALL ON FUNCTION ticketing.get_count FROM PUBLIC;\n"
+ARGUMENTS = "COMMENT ON FUNCTION ticketing.get_count(uuid)"
 FAULTY_FILES = [
     ("unreadable", edit(SCHEMA, "CREATE POLICY", "CREATE POLICE")),
     ("unreadable", edit(RPC, "BEGIN\n", "BEGIN IF\n")),
@@ -450,7 +448,9 @@ FAULTY_FILES = [
     ("one-function", {**GOOD, "functions/ticketing_internal/double.sql": SQL_FUNCTION}),
     ("one-function", {**GOOD, TWICE: SQL_FUNCTION + SQL_FUNCTION.replace("(integer", "(uuid")}),
     ("one-function", edit(RPC, "OR REPLACE ", "")),
-    ("one-function", edit(RPC, REVOKE, f"{REVOKE}ANALYZE ticketing.tickets;\n")),
+    ("one-function", edit(RPC, GRANT, f"{GRANT}ANALYZE ticketing.tickets;\n")),
+    ("one-function", edit(RPC, "COMMENT ON FUNCTION ticketing.get_count", ARGUMENTS)),
+    ("one-function", edit(RPC, GRANT, GRANT.replace("get_count", "get_count(uuid)"))),
     ("search-path", edit(RPC, "SET search_path = pg_catalog, pg_temp\n", "")),
     ("search-path", edit(RPC, "pg_catalog, pg_temp", "pg_catalog, public, pg_temp")),
     ("search-path", edit(RPC, "pg_catalog, pg_temp", "'pg_catalog, pg_temp'")),
@@ -458,21 +458,19 @@ FAULTY_FILES = [
         "search-path",
         edit(RPC, "SET search_path = pg_catalog, pg_temp", "SET search_path TO DEFAULT"),
     ),
-    ("comment", edit(RPC, "COMMENT ON FUNCTION ticketing.get_count(uuid)", "COMMENT ON SCHEMA x")),
+    ("comment", edit(RPC, "COMMENT ON FUNCTION ticketing.get_count", "COMMENT ON SCHEMA x")),
     ("comment", edit(RPC, "'Counts the tickets of a function.'", "NULL")),
-    ("grants", edit(RPC, REVOKE, "")),
-    ("grants", edit(RPC, "FROM PUBLIC", "FROM anon")),
+    ("grants", edit(RPC, GRANT, GRANT + REVOKE)),
     ("grants", edit(RPC, "TO authenticated", "TO authenticated, PUBLIC")),
     (
         "grants",
-        edit(RPC, "GRANT EXECUTE ON FUNCTION ticketing.get_count(uuid) TO authenticated;\n", ""),
+        edit(RPC, GRANT, ""),
     ),
     (
         "grants",
         {
             **GOOD,
-            TWICE: f"{SQL_FUNCTION}GRANT EXECUTE ON FUNCTION ticketing_internal.twice(integer)"
-            " TO anon;\n",
+            TWICE: f"{SQL_FUNCTION}GRANT EXECUTE ON FUNCTION ticketing_internal.twice TO anon;\n",
         },
     ),
     ("definer", edit(RPC, "SECURITY DEFINER\n", "")),
