@@ -481,8 +481,8 @@ def check_header(file: SqlFile) -> Iterator[Hit]:
 def check_one_function(file: SqlFile) -> Iterator[Hit]:
     """Require one function per file, named after it, with its comment and grants.
 
-    The file is in the folder of its schema or in a folder of a stage below it. Names are unique in a
-    schema, so that comments and grants need no argument lists.
+    The file is in the folder of its schema or in a folder of a stage below it. Names are unique in
+    a schema, so that comments and grants need no argument lists.
     """
     functions = list(file.statements(ast.CreateFunctionStmt))
     if len(functions) != 1:
@@ -532,7 +532,9 @@ def check_comment(function: Function, _: Project) -> Iterator[Hit]:
 def check_grants(function: Function, project: Project) -> Iterator[Hit]:
     """Require grants on RPCs to some role, none on helpers to callers, none to PUBLIC.
 
-    PUBLIC has nothing to begin with: default privileges and the installer see to that. A policy runs with the privileges of the role that reads the table, so the functions that it
+    PUBLIC has nothing to begin with: default privileges and the installer see to that.
+
+    A policy runs with the privileges of the role that reads the table, so the functions that it
     calls are granted to that role.
     """
     granted = set[str]()
