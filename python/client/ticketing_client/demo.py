@@ -65,7 +65,7 @@ def demo() -> None:
         report = migrate(url)
         console.print(
             f"Version {server.version} runs; {len(report.applied)} migrations and "
-            f"{len(report.installed)} files of functions installed in {perf_counter() - started:.1f} s."
+            f"{len(report.installed)} functions installed in {perf_counter() - started:.1f} s."
         )
         walk_through(url, console)
         console.print(
