@@ -37,7 +37,11 @@ DOCUMENTED_COMMANDS = re.findall(
     (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"),
     re.DOTALL | re.MULTILINE,
 )
-(INSTALL_BY_HAND,) = (commands for commands in DOCUMENTED_COMMANDS if "--single-tr" in commands)
+(INSTALL_BY_HAND,) = (
+    commands
+    for commands in DOCUMENTED_COMMANDS
+    if "yoyo apply" in commands and "--single-tr" in commands
+)
 
 TYPES_ARE_REPLACEABLE = (REPOSITORY / "sql/types").is_dir()
 
@@ -184,8 +188,9 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
         "SET LOCAL ROLE ticketing_owner; CREATE TABLE ticketing.more (id integer);"
     )
     report = migrate(url, sql_dir=tmp_path / "sql")
-    functions = sorted((*first.installed, "functions/ticketing/answer.sql"))
-    assert report == MigrationReport(("9999.more",), tuple(functions))
+    paths = sorted((*first.installed, "functions/ticketing/answer.sql"))
+    no_types = tuple(path for path in paths if not path.startswith("types/"))
+    assert report == MigrationReport(("9999.more",), no_types)
 
 
 SUPABASE = """
