@@ -14,13 +14,12 @@ working beside it. What this package adds to yoyo:
   clean up.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
 import psycopg
-from psycopg.sql import SQL, Identifier
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration
 
@@ -50,7 +49,7 @@ __all__ = ["MigrationError", "MigrationReport", "Status", "migrate", "rollback",
 
 _CANNOT_REPLACE: Final = (
     psycopg.errors.InvalidFunctionDefinition,  # other names of parameters, no default, other result
-    psycopg.errors.AmbiguousFunction,  # other arguments: the old function stands beside the new one
+    psycopg.errors.AmbiguousFunction,  # other arguments, and a COMMENT ON that does not list them
     psycopg.errors.InvalidTableDefinition,  # a view whose columns are not all still there
 )
 """Where CREATE OR REPLACE ends."""
@@ -262,13 +261,8 @@ def _install(connection: Connection, files: Files) -> tuple[tuple[str, ...], tup
 def _replace(connection: Connection, path: str, file: File, ours: Collection[str]) -> None:
     """Run a file, after dropping what it creates where CREATE OR REPLACE is not enough."""
     with explaining(path, file.text):
-        try:
-            with connection.transaction():
-                connection.execute(file.text.encode())
-                counts = existing(connection, file.objects)
-                if max(counts.values(), default=1) > 1:
-                    raise psycopg.errors.AmbiguousFunction
-        except _CANNOT_REPLACE:
+        counts = _replaced_in_place(connection, file)
+        if counts is None:
             _drop(connection, ours, file.objects)
             connection.execute(file.text.encode())
             counts = existing(connection, file.objects)
@@ -278,6 +272,23 @@ def _replace(connection: Connection, path: str, file: File, ours: Collection[str
             "what it creates."
         )
         raise MigrationError(message)
+
+
+def _replaced_in_place(connection: Connection, file: File) -> Mapping[str, int] | None:
+    """Run a file and count what it creates; None, and nothing is done, when that has to go first.
+
+    Where the arguments are others, the old function would stand beside the new one.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(file.text.encode())
+            counts = existing(connection, file.objects)
+            if max(counts.values(), default=1) == 1:
+                return counts
+            raise psycopg.Rollback
+    except _CANNOT_REPLACE:
+        pass
+    return None
 
 
 def _check_bodies(connection: Connection, files: Files, installed: Collection[str]) -> None:
@@ -290,15 +301,18 @@ def _check_bodies(connection: Connection, files: Files, installed: Collection[st
 
 
 def _revoke_from_public(connection: Connection, files: Files) -> None:
-    """Leave to PUBLIC no function of the schemas, whatever default privileges say."""
-    names = (name.split(" ") for name in files.objects)
-    schemas = {name.partition(".")[0] for kind, name in names if kind == "function"}
-    if schemas:
-        connection.execute(
-            SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(
-                SQL(", ").join(map(Identifier, sorted(schemas)))
-            )
-        )
+    """Leave to PUBLIC no function of the package, whatever default privileges say."""
+    (routines,) = connection.execute(
+        """
+        SELECT string_agg(p.oid::regprocedure::text, ', ')
+        FROM pg_proc AS p
+        JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE format('function %%s.%%s', n.nspname, p.proname) = ANY (%s)
+        """,
+        [list(files.objects)],
+    ).fetchone() or (None,)
+    if routines:
+        connection.execute(f"REVOKE ALL ON ROUTINE {routines} FROM PUBLIC".encode())
 
 
 def _drop(
