@@ -101,6 +101,19 @@ GRANT SELECT, UPDATE ON ticketing.probe TO authenticated;
 GRANT USAGE ON ticketing.probe_attempts TO authenticated;
 """
 
+# waits at the gate, then needs a function whose arguments an upgrade changes
+UPGRADED = """
+CREATE FUNCTION ticketing.probe_part({old}) RETURNS integer RETURN 7;
+
+CREATE OR REPLACE FUNCTION ticketing.probe_upgraded() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('ticketing.probe_attempts');
+    PERFORM pg_advisory_xact_lock(1);
+    RETURN jsonb_build_object('n', ticketing.probe_part({new}));
+END
+$$;
+"""
+
 
 @dataclass(frozen=True)
 class Who:
@@ -255,8 +268,8 @@ def test_a_revision_conflict_knows_the_stored_revision(probed: Connection) -> No
 def test_an_error_of_no_contract_passes_unchanged(probed: Connection) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         Client(probed).execute(refusal("22012"))
-    with pytest.raises(psycopg.errors.UndefinedFunction):
-        Client(probed).execute(Call("no_such_function", (), Count))
+    with pytest.raises(psycopg.errors.InternalError_):
+        Client(probed).execute(refusal("XX000"))
 
 
 def test_a_refused_call_is_undone_and_the_callers_transaction_goes_on(probed: Connection) -> None:
@@ -503,6 +516,38 @@ def test_giving_up_after_a_few_times(observer: Connection, connect: Connect) -> 
     assert attempts(observer) == 1 + RETRIES
 
 
+def test_a_call_that_an_upgrade_overtakes_is_repeated(
+    observer: Connection, connect: Connect
+) -> None:
+    gatekeeper = connect()
+    gatekeeper.execute("SELECT pg_advisory_xact_lock(1)")
+    observer.execute(UPGRADED.format(old="", new=""))
+    with ThreadPoolExecutor() as executor:
+        call = executor.submit(Client(connect()).execute, Call("probe_upgraded", (), Count))
+        wait_until_blocked(observer)
+        observer.execute(
+            "DROP FUNCTION ticketing.probe_part();" + UPGRADED.format(old="p_n integer", new="5")
+        )
+        gatekeeper.commit()
+        assert call.result() == Count(7)
+    assert attempts(observer) == 2
+
+
+@pytest.mark.parametrize("sqlstate", ["42883", "42704"])
+def test_what_is_missing_for_good_is_the_original_error(
+    observer: Connection, connect: Connect, sqlstate: str
+) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        Client(connect()).execute(refusal(sqlstate))
+    assert raised.value.sqlstate == sqlstate
+    assert attempts(observer) == 1 + RETRIES
+    joined = connect()
+    joined.execute("SELECT 1")
+    with pytest.raises(TransientError):
+        Client(joined).execute(refusal(sqlstate))
+    assert attempts(observer) == 1 + RETRIES + 1
+
+
 @pytest.mark.parametrize("sqlstate", ["55P03", "57014", "TK005"])
 def test_other_refusals_are_not_repeated(
     observer: Connection, connect: Connect, sqlstate: str
@@ -534,6 +579,8 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
             assert await client.execute(WHO) == NO_IDENTITY
             with pytest.raises(TransientError):
                 await client.execute(refusal("40001"))
+            with pytest.raises(psycopg.errors.UndefinedFunction):
+                await client.execute(refusal("42883"))
             async with pool.connection() as connection:
                 assert await AsyncClient(connection).execute(ADD) == Count(1)
                 await connection.execute("SELECT 1")
@@ -545,7 +592,7 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
 
     asyncio.run(main())
     assert count(observer) == 1
-    assert attempts(observer) == 1 + (1 + RETRIES) + 1 + 1 + 1
+    assert attempts(observer) == 1 + 2 * (1 + RETRIES) + 1 + 1 + 1
 
 
 def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:

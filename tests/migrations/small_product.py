@@ -1,9 +1,14 @@
-"""A small product to migrate: two migrations, and two functions that need each other."""
+"""A small product to migrate: two migrations, and two functions that need each other.
+
+The numbers are beyond those of the product's own baseline, of which the runner knows more.
+"""
 
 from pathlib import Path
 
+REPOSITORY = Path(__file__).parents[2]
+
 _FILES = {
-    "migrations/0001.begin.sql": """
+    "migrations/0101.begin.sql": """
         DO $$
         BEGIN
             CREATE ROLE ticketing_owner NOLOGIN;
@@ -13,13 +18,13 @@ _FILES = {
         $$;
         CREATE SCHEMA shop AUTHORIZATION ticketing_owner;
     """,
-    "migrations/0001.begin.rollback.sql": "DROP SCHEMA shop;",
-    "migrations/0002.orders.sql": """
+    "migrations/0101.begin.rollback.sql": "DROP SCHEMA shop;",
+    "migrations/0102.orders.sql": """
         SET LOCAL ROLE ticketing_owner;
         CREATE TABLE shop.orders (order_id integer PRIMARY KEY, amount integer NOT NULL);
         INSERT INTO shop.orders VALUES (1, 100);
     """,
-    "migrations/0002.orders.rollback.sql": "DROP TABLE shop.orders;",
+    "migrations/0102.orders.rollback.sql": "DROP TABLE shop.orders;",
     # Sorts before the function it calls, and its body is checked.
     "functions/shop/amount_due.sql": """
         CREATE OR REPLACE FUNCTION shop.amount_due(p_order_id integer) RETURNS integer
@@ -34,8 +39,8 @@ _FILES = {
     """,
 }
 
-MIGRATIONS = ("0001.begin", "0002.orders")
-FUNCTIONS = ("shop/amount_due.sql", "shop/amount_of.sql")
+MIGRATIONS = ("0101.begin", "0102.orders")
+FUNCTIONS = ("functions/shop/amount_due.sql", "functions/shop/amount_of.sql")
 
 
 class SqlDir:
@@ -45,6 +50,8 @@ class SqlDir:
         self.path = path
         for name, text in _FILES.items():
             self.write(name, text)
+        drop_replaceable = REPOSITORY / "sql/drop_replaceable.sql"
+        self.write(drop_replaceable.name, drop_replaceable.read_text(encoding="utf-8"))
 
     def write(self, name: str, text: str) -> None:
         file = self.path / name

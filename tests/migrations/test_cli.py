@@ -30,7 +30,7 @@ def ticketing(
     capfd: pytest.CaptureFixture[str],
 ) -> Ticketing:
     """A function that runs the command on the small product: its exit code, stdout and stderr."""
-    monkeypatch.setattr(runner, "_packaged_sql", lambda: sql.path)
+    monkeypatch.setattr(runner, "packaged_sql", lambda: sql.path)
     for name, value in {**pg_environment, "COLUMNS": "80", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
 
@@ -44,17 +44,17 @@ def ticketing(
 
 
 def test_migrate(ticketing: Ticketing) -> None:
-    expected = "applied 0001.begin\napplied 0002.orders\ninstalled 2 functions\n"
+    expected = "applied 0101.begin\napplied 0102.orders\ninstalled 2 functions\n"
     assert ticketing("migrate") == (0, expected, "")
     assert ticketing("migrate") == (0, "nothing to do: the database is up to date\n", "")
 
 
 def test_refusal_is_one_sentence_on_stderr(ticketing: Ticketing, sql: SqlDir) -> None:
     ticketing("migrate")
-    sql.replace("migrations/0002.orders.sql", "100", "200")
+    sql.replace("migrations/0102.orders.sql", "100", "200")
     code, out, err = ticketing("migrate")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("ticketing: Edited after they were applied: 0002.orders; restore")
+    assert err.startswith("ticketing: Edited after they were applied: 0102.orders; restore")
 
 
 def test_status_names_every_state_and_says_by_its_exit_code_whether_all_is_well(
@@ -63,32 +63,31 @@ def test_status_names_every_state_and_says_by_its_exit_code_whether_all_is_well(
     code, out, _ = ticketing("status")
     assert code == 1
     assert _states(out) == {
-        "0001.begin": "pending",
-        "0002.orders": "pending",
-        "shop/amount_due.sql": "pending",
-        "shop/amount_of.sql": "pending",
-        "0 functions": "installed",
+        "0101.begin": "pending",
+        "0102.orders": "pending",
+        "functions/shop/amount_due.sql": "pending",
+        "functions/shop/amount_of.sql": "pending",
     }
-    sql.write("migrations/0003.more.sql", "")
+    sql.write("migrations/0103.more.sql", "")
     ticketing("migrate")
     code, out, _ = ticketing("status")
     assert code == 0
     assert _states(out) == {
-        "0001.begin": "applied",
-        "0002.orders": "applied",
-        "0003.more": "applied",
+        "0101.begin": "applied",
+        "0102.orders": "applied",
+        "0103.more": "applied",
         "2 functions": "installed",
     }
-    sql.replace("migrations/0002.orders.sql", "100", "200")
-    sql.remove("migrations/0003.more.sql")
+    sql.replace("migrations/0102.orders.sql", "100", "200")
+    sql.remove("migrations/0103.more.sql")
     sql.remove("functions/shop/amount_due.sql")
     code, out, _ = ticketing("status")
     assert code == 1
     assert _states(out) == {
-        "0001.begin": "applied",
-        "0002.orders": "applied, file edited afterwards",
-        "0003.more": "applied, unknown to this version",
-        "shop/amount_due.sql": "orphaned: drop it in a migration",
+        "0101.begin": "applied",
+        "0102.orders": "applied, file edited afterwards",
+        "0103.more": "applied, unknown to this version",
+        "function shop.amount_due": "orphaned: migrate drops it",
         "1 function": "installed",
     }
 
@@ -103,13 +102,13 @@ def test_rollback_asks_first(
 ) -> None:
     ticketing("migrate")
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\ny\n"))
-    code, out, _ = ticketing("rollback", "--to", "0001")
+    code, out, _ = ticketing("rollback", "--to", "0101")
     assert code == 1
-    assert out.startswith("Roll back all migrations after 0001 in empty on ")
+    assert out.startswith("Roll back all migrations after 0101 in empty on ")
     assert query("SELECT amount FROM shop.orders") == [(100,)]
-    code, out, _ = ticketing("rollback", "--to", "0001")
+    code, out, _ = ticketing("rollback", "--to", "0101")
     assert code == 0
-    assert out.endswith("rolled back 0002.orders\n")
+    assert out.endswith("rolled back 0102.orders\n")
     assert query("SELECT to_regclass('shop.orders')") == [(None,)]
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     code, out, _ = ticketing("rollback", "--all")
@@ -120,14 +119,14 @@ def test_rollback_asks_first(
 
 def test_rollback_of_everything(ticketing: Ticketing) -> None:
     ticketing("migrate")
-    expected = "rolled back 0002.orders\nrolled back 0001.begin\n"
+    expected = "rolled back 0102.orders\nrolled back 0101.begin\n"
     assert ticketing("rollback", "--all", "--yes") == (0, expected, "")
     assert ticketing("rollback", "--all", "--yes")[1] == (
         "nothing to do: no such migration is applied\n"
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["--to", "0001", "--all"]])
+@pytest.mark.parametrize("arguments", [[], ["--to", "0101", "--all"]])
 def test_rollback_wants_to_know_how_far(ticketing: Ticketing, arguments: list[str]) -> None:
     code, out, err = ticketing("rollback", "--yes", *arguments)
     assert (code, out) == (2, "")

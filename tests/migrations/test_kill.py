@@ -150,7 +150,7 @@ def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: s
 def test_killed_in_the_middle_of_a_statement(
     empty_database_url: str, sql: SqlDir, query: Query, eventually: Eventually
 ) -> None:
-    sql.write("migrations/0003.notes.sql", GATED)
+    sql.write("migrations/0103.notes.sql", GATED)
     with _closed_gate(empty_database_url), ExitStack() as stack:
         runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
         eventually(AT_THE_GATE)
@@ -162,21 +162,25 @@ def test_killed_in_the_middle_of_a_statement(
     assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
     assert query("SELECT to_regclass('shop.notes')") == [(None,)]
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport(("0003.notes",), FUNCTIONS)
+    assert report == MigrationReport(("0103.notes",), FUNCTIONS)
     assert query("SELECT * FROM shop.notes") == [("once",)]
     assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
 
 
 def test_four_at_once(empty_database_url: str, sql: SqlDir, eventually: Eventually) -> None:
-    sql.write("migrations/0003.notes.sql", GATED)
+    sql.write("migrations/0103.notes.sql", GATED)
     with ExitStack() as stack:
         with _closed_gate(empty_database_url):
             runners = [_start(stack, RUNNER, empty_database_url, str(sql.path)) for _ in range(4)]
             eventually(FOUR_WITH_ONE_AT_THE_GATE)
         reports = [json.loads(runner.communicate(timeout=60)[0]) for runner in runners]
         assert [runner.returncode for runner in runners] == [0] * 4
-    everything = {"applied": [*MIGRATIONS, "0003.notes"], "functions": list(FUNCTIONS)}
-    nothing: dict[str, list[str]] = {"applied": [], "functions": []}
+    everything = {
+        "applied": [*MIGRATIONS, "0103.notes"],
+        "installed": list(FUNCTIONS),
+        "dropped": [],
+    }
+    nothing: dict[str, list[str]] = {"applied": [], "installed": [], "dropped": []}
     reports.sort(key=lambda report: len(report["applied"]))
     assert reports == [nothing, nothing, nothing, everything]
 

@@ -34,10 +34,10 @@ def test_empty_database_then_nothing_to_do(
 
 def test_only_what_is_new_is_applied(empty_database_url: str, sql: SqlDir) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
-    assert status(empty_database_url, sql_dir=sql.path).pending == ("0003.notes",)
+    sql.write("migrations/0103.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    assert status(empty_database_url, sql_dir=sql.path).pending == ("0103.notes",)
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport(("0003.notes",), FUNCTIONS)
+    assert report == MigrationReport(("0103.notes",), FUNCTIONS)
 
 
 def test_function_that_a_migration_declares_gets_its_body(
@@ -45,8 +45,8 @@ def test_function_that_a_migration_declares_gets_its_body(
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     declaration = "CREATE OR REPLACE FUNCTION shop.amount_due(p_order_id integer) RETURNS integer"
-    sql.write("migrations/0003.declared.sql", f"{declaration} RETURN NULL::integer;")
-    assert migrate(empty_database_url, sql_dir=sql.path).functions == FUNCTIONS
+    sql.write("migrations/0103.declared.sql", f"{declaration} RETURN NULL::integer;")
+    assert migrate(empty_database_url, sql_dir=sql.path).installed == FUNCTIONS
     assert query("SELECT shop.amount_due(1)") == [(100,)]
 
 
@@ -66,8 +66,8 @@ def test_records_are_kept_out_of_every_other_schema(
         ("ticketing_install", "_yoyo_log"),
         ("ticketing_install", "_yoyo_migration"),
         ("ticketing_install", "_yoyo_version"),
-        ("ticketing_install", "function_files"),
         ("ticketing_install", "migration_files"),
+        ("ticketing_install", "replaceable_files"),
         ("ticketing_install", "yoyo_lock"),
     ]
 
@@ -77,17 +77,17 @@ def test_edited_files_are_all_named_and_nothing_is_done(
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     before = status(empty_database_url, sql_dir=sql.path)
-    sql.replace("migrations/0001.begin.sql", "$$;", "$$; -- harmless")
-    sql.replace("migrations/0002.orders.sql", "100", "200")
-    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    sql.replace("migrations/0101.begin.sql", "$$;", "$$; -- harmless")
+    sql.replace("migrations/0102.orders.sql", "100", "200")
+    sql.write("migrations/0103.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     sql.replace("functions/shop/amount_of.sql", "p_order.amount", "p_order.amount + 1")
-    with pytest.raises(MigrationError, match=r"^Edited .*0001\.begin, 0002\.orders; restore"):
+    with pytest.raises(MigrationError, match=r"^Edited .*0101\.begin, 0102\.orders; restore"):
         migrate(empty_database_url, sql_dir=sql.path)
     assert status(empty_database_url, sql_dir=sql.path) == replace(
         before,
         edited=MIGRATIONS,
-        pending=("0003.notes",),
-        functions_pending=("shop/amount_of.sql",),
+        pending=("0103.notes",),
+        files_pending=("functions/shop/amount_of.sql",),
     )
 
 
@@ -100,18 +100,18 @@ def test_other_line_ends_are_no_edit(empty_database_url: str, sql: SqlDir) -> No
 
 def test_database_newer_than_the_files(empty_database_url: str, sql: SqlDir) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    sql.remove("migrations/0002.orders.sql")
-    sql.remove("migrations/0002.orders.rollback.sql")
-    assert status(empty_database_url, sql_dir=sql.path).unknown == ("0002.orders",)
-    with pytest.raises(MigrationError, match=r"unknown to this version: 0002\.orders; use the"):
+    sql.remove("migrations/0102.orders.sql")
+    sql.remove("migrations/0102.orders.rollback.sql")
+    assert status(empty_database_url, sql_dir=sql.path).unknown == ("0102.orders",)
+    with pytest.raises(MigrationError, match=r"unknown to this version: 0102\.orders; use the"):
         migrate(empty_database_url, sql_dir=sql.path)
 
 
 def test_hole_in_the_sequence(empty_database_url: str, sql: SqlDir) -> None:
-    sql.write("migrations/0004.later.sql", "SELECT;")
+    sql.write("migrations/0104.later.sql", "SELECT;")
     migrate(empty_database_url, sql_dir=sql.path)
-    sql.write("migrations/0003.earlier.sql", "SELECT;")
-    with pytest.raises(MigrationError, match=r"the later 0004\.later is: 0003\.earlier; roll back"):
+    sql.write("migrations/0103.earlier.sql", "SELECT;")
+    with pytest.raises(MigrationError, match=r"the later 0104\.later is: 0103\.earlier; roll back"):
         migrate(empty_database_url, sql_dir=sql.path)
 
 
@@ -119,29 +119,29 @@ def test_failing_migration_has_no_effect_and_those_before_it_stay(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     sql.write(
-        "migrations/0003.wrong.sql",
+        "migrations/0103.wrong.sql",
         "ALTER TABLE shop.orders ADD COLUMN note text; INSERT INTO shop.orders VALUES (1, 5);",
     )
-    message = r"^migrations/0003\.wrong\.sql: duplicate key .*\(order_id\)=\(1\) already exists"
+    message = r"^migrations/0103\.wrong\.sql: duplicate key .*\(order_id\)=\(1\) already exists"
     with pytest.raises(MigrationError, match=message):
         migrate(empty_database_url, sql_dir=sql.path)
     state = status(empty_database_url, sql_dir=sql.path)
-    assert (state.applied, state.pending) == (MIGRATIONS, ("0003.wrong",))
+    assert (state.applied, state.pending) == (MIGRATIONS, ("0103.wrong",))
     assert not query("SELECT 1 FROM pg_attribute WHERE attname = 'note'")
-    sql.write("migrations/0003.wrong.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
-    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0003.wrong",)
+    sql.write("migrations/0103.wrong.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0103.wrong",)
 
 
 def test_connection_lost_in_a_migration_is_what_is_reported(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     sql.write(
-        "migrations/0003.crash.sql",
+        "migrations/0103.crash.sql",
         "DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$;",
     )
-    with pytest.raises(MigrationError, match=r"^migrations/0003.*terminating connection due to"):
+    with pytest.raises(MigrationError, match=r"^migrations/0103.*terminating connection due to"):
         migrate(empty_database_url, sql_dir=sql.path)
-    sql.remove("migrations/0003.crash.sql")
+    sql.remove("migrations/0103.crash.sql")
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
@@ -149,13 +149,13 @@ def test_applications_lock_makes_it_give_up(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    sql.write("migrations/0103.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     with psycopg.connect(empty_database_url) as application:
         application.execute("SELECT FROM shop.orders")
-        with pytest.raises(MigrationError, match=r"^migrations/0003.*lock timeout; another sess"):
+        with pytest.raises(MigrationError, match=r"^migrations/0103.*lock timeout; another sess"):
             migrate(empty_database_url, sql_dir=sql.path, lock_timeout_seconds=0.05)
     assert not query("SELECT 1 FROM pg_attribute WHERE attname = 'note'")
-    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0003.notes",)
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0103.notes",)
 
 
 def test_limits_meant_for_applications_are_lifted(
@@ -164,8 +164,8 @@ def test_limits_meant_for_applications_are_lifted(
     name = conninfo_to_dict(empty_database_url)["dbname"]
     query(f"ALTER DATABASE {name} SET statement_timeout = '100ms'")
     query(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '100ms'")
-    sql.write("migrations/0003.slow.sql", "DO $$ BEGIN PERFORM pg_sleep(0.3); END $$;")
-    assert migrate(empty_database_url, sql_dir=sql.path).applied == (*MIGRATIONS, "0003.slow")
+    sql.write("migrations/0103.slow.sql", "DO $$ BEGIN PERFORM pg_sleep(0.3); END $$;")
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == (*MIGRATIONS, "0103.slow")
 
 
 def test_waits_no_longer_than_told(empty_database_url: str, sql: SqlDir) -> None:
@@ -197,9 +197,11 @@ def test_only_changed_functions_are_installed(
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     sql.replace("functions/shop/amount_of.sql", "p_order.amount", "p_order.amount + 1")
-    assert status(empty_database_url, sql_dir=sql.path).functions_pending == ("shop/amount_of.sql",)
+    assert status(empty_database_url, sql_dir=sql.path).files_pending == (
+        "functions/shop/amount_of.sql",
+    )
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport((), ("shop/amount_of.sql",))
+    assert report == MigrationReport((), ("functions/shop/amount_of.sql",))
     assert query("SELECT shop.amount_due(1)") == [(101,)]
 
 
@@ -219,7 +221,7 @@ def test_failing_function_file_leaves_the_old_functions(
     with pytest.raises(MigrationError, match=r"^functions/shop/amount_of\.sql" + reason):
         migrate(empty_database_url, sql_dir=sql.path)
     assert query("SELECT shop.amount_due(1)") == [(100,)]
-    assert status(empty_database_url, sql_dir=sql.path).functions_pending == FUNCTIONS
+    assert status(empty_database_url, sql_dir=sql.path).files_pending == FUNCTIONS
 
 
 def test_body_that_names_a_missing_function_is_refused(
@@ -241,7 +243,9 @@ def test_unqualified_name_in_a_function_file_is_refused(
 def test_file_named_after_another_function(empty_database_url: str, sql: SqlDir) -> None:
     sql.replace("functions/shop/amount_of.sql", "shop.amount_of(", "shop.amount(")
     sql.replace("functions/shop/amount_due.sql", "shop.amount_of(", "shop.amount(")
-    with pytest.raises(MigrationError, match=r"shop/amount_of\.sql does not create the function"):
+    with pytest.raises(
+        MigrationError, match=r"functions/shop/amount_of\.sql does not create the function"
+    ):
         migrate(empty_database_url, sql_dir=sql.path)
 
 
@@ -251,23 +255,8 @@ def test_function_that_disappeared_is_installed_again(
     migrate(empty_database_url, sql_dir=sql.path)
     query("DROP FUNCTION shop.amount_of")
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport((), ("shop/amount_of.sql",))
+    assert report == MigrationReport((), ("functions/shop/amount_of.sql",))
     assert query("SELECT shop.amount_due(1)") == [(100,)]
-
-
-def test_orphaned_function_is_reported_until_a_migration_drops_it(
-    empty_database_url: str, sql: SqlDir, query: Query
-) -> None:
-    migrate(empty_database_url, sql_dir=sql.path)
-    sql.remove("functions/shop/amount_due.sql")
-    assert migrate(empty_database_url, sql_dir=sql.path) == NOTHING
-    state = status(empty_database_url, sql_dir=sql.path)
-    assert state.functions_orphaned == ("shop/amount_due.sql",)
-    assert not state.up_to_date
-    sql.write("migrations/0003.tidy.sql", "DROP FUNCTION shop.amount_due;")
-    migrate(empty_database_url, sql_dir=sql.path)
-    assert status(empty_database_url, sql_dir=sql.path).up_to_date
-    assert query("SELECT path FROM ticketing_install.function_files") == [("shop/amount_of.sql",)]
 
 
 # --- Status ---------------------------------------------------------------------------------
@@ -278,7 +267,7 @@ def test_status_of_an_empty_database_writes_nothing(
 ) -> None:
     before = query("SELECT oid FROM pg_class UNION ALL SELECT oid FROM pg_namespace ORDER BY 1")
     state = status(empty_database_url, sql_dir=sql.path)
-    assert (state.applied, state.pending, state.functions_pending) == ((), MIGRATIONS, FUNCTIONS)
+    assert (state.applied, state.pending, state.files_pending) == ((), MIGRATIONS, FUNCTIONS)
     assert not state.up_to_date
     after = query("SELECT oid FROM pg_class UNION ALL SELECT oid FROM pg_namespace ORDER BY 1")
     assert after == before
@@ -291,35 +280,35 @@ def test_status_of_an_empty_database_writes_nothing(
     ("name", "reason"),
     [
         (
-            "migrations/0003.script.py",
-            "/migrations/0003.script.py is not a migration: name it NNNN",
+            "migrations/0103.script.py",
+            "/migrations/0103.script.py is not a migration: name it NNNN",
         ),
         ("migrations/3.notes.sql", "/migrations/3.notes.sql is not a migration: name it NNNN"),
         (
-            "migrations/0003.Notes.sql",
-            "/migrations/0003.Notes.sql is not a migration: name it NNNN",
+            "migrations/0103.Notes.sql",
+            "/migrations/0103.Notes.sql is not a migration: name it NNNN",
         ),
         (
-            "migrations/0003.notes.rollbak.sql",
-            "/migrations/0003.notes.rollbak.sql is not a migration: name it NNNN",
+            "migrations/0103.notes.rollbak.sql",
+            "/migrations/0103.notes.rollbak.sql is not a migration: name it NNNN",
         ),
         (
             "migrations/post-apply.sql",
             "/migrations/post-apply.sql is not a migration: name it NNNN",
         ),
-        ("migrations/0002.others.sql", "0002.orders and 0002.others have the same number"),
-        ("migrations/0003.notes.rollback.sql", "0003.notes.rollback.sql in"),
+        ("migrations/0102.others.sql", "0102.orders and 0102.others have the same number"),
+        ("migrations/0103.notes.rollback.sql", "0103.notes.rollback.sql in"),
         (
             "functions/loose.sql",
-            "/functions/loose.sql is not a function file: it must be <schema>/",
+            "/functions/loose.sql is not a file of functions: name it functions/<schema>/",
         ),
         (
-            "functions/shop/deep/er.sql",
-            "/functions/shop/deep/er.sql is not a function file: it must be <schema>/",
+            "functions/shop/deep/er/still.sql",
+            "/functions/shop/deep/er/still.sql is not a file of functions: name it functions/",
         ),
         (
             "functions/shop/notes.txt",
-            "/functions/shop/notes.txt is not a function file: it must be <schema>/",
+            "/functions/shop/notes.txt is not a file of functions: name it functions/<schema>/",
         ),
     ],
 )
@@ -334,12 +323,12 @@ def test_misnamed_file_is_refused_before_connecting(sql: SqlDir, name: str, reas
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"-- transactional: false\nSELECT;", "0003.notes.sql has a `transactional` directive"),
-        (b"SELECT '\xff';", "0003.notes.sql cannot be read as UTF-8"),
+        (b"-- transactional: false\nSELECT;", "0103.notes.sql has a `transactional` directive"),
+        (b"SELECT '\xff';", "0103.notes.sql cannot be read as UTF-8"),
     ],
 )
 def test_unsuitable_migration_is_refused(sql: SqlDir, content: bytes, reason: str) -> None:
-    (sql.path / "migrations/0003.notes.sql").write_bytes(content)
+    (sql.path / "migrations/0103.notes.sql").write_bytes(content)
     with pytest.raises(MigrationError) as refused:
         status("host=/nowhere", sql_dir=sql.path)
     assert reason in str(refused.value)
@@ -348,8 +337,8 @@ def test_unsuitable_migration_is_refused(sql: SqlDir, content: bytes, reason: st
 def test_unknown_dependency_is_refused_before_anything_is_applied(
     empty_database_url: str, sql: SqlDir
 ) -> None:
-    sql.write("migrations/0003.notes.sql", "-- depends: 0009.nowhere\nSELECT;")
-    with pytest.raises(MigrationError, match=r"^migrations/0003\.notes\.sql: Could not resolve"):
+    sql.write("migrations/0103.notes.sql", "-- depends: 0109.nowhere\nSELECT;")
+    with pytest.raises(MigrationError, match=r"^migrations/0103\.notes\.sql: Could not resolve"):
         migrate(empty_database_url, sql_dir=sql.path)
     assert status(empty_database_url, sql_dir=sql.path).applied == ()
 

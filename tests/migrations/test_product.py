@@ -37,7 +37,13 @@ DOCUMENTED_COMMANDS = re.findall(
     (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"),
     re.DOTALL | re.MULTILINE,
 )
-(INSTALL_BY_HAND,) = (commands for commands in DOCUMENTED_COMMANDS if "--single-tr" in commands)
+(INSTALL_BY_HAND,) = (
+    commands
+    for commands in DOCUMENTED_COMMANDS
+    if "yoyo apply" in commands and "--single-tr" in commands
+)
+
+TYPES_ARE_REPLACEABLE = (REPOSITORY / "sql/types").is_dir()
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +91,8 @@ def _dump(server: Server, url: str, *options: str) -> str:
 def test_documented_commands_work(
     server: Server, database_url: str, programs: str, commands: str
 ) -> None:
+    if "drop_replaceable" in commands and not TYPES_ARE_REPLACEABLE:
+        pytest.skip("migrations still create the types")
     with psycopg.connect(database_url) as connection:
         database = connection.info.dbname
     _run(commands, programs, server, database)
@@ -124,6 +132,7 @@ def test_every_rollback_leads_to_the_state_before(
         assert rollback(empty_database_url, to=names[-1], sql_dir=tmp_path) == (last,)
 
 
+@pytest.mark.skipif(not TYPES_ARE_REPLACEABLE, reason="migrations still create the types")
 def test_installed_by_hand_is_the_same(
     server: Server, empty_database_url: str, programs: str
 ) -> None:
@@ -136,7 +145,7 @@ def test_installed_by_hand_is_the_same(
         connection.execute("DROP SCHEMA ticketing_install CASCADE")
     _run(INSTALL_BY_HAND, programs, server, database)
     assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
-    functions = status(empty_database_url).functions
+    functions = status(empty_database_url).files
     assert migrate(empty_database_url) == MigrationReport((), functions)
     assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
 
@@ -179,8 +188,9 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
         "SET LOCAL ROLE ticketing_owner; CREATE TABLE ticketing.more (id integer);"
     )
     report = migrate(url, sql_dir=tmp_path / "sql")
-    functions = sorted((*first.functions, "ticketing/answer.sql"))
-    assert report == MigrationReport(("9999.more",), tuple(functions))
+    paths = sorted((*first.installed, "functions/ticketing/answer.sql"))
+    no_types = tuple(path for path in paths if not path.startswith("types/"))
+    assert report == MigrationReport(("9999.more",), no_types)
 
 
 SUPABASE = """

@@ -20,41 +20,41 @@ def test_to_nothing_leaves_only_the_records(
     schemas = query("SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^(pg_|information)'")
     assert sorted(schemas) == [("public",), ("ticketing_install",)]
     state = status(empty_database_url, sql_dir=sql.path)
-    assert (state.applied, state.pending, state.functions_pending) == ((), MIGRATIONS, FUNCTIONS)
+    assert (state.applied, state.pending, state.files_pending) == ((), MIGRATIONS, FUNCTIONS)
     assert rollback(empty_database_url, to=None, sql_dir=sql.path) == ()
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport(MIGRATIONS, FUNCTIONS)
 
 
-@pytest.mark.parametrize("to", ["0001", "0001.begin"])
+@pytest.mark.parametrize("to", ["0101", "0101.begin"])
 def test_to_a_migration_and_up_again(
     empty_database_url: str, sql: SqlDir, query: Query, to: str
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    assert rollback(empty_database_url, to=to, sql_dir=sql.path) == ("0002.orders",)
+    assert rollback(empty_database_url, to=to, sql_dir=sql.path) == ("0102.orders",)
     assert query("SELECT 1 FROM pg_class WHERE relname = 'orders'") == []
     assert rollback(empty_database_url, to=to, sql_dir=sql.path) == ()
     report = migrate(empty_database_url, sql_dir=sql.path)
-    assert report == MigrationReport(("0002.orders",), FUNCTIONS)
+    assert report == MigrationReport(("0102.orders",), FUNCTIONS)
 
 
 def test_an_edited_migration_may_be_rolled_back_and_applied_anew(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    sql.replace("migrations/0002.orders.sql", "100", "200")
-    rollback(empty_database_url, to="0001", sql_dir=sql.path)
-    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0002.orders",)
+    sql.replace("migrations/0102.orders.sql", "100", "200")
+    rollback(empty_database_url, to="0101", sql_dir=sql.path)
+    assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0102.orders",)
     assert status(empty_database_url, sql_dir=sql.path).up_to_date
 
 
 def test_never_applied_target(empty_database_url: str, sql: SqlDir) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
-    with pytest.raises(MigrationError, match=r"to 0007: .* applied are: 0001\.begin, 0002\.orders"):
-        rollback(empty_database_url, to="0007", sql_dir=sql.path)
+    with pytest.raises(MigrationError, match=r"to 0107: .* applied are: 0101\.begin, 0102\.orders"):
+        rollback(empty_database_url, to="0107", sql_dir=sql.path)
     assert status(empty_database_url, sql_dir=sql.path).up_to_date
 
 
-@pytest.mark.parametrize("missing", ["0001.begin", "0002.orders"])
+@pytest.mark.parametrize("missing", ["0101.begin", "0102.orders"])
 def test_missing_rollback_file_is_refused_before_anything_is_done(
     empty_database_url: str, sql: SqlDir, query: Query, missing: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_failing_rollback_file_has_no_effect(
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     query("CREATE VIEW public.report AS SELECT order_id FROM shop.orders")
-    with pytest.raises(MigrationError, match=r"^migrations/0002\.orders\.rollback\.sql: .*report"):
+    with pytest.raises(MigrationError, match=r"^migrations/0102\.orders\.rollback\.sql: .*report"):
         rollback(empty_database_url, to=None, sql_dir=sql.path)
     assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
     assert query("SELECT * FROM public.report") == [(1,)]
@@ -83,7 +83,7 @@ def test_function_that_a_policy_needs_is_left_to_its_migration(
 ) -> None:
     definition = "FUNCTION shop.may_see(p_id integer) RETURNS boolean RETURN p_id > 0"
     sql.write(
-        "migrations/0003.policy.sql",
+        "migrations/0103.policy.sql",
         f"""
         SET LOCAL ROLE ticketing_owner;
         CREATE {definition};
@@ -91,14 +91,14 @@ def test_function_that_a_policy_needs_is_left_to_its_migration(
         """,
     )
     sql.write(
-        "migrations/0003.policy.rollback.sql",
+        "migrations/0103.policy.rollback.sql",
         "DROP POLICY seen ON shop.orders; DROP FUNCTION shop.may_see;",
     )
     sql.write("functions/shop/may_see.sql", f"CREATE OR REPLACE {definition};")
-    sql.write("migrations/0004.later.sql", "")
-    sql.write("migrations/0004.later.rollback.sql", "")
+    sql.write("migrations/0104.later.sql", "")
+    sql.write("migrations/0104.later.rollback.sql", "")
     migrate(empty_database_url, sql_dir=sql.path)
-    rollback(empty_database_url, to="0003", sql_dir=sql.path)
+    rollback(empty_database_url, to="0103", sql_dir=sql.path)
     assert query("SELECT polname::text FROM pg_policy") == [("seen",)]
     assert query("SELECT proname::text FROM pg_proc WHERE pronamespace = 'shop'::regnamespace") == [
         ("may_see",)

@@ -47,8 +47,8 @@ def test_migrations_of_yoyo_are_adopted(empty_database_url: str, sql: SqlDir, yo
     assert (state.applied, state.pending, state.edited) == (MIGRATIONS, (), ())
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), ())
-    sql.replace("migrations/0002.orders.sql", "100", "200")
-    with pytest.raises(MigrationError, match=r"^Edited after they were applied: 0002\.orders"):
+    sql.replace("migrations/0102.orders.sql", "100", "200")
+    with pytest.raises(MigrationError, match=r"^Edited after they were applied: 0102\.orders"):
         migrate(empty_database_url, sql_dir=sql.path)
 
 
@@ -56,7 +56,7 @@ def test_yoyo_adopts_ours(empty_database_url: str, sql: SqlDir, yoyo: Yoyo) -> N
     migrate(empty_database_url, sql_dir=sql.path)
     listed = [line.split()[:2] for line in yoyo("list").splitlines()[2:]]
     assert listed == [["A", name] for name in MIGRATIONS]
-    sql.write("migrations/0003.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    sql.write("migrations/0103.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     yoyo("apply", "--batch")
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
@@ -67,7 +67,7 @@ def test_rolled_back_and_applied_anew_by_yoyo(
     migrate(empty_database_url, sql_dir=sql.path)
     query("DROP FUNCTION shop.amount_due, shop.amount_of")
     yoyo("rollback", "--batch", "--all")
-    sql.replace("migrations/0002.orders.sql", "100", "200")
+    sql.replace("migrations/0102.orders.sql", "100", "200")
     yoyo("apply", "--batch")
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
     assert query("SELECT shop.amount_due(1)") == [(200,)]
@@ -101,8 +101,8 @@ def test_yoyo_killed_between_commit_and_mark(
 ) -> None:
     # This is what it leaves; docs/operations.md says what to do.
     yoyo("apply", "--batch")
-    yoyo("unmark", "--batch", "--revision", "0002.orders")
-    with pytest.raises(MigrationError, match=r'^migrations/0002\.orders\.sql: .*"orders" already'):
+    yoyo("unmark", "--batch", "--revision", "0102.orders")
+    with pytest.raises(MigrationError, match=r'^migrations/0102\.orders\.sql: .*"orders" already'):
         migrate(empty_database_url, sql_dir=sql.path)
-    yoyo("mark", "--batch", "--revision", "0002.orders")
+    yoyo("mark", "--batch", "--revision", "0102.orders")
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from importlib import metadata
@@ -108,16 +109,18 @@ def _options(
 def migrate(
     *, database_url: DatabaseUrl = "", wait: Wait = 60, lock_timeout: LockTimeout = 5
 ) -> None:
-    """Install or upgrade: apply pending migrations, then install changed functions.
+    """Install or upgrade: apply pending migrations, replace changed types, functions and views.
 
     Does nothing when the database is up to date. May run on several machines at once.
     """
     report = migrate_database(database_url, wait_seconds=wait, lock_timeout_seconds=lock_timeout)
     for name in report.applied:
         typer.echo(f"applied {name}")
-    if report.functions:
-        typer.echo(f"installed {_counted(len(report.functions), 'function')}")
-    if not (report.applied or report.functions):
+    for count in _counted_by_kind(report.installed):
+        typer.echo(f"installed {count}")
+    for name in report.dropped:
+        typer.echo(f"dropped {name}")
+    if not (report.applied or report.installed or report.dropped):
         typer.echo("nothing to do: the database is up to date")
 
 
@@ -244,8 +247,8 @@ def _console() -> Console:
 
 
 def _status_table(state: Status) -> Table:
-    """Draw the comparison: every migration, and the functions that differ."""
-    name_column = Column("migration or function", overflow="fold")
+    """Draw the comparison: every migration, and the types, functions and views that differ."""
+    name_column = Column("migration or file", overflow="fold")
     table = Table(name_column, "state", title=state.database, title_justify="left")
     for name in sorted({*state.applied, *state.pending}):
         if name in state.edited:
@@ -257,12 +260,12 @@ def _status_table(state: Status) -> Table:
         else:
             table.add_row(name, "[green]applied[/]")
     table.add_section()
-    for path in state.functions_pending:
+    for path in state.files_pending:
         table.add_row(path, "[yellow]pending[/]")
-    for path in state.functions_orphaned:
-        table.add_row(path, "[red]orphaned: drop it in a migration[/]")
-    installed = len(state.functions) - len(state.functions_pending)
-    table.add_row(_counted(installed, "function"), "[green]installed[/]")
+    for name in state.orphaned:
+        table.add_row(name, "[yellow]orphaned: migrate drops it[/]")
+    for count in _counted_by_kind(set(state.files) - set(state.files_pending)):
+        table.add_row(count, "[green]installed[/]")
     return table
 
 
@@ -289,8 +292,19 @@ def _findings_table(findings: Iterable[tuple[str, str, str]]) -> Table:
     return table
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _counted_by_kind(paths: Iterable[str]) -> list[str]:
+    """Count files by the folder they are in: `1 file of types`, `2 functions`."""
+    counts = Counter(path.partition("/")[0] for path in paths)
+    nouns = {
+        "types": ("file of types", "files of types"),
+        "functions": ("function", "functions"),
+        "views": ("view", "views"),
+    }
+    return [
+        f"{counts[kind]} {one if counts[kind] == 1 else many}"
+        for kind, (one, many) in nouns.items()
+        if counts[kind]
+    ]
 
 
 def _fail(reason: object) -> NoReturn:

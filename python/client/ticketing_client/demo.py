@@ -61,11 +61,14 @@ def demo() -> None:
     console.print("Starting PostgreSQL ...")
     with run_server(default_data_dir()) as server:
         started = perf_counter()
+        if _has_database(server):
+            console.print("The database of the last demo is replaced by a new one.")
         url = recreate_database(server)
         report = migrate(url)
+        functions = sum(path.startswith("functions/") for path in report.installed)
         console.print(
             f"PostgreSQL {server.version} is running; {len(report.applied)} migrations and "
-            f"{len(report.functions)} functions installed in {perf_counter() - started:.1f} s."
+            f"{functions} functions installed in {perf_counter() - started:.1f} s."
         )
         walk_through(url, console)
         console.print(
@@ -80,6 +83,12 @@ def demo() -> None:
             "  TABLE ticketing.tickets;   lists the tickets",
             soft_wrap=True,  # so that the path can be copied
         )
+
+
+def _has_database(server: Server) -> bool:
+    with psycopg.connect(server.url()) as connection:
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+        return found.fetchone() is not None
 
 
 def recreate_database(server: Server) -> str:

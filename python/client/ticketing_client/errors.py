@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 RETRIES = 5
 """How often a transaction of the client's own is repeated."""
+
+_REPEATED = {"40001", "40P01"}
+
+_OVERTAKEN = {
+    "42883": re.compile(""),
+    "42704": re.compile(""),
+    "XX000": re.compile(
+        "cache lookup failed for |could not open relation with OID "
+        "|function in FROM has unsupported return type"
+    ),
+}
+"""What a call in flight may end with when an upgrade of the package commits: SQLSTATE, and how the
+message begins. A function or type that it was about to use has just been replaced."""
 
 
 class TicketingError(Exception):
@@ -111,7 +125,10 @@ class PermissionDenied(TicketingError):
 
 
 class TransientError(TicketingError):
-    """40001, 40P01, 55P03 or 57014: the call may be right; repeat the whole transaction."""
+    """40001, 40P01, 55P03 or 57014: the call may be right; repeat the whole transaction.
+
+    Also 42883, 42704 or XX000 of a call that an upgrade of the package has overtaken.
+    """
 
 
 _CLASSES: dict[str, type[TicketingError]] = {
@@ -142,21 +159,22 @@ def translated() -> Generator[None]:
     try:
         yield
     except psycopg.Error as error:
-        sqlstate = error.sqlstate
-        if sqlstate is None or sqlstate not in _CLASSES:
+        sqlstate = error.sqlstate or ""
+        message = error.diag.message_primary or str(error)
+        pattern = _OVERTAKEN.get(sqlstate)
+        class_ = TransientError if pattern and pattern.match(message) else _CLASSES.get(sqlstate)
+        if class_ is None:
             raise
         issues, total = _details(error.diag.message_detail)
-        message = error.diag.message_primary or str(error)
-        raise _CLASSES[sqlstate](
-            message, sqlstate, error.diag.message_hint, issues, total
-        ) from error
+        raise class_(message, sqlstate, error.diag.message_hint, issues, total) from error
 
 
 def pause_before_retry(error: TransientError, attempt: int) -> float | None:
     """Decide whether to repeat a transaction that was the client's own.
 
     After a serialization failure or a deadlock the database has rolled it back, and repeating is
-    what to do. 55P03 and 57014 are the caller's own timeouts: he has decided how long to wait.
+    what to do; the same after an upgrade has overtaken it. 55P03 and 57014 are the caller's own
+    timeouts: the caller has decided how long to wait.
 
     Args:
         error: What came of it.
@@ -164,8 +182,16 @@ def pause_before_retry(error: TransientError, attempt: int) -> float | None:
 
     Returns:
         How many seconds to wait first, at random so that rivals do not meet again; None to give up.
+
+    Raises:
+        psycopg.Error: The original, when a function or type is missing for good: no upgrade is
+            under way, repeating does not help.
     """
-    if error.sqlstate not in {"40001", "40P01"} or attempt >= RETRIES:
+    if error.sqlstate not in _REPEATED | _OVERTAKEN.keys():
+        return None
+    if attempt >= RETRIES:
+        if error.sqlstate in _OVERTAKEN and error.__cause__:
+            raise error.__cause__
         return None
     return random.uniform(0, 0.01 * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
 

@@ -1,0 +1,526 @@
+"""Types, functions and views are replaced: what goes, what stays, and what stops it."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ticketing_client import demo
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
+
+from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
+
+Query = Callable[..., list[Any]]
+Install = Callable[[], MigrationReport]
+Refused = Callable[[], str]
+
+LINES = "types/lines.sql"
+COUNT_LINES = "functions/shop/count_lines.sql"
+REPORT = "views/report.sql"
+
+TYPED = (LINES, *FUNCTIONS[:2], COUNT_LINES, "functions/shop/orders/first_line.sql", REPORT)
+
+
+@pytest.fixture
+def typed(sql: SqlDir) -> SqlDir:
+    """The small product with two types, two functions that mention one, and a view."""
+    sql.write(
+        "migrations/0103.views.sql",
+        "CREATE SCHEMA IF NOT EXISTS ticketing AUTHORIZATION ticketing_owner;",
+    )
+    sql.write("migrations/0103.views.rollback.sql", "DROP SCHEMA ticketing;")
+    sql.write(
+        LINES,
+        """
+CREATE TYPE shop.line AS (
+    name text
+);
+COMMENT ON TYPE shop.line IS 'One line.';
+CREATE TYPE shop.cart AS (lines shop.line []);
+COMMENT ON TYPE shop.cart IS 'All lines.';
+""",
+    )
+    sql.write(
+        COUNT_LINES,
+        """
+        CREATE OR REPLACE FUNCTION shop.count_lines(p_cart shop.cart) RETURNS integer
+        LANGUAGE sql AS $$ SELECT cardinality(p_cart.lines) $$;
+        COMMENT ON FUNCTION shop.count_lines IS 'How many lines there are.';
+        """,
+    )
+    sql.write(
+        "functions/shop/orders/first_line.sql",
+        """
+        CREATE OR REPLACE FUNCTION shop.first_line(p_lines shop.line[]) RETURNS shop.line
+        LANGUAGE plpgsql AS $$ BEGIN RETURN p_lines[1]; END $$;
+        COMMENT ON FUNCTION shop.first_line IS 'The first line.';
+        """,
+    )
+    sql.write(
+        REPORT,
+        """
+        CREATE OR REPLACE VIEW ticketing.report AS
+        SELECT order_id, shop.amount_due(order_id) AS due FROM shop.orders;
+        COMMENT ON VIEW ticketing.report IS 'What is due.';
+        """,
+    )
+    return sql
+
+
+@pytest.fixture
+def install(empty_database_url: str, typed: SqlDir) -> Install:
+    """A function that migrates to what the files are now; it has been called once."""
+
+    def run() -> MigrationReport:
+        return migrate(empty_database_url, sql_dir=typed.path)
+
+    assert run() == MigrationReport((*MIGRATIONS, "0103.views"), TYPED)
+    assert run() == MigrationReport()
+    return run
+
+
+@pytest.fixture
+def refused(query: Query, install: Install) -> Refused:
+    """A function that migrates in vain, finds that nothing has changed, and returns the reason."""
+
+    def run() -> str:
+        before = query(CONTENTS)
+        with pytest.raises(MigrationError) as error:
+            install()
+        assert query(CONTENTS) == before
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    return run
+
+
+CONTENTS = """
+SELECT 'function', oid::text, xmin::text FROM pg_proc WHERE oid >= 16384
+UNION ALL
+SELECT 'class', oid::text, xmin::text FROM pg_class WHERE oid >= 16384
+UNION ALL
+SELECT path, content_hash, objects::text FROM ticketing_install.replaceable_files
+UNION ALL
+SELECT 'migration', migration_id, migration_hash FROM ticketing_install._yoyo_migration
+ORDER BY 1, 2, 3
+"""
+
+OID = "SELECT 'shop.amount_due'::regproc::oid"
+
+
+def _names(query: Query) -> set[str]:
+    """Return the functions and types of the small product, each as often as it exists."""
+    rows = query(
+        """
+        SELECT proname::text FROM pg_proc WHERE pronamespace = 'shop'::regnamespace
+        UNION ALL
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'shop'::regnamespace AND relkind = 'c'
+        """
+    )
+    names = [name for (name,) in rows]
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+ALL = {"amount_due", "amount_of", "count_lines", "first_line", "line", "cart"}
+
+
+# --- Types ----------------------------------------------------------------------------------
+
+
+def test_changed_type_takes_its_functions_along_and_no_other(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
+    query("CREATE ROLE reporter NOLOGIN")
+    query("GRANT EXECUTE ON FUNCTION shop.amount_due TO reporter")
+    oid = query(OID)
+    typed.replace(LINES, "name text", "name text,\n    amount integer")
+    typed.replace(COUNT_LINES, "cardinality(p_cart.lines)", "(p_cart.lines[1]).amount")
+    assert install() == MigrationReport((), TYPED)
+    assert query("SELECT shop.count_lines(ROW(ARRAY[ROW('a', 7)::shop.line]))") == [(7,)]
+    assert query(OID) == oid
+    assert query(
+        "SELECT has_function_privilege('reporter', 'shop.amount_due(int)', 'EXECUTE')"
+    ) == [(True,)]
+    query("DROP OWNED BY reporter")
+    query("DROP ROLE reporter")
+    assert _names(query) == ALL
+    assert query("TABLE ticketing.report") == [(1, 100)]
+    assert install() == MigrationReport()
+
+
+def test_new_type_and_file(typed: SqlDir, query: Query, install: Install) -> None:
+    typed.write("types/more.sql", "CREATE TYPE shop.pair AS (one shop.line, other shop.line);")
+    assert install() == MigrationReport((), (LINES, "types/more.sql", *TYPED[1:]))
+    assert _names(query) == ALL | {"pair"}
+
+
+def test_types_are_installed_in_the_order_of_their_files(typed: SqlDir, install: Install) -> None:
+    typed.write("types/before.sql", "CREATE TYPE shop.pair AS (one shop.line, other shop.line);")
+    with pytest.raises(MigrationError, match=r'^types/before\.sql: type "shop\.line" does not'):
+        install()
+
+
+def test_removed_type_and_its_functions(typed: SqlDir, query: Query, install: Install) -> None:
+    typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
+    typed.remove(COUNT_LINES)
+    report = install()
+    assert report.dropped == ("function shop.count_lines", "type shop.cart")
+    assert _names(query) == ALL - {"cart", "count_lines"}
+    typed.remove(LINES)
+    typed.remove("functions/shop/orders/first_line.sql")
+    report = install()
+    assert report == MigrationReport(
+        (), (*FUNCTIONS, REPORT), ("function shop.first_line", "type shop.line")
+    )
+    assert _names(query) == {"amount_due", "amount_of"}
+    assert install() == MigrationReport()
+
+
+def test_removed_type_that_a_function_still_mentions(typed: SqlDir, refused: Refused) -> None:
+    typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
+    assert refused().startswith("functions/shop/count_lines.sql, line 2: type shop.cart does not")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "named"),
+    [
+        ("CREATE VIEW public.mine AS SELECT '(a)'::shop.line AS line", "view public.mine"),
+        ("CREATE TABLE public.mine (lines shop.line [])", "column lines of table public.mine"),
+        (
+            "CREATE FUNCTION public.mine(shop.cart) RETURNS integer RETURN 1",
+            "function public.mine(shop.cart)",
+        ),
+        (
+            "CREATE TYPE public.mine AS (line shop.line)",
+            "column line of composite type public.mine",
+        ),
+        (
+            "CREATE FUNCTION shop.mine(shop.line) RETURNS integer RETURN 1",
+            "function shop.mine(shop",
+        ),
+        (
+            "CREATE VIEW public.mine AS SELECT shop.count_lines(NULL) AS lines",
+            "view public.mine depends on function shop.count_lines(shop.cart)",
+        ),
+    ],
+)
+def test_foreign_object_that_depends_on_a_type_is_named(
+    typed: SqlDir, query: Query, refused: Refused, foreign: str, named: str
+) -> None:
+    query(foreign)
+    typed.replace(LINES, "name text", "name text,\n    amount integer")
+    reason = refused()
+    assert named in reason
+    assert reason.endswith(": drop it, install again, then create it again")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TYPE shop.state AS ENUM ('new');",
+        "CREATE DOMAIN shop.amount AS integer;",
+        "CREATE TYPE line AS (name text);",
+        "CREATE TYPE shop.line AS (name text);\nCREATE TABLE shop.lines (name text);",
+        "",
+    ],
+)
+def test_file_of_types_that_creates_anything_else_is_refused(sql: SqlDir, text: str) -> None:
+    sql.write(LINES, text)
+    with pytest.raises(MigrationError, match=r"types/lines\.sql may create composite types only"):
+        status("host=/nowhere", sql_dir=sql.path)
+
+
+# --- Functions ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(p_order_id integer)", "(p_order_id bigint)"),
+        ("(p_order_id integer)", "(p_order_id integer, p_note text DEFAULT NULL)"),
+        ("p_order_id", "p_id"),
+        ("RETURNS integer", "RETURNS SETOF integer"),
+        ("RETURNS integer", "RETURNS TABLE (due integer)"),
+    ],
+)
+@pytest.mark.parametrize("comment", ["", "COMMENT ON FUNCTION shop.amount_due IS 'What is due.';"])
+def test_changed_signature_leaves_one_function(  # noqa: PLR0917 - two are parameters
+    typed: SqlDir, query: Query, install: Install, old: str, new: str, comment: str
+) -> None:
+    typed.remove(REPORT)  # it calls the function as it was
+    typed.replace(FUNCTIONS[0], old, new)
+    typed.replace(FUNCTIONS[0], "$$;", f"$$; {comment}")
+    assert install() == MigrationReport((), FUNCTIONS[:1], ("view ticketing.report",))
+    assert _names(query) == ALL
+    assert query("SELECT * FROM shop.amount_due(1)") == [(100,)]
+    assert install() == MigrationReport()
+
+
+def test_view_that_calls_a_function_with_another_signature_comes_back(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
+    path = "functions/shop/amount_due.sql"
+    typed.replace(path, "(p_order_id integer)", "(p_order_id integer, p_note text DEFAULT NULL)")
+    assert install() == MigrationReport((), (path, REPORT))
+    assert query("TABLE ticketing.report") == [(1, 100)]
+
+
+def test_other_default_is_replaced_in_place(typed: SqlDir, query: Query, install: Install) -> None:
+    path = "functions/shop/amount_due.sql"
+    typed.replace(path, "(p_order_id integer)", "(p_order_id integer DEFAULT 2)")
+    install()
+    oid = query(OID)
+    typed.replace(path, "DEFAULT 2", "DEFAULT 1")
+    assert install() == MigrationReport((), (path,))
+    assert query("SELECT shop.amount_due()") == [(100,)]
+    assert query(OID) == oid
+    typed.replace(path, " DEFAULT 1", "")
+    assert install() == MigrationReport((), (path, REPORT))
+    assert _names(query) == ALL
+
+
+def test_foreign_view_of_a_function_survives_a_new_body_and_stops_a_new_signature(
+    typed: SqlDir, query: Query, install: Install, refused: Refused
+) -> None:
+    query("CREATE VIEW public.mine AS SELECT shop.amount_due(1) AS due")
+    typed.replace("functions/shop/amount_due.sql", "SELECT shop", "SELECT 1 + shop")
+    install()
+    assert query("TABLE public.mine") == [(101,)]
+    typed.replace("functions/shop/amount_due.sql", "(p_order_id integer)", "(p_order_id bigint)")
+    assert refused() == (
+        "functions/shop/amount_due.sql: view public.mine depends on function "
+        "shop.amount_due(integer): drop it, install again, then create it again"
+    )
+
+
+def test_function_of_the_same_name_with_another_owner_is_named(
+    typed: SqlDir, query: Query, refused: Refused
+) -> None:
+    query("CREATE FUNCTION shop.amount_due(text) RETURNS integer RETURN 1")
+    typed.replace("functions/shop/amount_due.sql", "SELECT shop", "SELECT 1 + shop")
+    assert refused() == (
+        "functions/shop/amount_due.sql: shop.amount_due(text) has a name of this package, but "
+        "another owner: drop or rename it, then install again"
+    )
+
+
+def test_removed_file_drops_its_function(
+    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+) -> None:
+    typed.remove(COUNT_LINES)
+    state = status(empty_database_url, sql_dir=typed.path)
+    assert (state.files_pending, state.orphaned) == ((), ("function shop.count_lines",))
+    assert not state.up_to_date
+    assert install() == MigrationReport((), (), ("function shop.count_lines",))
+    assert _names(query) == ALL - {"count_lines"}
+    assert status(empty_database_url, sql_dir=typed.path).up_to_date
+
+
+def test_removed_file_of_a_function_that_a_policy_needs(
+    typed: SqlDir, query: Query, refused: Refused, install: Install
+) -> None:
+    typed.write(
+        "functions/shop/may_see.sql",
+        "CREATE OR REPLACE FUNCTION shop.may_see(p_id integer) RETURNS boolean RETURN p_id > 0;",
+    )
+    install()
+    query("CREATE POLICY seen ON shop.orders USING (shop.may_see(order_id))")
+    typed.remove("functions/shop/may_see.sql")
+    assert "policy seen on table shop.orders depends on function shop.may_see(integer)" in refused()
+
+
+def test_file_that_moved_to_a_stage_folder(typed: SqlDir, query: Query, install: Install) -> None:
+    oid = query(OID)
+    (typed.path / "functions/shop/pay").mkdir()
+    (typed.path / FUNCTIONS[0]).rename(typed.path / "functions/shop/pay/amount_due.sql")
+    assert install() == MigrationReport((), ("functions/shop/pay/amount_due.sql",))
+    assert query(OID) == oid
+    paths = query("SELECT path FROM ticketing_install.replaceable_files ORDER BY path")
+    assert ("functions/shop/pay/amount_due.sql",) in paths
+    assert (FUNCTIONS[0],) not in paths
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ("functions/shop/orders/amount_due.sql", "function shop.amount_due"),
+        ("types/other.sql", "type shop.line"),
+    ],
+)
+def test_name_that_two_files_create_is_refused(typed: SqlDir, other: str, named: str) -> None:
+    typed.write(other, "CREATE TYPE shop.line AS (name text);")
+    with pytest.raises(MigrationError, match=rf"{other} both create the {named}: rename or remove"):
+        migrate("host=/nowhere", sql_dir=typed.path)
+
+
+def test_failing_function_leaves_the_last_migration_unapplied(
+    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+) -> None:
+    assert install() == MigrationReport()
+    typed.write("migrations/0104.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
+    typed.write(
+        "migrations/0105.more.sql",
+        "SET LOCAL ROLE ticketing_owner; ALTER TABLE shop.orders ADD COLUMN more text;",
+    )
+    typed.replace(COUNT_LINES, "cardinality(p_cart.lines)", "shop.nothing()")
+    typed.replace(LINES, "name text", "name text,\n    amount integer")
+    with pytest.raises(
+        MigrationError, match=r"^functions/shop/count_lines\.sql, line 3: .*nothing"
+    ):
+        install()
+    state = status(empty_database_url, sql_dir=typed.path)
+    assert (state.applied[-1], state.pending) == ("0104.notes", ("0105.more",))
+    assert query("SELECT 1 FROM pg_attribute WHERE attname IN ('more', 'amount')") == [(1,)]
+    typed.replace(COUNT_LINES, "shop.nothing()", "1")
+    assert install() == MigrationReport(("0105.more",), TYPED)
+
+
+def test_migration_and_the_functions_that_it_needs_come_together(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
+    typed.write(
+        "migrations/0104.prices.sql",
+        "DROP VIEW ticketing.report; ALTER TABLE shop.orders RENAME COLUMN amount TO price;",
+    )
+    typed.replace("functions/shop/amount_of.sql", "p_order.amount", "p_order.price")
+    assert install() == MigrationReport(("0104.prices",), TYPED[1:])
+    assert query("TABLE ticketing.report") == [(1, 100)]
+
+
+def test_public_may_execute_nothing(typed: SqlDir, query: Query, install: Install) -> None:
+    granted = """
+        SELECT has_function_privilege('public', oid, 'EXECUTE')
+        FROM pg_proc
+        WHERE pronamespace = 'shop'::regnamespace
+    """
+    assert set(query(granted)) == {(False,)}
+    query("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shop TO PUBLIC, pg_monitor")
+    query("CREATE FUNCTION shop.mine() RETURNS integer RETURN 1")
+    query("REVOKE ALL ON FUNCTION shop.mine FROM PUBLIC")
+    typed.replace("functions/shop/amount_due.sql", "SELECT shop", "SELECT 1 + shop")
+    install()
+    assert set(query(granted)) == {(False,)}
+    assert query(
+        "SELECT has_function_privilege('pg_monitor', 'shop.amount_due(int)', 'EXECUTE')"
+    ) == [(True,)]
+
+
+# --- Views ----------------------------------------------------------------------------------
+
+
+def test_view_with_a_new_last_column_keeps_what_depends_on_it(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
+    query("CREATE VIEW public.mine AS SELECT due FROM ticketing.report")
+    typed.replace(REPORT, " AS due", " AS due, amount")
+    assert install() == MigrationReport((), (REPORT,))
+    assert query("TABLE ticketing.report") == [(1, 100, 100)]
+    assert query("TABLE public.mine") == [(100,)]
+
+
+def test_view_with_fewer_columns_is_created_again(
+    typed: SqlDir, query: Query, install: Install, refused: Refused
+) -> None:
+    typed.replace(REPORT, "order_id, shop", "shop")
+    assert install() == MigrationReport((), (REPORT,))
+    assert query("TABLE ticketing.report") == [(100,)]
+    query("CREATE VIEW public.mine AS SELECT due FROM ticketing.report")
+    typed.replace(REPORT, " AS due", " AS owed")
+    assert "view public.mine depends on view ticketing.report" in refused()
+
+
+def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Refused) -> None:
+    query("CREATE VIEW public.mine AS SELECT due FROM ticketing.report")
+    typed.remove(REPORT)
+    assert refused().startswith("view public.mine depends on view ticketing.report: drop it")
+    query("DROP VIEW public.mine")
+    assert install() == MigrationReport((), (), ("view ticketing.report",))
+    assert query("SELECT to_regclass('ticketing.report')") == [(None,)]
+
+
+# --- All of them ----------------------------------------------------------------------------
+
+
+def test_rolled_back_and_up_again(
+    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+) -> None:
+    assert rollback(empty_database_url, to="0101", sql_dir=typed.path) == (
+        "0103.views",
+        "0102.orders",
+    )
+    assert _names(query) == set()
+    assert status(empty_database_url, sql_dir=typed.path).files_pending == TYPED
+    assert install() == MigrationReport(("0102.orders", "0103.views"), TYPED)
+
+
+def test_what_disappeared_is_installed_again(query: Query, install: Install) -> None:
+    query("DROP VIEW ticketing.report")
+    assert install() == MigrationReport((), (REPORT,))
+    query("DROP FUNCTION shop.count_lines; DROP TYPE shop.cart")
+    assert install() == MigrationReport((), TYPED)
+
+
+# --- Unreleased states ----------------------------------------------------------------------
+
+
+def _apply_by_name(query: Query, name: str) -> None:
+    query("INSERT INTO ticketing_install._yoyo_migration VALUES (%s, %s, now())", name, name)
+
+
+@pytest.mark.parametrize("name", ["0005.pipeline_types", "0016.tickets_as_sent"])
+def test_database_of_an_unreleased_state_is_refused(
+    empty_database_url: str, sql: SqlDir, query: Query, name: str
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    _apply_by_name(query, name)
+    with pytest.raises(MigrationError) as refused:
+        migrate(empty_database_url, sql_dir=sql.path)
+    assert str(refused.value) == (
+        f"An unreleased state of the package installed this database ({name}): create a new "
+        "database, run `ticketing migrate` there, and copy what you need by hand."
+    )
+
+
+def test_edited_baseline_is_an_unreleased_state(empty_database_url: str, sql: SqlDir) -> None:
+    sql.write("migrations/0008.baseline.sql", "SELECT 1;")
+    migrate(empty_database_url, sql_dir=sql.path)
+    sql.write("migrations/0008.baseline.sql", "SELECT 2;")
+    with pytest.raises(MigrationError, match=r"^An unreleased state .* \(0008\.baseline\): create"):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_later_migration_is_not_one_of_an_unreleased_state(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
+    migrate(empty_database_url, sql_dir=sql.path)
+    _apply_by_name(query, "0009.of_the_next_release")
+    with pytest.raises(
+        MigrationError, match=r"^Applied, but unknown to this version: 0009\.of_the"
+    ):
+        migrate(empty_database_url, sql_dir=sql.path)
+
+
+def test_demo_replaces_a_database_of_an_unreleased_state(
+    sql: SqlDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # root's server runs as another user
+        monkeypatch.setattr(demo, "default_data_dir", lambda: folder / "demo")
+        with run_server(folder / "demo") as server:
+            url = demo.recreate_database(server)
+            sql.write("migrations/0008.baseline.sql", "SELECT 1;")
+            migrate(url, sql_dir=sql.path)
+            with pytest.raises(MigrationError, match="unreleased state"):
+                migrate(url)
+        demo.demo()
+        assert (
+            "The database of the last demo is replaced by a new one.\n" in capsys.readouterr().out
+        )
+        with run_server(folder / "demo") as server:
+            assert status(server.url(demo.DATABASE)).up_to_date
