@@ -3,9 +3,9 @@
 -- Run it as ticketing_owner, in the transaction that installs them again. By itself it drops
 -- everything of these kinds that the current role owns in the schemas ticketing and
 -- ticketing_internal, except functions that something else needs, such as a policy. `ticketing
--- migrate` narrows that with two settings, lists of names such as `type ticketing_internal.attendee`
--- with commas between them: ticketing.replaceable is what belongs to the package, and
--- ticketing.outdated is what of it has to go.
+-- migrate` narrows that with two settings, lists of names such as `type
+-- ticketing_internal.attendee` with commas between them: ticketing.replaceable is what belongs to
+-- the package, and ticketing.outdated is what of it has to go.
 --
 -- What is replaceable and depends on something that goes, goes too. Never CASCADE: any other object
 -- that depends on it stops the block, and is named.

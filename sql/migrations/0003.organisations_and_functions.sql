@@ -78,7 +78,7 @@ CREATE TABLE ticketing.functions (
     CONSTRAINT functions_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT functions_timezone_check CHECK (length(timezone) BETWEEN 1 AND 64),
     CONSTRAINT functions_status_check CHECK (status IN ('draft', 'published', 'closed')),
-    CONSTRAINT functions_occasion_check CHECK (ends_at > starts_at),
+    CONSTRAINT functions_dates_check CHECK (ends_at > starts_at),
     CONSTRAINT functions_registration_window_check CHECK (
         registration_closes_at > registration_opens_at
     ),

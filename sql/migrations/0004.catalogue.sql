@@ -22,7 +22,7 @@ CREATE TABLE ticketing.events (
     REFERENCES ticketing.functions (function_id),
     CONSTRAINT events_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT events_title_check CHECK (length(title) BETWEEN 1 AND 200),
-    CONSTRAINT events_occasion_check CHECK (ends_at > starts_at)
+    CONSTRAINT events_dates_check CHECK (ends_at > starts_at)
 );
 
 COMMENT ON TABLE ticketing.events IS 'Events of a function.';

@@ -245,7 +245,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "functions_currency_check": _currencies(),
         "functions_timezone_check": _each("timezone", "", "z" * 65),
         "functions_status_check": _each("status", "", "Draft", "open"),
-        "functions_occasion_check": _windows("starts_at", "ends_at"),
+        "functions_dates_check": _windows("starts_at", "ends_at"),
         "functions_registration_window_check": _windows(
             "registration_opens_at", "registration_closes_at"
         ),
@@ -266,7 +266,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
         "events_function_fkey": {"of nothing": {"function_id": ABSENT}},
         "events_slug_check": _slugs(),
         "events_title_check": _names("title"),
-        "events_occasion_check": _windows("starts_at", "ends_at"),
+        "events_dates_check": _windows("starts_at", "ends_at"),
     },
     "ticket_types": {
         "ticket_types_pkey": {

@@ -184,8 +184,8 @@ def pause_before_retry(error: TransientError, attempt: int) -> float | None:
         How many seconds to wait first, at random so that rivals do not meet again; None to give up.
 
     Raises:
-        psycopg.Error: The original, when a function or type is missing for good: no upgrade is
-            under way, repeating does not help.
+        psycopg.Error: The original, when a function or type is really missing: no upgrade is under
+            way, and repeating does not help.
     """
     if error.sqlstate not in _REPEATED | _OVERTAKEN.keys():
         return None

@@ -2,7 +2,8 @@
 --
 -- Quantities of the tickets inside a package come from the catalogue; here they only have to be
 -- valid quantities.
--- Errors: a data exception if a selection is not of the documented shape, as in read_submitted_tickets.
+-- Errors: a data exception if a selection is not of the documented shape, as in
+-- read_submitted_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_selection_lines(
     p_selections ticketing_internal.selection[]
