@@ -60,10 +60,7 @@ BEGIN
     ),
     ticket AS (
         SELECT ticket.*
-        FROM unnest(p_plan) WITH ORDINALITY AS ticket (
-            change, ticket_id, attendee_id, event_id, ticket_type_id, package_id, package_number, price_paid,
-            original_price, is_partner_ticket, position
-        )
+        FROM unnest(p_plan) AS ticket
         WHERE ticket.change IN ('added', 'retaken')
     ),
     subject AS (
