@@ -221,7 +221,7 @@ def test_the_answers_of_a_registrations_later_life_are_the_models(
     assert len(for_all.ticket_types) == len(catalogue["ticket_types"])
     assert [package.package_id for package in for_all.packages if not package.items] == []
     taken = {
-        before.ticket_type_id: (before.places_left or 0) - (now.places_left or 0)
+        before.ticket_type_id: (before.available or 0) - (now.available or 0)
         for before, now in zip(for_owner.ticket_types, for_all.ticket_types, strict=True)
     }
     chosen_types = {ticket.ticket_type_id for ticket in persisted.tickets}

@@ -83,7 +83,7 @@ def seats_left(connection: Connection) -> int:
     """Return how many seats a screen would show as left."""
     answer = call(connection, "get_ticket_availability", p_function_id=FUNCTION)
     (left,) = (
-        kind["places_left"] for kind in answer["ticket_types"] if kind["ticket_type_id"] == SEAT
+        kind["available"] for kind in answer["ticket_types"] if kind["ticket_type_id"] == SEAT
     )
     assert isinstance(left, int)
     return left

@@ -85,7 +85,7 @@ def availability(caller: Seller, registration_id: str | None = None) -> Document
 def offers(answer: Document) -> dict[str, tuple[str, int | None]]:
     """Return status and capacity left of every ticket type and package, by id."""
     return {
-        element[key]: (element["status"], element["places_left"])
+        element[key]: (element["status"], element["available"])
         for section, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
         for element in answer[section]
     }
@@ -113,7 +113,7 @@ def test_one_call_draws_the_selection_step(db: Connection, catalogue: Document) 
         "registration_closes_at": None,
     }
     assert answer["currency"] == "AUD"
-    assert [(event["slug"], event["places_left"]) for event in answer["events"]] == [
+    assert [(event["slug"], event["available"]) for event in answer["events"]] == [
         ("welcome-reception", 200),
         ("ladies-brunch", 100),
         ("september-quarterly-communication", 500),
@@ -128,7 +128,7 @@ def test_one_call_draws_the_selection_step(db: Connection, catalogue: Document) 
         "starts_at": "2025-09-19T09:00:00+00:00",
         "ends_at": "2025-09-19T11:00:00+00:00",
         "is_active": True,
-        "places_left": 200,
+        "available": 200,
     }
     assert {row["ticket_type_id"]: row["event_id"] for row in answer["ticket_types"]} == {
         row["ticket_type_id"]: row["event_id"] for row in catalogue["ticket_types"]
@@ -148,7 +148,7 @@ def test_one_call_draws_the_selection_step(db: Connection, catalogue: Document) 
         "max_per_attendee": None,
         "max_per_registration": None,
         "eligibility": catalogue["ticket_types"][1]["eligibility"],
-        "places_left": 500,
+        "available": 500,
         "status": "on_sale",
     }
     (ladies,) = (row for row in answer["packages"] if row["package_id"] == LADIES)
@@ -166,7 +166,7 @@ def test_one_call_draws_the_selection_step(db: Connection, catalogue: Document) 
         "eligibility": catalogue["packages"][4]["eligibility"],
         # in the order of their events
         "items": [{"ticket_type_id": type_, "quantity": 1} for type_ in CONTENTS[LADIES]],
-        "places_left": 100,
+        "available": 100,
         "status": "on_sale",
     }
 
@@ -200,7 +200,7 @@ def test_what_is_held_or_sold_is_not_left(db: Connection) -> None:
     # all of ten
     assert left[LODGE] == ("on_sale", 47)
     assert left[ALL_EVENTS] == ("on_sale", 149)
-    events = {row["event_id"]: row["places_left"] for row in availability(owner(db))["events"]}
+    events = {row["event_id"]: row["available"] for row in availability(owner(db))["events"]}
     assert events[EVENTS[BANQUET]] == 479
     assert events[EVENTS[BRUNCH]] == 100
 
@@ -257,7 +257,7 @@ def test_what_has_no_pool_is_unlimited(db: Connection, catalogue: Document) -> N
     }
     # as often as what is limited in it
     assert left[LADIES] == ("on_sale", 100)
-    assert {row["places_left"] for row in availability(anonymous(db))["events"]} == {
+    assert {row["available"] for row in availability(anonymous(db))["events"]} == {
         None,
         200,
         100,

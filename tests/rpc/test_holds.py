@@ -105,7 +105,7 @@ def capacity_left(db: Connection, registration_id: str | None = None) -> int:
         "get_ticket_availability", p_function_id=FUNCTION, p_registration_id=registration_id
     )
     (left,) = (
-        element["places_left"]
+        element["available"]
         for element in answer["ticket_types"]
         if element["ticket_type_id"] == CEREMONY
     )

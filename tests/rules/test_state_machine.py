@@ -697,12 +697,12 @@ class History(RuleBasedStateMachine):
         for viewer, seen in views:
             offers: dict[UUID, Sellable] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
             offers |= {package.package_id: package for package in seen.packages}
-            left = {NAMES[ident]: offer.places_left for ident, offer in offers.items()}
+            left = {NAMES[ident]: offer.available for ident, offer in offers.items()}
             assert left == {offer: self.model.left(offer, viewer) for offer in OFFERS}
             assert {NAMES[ident]: offer.status for ident, offer in offers.items()} == {
                 offer: "sold_out" if number == 0 else "on_sale" for offer, number in left.items()
             }
-            events = {NAMES[event.event_id]: event.places_left for event in seen.events}
+            events = {NAMES[event.event_id]: event.available for event in seen.events}
             assert events == {
                 event: self.model.left(event, viewer) if event in POOLS else None
                 for event in EVENTS

@@ -525,5 +525,5 @@ def _capacity_table(*moments: Availability) -> Table:
         *((*moment.ticket_types, *moment.packages) for moment in moments), strict=True
     ):
         if states[0].status == "on_sale":
-            table.add_row(f"  {states[0].name}", *(f"{state.places_left}" for state in states))
+            table.add_row(f"  {states[0].name}", *(f"{state.available}" for state in states))
     return table

@@ -378,7 +378,7 @@ class EventAvailability:
         starts_at: Start of the event.
         ends_at: End of the event.
         is_active: Whether its tickets can be added.
-        places_left: Remaining capacity of its own pool; None means unlimited.
+        available: Remaining capacity of its own pool; None means unlimited.
     """
 
     event_id: UUID
@@ -387,7 +387,7 @@ class EventAvailability:
     starts_at: datetime | None
     ends_at: datetime | None
     is_active: bool
-    places_left: int | None
+    available: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,7 +404,7 @@ class Sellable:
         max_per_attendee: Maximum quantity of an attendee; None means unlimited.
         max_per_registration: Maximum quantity of a registration; None means unlimited.
         eligibility: Eligibility rules `{"operator", "rules"}`, as in the catalogue.
-        places_left: How many can still be added; None means unlimited.
+        available: How many can still be added; None means unlimited.
         status: on_sale, sold_out, not_yet, ended or inactive.
     """
 
@@ -417,7 +417,7 @@ class Sellable:
     max_per_attendee: int | None
     max_per_registration: int | None
     eligibility: Json
-    places_left: int | None
+    available: int | None
     status: str
 
 

@@ -21,6 +21,7 @@ DECLARE
     v_now timestamptz := clock_timestamp();
     v_tickets ticketing_internal.planned_ticket[];
     v_capacity ticketing_internal.capacity_change[];
+    v_answer ticketing_internal.cancel_answer;
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
         -- only staff and the service may cancel a paid registration
@@ -66,15 +67,14 @@ BEGIN
         v_registration.revision := v_registration.revision + 1;
     END IF;
 
-    RETURN jsonb_build_object(
-        'success', TRUE,
-        'registration_id', p_registration_id,
-        'status', 'cancelled',
-        'payment_status', v_registration.payment_status,
-        'revision', v_registration.revision,
-        'tickets_cancelled', coalesce(cardinality(v_tickets), 0),
-        'server_time', v_now
-    );
+    v_answer.success := TRUE;
+    v_answer.registration_id := p_registration_id;
+    v_answer.status := 'cancelled';
+    v_answer.payment_status := v_registration.payment_status;
+    v_answer.revision := v_registration.revision;
+    v_answer.tickets_cancelled := coalesce(cardinality(v_tickets), 0);
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

@@ -21,6 +21,7 @@ DECLARE
     v_payment ticketing.payments;
     v_stored ticketing.payments;
     v_now timestamptz;
+    v_answer ticketing_internal.payment_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
@@ -81,18 +82,17 @@ BEGIN
         v_payment := v_stored;
     END IF;
 
-    RETURN jsonb_build_object(
-        'success', TRUE,
-        'registration_id', p_registration_id,
-        'payment_id', v_payment.payment_id,
-        'status', v_registration.status,
-        'payment_status', v_registration.payment_status,
-        'confirmation_number', v_registration.confirmation_number,
-        'revision', v_registration.revision,
-        'total', v_registration.total,
-        'currency', v_registration.currency,
-        'paid_at', v_payment.paid_at
-    );
+    v_answer.success := TRUE;
+    v_answer.registration_id := p_registration_id;
+    v_answer.payment_id := v_payment.payment_id;
+    v_answer.status := v_registration.status;
+    v_answer.payment_status := v_registration.payment_status;
+    v_answer.confirmation_number := v_registration.confirmation_number;
+    v_answer.revision := v_registration.revision;
+    v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
+    v_answer.currency := v_registration.currency;
+    v_answer.paid_at := v_payment.paid_at;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

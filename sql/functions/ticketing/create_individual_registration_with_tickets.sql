@@ -35,7 +35,8 @@ DECLARE
     v_is_changed boolean;
     v_leaving uuid [];
     v_request ticketing_internal.request;
-    v_answer jsonb;
+    v_persisted jsonb;
+    v_answer ticketing_internal.create_answer;
 BEGIN
     IF v_owner_id IS NULL AND NOT v_is_service THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
@@ -147,24 +148,21 @@ BEGIN
 
     v_request.expected_revision := p_expected_revision;
     v_request.claimed_subtotal := v_submitted.subtotal;
-    v_answer := ticketing_internal.persist_selections(
+    v_persisted := ticketing_internal.persist_selections(
         v_function, v_registration, v_request, v_tickets, v_now, v_is_changed, v_leaving
     );
 
-    RETURN v_answer || jsonb_build_object(
-        'registrationId', v_registration_id,
-        'confirmationNumber', v_registration.confirmation_number,
-        'attendees', (
-            SELECT coalesce(jsonb_agg(
-                jsonb_build_object(
-                    'attendee_id', attendee.attendee_id, 'client_attendee_id', attendee.client_attendee_id
-                ) ORDER BY attendee.position
-            ), '[]')
-            FROM ticketing.attendees AS attendee
-            WHERE attendee.function_id = v_function_id
-                AND attendee.registration_id = v_registration_id
-        )
+    -- the answer of a persist, and what only this call answers
+    v_answer."registrationId" := v_registration_id;
+    v_answer."confirmationNumber" := v_registration.confirmation_number;
+    v_answer.attendees := ARRAY(
+        SELECT ROW(attendee.attendee_id, attendee.client_attendee_id)::ticketing_internal.attendee_ids
+        FROM ticketing.attendees AS attendee
+        WHERE attendee.function_id = v_function_id
+            AND attendee.registration_id = v_registration_id
+        ORDER BY attendee.position
     );
+    RETURN to_jsonb(v_answer) || v_persisted;
 END
 $$;
 

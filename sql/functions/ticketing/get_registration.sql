@@ -17,18 +17,17 @@ DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
     v_now timestamptz := statement_timestamp();
     v_registration ticketing.registrations;
-    v_attendees jsonb;
+    v_decimals integer;
     v_wizard_attendees jsonb;
     v_has_contact boolean;
-    v_selections jsonb;
-    v_tickets jsonb;
-    v_without_tickets jsonb;
+    v_answer ticketing_internal.registration_answer;
 BEGIN
     SELECT registration.*
     INTO v_registration
     FROM ticketing.registrations AS registration
     WHERE registration.function_id = v_function_id
         AND registration.registration_id = p_registration_id;
+    v_decimals := ticketing_internal.currency_decimals(v_registration.currency);
 
     WITH with_ticket AS (
         SELECT DISTINCT ticket.attendee_id
@@ -38,61 +37,46 @@ BEGIN
             AND ticket.status = 'Active'
     )
     SELECT
-        jsonb_agg(
-            jsonb_build_object(
-                'attendee_id', attendee.attendee_id,
-                'client_attendee_id', attendee.client_attendee_id,
-                'attendee_type', attendee.attendee_type,
-                'is_primary', attendee.is_primary,
-                'is_partner', attendee.is_partner,
-                'related_attendee_id', attendee.related_attendee_id,
-                'title', attendee.title,
-                'first_name', attendee.first_name,
-                'last_name', attendee.last_name,
-                'email', attendee.email,
-                'phone', attendee.phone,
-                'attendee_data', attendee.attendee_data
-            ) ORDER BY attendee.position
-        ),
+        coalesce(array_agg(
+            ROW(
+                attendee.attendee_id, attendee.client_attendee_id, attendee.attendee_type, attendee.is_primary,
+                attendee.is_partner, attendee.related_attendee_id, attendee.title, attendee.first_name,
+                attendee.last_name, attendee.email, attendee.phone, attendee.attendee_data
+            )::ticketing_internal.registration_attendee ORDER BY attendee.position
+        ), '{}'),
         -- the contact of a lodge comes from billingDetails, it is no attendee of the wizard
         jsonb_agg(attendee.attendee_data - 'selected_tickets' ORDER BY attendee.position)
         FILTER (WHERE attendee.client_attendee_id <> p_registration_id),
         coalesce(bool_or(attendee.client_attendee_id = p_registration_id), FALSE),
-        jsonb_object_agg(attendee.client_attendee_id, attendee.attendee_data -> 'selected_tickets'),
-        jsonb_agg(
-            jsonb_build_object(
-                'attendee_id', attendee.attendee_id,
-                'client_attendee_id', attendee.client_attendee_id,
-                'name', ticketing_internal.attendee_name(
-                    attendee.first_name, attendee.last_name, attendee.attendee_type
-                )
-            ) ORDER BY attendee.position
-        ) FILTER (WHERE with_ticket.attendee_id IS NULL)
-    INTO v_attendees, v_wizard_attendees, v_has_contact, v_selections, v_without_tickets
+        coalesce(
+            jsonb_object_agg(attendee.client_attendee_id, attendee.attendee_data -> 'selected_tickets'), '{}'
+        ),
+        coalesce(array_agg(
+            ROW(
+                attendee.attendee_id, attendee.client_attendee_id,
+                ticketing_internal.attendee_name(attendee.first_name, attendee.last_name, attendee.attendee_type)
+            )::ticketing_internal.attendee_without_tickets ORDER BY attendee.position
+        ) FILTER (WHERE with_ticket.attendee_id IS NULL), '{}')
+    INTO
+        v_answer.attendees, v_wizard_attendees, v_has_contact, v_answer.ticket_selections,
+        v_answer.attendees_without_tickets
     FROM ticketing.attendees AS attendee
     LEFT JOIN with_ticket ON with_ticket.attendee_id = attendee.attendee_id
     WHERE attendee.function_id = v_function_id
         AND attendee.registration_id = p_registration_id;
 
-    SELECT jsonb_agg(
-        jsonb_build_object(
-            'ticket_id', ticket.ticket_id,
-            'attendee_id', ticket.attendee_id,
-            'client_attendee_id', attendee.client_attendee_id,
-            'event_id', ticket.event_id,
-            'ticket_type_id', ticket.ticket_type_id,
-            'package_id', ticket.package_id,
-            'price_paid', ticket.price_paid,
-            'original_price', ticket.original_price,
-            'currency', ticket.currency,
-            'status', ticket.status,
-            'payment_status', ticket.payment_status,
-            'is_partner_ticket', ticket.is_partner_ticket
-        ) ORDER BY
+    SELECT coalesce(array_agg(
+        ROW(
+            ticket.ticket_id, ticket.attendee_id, attendee.client_attendee_id, ticket.event_id,
+            ticket.ticket_type_id, ticket.package_id,
+            CASE v_decimals WHEN 0 THEN trim_scale(ticket.price_paid) ELSE ticket.price_paid END,
+            CASE v_decimals WHEN 0 THEN trim_scale(ticket.original_price) ELSE ticket.original_price END,
+            ticket.currency, ticket.status, ticket.payment_status, ticket.is_partner_ticket
+        )::ticketing_internal.registration_ticket ORDER BY
             attendee.position, ticket.package_id, ticket.package_number, event.starts_at, ticket.ticket_type_id,
             ticket.created_at, ticket.ticket_id
-    )
-    INTO v_tickets
+    ), '{}')
+    INTO v_answer.tickets
     FROM ticketing.tickets AS ticket
     INNER JOIN ticketing.attendees AS attendee
         ON attendee.function_id = ticket.function_id
@@ -104,35 +88,30 @@ BEGIN
     WHERE ticket.function_id = v_function_id
         AND ticket.registration_id = p_registration_id;
 
-    RETURN jsonb_build_object(
-        'registration_id', p_registration_id,
-        'function_id', v_function_id,
-        'registration_type', v_registration.registration_type,
-        -- an overdue hold counts as expired, released or not
-        'status', CASE
-            WHEN v_registration.status IN ('draft', 'pending') AND v_registration.hold_expires_at <= v_now
-                THEN 'expired'
-            ELSE v_registration.status
-        END,
-        'payment_status', v_registration.payment_status,
-        'revision', v_registration.revision,
-        'registration', v_registration.registration_data || CASE
-            WHEN v_has_contact THEN jsonb_build_object('additionalAttendees', coalesce(v_wizard_attendees, '[]'))
-            ELSE jsonb_build_object(
-                'primaryAttendee', v_wizard_attendees -> 0, 'additionalAttendees', v_wizard_attendees - 0
-            )
-        END,
-        'ticket_selections', coalesce(v_selections, '{}'),
-        'attendees', coalesce(v_attendees, '[]'),
-        'tickets', coalesce(v_tickets, '[]'),
-        'attendees_without_tickets', coalesce(v_without_tickets, '[]'),
-        'subtotal', v_registration.subtotal,
-        'total', v_registration.total,
-        'currency', v_registration.currency,
-        'confirmation_number', v_registration.confirmation_number,
-        'hold_expires_at', v_registration.hold_expires_at,
-        'server_time', v_now
-    );
+    v_answer.registration_id := p_registration_id;
+    v_answer.function_id := v_function_id;
+    v_answer.registration_type := v_registration.registration_type;
+    -- an overdue hold counts as expired, released or not
+    v_answer.status := CASE
+        WHEN v_registration.status IN ('draft', 'pending') AND v_registration.hold_expires_at <= v_now
+            THEN 'expired'
+        ELSE v_registration.status
+    END;
+    v_answer.payment_status := v_registration.payment_status;
+    v_answer.revision := v_registration.revision;
+    v_answer.registration := v_registration.registration_data || CASE
+        WHEN v_has_contact THEN jsonb_build_object('additionalAttendees', coalesce(v_wizard_attendees, '[]'))
+        ELSE jsonb_build_object(
+            'primaryAttendee', v_wizard_attendees -> 0, 'additionalAttendees', v_wizard_attendees - 0
+        )
+    END;
+    v_answer.subtotal := ticketing_internal.scale_amount(v_registration.subtotal, v_registration.currency);
+    v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
+    v_answer.currency := v_registration.currency;
+    v_answer.confirmation_number := v_registration.confirmation_number;
+    v_answer.hold_expires_at := v_registration.hold_expires_at;
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

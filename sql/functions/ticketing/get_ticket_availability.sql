@@ -22,7 +22,7 @@ DECLARE
     -- status of everything while the function as a whole is off sale; otherwise null
     v_closed text;
     v_free ticketing_internal.capacity_change[];
-    v_events jsonb;
+    v_answer ticketing_internal.availability_answer;
 BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
@@ -39,41 +39,25 @@ BEGIN
 
     v_free := ticketing_internal.free_capacity(p_function_id, p_registration_id, v_now);
 
-    SELECT jsonb_agg(
-        jsonb_build_object(
-            'event_id', event.event_id,
-            'slug', event.slug,
-            'title', event.title,
-            'starts_at', event.starts_at,
-            'ends_at', event.ends_at,
-            'is_active', event.is_active,
-            'places_left', pool.reserved
-        ) ORDER BY event.starts_at, event.title
-    )
-    INTO v_events
-    FROM ticketing.events AS event
-    LEFT JOIN unnest(v_free) AS pool ON pool.capacity_pool_id = event.event_id
-    WHERE event.function_id = p_function_id;
-
-    RETURN jsonb_build_object(
-        'function', jsonb_build_object(
-            'function_id', v_function.function_id,
-            'slug', v_function.slug,
-            'name', v_function.name,
-            'timezone', v_function.timezone,
-            'status', v_function.status,
-            'selection_mode', v_function.selection_mode,
-            'starts_at', v_function.starts_at,
-            'ends_at', v_function.ends_at,
-            'registration_opens_at', v_function.registration_opens_at,
-            'registration_closes_at', v_function.registration_closes_at
-        ),
-        'currency', v_function.currency,
-        'events', coalesce(v_events, '[]'),
-        'ticket_types', ticketing_internal.describe_ticket_types(p_function_id, v_free, v_closed, v_now),
-        'packages', ticketing_internal.describe_packages(p_function_id, v_free, v_closed, v_now),
-        'server_time', v_now
+    v_answer.function := ROW(
+        v_function.function_id, v_function.slug, v_function.name, v_function.timezone, v_function.status,
+        v_function.selection_mode, v_function.starts_at, v_function.ends_at, v_function.registration_opens_at,
+        v_function.registration_closes_at
+    )::ticketing_internal.function_availability;
+    v_answer.currency := v_function.currency;
+    v_answer.events := ARRAY(
+        SELECT ROW(
+            event.event_id, event.slug, event.title, event.starts_at, event.ends_at, event.is_active, pool.reserved
+        )::ticketing_internal.event_availability
+        FROM ticketing.events AS event
+        LEFT JOIN unnest(v_free) AS pool ON pool.capacity_pool_id = event.event_id
+        WHERE event.function_id = p_function_id
+        ORDER BY event.starts_at, event.title
     );
+    v_answer.ticket_types := ticketing_internal.describe_ticket_types(v_function, v_free, v_closed, v_now);
+    v_answer.packages := ticketing_internal.describe_packages(v_function, v_free, v_closed, v_now);
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

@@ -21,8 +21,7 @@ DECLARE
     v_transaction_id xid8 := '0';
     v_change_id bigint := 0;
     v_current_epoch integer;
-    v_changes jsonb;
-    v_cursor text;
+    v_answer ticketing_internal.ticket_changes_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
@@ -38,31 +37,23 @@ BEGIN
     -- The primary key has the changes of each function in this order, so the first p_limit of all are
     -- among the first p_limit of each.
     SELECT
-        jsonb_agg(
-            jsonb_build_object(
-                'change_id', change.change_id,
-                'change', change.change,
-                'function_id', change.function_id,
-                'registration_id', change.registration_id,
-                'revision', change.revision,
-                'ticket_id', change.ticket_id,
-                'attendee_id', change.attendee_id,
-                'event_id', change.event_id,
-                'ticket_type_id', change.ticket_type_id,
-                'package_id', change.package_id,
-                'price_paid', change.price_paid,
-                'actor_id', change.actor_id,
-                'actor_role', change.actor_role,
-                'changed_at', change.changed_at
-            ) ORDER BY change.epoch, change.transaction_id, change.change_id
-        ),
-        (array_agg(
+        coalesce(array_agg(
+            ROW(
+                change.change_id, change.change, change.function_id, change.registration_id, change.revision,
+                change.ticket_id, change.attendee_id, change.event_id, change.ticket_type_id, change.package_id,
+                ticketing_internal.scale_amount(change.price_paid, change.currency),
+                change.actor_id, change.actor_role, change.changed_at
+            )::ticketing_internal.ticket_change ORDER BY change.epoch, change.transaction_id, change.change_id
+        ), '{}'),
+        coalesce((array_agg(
             encode(convert_to(concat_ws(':', change.epoch, change.transaction_id, change.change_id), 'UTF8'), 'base64')
             ORDER BY change.epoch DESC, change.transaction_id DESC, change.change_id DESC
-        ))[1]
-    INTO v_changes, v_cursor
+        ))[1], p_after)
+    INTO v_answer.changes, v_answer.cursor
     FROM (
-        SELECT change.*
+        SELECT
+            change.*,
+            function.currency
         -- all functions: one feed for the whole database
         FROM ticketing.functions AS function
         CROSS JOIN LATERAL (
@@ -83,7 +74,7 @@ BEGIN
         LIMIT v_limit
     ) AS change;
 
-    RETURN jsonb_build_object('changes', coalesce(v_changes, '[]'), 'cursor', coalesce(v_cursor, p_after));
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

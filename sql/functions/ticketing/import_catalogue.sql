@@ -15,8 +15,7 @@ DECLARE
     v_issues jsonb;
     v_function_id uuid;
     v_catalogue ticketing_internal.submitted_catalogue;
-    v_deactivated integer;
-    v_pools integer;
+    v_answer ticketing_internal.import_answer;
 BEGIN
     IF NOT ticketing_internal.may_import_catalogue(p_catalogue) THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
@@ -39,19 +38,16 @@ BEGIN
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
-    v_deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
-    v_pools := ticketing_internal.save_pools(v_catalogue);
+    v_answer.deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
+    v_answer.capacity_pools := ticketing_internal.save_pools(v_catalogue);
 
-    RETURN jsonb_build_object(
-        'success', TRUE,
-        'function_id', v_function_id,
-        'events', jsonb_array_length(p_catalogue -> 'events'),
-        'ticket_types', jsonb_array_length(p_catalogue -> 'ticket_types'),
-        'packages', jsonb_array_length(p_catalogue -> 'packages'),
-        'capacity_pools', v_pools,
-        'deactivated', v_deactivated,
-        'server_time', v_now
-    );
+    v_answer.success := TRUE;
+    v_answer.function_id := v_function_id;
+    v_answer.events := jsonb_array_length(p_catalogue -> 'events');
+    v_answer.ticket_types := jsonb_array_length(p_catalogue -> 'ticket_types');
+    v_answer.packages := jsonb_array_length(p_catalogue -> 'packages');
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

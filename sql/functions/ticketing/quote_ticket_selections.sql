@@ -29,7 +29,8 @@ DECLARE
     v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
     v_attendee_ids uuid [];
-    v_expanded jsonb;
+    v_decimals integer;
+    v_answer ticketing_internal.quote_answer;
 BEGIN
     IF p_registration_id IS NOT NULL
         AND ticketing_internal.authorise_registration(p_registration_id) IS DISTINCT FROM p_function_id
@@ -108,18 +109,15 @@ BEGIN
     FROM unnest(v_evaluation.selections) AS selection;
 
     -- price is the list price of one ticket; tickets has the shares of a package's price
-    SELECT jsonb_agg(
-        jsonb_build_object(
-            'attendeeId', line.attendee_id,
-            'eventId', line.event_id,
-            'ticketTypeId', line.ticket_type_id,
-            'packageId', line.package_id,
-            'price', line.original_price,
-            'isFromPackage', line.package_id IS NOT NULL,
-            'quantity', line.quantity
-        ) ORDER BY line.position
-    )
-    INTO v_expanded
+    v_decimals := ticketing_internal.currency_decimals(v_function.currency);
+    SELECT coalesce(array_agg(
+        ROW(
+            line.attendee_id, line.event_id, line.ticket_type_id, line.package_id,
+            CASE v_decimals WHEN 0 THEN trim_scale(line.original_price) ELSE line.original_price END,
+            line.package_id IS NOT NULL, line.quantity
+        )::ticketing_internal.expanded_ticket ORDER BY line.position
+    ), '{}')
+    INTO v_answer.expanded_tickets
     FROM (
         SELECT
             attendee.client_attendee_id AS attendee_id,
@@ -135,19 +133,17 @@ BEGIN
         GROUP BY attendee.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
     ) AS line;
 
-    RETURN jsonb_build_object(
-        'valid', v_issues = '[]',
-        'issues', v_issues,
-        'expanded_tickets', coalesce(v_expanded, '[]'),
-        'tickets', ticketing_internal.describe_tickets(
-            v_evaluation.tickets, v_attendees, v_function.currency, v_attendee_ids
-        ),
-        'attendees_without_tickets', ticketing_internal.list_attendees_without_tickets(
-            v_attendees, v_evaluation.tickets
-        ),
-        'subtotal', v_evaluation.subtotal,
-        'currency', v_function.currency
+    v_answer.valid := v_issues = '[]';
+    v_answer.issues := v_issues;
+    v_answer.tickets := ticketing_internal.describe_tickets(
+        v_evaluation.tickets, v_attendees, v_function.currency, v_attendee_ids
     );
+    v_answer.attendees_without_tickets := ticketing_internal.list_attendees_without_tickets(
+        v_attendees, v_evaluation.tickets
+    );
+    v_answer.subtotal := ticketing_internal.scale_amount(v_evaluation.subtotal, v_function.currency);
+    v_answer.currency := v_function.currency;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

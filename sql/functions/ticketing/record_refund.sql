@@ -19,6 +19,7 @@ DECLARE
     v_tickets ticketing_internal.planned_ticket[];
     v_now timestamptz;
     v_issues jsonb;
+    v_answer ticketing_internal.refund_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
@@ -139,16 +140,15 @@ BEGIN
             AND registration.registration_id = p_registration_id;
     END IF;
 
-    RETURN jsonb_build_object(
-        'success', TRUE,
-        'registration_id', p_registration_id,
-        'payment_id', v_refund.payment_id,
-        'status', v_registration.status,
-        'payment_status', v_registration.payment_status,
-        'revision', v_registration.revision,
-        'amount', v_refund.amount,
-        'currency', v_refund.currency
-    );
+    v_answer.success := TRUE;
+    v_answer.registration_id := p_registration_id;
+    v_answer.payment_id := v_refund.payment_id;
+    v_answer.status := v_registration.status;
+    v_answer.payment_status := v_registration.payment_status;
+    v_answer.revision := v_registration.revision;
+    v_answer.amount := ticketing_internal.scale_amount(v_refund.amount, v_refund.currency);
+    v_answer.currency := v_refund.currency;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

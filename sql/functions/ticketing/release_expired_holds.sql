@@ -17,6 +17,7 @@ DECLARE
     v_released integer := 0;
     v_function_id uuid;
     v_expired record;
+    v_answer ticketing_internal.release_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
@@ -38,7 +39,10 @@ BEGIN
         v_released := v_released + v_expired.r_expired;
     END LOOP;
 
-    RETURN jsonb_build_object('success', TRUE, 'released', v_released, 'server_time', v_now);
+    v_answer.success := TRUE;
+    v_answer.released := v_released;
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

@@ -13,6 +13,7 @@ DECLARE
     v_function_id uuid;
     v_issues jsonb;
     v_repaired integer := 0;
+    v_answer ticketing_internal.repair_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     PERFORM ticketing_internal.require_read_committed();
@@ -70,7 +71,10 @@ BEGIN
             AND (pool.reserved, pool.sold) <> (counted.reserved, counted.sold);
     END LOOP;
 
-    RETURN jsonb_build_object('success', TRUE, 'pools_repaired', v_repaired, 'server_time', clock_timestamp());
+    v_answer.success := TRUE;
+    v_answer.pools_repaired := v_repaired;
+    v_answer.server_time := clock_timestamp();
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

@@ -26,6 +26,7 @@ DECLARE
     v_attendees ticketing_internal.attendee[];
     v_request ticketing_internal.request;
     v_issues jsonb;
+    v_answer ticketing_internal.start_payment_answer;
 BEGIN
     PERFORM ticketing_internal.require_editable(v_registration);
     IF p_expected_revision <> v_registration.revision THEN
@@ -91,17 +92,18 @@ BEGIN
             AND registration.registration_id = p_registration_id;
     END IF;
 
-    RETURN jsonb_build_object(
-        'success', TRUE,
-        'registration_id', p_registration_id,
-        'status', v_registration.status,
-        'amount_due', CASE v_registration.status WHEN 'completed' THEN 0 ELSE v_registration.total END,
-        'currency', v_registration.currency,
-        'confirmation_number', v_registration.confirmation_number,
-        'revision', v_registration.revision,
-        'hold_expires_at', v_registration.hold_expires_at,
-        'server_time', v_now
+    v_answer.success := TRUE;
+    v_answer.registration_id := p_registration_id;
+    v_answer.status := v_registration.status;
+    v_answer.amount_due := ticketing_internal.scale_amount(
+        CASE v_registration.status WHEN 'completed' THEN 0 ELSE v_registration.total END, v_registration.currency
     );
+    v_answer.currency := v_registration.currency;
+    v_answer.confirmation_number := v_registration.confirmation_number;
+    v_answer.revision := v_registration.revision;
+    v_answer.hold_expires_at := v_registration.hold_expires_at;
+    v_answer.server_time := v_now;
+    RETURN to_jsonb(v_answer);
 END
 $$;
 

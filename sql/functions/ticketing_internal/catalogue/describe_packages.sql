@@ -2,18 +2,18 @@
 -- ticket types are.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.describe_packages(
-    p_function_id uuid,
+    p_function ticketing.functions,
     p_free ticketing_internal.capacity_change[],
     p_closed text,
     p_now timestamptz
 )
-RETURNS jsonb
+RETURNS ticketing_internal.package_availability[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (
+    RETURN ARRAY(
         WITH item AS (
             SELECT
                 item.package_id,
@@ -31,7 +31,7 @@ BEGIN
             INNER JOIN ticketing.events AS event
                 ON event.function_id = ticket_type.function_id
                 AND event.event_id = ticket_type.event_id
-            WHERE item.function_id = p_function_id
+            WHERE item.function_id = p_function.function_id
         ),
         -- what one package takes from each pool: for its tickets, and for the package itself
         usage AS (
@@ -40,46 +40,36 @@ BEGIN
                 SELECT item.package_id, membership.capacity_pool_id, item.quantity AS capacity
                 FROM item
                 INNER JOIN ticketing.ticket_type_pools AS membership
-                    ON membership.function_id = p_function_id
+                    ON membership.function_id = p_function.function_id
                     AND membership.ticket_type_id = item.ticket_type_id
                 UNION ALL
                 SELECT membership.package_id, membership.capacity_pool_id, 1
                 FROM ticketing.package_pools AS membership
-                WHERE membership.function_id = p_function_id
+                WHERE membership.function_id = p_function.function_id
             ) AS part
             GROUP BY part.package_id, part.capacity_pool_id
         )
-        SELECT coalesce(jsonb_agg(
-            jsonb_build_object(
-                'package_id', package.package_id,
-                'name', package.name,
-                'description', package.description,
-                'price', package.price,
-                'registration_types', package.registration_types,
-                'sale_starts_at', package.sale_starts_at,
-                'sale_ends_at', package.sale_ends_at,
-                'min_per_attendee', package.min_per_attendee,
-                'max_per_attendee', package.max_per_attendee,
-                'max_per_registration', package.max_per_registration,
-                'eligibility', package.eligibility,
-                'items', contents.items,
-                'places_left', capacity.places_left,
-                'status', coalesce(
-                    p_closed,
-                    CASE
-                        WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
-                        WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
-                        WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
-                    END,
-                    CASE capacity.places_left WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
-                )
-            ) ORDER BY package.name
-        ), '[]')
+        SELECT ROW(
+            package.package_id, package.name, package.description,
+            ticketing_internal.scale_amount(package.price, p_function.currency),
+            package.registration_types, package.sale_starts_at, package.sale_ends_at, package.min_per_attendee,
+            package.max_per_attendee, package.max_per_registration, package.eligibility, contents.items,
+            capacity.available,
+            coalesce(
+                p_closed,
+                CASE
+                    WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
+                    WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
+                    WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
+                END,
+                CASE capacity.available WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
+            )
+        )::ticketing_internal.package_availability
         FROM ticketing.packages AS package
         CROSS JOIN LATERAL (
             SELECT
-                jsonb_agg(
-                    jsonb_build_object('ticket_type_id', item.ticket_type_id, 'quantity', item.quantity)
+                array_agg(
+                    ROW(item.ticket_type_id, item.quantity)::ticketing_internal.package_item
                     ORDER BY item.starts_at, item.ticket_type_id
                 ) AS items,
                 array_agg(item.sale_status) || ticketing_internal.sale_status(
@@ -89,16 +79,17 @@ BEGIN
             WHERE item.package_id = package.package_id
         ) AS contents
         CROSS JOIN LATERAL (
-            SELECT min(div(pool.reserved, usage.capacity))::integer AS places_left
+            SELECT min(div(pool.reserved, usage.capacity))::integer AS available
             FROM usage
             INNER JOIN unnest(p_free) AS pool ON pool.capacity_pool_id = usage.capacity_pool_id
             WHERE usage.package_id = package.package_id
         ) AS capacity
-        WHERE package.function_id = p_function_id
+        WHERE package.function_id = p_function.function_id
+        ORDER BY package.name
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.describe_packages IS
-'All packages of a function with their contents and what is left of them according to p_free (see free_capacity), as JSON.
-p_closed: the status if the whole function is off sale; null otherwise.';
+'All packages of p_function with their contents and what is left of them according to p_free (see free_capacity), as JSON.
+p_closed: the status if p_function as a whole is off sale; null otherwise.';

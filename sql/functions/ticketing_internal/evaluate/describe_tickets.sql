@@ -7,32 +7,26 @@ CREATE OR REPLACE FUNCTION ticketing_internal.describe_tickets(
     p_currency text,
     p_attendee_ids uuid[]
 )
-RETURNS jsonb
+RETURNS ticketing_internal.quoted_ticket[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_is_whole CONSTANT boolean := ticketing_internal.currency_decimals(p_currency) = 0;
 BEGIN
-    RETURN (
-        SELECT coalesce(jsonb_agg(
-            jsonb_build_object(
-                'attendee_id', ticket.attendee_id,
-                'client_attendee_id', attendee.client_attendee_id,
-                'event_id', ticket.event_id,
-                'ticket_type_id', ticket.ticket_type_id,
-                'package_id', ticket.package_id,
-                'price_paid', ticket.price_paid,
-                'original_price', ticket.original_price,
-                'currency', p_currency,
-                'status', 'Active',
-                'payment_status', 'Unpaid',
-                'is_partner_ticket', ticket.is_partner_ticket
-            ) ORDER BY ticket.position
-        ), '[]')
+    RETURN ARRAY(
+        SELECT ROW(
+            ticket.attendee_id, attendee.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
+            CASE WHEN v_is_whole THEN trim_scale(ticket.price_paid) ELSE ticket.price_paid END,
+            CASE WHEN v_is_whole THEN trim_scale(ticket.original_price) ELSE ticket.original_price END,
+            p_currency, 'Active', 'Unpaid', ticket.is_partner_ticket
+        )::ticketing_internal.quoted_ticket
         FROM unnest(p_tickets) AS ticket
         INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed'
             AND ticket.attendee_id = ANY(p_attendee_ids)
+        ORDER BY ticket.position
     );
 END
 $$;

@@ -5,20 +5,16 @@ CREATE OR REPLACE FUNCTION ticketing_internal.list_attendees_without_tickets(
     p_tickets ticketing_internal.planned_ticket[],
     p_leaving uuid[] DEFAULT '{}'
 )
-RETURNS jsonb
+RETURNS ticketing_internal.attendee_without_tickets[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (
-        SELECT coalesce(jsonb_agg(
-            jsonb_build_object(
-                'attendee_id', attendee.attendee_id,
-                'client_attendee_id', attendee.client_attendee_id,
-                'name', attendee.name
-            ) ORDER BY attendee.position
-        ), '[]')
+    RETURN ARRAY(
+        SELECT ROW(
+            attendee.attendee_id, attendee.client_attendee_id, attendee.name
+        )::ticketing_internal.attendee_without_tickets
         FROM unnest(p_attendees) AS attendee
         LEFT JOIN (
             SELECT DISTINCT ticket.attendee_id
@@ -28,9 +24,10 @@ BEGIN
             ON holder.attendee_id = attendee.attendee_id
         WHERE holder.attendee_id IS NULL
             AND attendee.attendee_id <> ALL(p_leaving)
+        ORDER BY attendee.position
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.list_attendees_without_tickets IS
-'[{attendee_id, client_attendee_id, name}] of the attendees, except p_leaving, who hold none of p_tickets.';
+'The attendees, except p_leaving, who hold none of p_tickets.';

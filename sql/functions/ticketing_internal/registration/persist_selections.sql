@@ -38,7 +38,8 @@ DECLARE
     v_reclaimed record;
     v_changes ticketing_internal.capacity_change [];
     v_taken integer;
-    v_answer jsonb;
+    v_answer ticketing_internal.persist_answer;
+    v_json jsonb;
 BEGIN
     -- Evaluate. An attendee who leaves selects nothing.
     IF cardinality(p_leaving) > 0 THEN
@@ -56,7 +57,7 @@ BEGIN
         PERFORM ticketing_internal.require_editable(p_registration);
     END IF;
 
-    v_summary := ticketing_internal.summarise_plan(v_attendees, v_evaluation);
+    v_summary := ticketing_internal.summarise_plan(v_attendees, v_evaluation, p_function.currency);
     v_is_changed := p_is_changed OR v_summary.added > 0 OR v_summary.removed_ids IS NOT NULL
         OR v_summary.attendee_updates IS NOT NULL OR (p_registration.status = 'expired' AND v_summary.holders > 0);
 
@@ -108,26 +109,25 @@ BEGIN
             AND registration.registration_id = v_registration_id;
     END IF;
 
-    v_answer := jsonb_build_object(
-        'success', TRUE,
-        'registration_id', v_registration_id,
-        'revision', v_registration.revision,
-        'status', v_registration.status,
-        'tickets_created', v_summary.added,
-        'tickets_removed', coalesce(cardinality(v_summary.removed_ids), 0),
-        'tickets_unchanged', cardinality(v_summary.tickets) - v_summary.added,
-        'attendees_updated', coalesce(cardinality(v_summary.attendee_updates), 0),
-        'attendees_without_tickets', CASE
-            WHEN v_summary.holders = cardinality(v_attendees) THEN '[]'
-            ELSE ticketing_internal.list_attendees_without_tickets(v_attendees, v_evaluation.tickets, p_leaving)
-        END,
-        'subtotal', v_evaluation.subtotal,
-        'total', v_evaluation.subtotal,
-        'currency', p_function.currency,
-        'hold_expires_at', v_hold_expires_at,
-        'server_time', p_now,
-        'tickets', v_summary.tickets
-    );
+    v_answer.success := TRUE;
+    v_answer.registration_id := v_registration_id;
+    v_answer.revision := v_registration.revision;
+    v_answer.status := v_registration.status;
+    v_answer.tickets_created := v_summary.added;
+    v_answer.tickets_removed := coalesce(cardinality(v_summary.removed_ids), 0);
+    v_answer.tickets_unchanged := cardinality(v_summary.tickets) - v_summary.added;
+    v_answer.attendees_updated := coalesce(cardinality(v_summary.attendee_updates), 0);
+    v_answer.attendees_without_tickets := CASE
+        WHEN v_summary.holders = cardinality(v_attendees) THEN '{}'
+        ELSE ticketing_internal.list_attendees_without_tickets(v_attendees, v_evaluation.tickets, p_leaving)
+    END;
+    v_answer.subtotal := ticketing_internal.scale_amount(v_evaluation.subtotal, p_function.currency);
+    v_answer.total := v_answer.subtotal;
+    v_answer.currency := p_function.currency;
+    v_answer.hold_expires_at := v_hold_expires_at;
+    v_answer.server_time := p_now;
+    v_answer.tickets := v_summary.tickets;
+    v_json := to_jsonb(v_answer);
 
     -- Take the capacity: the very last thing, since others wait for these pools until this transaction
     -- ends. Another transaction may have taken it since it was looked at; raising undoes everything.
@@ -140,7 +140,7 @@ BEGIN
             );
         END IF;
     END IF;
-    RETURN v_answer;
+    RETURN v_json;
 END
 $$;
 

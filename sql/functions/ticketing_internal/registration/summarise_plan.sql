@@ -3,7 +3,8 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.summarise_plan(
     p_attendees ticketing_internal.attendee[],
-    p_evaluation ticketing_internal.evaluation
+    p_evaluation ticketing_internal.evaluation,
+    p_currency text
 )
 RETURNS ticketing_internal.plan_summary
 LANGUAGE plpgsql
@@ -13,6 +14,7 @@ AS $$
 DECLARE
     -- a list of hundreds is slow to search for each ticket
     v_are_all_named CONSTANT boolean := cardinality(p_evaluation.selections) = cardinality(p_attendees);
+    v_is_whole CONSTANT boolean := ticketing_internal.currency_decimals(p_currency) = 0;
     v_summary ticketing_internal.plan_summary;
     v_index integer := 1;
     v_selection ticketing_internal.selection;
@@ -47,7 +49,8 @@ BEGIN
         END IF;
         IF v_are_all_named OR v_ticket.attendee_id = ANY(v_named_ids) THEN
             v_tickets := array_append(v_tickets, ROW(
-                v_ticket.ticket_id, v_ticket.attendee_id, v_ticket.ticket_type_id, v_ticket.package_id, v_ticket.price_paid
+                v_ticket.ticket_id, v_ticket.attendee_id, v_ticket.ticket_type_id, v_ticket.package_id,
+                CASE WHEN v_is_whole THEN trim_scale(v_ticket.price_paid) ELSE v_ticket.price_paid END
             )::ticketing_internal.persisted_ticket);
         END IF;
         IF v_ticket.attendee_id IS DISTINCT FROM v_holder_id THEN
@@ -66,4 +69,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.summarise_plan IS
-'What the plan of an evaluation changes for p_attendees, all attendees of the registration.';
+'What the plan of an evaluation changes for p_attendees, all attendees of the registration. Prices of its tickets have the
+decimals of p_currency.';
