@@ -2,7 +2,7 @@
 
 | page | generated from |
 |---|---|
-| `docs/rpc.md` | signature, grants and COMMENT of every function in schema `ticketing` |
+| `docs/rpc.md` | every function in schema `ticketing`, and the types of the answers |
 | `docs/errors.md` | `ticketing_internal.error_classes()` and `ticketing_internal.issue_codes()` |
 | `docs/schema.md` | tables, columns, constraints, indexes and policies with their COMMENTs |
 
@@ -46,8 +46,8 @@ object. Each call is all or nothing: a refused call has written nothing.
 - For every optional argument and key, null means absent.
 - Keys are snake_case. Inside the objects of the registration wizard they are camelCase, as the
   wizard sends them.
-- Money is a number in JSON; on input also a decimal string. Times are ISO 8601 with an offset, ids
-  are UUIDs.
+- Money is a number in JSON with exactly the decimals of its currency; on input also a decimal
+  string. Times are ISO 8601 with an offset, ids are UUIDs.
 - **The caller** is identified by the `sub` claim of `request.jwt.claims`, which PostgREST, Supabase
   and the Python client set for each transaction. The *service* is identified by the database role
   alone: `service_role` and its members, which include superusers in psql.
@@ -56,6 +56,14 @@ object. Each call is all or nothing: a refused call has written nothing.
 Over HTTP, PostgREST serves them as `POST /rpc/<name>` with the arguments as a JSON object and the
 header `Content-Profile: ticketing`. The tests run no PostgREST; they send PostgreSQL the same
 statements that PostgREST would. For Python, see [python.md](python.md).
+"""
+
+ANSWERS_INTRODUCTION: Final = """\
+## Answers
+
+The objects that the RPCs return, with their keys. A key whose meaning mentions null may be null;
+all others never are. Amounts have exactly the decimals of their currency: `0.00` and `12.50`, or
+whole numbers where it has none.
 """
 
 ERRORS_INTRODUCTION: Final = """\
@@ -141,6 +149,19 @@ SELECT
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'ticketing'::pg_catalog.regnamespace
 ORDER BY p.proname
+"""
+
+ANSWER_TYPES: Final = """
+SELECT
+    t.typname AS name,
+    c.oid,
+    pg_catalog.obj_description(t.oid, 'pg_type') AS comment
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_type AS t ON t.oid = c.reltype
+WHERE c.relkind = 'c' AND c.relnamespace = 'ticketing_internal'::pg_catalog.regnamespace
+    -- the types of answers have commented attributes
+    AND pg_catalog.col_description(c.oid, 1) IS NOT NULL
+ORDER BY t.typname
 """
 
 TABLES: Final = """
@@ -234,7 +255,7 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
     with connection.cursor(row_factory=dict_row) as cursor:
         rpcs = cursor.execute(RPCS).fetchall()
         pages = {
-            "rpc.md": rpc_page(rpcs),
+            "rpc.md": rpc_page(cursor, rpcs),
             "errors.md": errors_page(cursor, rpcs),
             "schema.md": schema_page(cursor),
         }
@@ -244,13 +265,13 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
 # -- docs/rpc.md -----------------------------------------------------------------------------------
 
 
-def rpc_page(rpcs: list[Row]) -> Iterator[str]:
+def rpc_page(cursor: psycopg.Cursor[Row], rpcs: list[Row]) -> Iterator[str]:
     """Yield the lines of the page on RPCs."""
     names = {rpc["name"] for rpc in rpcs}
     yield RPC_INTRODUCTION
     yield from table(
         ["RPC", "what it does", "granted to"],
-        ([link(rpc["name"]), first_sentence(rpc["comment"]), roles(rpc)] for rpc in rpcs),
+        ([link(rpc["name"]), summary(rpc["comment"], names), roles(rpc)] for rpc in rpcs),
     )
     for rpc in rpcs:
         yield ""
@@ -265,7 +286,22 @@ def rpc_page(rpcs: list[Row]) -> Iterator[str]:
         reads = "Read only, takes no locks" if rpc["volatility"] == "s" else "Writes"
         yield f"Granted to {roles(rpc)}. {reads}."
         yield ""
-        yield prose(rpc["comment"], names - {rpc["name"]})
+        yield markdown(rpc["comment"], names - {rpc["name"]})
+    yield ""
+    yield ANSWERS_INTRODUCTION.rstrip()
+    for type_ in cursor.execute(ANSWER_TYPES).fetchall():
+        yield ""
+        yield f"### {type_['name']}"
+        yield ""
+        yield fill(type_["comment"])
+        yield ""
+        yield from table(
+            ["key", "JSON made of", "meaning"],
+            (
+                [f"`{key['name']}`", json_type(key["type"]), " ".join(key["comment"].split())]
+                for key in cursor.execute(COLUMNS, [type_["oid"]]).fetchall()
+            ),
+        )
 
 
 def roles(rpc: Row) -> str:
@@ -273,9 +309,17 @@ def roles(rpc: Row) -> str:
     return ", ".join(f"`{role}`" for role in rpc["callers"])
 
 
-def first_sentence(comment: str) -> str:
-    """Return the first sentence of a comment, for a table."""
-    return re.split(r"(?<=[.:])\s", " ".join(comment.split()), maxsplit=1)[0].rstrip(".:")
+def summary(comment: str, calls: Iterable[str]) -> str:
+    """Return the first line of the comment of an RPC, for a table."""
+    return markdown(comment.partition("\n")[0].rstrip("."), calls)
+
+
+def json_type(type_: str) -> str:
+    """Return the type of a key; that of an object as a link to its section."""
+    name, is_array, _ = type_.removeprefix("ticketing_internal.").partition("[]")
+    if type_.startswith("ticketing_internal."):
+        return f"{'array of ' if is_array else ''}[`{name}`](#{name})"
+    return plain(type_)
 
 
 # -- docs/errors.md --------------------------------------------------------------------------------
@@ -315,7 +359,7 @@ def errors_page(cursor: psycopg.Cursor[Row], rpcs: list[Row]) -> Iterator[str]:
     yield "## Issue codes"
     for outcome in outcomes:
         state, name = outcome["sqlstate"], outcome["name"]
-        callers = [link(rpc["name"], "rpc.md") for rpc in rpcs if state in raised(rpc, rpcs)]
+        callers = [link(rpc["name"], "rpc.md") for rpc in rpcs if state in raised(rpc)]
         yield ""
         yield f"### {state}"
         yield ""
@@ -333,13 +377,9 @@ def errors_page(cursor: psycopg.Cursor[Row], rpcs: list[Row]) -> Iterator[str]:
             yield from table(["code", "meaning"], rows)
 
 
-def raised(rpc: Row, rpcs: list[Row]) -> set[str]:
+def raised(rpc: Row) -> set[str]:
     """Return the SQLSTATEs of an RPC, from its comment."""
-    comment = " ".join(rpc["comment"].split())
-    states = set(re.findall(rf"\b{SQLSTATE}\b", comment))
-    for other in re.findall(r"raises what (\w+) does", comment):
-        states.update(*(raised(found, rpcs) for found in rpcs if found["name"] == other))
-    return states
+    return set(re.findall(rf"^- `({SQLSTATE})`", rpc["comment"], re.MULTILINE))
 
 
 def refusal(cursor: psycopg.Cursor[Row]) -> Iterator[str]:
@@ -454,12 +494,36 @@ def link(name: str, page: str = "") -> str:
     return f"[`{name}`]({page}#{name})"
 
 
-def prose(comment: str, calls: Iterable[str] = (), *, width: int | None = 100) -> str:
+def markdown(comment: str, calls: Iterable[str]) -> str:
+    """Link what the comment of an RPC, which is Markdown, mentions.
+
+    Args:
+        comment: Paragraphs and lists below headings.
+        calls: Names of RPCs that become links to their sections.
+
+    Returns:
+        The comment with RPCs, types of answers and SQLSTATEs as links.
+
+    """
+    names = frozenset(calls)
+
+    def linked(match: re.Match[str]) -> str:
+        name = match[1]
+        if re.fullmatch(SQLSTATE, name):
+            return f"[{name}](errors.md#{name.lower()})"
+        return link(name) if name in names else match[0]
+
+    text = re.sub(r"^(###.*)\n", r"\1\n\n", comment, flags=re.MULTILINE)
+    text = re.sub(r"(?<=### Returns\n\n)`(\w+)`", lambda match: link(match[1]), text)
+    blocks = re.split(r"(\n\n|\n(?=- ))", re.sub(r"(?<!\[)`(\w+)`", linked, text))
+    return "".join(block if block.startswith("\n") else fill(block) for block in blocks)
+
+
+def prose(comment: str, *, width: int | None = 100) -> str:
     """Convert a COMMENT to Markdown.
 
     Args:
         comment: Wrapped paragraphs and lists; JSON shapes and names are not marked up.
-        calls: Names of RPCs that become links to their sections.
         width: Line width; None for a single line.
 
     Returns:
@@ -469,7 +533,7 @@ def prose(comment: str, calls: Iterable[str] = (), *, width: int | None = 100) -
     blocks: list[str] = []
     for paragraph in comment.split("\n\n"):
         for block in re.split(r"\n(?=- )", paragraph):
-            text = mark_up(" ".join(block.split()), frozenset(calls))
+            text = mark_up(" ".join(block.split()))
             follows_item = text.startswith("- ") and blocks and blocks[-1].startswith("- ")
             if follows_item:
                 blocks[-1] += "\n" + fill(text, width)
@@ -491,14 +555,14 @@ def fill(text: str, width: int | None = 100) -> str:
     )
 
 
-def mark_up(text: str, calls: frozenset[str]) -> str:
+def mark_up(text: str) -> str:
     """Mark up one paragraph: shapes first, because their content is not marked up."""
     parts: list[str] = []
     while opening := re.search(r"\[?\{", text):
         end = closing(text, opening.start())
-        parts += [mark_up_words(text[: opening.start()], calls), code(text[opening.start() : end])]
+        parts += [mark_up_words(text[: opening.start()]), code(text[opening.start() : end])]
         text = text[end:]
-    return "".join([*parts, mark_up_words(text, calls)])
+    return "".join([*parts, mark_up_words(text)])
 
 
 def closing(text: str, start: int) -> int:
@@ -512,13 +576,11 @@ def closing(text: str, start: int) -> int:
     raise ValueError(message)
 
 
-def mark_up_words(text: str, calls: frozenset[str]) -> str:
-    """Mark up names as code or links; a name contains an underscore or a capital."""
+def mark_up_words(text: str) -> str:
+    """Mark up names as code; a name contains an underscore or a capital."""
 
     def word(match: re.Match[str]) -> str:
         name = match[0]
-        if name in calls:
-            return link(name)
         if re.fullmatch(SQLSTATE, name):
             return f"[{name}](errors.md#{name.lower()})"
         return f"`{name}`"

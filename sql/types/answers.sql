@@ -737,6 +737,24 @@ COMMENT ON COLUMN ticketing_internal.repair_answer.pools_repaired IS
 COMMENT ON COLUMN ticketing_internal.repair_answer.server_time IS
 'Time of the database during the call.';
 
+CREATE TYPE ticketing_internal.integrity_problem AS (
+    check_name text,
+    function_id uuid,
+    registration_id uuid,
+    detail jsonb
+);
+COMMENT ON TYPE ticketing_internal.integrity_problem IS
+'A row of check_integrity: a stored value that disagrees with another.';
+COMMENT ON COLUMN ticketing_internal.integrity_problem.check_name IS
+'The check that found it. One of `pool_counters`, `registration_totals`, `selected_tickets`,
+`package_contents`, `registration_state`, `payments`, `registration_index`, `change_feed`,
+`feed_order`.';
+COMMENT ON COLUMN ticketing_internal.integrity_problem.function_id IS 'The event function.';
+COMMENT ON COLUMN ticketing_internal.integrity_problem.registration_id IS
+'The registration; null: it is not about one.';
+COMMENT ON COLUMN ticketing_internal.integrity_problem.detail IS
+'The stored value, and the value with which it should agree.';
+
 -- Stored selections, which are answered as they are, in ticket_selections and attendee_data
 
 CREATE TYPE ticketing_internal.selected_ticket AS (

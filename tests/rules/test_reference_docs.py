@@ -47,10 +47,12 @@ def test_page_is_what_the_database_says(page: str, db: Connection) -> None:
     [
         (
             "rpc.md",
-            "COMMENT ON FUNCTION ticketing.get_registration(uuid) IS 'Another. Raises TK001'",
+            "COMMENT ON FUNCTION ticketing.get_registration(uuid) IS 'Another.'",
         ),
         ("rpc.md", "REVOKE EXECUTE ON FUNCTION ticketing.get_registration(uuid) FROM service_role"),
-        ("errors.md", "COMMENT ON FUNCTION ticketing.get_registration(uuid) IS 'Raises TK007.'"),
+        ("rpc.md", "COMMENT ON COLUMN ticketing_internal.persist_answer.total IS 'Another.'"),
+        ("rpc.md", "ALTER TYPE ticketing_internal.persist_answer RENAME ATTRIBUTE total TO price"),
+        ("errors.md", "COMMENT ON FUNCTION ticketing.get_registration(uuid) IS '- `TK007` why'"),
         ("schema.md", "COMMENT ON COLUMN ticketing.tickets.status IS 'Another.'"),
         ("schema.md", "ALTER TABLE ticketing.tickets ALTER COLUMN status SET DEFAULT 'Cancelled'"),
         ("schema.md", "ALTER TABLE ticketing.tickets DROP CONSTRAINT tickets_status_check"),
@@ -85,19 +87,20 @@ def test_every_call_and_each_of_its_parameters_is_explained(db: Connection) -> N
         "SELECT proname, coalesce(proargnames[1:pronargs], '{}') FROM pg_proc"
         " WHERE pronamespace = 'ticketing'::regnamespace"
     ).fetchall()
-    assert sorted(sections) == sorted(name for name, _ in functions)
+    assert sorted(sections) == sorted(["Answers", *(name for name, _ in functions)])
     for name, parameters in functions:
-        explained = re.findall(r"^- (.*?): ", sections[name], re.MULTILINE)
+        listed = re.search(r"^### Parameters\n(.*?)^### ", sections[name], re.MULTILINE | re.DOTALL)
+        explained = re.findall(r"^- (.*?): ", listed[1] if listed else "", re.MULTILINE)
         assert re.findall(r"`(\w+)`", " ".join(explained)) == parameters
 
 
 def test_shapes_names_and_codes_become_markdown() -> None:
     comment = (
-        "p_tickets as in get_registration: {a: [{b, c}]?, d\n(or e)}.\n\nParameters:\n"
+        "p_tickets as in get_it: {a: [{b, c}]?, d\n(or e)}.\n\nParameters:\n"
         "- p_one: [{x}]? or\n  none\n- p_two: selectedTickets\n\nRaises TK004."
     )
-    assert tool.prose(comment, {"get_registration"}).split("\n") == [
-        "`p_tickets` as in [`get_registration`](#get_registration): `{a: [{b, c}]?, d (or e)}`.",
+    assert tool.prose(comment).split("\n") == [
+        "`p_tickets` as in `get_it`: `{a: [{b, c}]?, d (or e)}`.",
         "",
         "Parameters:",
         "",
@@ -105,6 +108,25 @@ def test_shapes_names_and_codes_become_markdown() -> None:
         "- `p_two`: `selectedTickets`",
         "",
         "Raises [TK004](errors.md#tk004).",
+    ]
+
+
+def test_calls_answers_and_codes_become_links() -> None:
+    comment = (
+        "As `get_it` and\n`other`.\n\n### Returns\n`it_answer`: it, see `it_answer`.\n\n"
+        "### Raises\n- `TK004` selection_invalid\n- `42501` why"
+    )
+    assert tool.markdown(comment, {"get_it"}).split("\n") == [
+        "As [`get_it`](#get_it) and `other`.",
+        "",
+        "### Returns",
+        "",
+        "[`it_answer`](#it_answer): it, see `it_answer`.",
+        "",
+        "### Raises",
+        "",
+        "- [TK004](errors.md#tk004) selection_invalid",
+        "- [42501](errors.md#42501) why",
     ]
 
 

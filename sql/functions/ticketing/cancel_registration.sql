@@ -79,16 +79,23 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.cancel_registration IS
-'Cancels a registration: its tickets become Cancelled, its capacity is freed, its history is kept. Cancelling it again
-changes nothing.
+'Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-Parameters:
-- p_registration_id: the registration. Its owner may cancel it until it is paid; staff of its organisation and the service
-  always.
-- p_reason: the reason, stored with the registration (the first 1,000 characters).
+Its history is kept.
 
-Returns {success, registration_id, status, payment_status, revision, tickets_cancelled, server_time}.
+### Parameters
+- `p_registration_id`: the registration. Its owner may cancel it until it is paid; staff of its
+  organisation and the service always.
+- `p_reason`: the reason, stored with the registration (the first 1,000 characters).
 
-Raises TK002 registration_not_found, TK003 registration_not_editable (an owner whose registration is paid).';
+### Returns
+`cancel_answer`: the cancelled registration.
+
+### Raises
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK003` registration_not_editable: it is paid, and the caller is its owner
+
+### Retry
+A repeated call changes nothing and answers that 0 tickets were cancelled.';
 
 GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO authenticated, service_role;

@@ -31,13 +31,27 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.check_integrity IS
-'Recounts all values that are stored twice and returns one row per inconsistency; no rows mean that there is none.
+'Recounts all values that are stored twice and returns one row per inconsistency.
 
-Returns rows (check_name, function_id, registration_id, detail): pool_counters (counters against tickets), registration_totals
-(totals against tickets), selected_tickets (selections of attendees against tickets), package_contents (whole packages),
-registration_state (status, holds and payment status against tickets), payments (money against totals), registration_index,
-change_feed (the last change of each ticket against the ticket), feed_order (transaction ids ahead of this server).
+No rows mean that there is none.
 
-Raises 42501 insufficient_privilege.';
+### Returns
+`integrity_problem`: each row is one inconsistency, found by one of these checks.
+
+- `pool_counters`: counters of pools against tickets
+- `registration_totals`: totals against tickets
+- `selected_tickets`: selections of attendees against tickets
+- `package_contents`: whole packages
+- `registration_state`: status, holds and payment status against tickets
+- `payments`: money against totals
+- `registration_index`: the index against the registrations
+- `change_feed`: the last change of each ticket against the ticket
+- `feed_order`: transaction ids ahead of this server
+
+### Raises
+- `42501` insufficient_privilege: the caller is neither the service nor a reader
+
+### Retry
+Repeating the call is safe, because it writes nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.check_integrity TO service_role, ticketing_reader;

@@ -97,19 +97,30 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.complete_registration_payment IS
-'Records the payment of a registration: its tickets become Paid, its capacity sold, and it gets a confirmation number. The
-same reference again gets the same answer. If the hold has expired, the capacity is taken again at the stored prices, or the
-call raises TK005: then void or refund the payment.
+'Records the payment of a registration and completes it.
 
-Parameters:
-- p_registration_id: a registration that is draft, pending or expired.
-- p_payment: {reference, amount, currency, fee_amount? (0), provider? ("default"), paid_at? (now)}, as the provider reports
-  it, in major units. amount minus fee_amount must equal the total of the registration.
+Its tickets become Paid, its capacity sold, and it gets a confirmation number. If the hold has
+expired, the capacity is taken again at the stored prices, or the call raises `TK005`: then void or
+refund the payment.
 
-Returns {success, registration_id, payment_id, status, payment_status, confirmation_number, revision, total, currency,
-paid_at}.
+### Parameters
+- `p_registration_id`: a registration that is draft, pending or expired.
+- `p_payment`: the payment as the provider reports it, in major units: an object of `reference`,
+  `amount`, `currency` and, optionally, `fee_amount` (0), `provider` (default) and `paid_at` (now).
+  `amount` minus `fee_amount` must equal the total of the registration.
 
-Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable
-(cancelled), TK005 sold_out, TK007 payment_conflict.';
+### Returns
+`payment_answer`: the payment and the completed registration.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not the service
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK003` registration_not_editable: it is cancelled
+- `TK005` sold_out: the hold has expired, and not enough capacity is left
+- `TK007` payment_conflict: amount, currency or reference disagrees
+
+### Retry
+The same reference again gets the same answer and records nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.complete_registration_payment TO service_role;

@@ -16,10 +16,28 @@ $$;
 COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
 'Stores a registration and its attendees without tickets; tickets can be persisted later.
 
-Parameters:
-- p_registration_data: the wizard''s registration object, as in create_individual_registration_with_tickets.
+It is `create_individual_registration_with_tickets` without tickets.
 
-Returns and raises what create_individual_registration_with_tickets does.';
+### Parameters
+- `p_registration_data`: the registration object of the wizard, as in
+  `create_individual_registration_with_tickets`.
+
+### Returns
+`create_answer`: the registration after the call.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not signed in
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: the registration belongs to another owner
+- `TK003` registration_not_editable: it is completed or cancelled
+- `TK004` selection_invalid: tickets already held break a rule now, or the registration is of
+  another function
+- `TK005` sold_out: tickets already held have expired, and not enough capacity is left
+- `TK006` revision_conflict: another revision is stored, and the call would change something
+- `TK008` function_not_found: it does not exist, or is not published to the caller
+
+### Retry
+The same `registrationId` again updates the registration; without one, each call creates another.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb
 TO authenticated, service_role;

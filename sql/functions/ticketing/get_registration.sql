@@ -118,18 +118,20 @@ $$;
 COMMENT ON FUNCTION ticketing.get_registration IS
 'Returns all that a wizard needs to resume a registration on any device.
 
-Parameters:
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
+`registration` and `ticket_selections` are the own objects of the wizard: sent back unchanged, to
+`create_individual_registration_with_tickets` and `persist_ticket_selections`, they change nothing.
 
-Returns {registration_id, function_id, registration_type, status, payment_status, revision, registration, ticket_selections,
-attendees, tickets, attendees_without_tickets, subtotal, total, currency, confirmation_number, hold_expires_at, server_time}.
-registration and ticket_selections are the wizard''s own objects: sent back unchanged (to
-create_individual_registration_with_tickets and persist_ticket_selections) they change nothing. attendees: {attendee_id,
-client_attendee_id, attendee_type, is_primary, is_partner, related_attendee_id, title, first_name, last_name, email, phone,
-attendee_data}. tickets: {ticket_id, attendee_id, client_attendee_id, event_id, ticket_type_id, package_id, price_paid,
-original_price, currency, status, payment_status, is_partner_ticket}. attendees_without_tickets: {attendee_id,
-client_attendee_id, name}. status is the status as of now: expired if the hold is overdue.
+### Parameters
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service.
 
-Raises TK002 registration_not_found.';
+### Returns
+`registration_answer`: the registration as of now.
+
+### Raises
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+
+### Retry
+Repeating the call is safe, because it writes nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.get_registration TO authenticated, service_role;

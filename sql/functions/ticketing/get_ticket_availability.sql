@@ -62,21 +62,23 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.get_ticket_availability IS
-'Returns all that the selection step displays: what is on sale, at which price, for whom, and how many are left.
+'Returns all that the selection step displays: what is on sale, at which price, and for whom.
 
-Parameters:
-- p_function_id: a published function.
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service. Its
-  own capacity counts as free.
+`available` says how many can be added now, of a package as many as all its contents allow.
 
-Returns {function: {function_id, slug, name, timezone, status, selection_mode, starts_at, ends_at, registration_opens_at,
-registration_closes_at}, currency, events: [{event_id, slug, title, starts_at, ends_at, is_active, places_left}],
-ticket_types: [{ticket_type_id, event_id, name, description, price, sale_starts_at, sale_ends_at, min_per_attendee,
-max_per_attendee, max_per_registration, eligibility, places_left, status}], packages: [{package_id, name, description, price,
-registration_types, sale_starts_at, sale_ends_at, min_per_attendee, max_per_attendee, max_per_registration, eligibility, items:
-[{ticket_type_id, quantity}], places_left, status}], server_time}. places_left: how many can be added now (of a package: as
-many as all its contents allow); null: unlimited. status: on_sale, sold_out, not_yet, ended or inactive.
+### Parameters
+- `p_function_id`: a published function.
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service. Its own capacity counts as free.
 
-Raises TK002 registration_not_found, TK008 function_not_found.';
+### Returns
+`availability_answer`: the function with its events, ticket types and packages.
+
+### Raises
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK008` function_not_found: it does not exist, or is not published to the caller
+
+### Retry
+Repeating the call is safe, because it writes nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.get_ticket_availability TO anon, authenticated, service_role;

@@ -79,17 +79,24 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.get_ticket_changes IS
-'The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order as far as commits depend on each
-other. Call it repeatedly with the cursor of the last answer: no change is skipped or repeated.
+'The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
 
-Parameters:
-- p_after: the cursor of the last answer; absent: from the beginning.
-- p_limit: the maximum number of changes, 1 to 10,000.
+The order is that of commits as far as they depend on each other. Call it repeatedly with the cursor
+of the last answer: no change is skipped or repeated. A change appears once all transactions that
+began before its own have ended.
 
-Returns {changes: [{change_id, change, function_id, registration_id, revision, ticket_id, attendee_id, event_id,
-ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at}], cursor}. cursor is opaque; without new changes it
-is p_after. A change appears once all transactions that began before its own have ended.
+### Parameters
+- `p_after`: the cursor of the last answer; absent: from the beginning.
+- `p_limit`: the maximum number of changes, 1 to 10,000.
 
-Raises 42501 insufficient_privilege, TK001 invalid_payload.';
+### Returns
+`ticket_changes_answer`: the next changes, and the cursor after them.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not the service
+- `TK001` invalid_payload: `p_after` is no cursor of this feed, or `p_limit` is out of range
+
+### Retry
+The same cursor gets the same changes again, and new ones after them.';
 
 GRANT EXECUTE ON FUNCTION ticketing.get_ticket_changes TO service_role;

@@ -52,24 +52,34 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.import_catalogue IS
-'Creates a function with its events, ticket types, packages and capacity pools from one document, or updates it in place.
-Reserved and sold capacity stays; rows that the document no longer lists become inactive.
+'Creates a function with its catalogue from one document, or updates it in place.
 
-Parameters:
-- p_catalogue: {organisation: {organisation_id, slug, name}, function: {function_id, slug, name, currency, timezone?, status?,
-  starts_at?, ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
-  max_hold_minutes?}, events: [{event_id, slug, title, starts_at?, ends_at?, is_active?, capacity?}], ticket_types:
-  [{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
-  max_per_attendee?, max_per_registration?, eligibility?, capacity?}], packages: [{package_id, name, price, items:
-  [{ticket_type_id, quantity}], registration_types?, and as ticket types}], pools: [{capacity_pool_id, name, capacity,
-  ticket_type_ids?, package_ids?}]?}. An absent capacity means unlimited.
+The catalogue is its events, ticket types, packages and capacity pools. Reserved and sold capacity
+stays; rows that the document no longer lists become inactive.
 
-Returns {success, function_id, events, ticket_types, packages, capacity_pools (number of pools after the import), deactivated
-(number of rows that became inactive), server_time}.
+### Parameters
+- `p_catalogue`: an object of `organisation`, `function`, `events`, `ticket_types`, `packages` and,
+  optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`: `{function_id,
+  slug, name, currency, timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
+  registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?, max_hold_minutes?}`.
+  Events: `{event_id, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
+  `{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?, sale_ends_at?,
+  min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
+  `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
+  `registration_types`, and the optional keys of ticket types. Pools: `{capacity_pool_id, name,
+  capacity, ticket_type_ids?, package_ids?}`. An absent capacity means unlimited.
 
-Raises 42501 insufficient_privilege (neither the service nor owner or admin of the organisation), TK001 invalid_payload,
-TK004 selection_invalid (references, windows, limits; a capacity below what is in use; a change of the contents of a package
-with tickets, of the event of a ticket type, or of the currency of a function with registrations; a transaction that is not
-READ COMMITTED).';
+### Returns
+`import_answer`: what has been stored.
+
+### Raises
+- `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use;
+  other contents of a package with tickets, another event of a ticket type, or another currency of a
+  function with registrations; a transaction that is not READ COMMITTED
+
+### Retry
+The same document again leaves the same catalogue.';
 
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;

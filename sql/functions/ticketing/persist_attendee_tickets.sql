@@ -56,24 +56,38 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.persist_attendee_tickets IS
-'Makes the tickets of all attendees listed in either array exactly the submitted ones. Only the difference is written:
-unchanged tickets keep their ids and prices, and attendees that are not listed keep theirs.
+'Makes the tickets of all attendees listed in either array exactly the submitted ones.
 
-Parameters:
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
-- p_tickets: [{attendee_id, event_id, ticket_type_id, package_id?, price_paid?, original_price?, currency?, ticket_id?,
-  registration_id?, client_attendee_id?, status?, payment_status?, is_partner_ticket?}], at most 2,000. Attendees by either
-  of their ids; absent values are filled in, present ones must agree.
-- p_attendee_updates: [{attendee_id, selected_tickets: {packages: [{packageId, quantity, tickets: [{ticketId,
-  quantity}]?}], individualTickets: [{ticketId, quantity}]}}], at most 500. An attendee with an empty selection loses all
-  tickets; one listed only in p_tickets gets the selection that matches these tickets.
-- p_expected_revision: the revision that the caller has read; the call is rejected if another one is stored.
+Only the difference is written: unchanged tickets keep their ids and prices, and attendees that are
+not listed keep theirs.
 
-Returns {success, registration_id, revision, status, tickets_created, tickets_removed, tickets_unchanged,
-attendees_updated, attendees_without_tickets, subtotal, total, currency, hold_expires_at, server_time, tickets}; tickets are
-those of the listed attendees: {ticket_id, attendee_id, ticket_type_id, package_id, price_paid}.
+### Parameters
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service.
+- `p_tickets`: at most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
+  `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
+  `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`, `payment_status`,
+  `is_partner_ticket`. Absent values are filled in, present ones must agree.
+- `p_attendee_updates`: at most 500 objects of `attendee_id` and `selected_tickets`: `{packages:
+  [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where `tickets` is
+  `[{ticketId, quantity}]`. An attendee with an empty selection loses all tickets; one listed only
+  in `p_tickets` gets the selection that matches these tickets.
+- `p_expected_revision`: the revision that the caller has read; the call is refused if another one
+  is stored.
 
-Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid,
-TK005 sold_out, TK006 revision_conflict.';
+### Returns
+`persist_answer`: what has changed, and the state after it.
+
+### Raises
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK003` registration_not_editable: it is completed or cancelled
+- `TK004` selection_invalid: the selection breaks a rule
+- `TK005` sold_out: not enough capacity is left
+- `TK006` revision_conflict: another revision is stored, and the call would change something
+
+### Retry
+A repeated call finds its state stored: it succeeds, whatever revision it expects, and only renews
+the hold.';
 
 GRANT EXECUTE ON FUNCTION ticketing.persist_attendee_tickets TO authenticated, service_role;

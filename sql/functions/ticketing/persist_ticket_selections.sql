@@ -45,19 +45,34 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.persist_ticket_selections IS
-'Makes the tickets of all listed attendees exactly those of the wizard''s ticketSelections: expands packages, prices them, and
-writes the difference. Attendees that are not listed keep their tickets.
+'Makes the tickets of all listed attendees exactly those of the `ticketSelections` of the wizard.
 
-Parameters:
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
-- p_selections: {attendee id of either kind: {packages: [{packageId, quantity, tickets: [{ticketId, quantity}]?}],
-  individualTickets: [{ticketId, quantity}]}}, at most 500 attendees and 2,000 tickets; inside a package ticketId may also
-  be {event_ticket_id, quantity}. An attendee with an empty selection loses all tickets.
-- p_expected_revision: the revision that the caller has read; the call is rejected if another one is stored.
+It expands packages, prices them and writes the difference. Attendees that are not listed keep their
+tickets.
 
-Returns what persist_attendee_tickets returns.
+### Parameters
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service.
+- `p_selections`: an object with a selection for each attendee, by either id: `{packages:
+  [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where `tickets` is
+  `[{ticketId, quantity}]`; at most 500 attendees and 2,000 tickets. Inside a package, `ticketId`
+  may also be `{event_ticket_id, quantity}`. An attendee with an empty selection loses all tickets.
+- `p_expected_revision`: the revision that the caller has read; the call is refused if another one
+  is stored.
 
-Raises TK001 invalid_payload, TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid,
-TK005 sold_out, TK006 revision_conflict.';
+### Returns
+`persist_answer`: what has changed, and the state after it.
+
+### Raises
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK003` registration_not_editable: it is completed or cancelled
+- `TK004` selection_invalid: the selection breaks a rule
+- `TK005` sold_out: not enough capacity is left
+- `TK006` revision_conflict: another revision is stored, and the call would change something
+
+### Retry
+A repeated call finds its state stored: it succeeds, whatever revision it expects, and only renews
+the hold.';
 
 GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections TO authenticated, service_role;

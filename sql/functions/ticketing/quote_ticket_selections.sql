@@ -150,20 +150,28 @@ $$;
 COMMENT ON FUNCTION ticketing.quote_ticket_selections IS
 'Checks and prices a selection exactly as persisting it would, and writes nothing.
 
-Parameters:
-- p_function_id: a published function.
-- p_selections: the wizard''s ticketSelections, as in persist_ticket_selections.
-- p_attendees: the wizard''s attendee objects (attendeeId and attendeeType required; all other keys are facts for eligibility
-  rules), at most 500.
-- p_registration_type: individuals, lodges or delegations.
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service. Its
-  attendees and its type are used, its own capacity counts as free, and p_attendees adds facts to its attendees.
+What breaks a rule, or is sold out, is answered in `issues`. The `tickets` of the answer can be
+passed to `persist_attendee_tickets` unchanged.
 
-Returns {valid, issues, expanded_tickets, tickets, attendees_without_tickets, subtotal, currency}: issues as an error would
-list them; expanded_tickets {attendeeId, eventId, ticketTypeId, packageId, price (list price of one ticket), isFromPackage,
-quantity}; tickets of the attendees in p_selections, which can be passed to persist_attendee_tickets unchanged; subtotal of
-all tickets that the registration would have.
+### Parameters
+- `p_function_id`: a published function.
+- `p_selections`: the `ticketSelections` of the wizard, as in `persist_ticket_selections`.
+- `p_attendees`: at most 500 attendee objects of the wizard; `attendeeId` and `attendeeType` are
+  required, all other keys are facts for eligibility rules.
+- `p_registration_type`: individuals, lodges or delegations.
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service. Its attendees and its type are used, its own capacity counts as free,
+  and `p_attendees` adds facts to its attendees.
 
-Raises TK001 invalid_payload, TK002 registration_not_found, TK008 function_not_found.';
+### Returns
+`quote_answer`: prices and all problems.
+
+### Raises
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK008` function_not_found: it does not exist, or is not published to the caller
+
+### Retry
+Repeating the call is safe, because it writes nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.quote_ticket_selections TO anon, authenticated, service_role;

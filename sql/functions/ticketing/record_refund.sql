@@ -153,17 +153,28 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.record_refund IS
-'Records a refund of a cancelled registration. All its tickets, or those in ticket_ids, become Refunded; with the last of them
-so does the registration. The same reference again gets the same answer.
+'Records a refund of a cancelled registration.
 
-Parameters:
-- p_registration_id: a registration that was paid and is cancelled.
-- p_refund: {reference, amount, currency, provider? ("default"), ticket_ids? (all)}, in major units. All refunds together are
-  at most what was paid, fee included.
+All its tickets, or those in `ticket_ids`, become Refunded; with the last of them so does the
+registration.
 
-Returns {success, registration_id, payment_id, status, payment_status, revision, amount, currency}.
+### Parameters
+- `p_registration_id`: a registration that was paid and is cancelled.
+- `p_refund`: the refund, in major units: an object of `reference`, `amount`, `currency` and,
+  optionally, `provider` (default) and `ticket_ids` (all). All refunds together are at most what was
+  paid, fee included.
 
-Raises 42501 insufficient_privilege, TK001 invalid_payload, TK002 registration_not_found, TK004 selection_invalid (no such
-ticket), TK007 payment_conflict.';
+### Returns
+`refund_answer`: the refund and its registration.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not the service
+- `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK004` selection_invalid: the registration has no such paid ticket
+- `TK007` payment_conflict: nothing can be refunded, or amount, currency or reference disagrees
+
+### Retry
+The same reference again gets the same answer and records nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.record_refund TO service_role;

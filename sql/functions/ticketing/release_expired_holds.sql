@@ -47,14 +47,21 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.release_expired_holds IS
-'Expires overdue unpaid registrations and frees their capacity. Their tickets stay stored: the owner can persist them again
-while there is capacity.
+'Expires overdue unpaid registrations and frees their capacity.
 
-Parameters:
-- p_limit: the maximum number of registrations, 1 to 10,000.
+Their tickets stay stored: the owner can persist them again while there is capacity.
 
-Returns {success, released (number of registrations), server_time}.
+### Parameters
+- `p_limit`: the maximum number of registrations, 1 to 10,000.
 
-Raises 42501 insufficient_privilege, TK001 invalid_payload.';
+### Returns
+`release_answer`: how many registrations became expired.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not the service
+- `TK001` invalid_payload: `p_limit` is out of range
+
+### Retry
+A repeated call expires the registrations that are left or have become overdue since.';
 
 GRANT EXECUTE ON FUNCTION ticketing.release_expired_holds TO service_role;

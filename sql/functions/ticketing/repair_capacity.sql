@@ -79,15 +79,24 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.repair_capacity IS
-'Recounts the capacity of every pool from its tickets and corrects counters that differ, for example after rows were edited by
-hand. Sales of a function wait while it is recounted.
+'Recounts the capacity of every pool from its tickets and corrects counters that differ.
 
-Parameters:
-- p_function_id: the function; absent: all functions, one after the other.
+They differ, for example, after rows were edited by hand. Sales of a function wait while it is
+recounted.
 
-Returns {success, pools_repaired, server_time}.
+### Parameters
+- `p_function_id`: the function; absent: all functions, one after the other.
 
-Raises 42501 insufficient_privilege, TK004 selection_invalid (a pool has more tickets than capacity, or the transaction is
-not READ COMMITTED), TK008 function_not_found.';
+### Returns
+`repair_answer`: how many pools were corrected.
+
+### Raises
+- `42501` insufficient_privilege: the caller is not the service
+- `TK004` selection_invalid: a pool has more tickets than capacity, or the transaction is not READ
+  COMMITTED
+- `TK008` function_not_found: it does not exist
+
+### Retry
+A repeated call corrects nothing, unless counters differ again.';
 
 GRANT EXECUTE ON FUNCTION ticketing.repair_capacity TO service_role;

@@ -108,18 +108,31 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.start_payment IS
-'Checks a registration as a whole before payment (every attendee has a ticket, all rules hold, a booking contact exists), makes
-it pending, and extends its hold once by the payment_minutes of the function. If nothing is due it is completed at once. A
-persist that changes something makes it draft again, so that an outdated amount is never paid.
+'Checks a registration as a whole before payment, makes it pending and extends its hold.
 
-Parameters:
-- p_registration_id: a registration that the caller owns or whose organisation the caller works for; any for the service.
-- p_expected_revision: the revision that the caller has read; the call is rejected if another one is stored.
+Every attendee needs a ticket, all rules must hold, and there must be a booking contact. The hold is
+extended once, by the `payment_minutes` of the function. If nothing is due, the registration is
+completed at once. A persist that changes something makes it draft again, so that an outdated amount
+is never paid.
 
-Returns {success, registration_id, status (pending or completed), amount_due, currency, confirmation_number, revision,
-hold_expires_at, server_time}.
+### Parameters
+- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
+  for; any for the service.
+- `p_expected_revision`: the revision that the caller has read; the call is refused if another one
+  is stored.
 
-Raises TK002 registration_not_found, TK003 registration_not_editable, TK004 selection_invalid, TK005 sold_out, TK006
-revision_conflict.';
+### Returns
+`start_payment_answer`: the amount due.
+
+### Raises
+- `TK002` registration_not_found: it does not exist, or the caller may not see it
+- `TK003` registration_not_editable: it is completed or cancelled
+- `TK004` selection_invalid: the selection breaks a rule
+- `TK005` sold_out: not enough capacity is left
+- `TK006` revision_conflict: another revision is stored
+
+### Retry
+A repeated call answers the same amount and extends the hold no further; a completed registration is
+refused.';
 
 GRANT EXECUTE ON FUNCTION ticketing.start_payment TO authenticated, service_role;
