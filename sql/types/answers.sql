@@ -204,6 +204,48 @@ COMMENT ON COLUMN ticketing_internal.quoted_ticket.payment_status IS
 COMMENT ON COLUMN ticketing_internal.quoted_ticket.is_partner_ticket IS
 'Whether the attendee attends as a partner.';
 
+-- No value has this type: the function issue builds the objects, in which most keys are absent.
+CREATE TYPE ticketing_internal.issue AS (
+    code text,
+    path text,
+    message text,
+    attendee_id uuid,
+    client_attendee_id uuid,
+    ticket_type_id uuid,
+    package_id uuid,
+    name text,
+    expected jsonb,
+    actual jsonb,
+    requested integer,
+    available integer,
+    attendee_ids uuid []
+);
+COMMENT ON TYPE ticketing_internal.issue IS
+'One problem of a refused call or of a quote. Keys that do not apply are absent.';
+COMMENT ON COLUMN ticketing_internal.issue.code IS 'Kind of problem, to branch on.';
+COMMENT ON COLUMN ticketing_internal.issue.path IS
+'Path of the value at fault, from the argument on, such as p_tickets[3].price_paid.';
+COMMENT ON COLUMN ticketing_internal.issue.message IS 'The problem in words.';
+COMMENT ON COLUMN ticketing_internal.issue.attendee_id IS
+'The attendee concerned, by the id in the database; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.client_attendee_id IS
+'The same attendee by the id in the wizard; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.ticket_type_id IS
+'The ticket type concerned; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.package_id IS 'The package concerned; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.name IS
+'Display name of the ticket type, package, event, pool or attendee concerned; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.expected IS
+'The expected value, any JSON; absent if the message says all.';
+COMMENT ON COLUMN ticketing_internal.issue.actual IS
+'The actual value, any JSON; absent if the message says all.';
+COMMENT ON COLUMN ticketing_internal.issue.requested IS
+'The requested capacity; absent unless it is too little.';
+COMMENT ON COLUMN ticketing_internal.issue.available IS
+'The remaining capacity; absent unless it is too little.';
+COMMENT ON COLUMN ticketing_internal.issue.attendee_ids IS
+'The attendees who share the problem; absent unless it concerns several.';
+
 CREATE TYPE ticketing_internal.quote_answer AS (
     valid boolean,
     issues jsonb,
@@ -218,7 +260,7 @@ COMMENT ON TYPE ticketing_internal.quote_answer IS
 COMMENT ON COLUMN ticketing_internal.quote_answer.valid IS
 'Whether persisting the selection now would be accepted.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.issues IS
-'All problems, as an error would list them; empty if valid.';
+'`issue`[]: All problems, as an error would list them; empty if valid.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.expanded_tickets IS
 'The tickets by attendee, package and ticket type.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.tickets IS

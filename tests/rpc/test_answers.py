@@ -192,9 +192,10 @@ def test_every_answer_is_what_its_type_says(
         fault for rpc, answer in made for fault in types.faults(documented[rpc], answer, decimals)
     ] == []
     assert {rpc for rpc, _ in made} | {"check_integrity"} == documented.keys()
-    # the rest are the rows of check_integrity and the objects of the wizard
+    # the rest are the rows of check_integrity, issues, and the objects of the wizard
     assert types.keys.keys() - types.seen == {
         "integrity_problem",
+        "issue",
         "selected_package",
         "selected_ticket",
     }
