@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test soak fuzz bench lint format docs clean
+.PHONY: help demo psql test soak fuzz bench lint format generate clean
 
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Register four people for a real event on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
@@ -47,8 +47,8 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 	$(BIN)/ruff format
 	$(BIN)/sqlfluff fix sql
 
-docs: $(VENV)/.dev ## Generate the reference pages in docs from the comments in the database
-	$(BIN)/python tools/generate_reference.py
+generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
+	$(BIN)/python -m tools.generate
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -27,7 +27,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from ticketing_client import (
     AsyncClient,
     Client,
-    CreateResult,
+    CreateAnswer,
     FunctionNotFound,
     InvalidPayload,
     PaymentConflict,
@@ -41,7 +41,8 @@ from ticketing_client import (
     TicketSelections,
     TransientError,
 )
-from ticketing_client.calls import Argument, Call
+from ticketing_client._call import Argument
+from ticketing_client.calls import Call
 from ticketing_client.errors import RETRIES
 
 Connection: TypeAlias = psycopg.Connection[Any]
@@ -351,10 +352,10 @@ def test_a_url_is_a_connection_of_the_clients_own(probed_url: str, observer: Con
         client.execute(ADD)
 
 
-def test_a_source_of_another_kind_is_refused() -> None:
-    wrong: Any = object()
-    with pytest.raises(TypeError, match=r"needs a psycopg\.Connection, .* not a object"):
-        Client(wrong)
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_source_of_another_kind_is_refused(client: Any) -> None:  # noqa: ANN401 - either
+    with pytest.raises(TypeError, match=r"needs a psycopg\.\w+, .* not a object"):
+        client(object())
 
 
 def test_the_callers_settings_of_a_connection_do_not_matter(
@@ -595,6 +596,30 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
     assert attempts(observer) == 1 + 2 * (1 + RETRIES) + 1 + 1 + 1
 
 
+def test_a_url_is_a_connection_of_the_async_clients_own(
+    probed_url: str, observer: Connection
+) -> None:
+    async def main() -> None:
+        async with AsyncClient(probed_url) as client:
+            await client.execute(ADD)
+            async with client.as_user(WALTER) as derived:
+                await derived.execute(ADD)
+            await asyncio.gather(client.execute(ADD), client.execute(ADD))
+            assert count(observer) == 4
+        with pytest.raises(psycopg.OperationalError, match="closed"):
+            await client.execute(ADD)
+
+        opened_by_its_first_call = AsyncClient(probed_url)
+        assert await opened_by_its_first_call.execute(ADD) == Count(5)
+        await opened_by_its_first_call.close()
+        never_opened = AsyncClient(probed_url)
+        await never_opened.close()
+        with pytest.raises(psycopg.OperationalError, match="closed"):
+            await never_opened.execute(ADD)
+
+    asyncio.run(main())
+
+
 def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
     async def main() -> list[Who]:
         async with await psycopg.AsyncConnection.connect(probed_url) as connection:
@@ -633,13 +658,13 @@ def client(db: Connection, catalogue: Document, wizard_state: Document) -> Clien
 
 
 @pytest.fixture
-def created(client: Client, wizard_state: Document) -> CreateResult:
+def created(client: Client, wizard_state: Document) -> CreateAnswer:
     """The wizard's registration, without tickets."""
     return client.create_individual_registration_jsonb(wizard_state["registration"])
 
 
 def test_the_wizards_way_from_attendees_to_tickets(
-    client: Client, created: CreateResult, catalogue: Document, wizard_state: Document
+    client: Client, created: CreateAnswer, catalogue: Document, wizard_state: Document
 ) -> None:
     assert created.status == "draft"
     assert created.confirmation_number is None
@@ -685,7 +710,7 @@ def test_the_wizards_way_from_attendees_to_tickets(
 
 
 def test_what_was_read_can_be_sent_back(
-    client: Client, created: CreateResult, wizard_state: Document
+    client: Client, created: CreateAnswer, wizard_state: Document
 ) -> None:
     client.persist_ticket_selections(created.registration_id, wizard_state["ticketSelections"])
     found = client.get_registration(created.registration_id)
@@ -733,7 +758,7 @@ def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
 
 def test_from_the_hold_to_the_refund(
     client: Client,
-    created: CreateResult,
+    created: CreateAnswer,
     db: Connection,
     catalogue: Document,
     wizard_state: Document,
@@ -773,7 +798,7 @@ def test_from_the_hold_to_the_refund(
 
 
 def test_a_hold_that_ran_out_is_released(
-    client: Client, created: CreateResult, db: Connection, wizard_state: Document
+    client: Client, created: CreateAnswer, db: Connection, wizard_state: Document
 ) -> None:
     service, registration_id = Client(db), created.registration_id
     client.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
@@ -787,7 +812,7 @@ def test_a_hold_that_ran_out_is_released(
         service.release_expired_holds(limit=0)
 
 
-def test_what_the_operator_asks(client: Client, created: CreateResult, db: Connection) -> None:
+def test_what_the_operator_asks(client: Client, created: CreateAnswer, db: Connection) -> None:
     assert created.status == "draft"
     service = Client(db)
     db.execute("UPDATE ticketing.capacity_pools SET reserved = reserved + 1")
@@ -807,7 +832,7 @@ def test_what_the_operator_asks(client: Client, created: CreateResult, db: Conne
 
 def test_refusals_of_the_rpcs(
     client: Client,
-    created: CreateResult,
+    created: CreateAnswer,
     db: Connection,
     catalogue: Document,
     wizard_state: Document,

@@ -45,7 +45,11 @@ from .model import (
 )
 
 if TYPE_CHECKING:
-    from ticketing_client.models import Availability, Sellable
+    from ticketing_client.models import (
+        AvailabilityAnswer,
+        PackageAvailability,
+        TicketTypeAvailability,
+    )
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -688,14 +692,16 @@ class History(RuleBasedStateMachine):
     def availability_agrees(self) -> None:
         """A visitor, and in turns every registration, sees what is left for it."""
         visitor = self.service.as_user({}, role="anon").get_ticket_availability(FUNCTION)
-        views: list[tuple[Booking | None, Availability]] = [(None, visitor)]
+        views: list[tuple[Booking | None, AvailabilityAnswer]] = [(None, visitor)]
         if self.model.bookings:
             bookings = sorted(self.model.bookings.items())
             registration, booking = bookings[self.steps % len(bookings)]
             user = self.service.as_user(booking.owner)
             views.append((booking, user.get_ticket_availability(FUNCTION, registration)))
         for viewer, seen in views:
-            offers: dict[UUID, Sellable] = {kind.ticket_type_id: kind for kind in seen.ticket_types}
+            offers: dict[UUID, TicketTypeAvailability | PackageAvailability] = {
+                kind.ticket_type_id: kind for kind in seen.ticket_types
+            }
             offers |= {package.package_id: package for package in seen.packages}
             left = {NAMES[ident]: offer.available for ident, offer in offers.items()}
             assert left == {offer: self.model.left(offer, viewer) for offer in OFFERS}

@@ -26,7 +26,7 @@ from ticketing_client import (
     AsyncClient,
     Client,
     PermissionDenied,
-    PersistResult,
+    PersistAnswer,
     RegistrationNotFound,
     SelectionInvalid,
     TicketingError,
@@ -35,7 +35,7 @@ from ticketing_client import (
     calls,
 )
 from ticketing_client.calls import Call
-from ticketing_client.models import UnexpectedAnswerError
+from ticketing_client.errors import UnexpectedAnswerError
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]
@@ -297,7 +297,7 @@ def test_what_a_broken_or_cancelled_call_began_is_not_stored(
 # asyncio, where a call can also be given up
 
 
-async def given_up(call: Awaitable[PersistResult], rival: Connection, times: int) -> None:
+async def given_up(call: Awaitable[PersistAnswer], rival: Connection, times: int) -> None:
     task = asyncio.ensure_future(call)
     await asyncio.to_thread(act_on_the_waiting, rival, "1")
     for _ in range(times):
@@ -307,21 +307,21 @@ async def given_up(call: Awaitable[PersistResult], rival: Connection, times: int
         await task
 
 
-async def given_up_once(call: Awaitable[PersistResult], rival: Connection) -> None:
+async def given_up_once(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     await given_up(call, rival, 1)
 
 
-async def given_up_again_while_it_ends(call: Awaitable[PersistResult], rival: Connection) -> None:
+async def given_up_again_while_it_ends(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     await given_up(call, rival, 3)
 
 
-async def out_of_patience(call: Awaitable[PersistResult], rival: Connection) -> None:
+async def out_of_patience(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     assert rival
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(call, 0.2)
 
 
-async def in_bad_company(call: Awaitable[PersistResult], rival: Connection) -> None:
+async def in_bad_company(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     async def fail() -> None:
         await asyncio.to_thread(act_on_the_waiting, rival, "1")
         message = "a task of the same group"
@@ -340,7 +340,7 @@ async def in_bad_company(call: Awaitable[PersistResult], rival: Connection) -> N
     assert caught.group_contains(LookupError)
 
 
-async def broken(call: Awaitable[PersistResult], rival: Connection) -> None:
+async def broken(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     task = asyncio.ensure_future(call)
     await asyncio.to_thread(act_on_the_waiting, rival, "pg_terminate_backend(pid)")
     with pytest.raises(psycopg.OperationalError):
@@ -355,7 +355,7 @@ async def broken(call: Awaitable[PersistResult], rival: Connection) -> None:
 def test_the_next_task_has_no_identity_when_a_call_is(
     url: str,
     rival: Connection,
-    ending: Callable[[Awaitable[PersistResult], Connection], Awaitable[None]],
+    ending: Callable[[Awaitable[PersistAnswer], Connection], Awaitable[None]],
 ) -> None:
     async def session_of(pool: AsyncConnectionPool) -> tuple[object, ...]:
         async with pool.connection() as connection:

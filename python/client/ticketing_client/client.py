@@ -18,23 +18,23 @@ from contextlib import (
     nullcontext,
 )
 from copy import copy
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from ticketing_client import calls
-from ticketing_client.calls import Call, Identity, transact
+from ticketing_client._call import Identity, transact
+from ticketing_client._methods import AsyncMethods, Methods
 from ticketing_client.errors import TransientError, pause_before_retry, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from types import TracebackType
     from uuid import UUID
 
-P = ParamSpec("P")
+    from ticketing_client._call import Call
+
 T = TypeVar("T")
 
 
@@ -54,33 +54,41 @@ class AsyncPool(Protocol):
         ...
 
 
-def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
-    """Make a method that executes a call, with the parameters and documentation of its builder."""
+class _Opening:
+    """The connection of an AsyncClient for a URL: opened by the first call, as that can wait."""
 
-    @wraps(build)
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.execute(build(*args, **kwargs))
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._lock = asyncio.Lock()
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._is_closed = False
 
-    return method
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+        """Lend the connection to one call at a time."""
+        async with self._lock:
+            if self._is_closed:
+                message = "the client is closed"
+                raise psycopg.OperationalError(message)
+            if self._connection is None:
+                self._connection = await psycopg.AsyncConnection.connect(
+                    self._conninfo, autocommit=True
+                )
+            yield self._connection
 
-
-def _async_method(
-    build: Callable[P, Call[T]],
-) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    """Make a method that executes a call, with the parameters and documentation of its builder."""
-
-    @wraps(build)
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.execute(build(*args, **kwargs))
-
-    return method
+    async def close(self) -> None:
+        """Close the connection, and refuse further calls."""
+        async with self._lock:
+            self._is_closed = True
+            if self._connection:
+                await self._connection.close()
 
 
 class _Executor:
     """The identity of the caller, common to both clients."""
 
     _identity: Identity | None = None
-    _owned: psycopg.Connection[Any] | None = None
+    _owned: Any = None  # what close() closes
 
     def as_user(self, user: Mapping[str, Any] | UUID | str, *, role: str = "authenticated") -> Self:
         """Make a client that calls for a user, with the user's permissions, as PostgREST does.
@@ -105,15 +113,14 @@ class _Executor:
             raise ValueError(message)
         other = copy(self)
         other._identity = Identity.of(user, role)  # noqa: SLF001 - of this class
-        other._owned = None  # noqa: SLF001
+        other._owned = None  # noqa: SLF001 - closing is for the client that opened it
         return other
 
 
-class Client(_Executor):
-    """Calls the RPCs of ticketing-sql.
+class Client(_Executor, Methods):
+    """Calls the RPCs of ticketing-sql, each by the method of its name.
 
-    Each method has the parameters and the documentation of the function of the same name in
-    ticketing_client.calls. Threads may share a client: over a connection or a URL their calls run
+    Threads may share a client: over a connection or a URL their calls run
     one at a time, over a pool concurrently.
     """
 
@@ -198,47 +205,69 @@ class Client(_Executor):
             time.sleep(pause)
             attempt += 1
 
-    cancel_registration = _method(calls.cancel_registration)
-    check_integrity = _method(calls.check_integrity)
-    complete_registration_payment = _method(calls.complete_registration_payment)
-    create_individual_registration_jsonb = _method(calls.create_individual_registration_jsonb)
-    create_individual_registration_with_tickets = _method(
-        calls.create_individual_registration_with_tickets
-    )
-    get_registration = _method(calls.get_registration)
-    get_ticket_availability = _method(calls.get_ticket_availability)
-    get_ticket_changes = _method(calls.get_ticket_changes)
-    import_catalogue = _method(calls.import_catalogue)
-    persist_attendee_tickets = _method(calls.persist_attendee_tickets)
-    persist_ticket_selections = _method(calls.persist_ticket_selections)
-    quote_ticket_selections = _method(calls.quote_ticket_selections)
-    record_refund = _method(calls.record_refund)
-    release_expired_holds = _method(calls.release_expired_holds)
-    repair_capacity = _method(calls.repair_capacity)
-    start_payment = _method(calls.start_payment)
 
-
-class AsyncClient(_Executor):
+class AsyncClient(_Executor, AsyncMethods):
     """Client for asyncio: the same calls, awaited.
 
     Tasks that share a client over one connection take turns; over a pool they call side by side.
     """
 
-    def __init__(self, source: psycopg.AsyncConnection[Any] | AsyncPool) -> None:
-        """Call over a connection or a pool.
+    def __init__(self, source: psycopg.AsyncConnection[Any] | AsyncPool | str) -> None:
+        """Call over a connection, a pool or a URL.
 
         Args:
-            source: A psycopg connection, whose running transaction is joined, or a
-                psycopg_pool.AsyncConnectionPool, of which each call borrows a connection.
+            source: A psycopg connection, whose running transaction is joined; a
+                psycopg_pool.AsyncConnectionPool, of which each call borrows a connection; or a URL
+                or conninfo string, for which `async with` or else the first call opens a connection
+                that close() or the end of an `async with` block closes.
+
+        Raises:
+            TypeError: When the source is none of these.
         """
-        self._borrow = (
-            _async_turns(source)
-            if isinstance(source, psycopg.AsyncConnection)
-            else source.connection
-        )
+        if isinstance(source, str):
+            self._owned = _Opening(source)
+            self._borrow = self._owned.turn
+        elif isinstance(source, psycopg.AsyncConnection):
+            self._borrow = _async_turns(source)
+        elif callable(getattr(source, "connection", None)):
+            self._borrow = source.connection
+        else:
+            message = (
+                "AsyncClient needs a psycopg.AsyncConnection, a psycopg_pool.AsyncConnectionPool or"
+                f" a URL, not a {type(source).__name__}"
+            )
+            raise TypeError(message)
+
+    async def __aenter__(self) -> Self:
+        """Open the connection of a URL, and return the client."""
+        if self._owned:
+            async with self._owned.turn():
+                pass
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection that was opened for a URL; a given connection stays open."""
+        if self._owned:
+            await self._owned.close()
 
     async def execute(self, call: Call[T]) -> T:
-        """Execute a call of ticketing_client.calls; see Client.execute."""
+        """Execute a call of ticketing_client.calls; see Client.execute.
+
+        Args:
+            call: The call.
+
+        Returns:
+            Its answer.
+        """
         attempt = 0
         while True:
             async with self._borrow() as connection:
@@ -263,25 +292,6 @@ class AsyncClient(_Executor):
                         await connection.close()
             await asyncio.sleep(pause)
             attempt += 1
-
-    cancel_registration = _async_method(calls.cancel_registration)
-    check_integrity = _async_method(calls.check_integrity)
-    complete_registration_payment = _async_method(calls.complete_registration_payment)
-    create_individual_registration_jsonb = _async_method(calls.create_individual_registration_jsonb)
-    create_individual_registration_with_tickets = _async_method(
-        calls.create_individual_registration_with_tickets
-    )
-    get_registration = _async_method(calls.get_registration)
-    get_ticket_availability = _async_method(calls.get_ticket_availability)
-    get_ticket_changes = _async_method(calls.get_ticket_changes)
-    import_catalogue = _async_method(calls.import_catalogue)
-    persist_attendee_tickets = _async_method(calls.persist_attendee_tickets)
-    persist_ticket_selections = _async_method(calls.persist_ticket_selections)
-    quote_ticket_selections = _async_method(calls.quote_ticket_selections)
-    record_refund = _async_method(calls.record_refund)
-    release_expired_holds = _async_method(calls.release_expired_holds)
-    repair_capacity = _async_method(calls.repair_capacity)
-    start_payment = _async_method(calls.start_payment)
 
 
 def _run(

@@ -6,6 +6,7 @@ the client. Plain SQL only creates the database, ends holds early and corrupts a
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from importlib.resources import files
 from itertools import groupby
 from operator import attrgetter
@@ -20,16 +21,16 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ticketing_client import (
-    Availability,
+    AvailabilityAnswer,
     Client,
-    CreateResult,
+    CreateAnswer,
     PaymentConflict,
-    PaymentStart,
-    PersistResult,
-    Registration,
+    PersistAnswer,
+    RegistrationAnswer,
     RegistrationNotFound,
     SelectionInvalid,
     SoldOut,
+    StartPaymentAnswer,
     TicketingError,
     TicketSelections,
 )
@@ -202,8 +203,8 @@ def walk_through(url: str, console: Console) -> None:
 def _change_and_resume(
     console: Console,
     user: Client,
-    created: CreateResult,
-    stored: Registration,
+    created: CreateAnswer,
+    stored: RegistrationAnswer,
     catalogue: dict[str, Any],
 ) -> None:
     """Change the selection, send it twice, and resume on another device."""
@@ -246,7 +247,7 @@ def _show_refusals(
     console: Console,
     service: Client,
     user: Client,
-    created: CreateResult,
+    created: CreateAnswer,
     catalogue: dict[str, Any],
 ) -> None:
     """Make an invalid request, and one for another owner's registration."""
@@ -278,7 +279,9 @@ def _show_refusals(
         _show_refusal(console, refusal)
 
 
-def _pay(console: Console, service: Client, user: Client, registration_id: UUID) -> PaymentStart:
+def _pay(
+    console: Console, service: Client, user: Client, registration_id: UUID
+) -> StartPaymentAnswer:
     """Pay too little, then the amount due, then the same again."""
     _heading(console, "The user starts the payment: all is checked again, the hold is extended")
     due = user.start_payment(registration_id)
@@ -442,16 +445,16 @@ def _show_refusal(console: Console, refusal: TicketingError, prefix: str = "") -
     )
 
 
-def _held(result: PersistResult | Registration | PaymentStart) -> str:
+def _held(result: CreateAnswer | PersistAnswer | RegistrationAnswer | StartPaymentAnswer) -> str:
     return f"held until {result.hold_expires_at:%H:%M %Z}"
 
 
-def _listed(counts: Json) -> str:
+def _listed(counts: Mapping[Any, Any]) -> str:
     """Return "3 added, 1 removed"."""
     return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
-def _counts(result: PersistResult) -> str:
+def _counts(result: PersistAnswer) -> str:
     return (
         f"{result.tickets_created} added, {result.tickets_removed} removed, "
         f"{result.tickets_unchanged} unchanged"
@@ -468,7 +471,7 @@ def _numbers(header: str, footer: str = "") -> Column:
     return Column(header, footer, justify="right")
 
 
-def _ticket_table(registration: Registration, names: dict[UUID, str]) -> Table:
+def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> Table:
     """Draw all tickets, those of a package below the package, and the total."""
     table = _table(
         Column("  Attendee", footer="  Total"),
@@ -501,7 +504,7 @@ def _ticket_table(registration: Registration, names: dict[UUID, str]) -> Table:
 
 
 def _show_difference(
-    console: Console, before: Registration, after: PersistResult, names: dict[UUID, str]
+    console: Console, before: RegistrationAnswer, after: PersistAnswer, names: dict[UUID, str]
 ) -> None:
     """Print the tickets of the attendees of a persist: added, removed, unchanged."""
     new = {ticket.ticket_id: ticket for ticket in after.tickets}
@@ -518,7 +521,7 @@ def _show_difference(
             console.print(f"    = {line}")
 
 
-def _capacity_table(*moments: Availability) -> Table:
+def _capacity_table(*moments: AvailabilityAnswer) -> Table:
     """Draw the remaining capacity of everything on sale at three moments."""
     table = _table("  Remaining capacity", *map(_numbers, ("At first", "Before", "After")))
     for states in zip(

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import psycopg
 
-from ticketing_client.models import Issue, decode_issue
+from ticketing_client.models import Issue  # noqa: TC001 - the decoder reads it
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +33,10 @@ _OVERTAKEN = {
 }
 """What a call in flight may end with when an upgrade of the package commits: SQLSTATE, and how the
 message begins. A function or type that it was about to use has just been replaced."""
+
+
+class UnexpectedAnswerError(Exception):
+    """The answer of the database cannot be decoded by this version of the client."""
 
 
 class TicketingError(Exception):
@@ -196,12 +201,19 @@ def pause_before_retry(error: TransientError, attempt: int) -> float | None:
     return random.uniform(0, 0.01 * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
 
 
-def _details(detail: str | None) -> tuple[tuple[Issue, ...], int]:
+@dataclass(frozen=True)
+class _Detail:
+    issues: tuple[Issue, ...]
+    issues_total: int = 0
+
+
+_DETAIL = msgspec.json.Decoder(_Detail, float_hook=Decimal)
+
+
+def _details(text: str | None) -> tuple[tuple[Issue, ...], int]:
     """Read the issues from a DETAIL; those of PostgreSQL itself, such as a deadlock, have none."""
     try:
-        document: Any = json.loads(detail or "", parse_float=Decimal)
-        issues = tuple(decode_issue(issue) for issue in document["issues"])
-    except (ValueError, KeyError, TypeError):
+        detail = _DETAIL.decode(text or "")
+    except msgspec.DecodeError:
         return (), 0
-    total = document.get("issues_total")
-    return issues, total if isinstance(total, int) else len(issues)
+    return detail.issues, detail.issues_total or len(detail.issues)

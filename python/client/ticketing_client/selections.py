@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
+
+from ticketing_client.payloads import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self
-    from uuid import UUID
 
 
 class TicketSelections:
@@ -100,3 +102,13 @@ class TicketSelections:
         # null means absent, as in every payload
         selection[kind] = [*(selection.get(kind) or []), line]
         return self
+
+
+Selections: TypeAlias = (
+    TicketSelections
+    | Mapping[str, Selection]
+    | Mapping[UUID, Selection]
+    | Mapping[str, Any]
+    | Mapping[UUID, Any]
+)
+"""The wizard's ticketSelections by attendee id, or a builder of it."""

@@ -1,0 +1,265 @@
+"""What a call is: what is sent, in which statements, and how the answer is decoded.
+
+Pure: the clients execute it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_origin
+from uuid import UUID
+
+import msgspec
+
+from ticketing_client.errors import UnexpectedAnswerError
+from ticketing_client.models import QuoteAnswer
+from ticketing_client.selections import TicketSelections
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import LiteralString
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A named argument of an RPC, encoded.
+
+    Attributes:
+        name: Its name in SQL.
+        type: Its type in SQL.
+        value: The encoded value.
+    """
+
+    name: LiteralString
+    type: LiteralString
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A call of an RPC, ready to be executed.
+
+    Attributes:
+        function: Name of the RPC in schema ticketing.
+        arguments: The arguments to send; for all others the default in SQL applies.
+        answer: Type of the decoded answer: a dataclass of ticketing_client.models, or a tuple of it
+            when the RPC returns rows.
+    """
+
+    function: LiteralString
+    arguments: tuple[Argument, ...]
+    answer: type[T]
+
+    @property
+    def sql(self) -> LiteralString:
+        """The statement: it returns one row with one column, the answer as text.
+
+        As text, so that decoding does not depend on the JSON loader of the connection.
+        """
+        given = ", ".join(f"{a.name} => %({a.name})s::{a.type}" for a in self.arguments)
+        called = f"ticketing.{self.function}({given})"
+        if get_origin(self.answer) is tuple:
+            return (
+                "SELECT coalesce(pg_catalog.jsonb_agg(answer), '[]')::text"  # noqa: S608 - literals
+                f" FROM {called} AS answer"
+            )
+        return f"SELECT {called}::text"
+
+    @property
+    def params(self) -> dict[str, str | int]:
+        """The parameters of the statement, by name."""
+        return {argument.name: argument.value for argument in self.arguments}
+
+    def decode(self, text: str) -> T:
+        """Decode the answer. Unknown keys are ignored, and absent ones that may be null are None.
+
+        Args:
+            text: The JSON returned by the statement.
+
+        Returns:
+            The answer.
+
+        Raises:
+            UnexpectedAnswerError: When the answer is of an incompatible version.
+        """
+        try:
+            answer: T = _decoder(cast("Hashable", self.answer)).decode(text)
+        except msgspec.DecodeError as error:
+            message = (
+                f"The database's answer to {self.function} is not the one that this client knows "
+                f"({error}): install the same version of the package in both."
+            )
+            raise UnexpectedAnswerError(message) from error
+        return answer
+
+
+@cache
+def _decoder(answer: Hashable) -> msgspec.json.Decoder[Any]:
+    # Numbers without a type of their own are exact in issues; in the wizard's own objects they are
+    # the doubles of JavaScript.
+    return msgspec.json.Decoder(answer, float_hook=Decimal if answer is QuoteAnswer else None)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def to_json(answer: object) -> str:
+    """Encode an answer, or a part of one, as the JSON that the database answers.
+
+    Args:
+        answer: A dataclass of ticketing_client.models, or a tuple of them.
+
+    Returns:
+        JSON with the same keys and values: amounts are numbers with their decimals.
+    """
+    return _ENCODER.encode(answer).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identity of a caller, as PostgREST sets it.
+
+    Attributes:
+        role: The database role.
+        claims: The claims of the user's token as JSON text; empty without claims.
+    """
+
+    role: str
+    claims: str
+
+    @classmethod
+    def of(cls, user: Mapping[str, Any] | UUID | str, role: str) -> Identity:
+        """Make the identity of a user.
+
+        Args:
+            user: The claims of the token, or the id of the user.
+            role: The database role.
+
+        Returns:
+            The identity.
+
+        Raises:
+            ValueError: When the id is not a UUID.
+        """
+        claims = user if isinstance(user, Mapping) else {"sub": _uuid_text("user", user)}
+        return cls(role, _encode(claims))
+
+
+def transact(
+    call: Call[Any], identity: Identity | None, *, joined: bool
+) -> Generator[tuple[LiteralString, Mapping[str, str | int]], Any, str]:
+    """Yield the statements of one call, to be executed in one transaction or savepoint.
+
+    The identity is set for the transaction only and ends with it. Settings made in a savepoint do
+    outlive the savepoint, so they are restored in a joined transaction. (After an error the
+    savepoint is rolled back, and its settings with it.)
+
+    Args:
+        call: The call.
+        identity: The identity to call with; None for the role of the connection.
+        joined: Whether the transaction was running before.
+
+    Yields:
+        A statement and its parameters; the executor sends back its only row.
+
+    Returns:
+        The answer, for Call.decode.
+    """
+    previous = None
+    if identity:
+        if joined:
+            previous = Identity(*(yield _WHO, {}))
+        yield _BECOME, {"role": identity.role, "claims": identity.claims}
+    (answer,) = yield call.sql, call.params
+    if previous:
+        yield _BECOME, {"role": previous.role, "claims": previous.claims}
+    return cast("str", answer)
+
+
+_WHO: LiteralString = (
+    "SELECT pg_catalog.current_setting('role'),"
+    " coalesce(pg_catalog.current_setting('request.jwt.claims', true), '')"
+)
+_BECOME: LiteralString = (
+    "SELECT pg_catalog.set_config('role', %(role)s, true),"
+    " pg_catalog.set_config('request.jwt.claims', %(claims)s, true)"
+)
+
+
+def argument(name: LiteralString, type_: LiteralString, value: object) -> Argument:
+    """Encode an argument.
+
+    Args:
+        name: Its name in SQL.
+        type_: Its type in SQL.
+        value: Its value in Python.
+
+    Returns:
+        The argument.
+
+    Raises:
+        ValueError: When the value is not a UUID where one is needed, or a time without a zone.
+        TypeError: When the value cannot be sent as JSON.
+    """
+    match type_:
+        case "jsonb":
+            return Argument(name, type_, _encode(value))
+        case "uuid":
+            return Argument(name, type_, _uuid_text(name.removeprefix("p_"), value))
+        case "text" | "integer":
+            return Argument(name, type_, cast("str | int", value))
+        case _:
+            if isinstance(value, datetime) and not value.tzinfo:
+                message = f"{name.removeprefix('p_')} must have a time zone: {value}"
+                raise ValueError(message)
+            return Argument(name, type_, str(value))
+
+
+def optional(name: LiteralString, type_: LiteralString, value: object) -> tuple[Argument, ...]:
+    """Encode an optional argument; None is not sent, so that the default in SQL applies."""
+    return () if value is None else (argument(name, type_, value),)
+
+
+def _uuid_text(name: str, value: object) -> str:
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        message = f"{name} must be a UUID, not {value!r}"
+        raise ValueError(message) from None
+
+
+def _encode(value: object) -> str:
+    if isinstance(value, Mapping):
+        # keys may be ids; JSON allows only strings as keys
+        items = cast("Mapping[object, object]", value).items()
+        value = {str(key) if isinstance(key, UUID) else key: item for key, item in items}
+    return json.dumps(value, default=_encodable, allow_nan=False)
+
+
+def _encodable(value: object) -> object:  # noqa: PLR0911 - one for each kind of value
+    """Convert ids, amounts, times, answers and collections to JSON."""
+    match value:
+        case UUID():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case datetime() if value.tzinfo:
+            return value.isoformat()
+        case TicketSelections():
+            return value.to_json()
+        case Mapping():
+            return dict(cast("Mapping[str, Any]", value))
+        case Iterable():
+            return list(cast("Any", value))
+        case _ if is_dataclass(value):
+            return {f.name: getattr(value, f.name) for f in fields(value)}
+        case _:
+            message = f"{value!r} cannot be sent as JSON"
+            raise TypeError(message)

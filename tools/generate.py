@@ -1,0 +1,105 @@
+"""Generate what says the same as the database, from a database with the package installed.
+
+| files | from |
+|---|---|
+| `docs/rpc.md` | signatures, grants and COMMENTs of the RPCs, answer types, `payload_schema` |
+| `docs/errors.md` | `error_classes`, `issue_codes`, and what the RPCs raise |
+| `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
+| `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
+| `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
+
+`make generate` runs it. A test generates again and fails when a file is stale.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from tools.generator.catalog import read_api
+from tools.generator.pages import pages
+from tools.generator.python import modules
+from tools.generator.schemas import json_schema, openapi
+from tools.generator.shapes import read_shapes
+
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import migrate
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+CLIENT: Final = "python/client/ticketing_client"
+
+
+def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Generate all files.
+
+    Args:
+        connection: A superuser's connection to a database with the package installed, in a
+            transaction; only its search path is changed, until the transaction ends.
+
+    Returns:
+        The text of each file by its path in the repository; Python is not formatted yet.
+
+    """
+    # so that every name outside pg_catalog is printed with its schema
+    connection.execute("SELECT pg_catalog.set_config('search_path', '', true)")
+    api = read_api(connection)
+    shapes = read_shapes(api)
+    return {
+        **{f"docs/{name}": text for name, text in pages(connection, api, shapes)},
+        "docs/schemas/ticketing.schema.json": json_schema(api, shapes),
+        "docs/schemas/openapi.json": openapi(api, shapes, ROOT),
+        **{f"{CLIENT}/{name}": text for name, text in modules(api, shapes)},
+    }
+
+
+def formatted(path: str, text: str) -> str:
+    """Format a generated file as `make format` does."""
+    if not path.endswith(".py"):
+        return text
+    return ruff(["format"], path, ruff(["check", "--fix", "--exit-zero"], path, text))
+
+
+def ruff(command: list[str], path: str, text: str) -> str:
+    """Pass a text through ruff as the file of that path."""
+    result = subprocess.run(  # noqa: S603 - no input of others
+        [sys.executable, "-m", "ruff", *command, "--quiet", "--stdin-filename", path, "-"],
+        cwd=ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        message = f"ruff refuses {path}: {result.stderr}"
+        raise ValueError(message)
+    return result.stdout
+
+
+def main() -> int:
+    """Generate and write all files.
+
+    Returns:
+        0, the exit code.
+
+    """
+    with run_server() as server:
+        migrate(server.url())
+        with psycopg.connect(server.url()) as connection:
+            files = render(connection)
+    for name, unformatted in files.items():
+        path, text = ROOT / name, formatted(name, unformatted)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            print(f"{name} is up to date")
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"{name} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,388 @@
+"""Read the description of the API from a database with the package installed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg.rows import class_row, dict_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import psycopg
+
+Row = dict[str, Any]
+Schema = dict[str, Any]
+
+RPCS: Final = """
+SELECT
+    p.proname AS name,
+    p.proretset AS returns_rows,
+    p.provolatile = 's' AS is_read_only,
+    pg_catalog.pg_get_function_result(p.oid) AS result,
+    pg_catalog.obj_description(p.oid, 'pg_proc') AS comment,
+    ARRAY(
+        SELECT pg_catalog.jsonb_build_array(
+            p.proargnames[n],
+            pg_catalog.format_type(p.proargtypes[n - 1], NULL),
+            pg_catalog.pg_get_function_arg_default(p.oid, n)
+        )
+        FROM pg_catalog.generate_series(1, p.pronargs) AS n
+        ORDER BY n
+    ) AS arguments,
+    ARRAY(
+        SELECT coalesce(r.rolname, 'PUBLIC')
+        FROM pg_catalog.aclexplode(p.proacl) AS acl
+        LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee
+        WHERE acl.grantee <> p.proowner
+        ORDER BY 1
+    )::text [] AS callers
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'ticketing'::pg_catalog.regnamespace
+ORDER BY p.proname
+"""
+
+ATTRIBUTES: Final = """
+SELECT
+    t.typname AS type_name,
+    pg_catalog.obj_description(t.oid, 'pg_type') AS type_comment,
+    a.attname AS name,
+    coalesce(pg_catalog.format_type(nullif(element.typbasetype, 0), NULL), element.typname) AS type,
+    attribute.typelem <> 0 AS is_array,
+    coalesce(pg_catalog.col_description(a.attrelid, a.attnum), '') AS comment
+FROM pg_catalog.pg_type AS t
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.typrelid AND a.attnum > 0
+INNER JOIN pg_catalog.pg_type AS attribute ON attribute.oid = a.atttypid
+INNER JOIN pg_catalog.pg_type AS element
+    ON element.oid = coalesce(nullif(attribute.typelem, 0), attribute.oid)
+WHERE t.typnamespace = 'ticketing_internal'::pg_catalog.regnamespace
+    AND t.typtype = 'c'
+    AND NOT a.attisdropped
+ORDER BY t.oid, a.attnum
+"""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of an RPC.
+
+    Attributes:
+        name: Its name, such as p_tickets.
+        type: Its type in SQL.
+        default: The expression of its default; None for a required argument.
+        about: Its description in the comment of the RPC.
+    """
+
+    name: str
+    type: str
+    default: str | None
+    about: str
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is None
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """All values that it can have; empty without a vocabulary."""
+        return vocabulary_of(self.about)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One outcome under `### Raises`.
+
+    Attributes:
+        sqlstate: The SQLSTATE.
+        when: When the RPC raises it; empty when the name says it.
+    """
+
+    sqlstate: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """A function of schema ticketing.
+
+    Attributes:
+        name: Its name.
+        arguments: Its arguments.
+        answer: Name of the type of its answer, or of each row.
+        returns_rows: Whether it returns a set of rows.
+        is_read_only: Whether it is STABLE.
+        result: Its result type in SQL.
+        callers: The roles that may execute it.
+        comment: The whole comment, Markdown.
+        about: What it does: the comment up to its first heading.
+        returns: What follows the type under `### Returns`.
+        refusals: The outcomes under `### Raises`.
+        retry: What a repeated call does.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...]
+    answer: str
+    returns_rows: bool
+    is_read_only: bool
+    result: str
+    callers: tuple[str, ...]
+    comment: str
+    about: str
+    returns: str
+    refusals: tuple[Refusal, ...]
+    retry: str
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of what it does."""
+        return re.split(r"(?<=[.:])\s", unwrap(self.about), maxsplit=1)[0].rstrip(":")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A key of an answer.
+
+    Attributes:
+        name: The key.
+        type: Name of its type in SQL, without schema; the element type of an array.
+        is_array: Whether it is an array.
+        about: Its comment.
+    """
+
+    name: str
+    type: str
+    is_array: bool
+    about: str
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """All values that a text can have; empty without a vocabulary."""
+        return vocabulary_of(self.about)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it is JSON of any kind, not only an object."""
+        return self.type == "jsonb" and bool(re.search(r"\bany JSON\b", self.about, re.IGNORECASE))
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether the key may be missing."""
+        return bool(re.search(r"\babsent\b", self.about))
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether the value may be null."""
+        return bool(re.search(r"\bnull\b", self.about))
+
+
+@dataclass(frozen=True)
+class AnswerType:
+    """A composite type: one JSON object of an answer.
+
+    Attributes:
+        name: Its name in ticketing_internal.
+        about: Its comment.
+        attributes: Its keys.
+    """
+
+    name: str
+    about: str
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An SQLSTATE that RPCs raise."""
+
+    sqlstate: str
+    name: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class IssueCode:
+    """A code of an issue."""
+
+    sqlstate: str
+    code: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Api:
+    """Everything that callers see of the package.
+
+    Attributes:
+        rpcs: The RPCs, by name.
+        types: The types of which answers consist, each after those that it uses.
+        payloads: JSON Schema of every jsonb argument, as the database checks it.
+        definitions: The JSON Schemas of values that occur in several payloads.
+        outcomes: The SQLSTATEs, by precedence.
+        issue_codes: The codes of issues.
+    """
+
+    rpcs: tuple[Rpc, ...]
+    types: tuple[AnswerType, ...]
+    payloads: Mapping[str, Schema]
+    definitions: Mapping[str, Schema]
+    outcomes: tuple[Outcome, ...]
+    issue_codes: tuple[IssueCode, ...]
+
+    def type(self, name: str) -> AnswerType | None:
+        """Return the answer type of that name, or None for a type of PostgreSQL."""
+        return next((found for found in self.types if found.name == name), None)
+
+    def raised_by(self, rpc: Rpc) -> Iterator[tuple[Outcome, str]]:
+        """Yield every outcome of an RPC, and when."""
+        outcomes = {outcome.sqlstate: outcome for outcome in self.outcomes}
+        for refusal in rpc.refusals:
+            yield outcomes[refusal.sqlstate], refusal.when
+
+
+def read_api(connection: psycopg.Connection[Any]) -> Api:
+    """Read the API of the package.
+
+    Args:
+        connection: A superuser's connection to a database with the package installed.
+
+    Returns:
+        The API.
+
+    Raises:
+        ValueError: When a comment does not have the documented form.
+
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rpcs = tuple(map(read_rpc, cursor.execute(RPCS).fetchall()))
+        types = read_types(cursor.execute(ATTRIBUTES).fetchall())
+    names = dict.fromkeys(a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb")
+    payloads = {
+        name: fetch_value(connection, "SELECT ticketing_internal.payload_schema(%s)", name)
+        for name in names
+    }
+    with connection.cursor(row_factory=class_row(Outcome)) as outcomes:
+        outcomes.execute(
+            "SELECT sqlstate, name, message, hint FROM ticketing_internal.error_classes()"
+            " ORDER BY precedence, sqlstate"
+        )
+        found = tuple(outcomes)
+    with connection.cursor(row_factory=class_row(IssueCode)) as codes:
+        codes.execute(
+            "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
+        )
+        return Api(
+            rpcs=rpcs,
+            types=tuple(in_use(rpcs, types)),
+            payloads=payloads,
+            definitions=fetch_value(connection, "SELECT ticketing_internal.schema_definitions()"),
+            outcomes=found,
+            issue_codes=tuple(codes),
+        )
+
+
+def fetch_value(connection: psycopg.Connection[Any], query: Any, *parameters: object) -> Any:  # noqa: ANN401
+    """Return the only value of a query."""
+    row = connection.execute(query, parameters).fetchone()
+    return row[0] if row else None
+
+
+# -- comments --------------------------------------------------------------------------------------
+
+HEADINGS: Final = ("Parameters", "Returns", "Raises", "Retry")
+
+ITEM: Final = re.compile(r"^- ((?:`\w+`(?:, | and )?)+):? ?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
+
+
+def read_rpc(row: Row) -> Rpc:
+    """Make an RPC of its row, with the parts of its comment."""
+    name, comment = row["name"], row["comment"] or ""
+    about, *rest = re.split(r"^### (\w+)\n", comment, flags=re.MULTILINE)
+    sections = dict(zip(rest[::2], (text.strip() for text in rest[1::2]), strict=True))
+    expected = [heading for heading in HEADINGS if heading != "Parameters" or row["arguments"]]
+    if rest[::2] != expected:
+        message = f"the comment of {name} needs the headings {', '.join(expected)}, in this order"
+        raise ValueError(message)
+    parameters = {
+        parameter: unwrap(text)
+        for names, text in ITEM.findall(sections.get("Parameters", ""))
+        for parameter in re.findall(r"\w+", names.replace(" and ", " "))
+    }
+    if list(parameters) != [argument for argument, _, _ in row["arguments"]]:
+        message = f"the comment of {name} does not describe exactly its parameters, in their order"
+        raise ValueError(message)
+    answer = re.match(r"`(\w+)`: (.*)", sections["Returns"], re.DOTALL)
+    if answer is None:
+        message = f"the comment of {name} does not say `type`: under Returns"
+        raise ValueError(message)
+    return Rpc(
+        name=name,
+        arguments=tuple(
+            Argument(argument, type_, default, parameters[argument])
+            for argument, type_, default in row["arguments"]
+        ),
+        answer=answer[1],
+        returns_rows=row["returns_rows"],
+        is_read_only=row["is_read_only"],
+        result=row["result"],
+        callers=tuple(row["callers"]),
+        comment=comment.strip(),
+        about=about.strip(),
+        returns=answer[2].strip(),
+        refusals=tuple(
+            Refusal(state.strip("`"), unwrap(re.sub(r"^\w+(?:: )?", "", when)))
+            for state, when in ITEM.findall(sections["Raises"])
+        ),
+        retry=unwrap(sections["Retry"]),
+    )
+
+
+def read_types(rows: list[Row]) -> dict[str, AnswerType]:
+    """Return all composite types of ticketing_internal by name."""
+    types: dict[str, tuple[str, list[Attribute]]] = {}
+    for row in rows:
+        about, type_, is_array = unwrap(row["comment"]), row["type"], row["is_array"]
+        # JSON made elsewhere names its type in the comment
+        if type_ == "jsonb" and (named := re.match(r"`(\w+)`(\[\])?: (.*)", about)):
+            type_, is_array, about = named[1], bool(named[2]), named[3]
+        _, attributes = types.setdefault(row["type_name"], (row["type_comment"] or "", []))
+        attributes.append(Attribute(row["name"], type_, is_array, about))
+    return {
+        name: AnswerType(name, unwrap(about), tuple(attributes))
+        for name, (about, attributes) in types.items()
+    }
+
+
+def in_use(rpcs: tuple[Rpc, ...], types: Mapping[str, AnswerType]) -> Iterator[AnswerType]:
+    """Yield the types of the answers, each once and after those that it uses."""
+    seen: set[str] = set()
+
+    def visit(name: str) -> Iterator[AnswerType]:
+        if name in seen or name not in types:
+            return
+        seen.add(name)
+        for attribute in types[name].attributes:
+            yield from visit(attribute.type)
+        yield types[name]
+
+    for rpc in rpcs:
+        if rpc.answer not in types:
+            message = f"{rpc.name} returns {rpc.answer}, which is no type of ticketing_internal"
+            raise ValueError(message)
+    for name in sorted({rpc.answer for rpc in rpcs}):
+        yield from visit(name)
+
+
+def vocabulary_of(about: str) -> tuple[str, ...]:
+    """Return the values that a description lists as all there are."""
+    listed = re.search(r"\b[Oo]ne of ((?:`\w+`(?:, )?)+)\.", about)
+    return tuple(re.findall(r"`(\w+)`", listed[1])) if listed else ()
+
+
+def unwrap(text: str) -> str:
+    """Return a text on one line."""
+    return " ".join(text.split())
