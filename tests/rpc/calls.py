@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
+from tests.answers import checked, faults
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -144,9 +145,10 @@ class Caller:
 
         Raises:
             psycopg.Error: When the call is refused; nothing of it is left then.
+            AssertionError: When the answer is not as documented.
         """
         (text,) = self.rows(rpc, **arguments)
-        answer: Document = json.loads(text, parse_float=Decimal)
+        answer: Document = checked(rpc, text)
         return answer
 
     def rows(self, rpc: LiteralString, **arguments: object) -> list[str]:
@@ -206,6 +208,8 @@ class Caller:
             issue["code"] and issue["path"] and issue["message"] for issue in document["issues"]
         )
         assert document["issues_total"] >= len(document["issues"])
+        for issue in document["issues"]:
+            assert list(faults("issue", issue)) == []
         return Refusal(
             diagnosis.sqlstate,
             diagnosis.message_primary,

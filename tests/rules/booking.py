@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
+from tests.answers import checked, faults
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -70,9 +71,11 @@ def attempt(db: Connection, rpc: LiteralString, **arguments: object) -> Outcome:
             issues = loads(error.diag.message_detail or "")["issues"]
         except ValueError:
             raise error from None  # nothing that the contract knows
+        for issue in issues:
+            assert list(faults("issue", issue)) == []
         return Outcome({}, error.sqlstate, tuple(issues))
     assert row is not None
-    return Outcome(loads(row[0]))
+    return Outcome(checked(rpc, row[0]))
 
 
 def call(db: Connection, rpc: LiteralString, **arguments: object) -> Document:
