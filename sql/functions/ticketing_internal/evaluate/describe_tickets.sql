@@ -27,9 +27,9 @@ BEGIN
                 'status', 'Active',
                 'payment_status', 'Unpaid',
                 'is_partner_ticket', ticket.is_partner_ticket
-            ) ORDER BY ticket.position
+            ) ORDER BY ticket.ordinality
         ), '[]')
-        FROM unnest(p_tickets) AS ticket
+        FROM unnest(p_tickets) WITH ORDINALITY AS ticket
         INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed'
             AND ticket.attendee_id = ANY(p_attendee_ids)
