@@ -1,4 +1,4 @@
-"""The shape of sql/: functions of a readable size, folders that docs/architecture.md explains."""
+"""The shape of sql/: functions of a readable size, and pages that name what is there."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 FUNCTIONS = REPOSITORY / "sql/functions"
 INTERNAL = FUNCTIONS / "ticketing_internal"
 ARCHITECTURE = REPOSITORY / "docs/architecture.md"
+CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
 
 MAX_LINES = 200
 MAX_PARAMETERS = 8
@@ -74,6 +75,13 @@ def test_architecture_names_files_that_exist() -> None:
     named = re.findall(r"`([a-z_/0-9.]+/[a-z_0-9.]+\.sql)`", text)
     assert "evaluate/evaluate_selections.sql" in named
     roots = (REPOSITORY, FUNCTIONS, INTERNAL)
+    assert [name for name in named if not any((root / name).is_file() for root in roots)] == []
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = set(re.findall(r"`([a-z_/0-9.]+\.(?:sql|py|md))`", CONTRIBUTING.read_text("utf-8")))
+    assert {"rules/find_issues.sql", "tests/security/stage.py"} < named
+    roots = (REPOSITORY, INTERNAL)
     assert [name for name in named if not any((root / name).is_file() for root in roots)] == []
 
 
