@@ -133,7 +133,7 @@ class PermissionDenied(TicketingError):
 class TransientError(TicketingError):
     """40001, 40P01, 55P03 or 57014: the call may be right; repeat the whole transaction.
 
-    Also 42883, 42704 or XX000 of a call that an upgrade of the package has overtaken.
+    Also 42883, 42704, 42846 or XX000 of a call that an upgrade of the package has overtaken.
     """
 
 
