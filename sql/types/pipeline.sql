@@ -98,12 +98,11 @@ CREATE TYPE ticketing_internal.planned_ticket AS (
     package_number integer,
     price_paid numeric,
     original_price numeric,
-    is_partner_ticket boolean,
-    position integer
+    is_partner_ticket boolean
 );
 COMMENT ON TYPE ticketing_internal.planned_ticket IS
 'A ticket that is stored or should be. change: kept, retaken (stored, but its hold is over: judged as if added), added or
-removed. position: its index among the tickets stored, or among those that the lines amount to.';
+removed.';
 
 CREATE TYPE ticketing_internal.expanded_package AS (
     ticket_type_ids uuid [],

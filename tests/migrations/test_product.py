@@ -43,8 +43,6 @@ DOCUMENTED_COMMANDS = re.findall(
     if "yoyo apply" in commands and "--single-tr" in commands
 )
 
-TYPES_ARE_REPLACEABLE = (REPOSITORY / "sql/types").is_dir()
-
 
 @pytest.fixture(scope="module")
 def programs(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -91,8 +89,6 @@ def _dump(server: Server, url: str, *options: str) -> str:
 def test_documented_commands_work(
     server: Server, database_url: str, programs: str, commands: str
 ) -> None:
-    if "drop_replaceable" in commands and not TYPES_ARE_REPLACEABLE:
-        pytest.skip("migrations still create the types")
     with psycopg.connect(database_url) as connection:
         database = connection.info.dbname
     _run(commands, programs, server, database)
@@ -132,7 +128,6 @@ def test_every_rollback_leads_to_the_state_before(
         assert rollback(empty_database_url, to=names[-1], sql_dir=tmp_path) == (last,)
 
 
-@pytest.mark.skipif(not TYPES_ARE_REPLACEABLE, reason="migrations still create the types")
 def test_installed_by_hand_is_the_same(
     server: Server, empty_database_url: str, programs: str
 ) -> None:

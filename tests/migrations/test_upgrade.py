@@ -150,8 +150,6 @@ def _roomy_catalogue() -> Document:
 @pytest.fixture
 def next_version(tmp_path: Path) -> Path:
     """A copy of the SQL files in which a type, an internal function and an RPC have changed."""
-    if not (REPOSITORY / "sql/types").is_dir():
-        pytest.skip("migrations still create the types")
     root = tmp_path / "sql"
     shutil.copytree(REPOSITORY / "sql", root)
     (types,) = (path for path in root.glob("types/*.sql") if f".{TYPE} AS" in path.read_text())
@@ -215,12 +213,14 @@ def test_no_call_of_the_client_fails(database_url: str, next_version: Path) -> N
         assert Client(connection).check_integrity() == ()
 
 
-def test_only_calls_in_flight_at_the_commit_fail(database_url: str, next_version: Path) -> None:
+def test_only_calls_in_flight_at_the_commit_fail(
+    database_url: str, next_version: Path, record_property: Callable[[str, object], None]
+) -> None:
     with _traffic(database_url, _without_repeating) as sessions:
         done = _upgrade(database_url, next_version)
     failures = [failure for session in sessions for failure in session.failures]
-    print([f"{done - began:.3f} {error.sqlstate} {error}" for began, error in failures])  # noqa: T201
-    assert {error.sqlstate for _, error in failures} <= {"42883", "42704", "XX000"}
+    record_property("failed_calls", len(failures))
+    assert {error.sqlstate for _, error in failures} <= {"42883", "42704", "42846", "XX000"}
     assert all(began < done for began, _ in failures)
     # A session has one call in flight at a time.
     assert max(len(session.failures) for session in sessions) <= 1

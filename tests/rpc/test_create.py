@@ -841,6 +841,20 @@ def test_the_service_can_prepare_a_registration_for_a_draft(
     assert refusal.found == [("function_not_published", "p_tickets")]
 
 
+def test_function_not_published_names_the_first_argument_that_selects(
+    db: Connection, registration: Document
+) -> None:
+    # Walter, who comes first, is named only by tickets.
+    db.execute("UPDATE ticketing.functions SET status = 'closed'")
+    refusal = service(db).refusal(
+        "create_individual_registration_with_tickets",
+        p_registration_data=registration,
+        p_tickets=[ticket(WALTER, CEREMONY), ticket(TOMAS, CEREMONY)],
+        p_attendee_updates=updates_of({TOMAS: selection(tickets={CEREMONY: 1})}),
+    )
+    assert refusal.found == [("function_not_published", "p_attendee_updates")]
+
+
 # Attendees that cannot be
 
 

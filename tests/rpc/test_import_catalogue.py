@@ -1,5 +1,6 @@
 """Importing a catalogue: from one document, in place, without touching what is sold."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -301,6 +302,53 @@ def test_everything_of_the_document_is_stored(db: Connection, catalogue: Documen
         {"package_id": LADIES, "capacity_pool_id": LADIES},
     ]
     assert {pool_counters(db)[id_][0] for id_ in (BANQUET, LADIES)} == {40}
+
+
+COLUMNS: Mapping[str, tuple[str, set[str]]] = {
+    "organisations": ("{properties,organisation}", set()),
+    "functions": ("{properties,function}", {"organisation_id"}),
+    "events": ("{properties,events,items}", {"function_id"}),
+    "ticket_types": ("{properties,ticket_types,items}", {"function_id", "event_id"}),
+    "packages": ("{properties,packages,items}", {"function_id"}),
+    "package_items": (
+        "{properties,packages,items,properties,items,items}",
+        {"function_id", "package_id"},
+    ),
+}
+"""By table: the path of its rows in the schema of the document, and the columns that only refer to
+the rows above."""
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_every_column_is_a_key_of_the_document_and_updated(db: Connection, table: str) -> None:
+    path, references = COLUMNS[table]
+    (found,) = rows(
+        db,
+        """
+        SELECT
+            array_agg(attname::text) AS columns,
+            array_agg(attname::text) FILTER (WHERE attnum = ANY (indkey)) AS key,
+            ARRAY(
+                SELECT jsonb_object_keys(
+                    ticketing_internal.catalogue_schema() #> %s -> 'properties'
+                )
+            ) AS keys,
+            pg_get_functiondef('ticketing_internal.save_catalogue'::regproc) AS source
+        FROM pg_attribute
+        INNER JOIN pg_index ON indrelid = attrelid AND indisprimary
+        WHERE attrelid = %s::regclass AND attnum > 0
+        """,
+        path,
+        f"ticketing.{table}",
+    )
+    columns = set(found["columns"]) - {"created_at", "updated_at"}
+    # capacities make pools, and items are rows of their own
+    assert set(found["keys"]) - {"capacity", "items"} | references == columns
+
+    statement = found["source"].partition(f"INSERT INTO ticketing.{table}")[2]
+    assigned = statement.partition("\n    SET")[2].partition("\n    WHERE")[0]
+    updated = set(re.findall(r"(\w+) = (?:excluded|submitted)\.\1\b", assigned))
+    assert updated - {"updated_at"} == columns - references - set(found["key"])
 
 
 @pytest.mark.usefixtures("sold")

@@ -157,13 +157,14 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 def test_every_name_in_the_architecture_exists(db: Connection) -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page))
+    named = set(re.findall(r"`(?:[a-z_]+/)?([a-z]+(?:_[a-z]+)+)(?:\.sql)?`", page))
     known = db.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'ticketing%'"
         " UNION SELECT relname FROM pg_class WHERE relnamespace::regnamespace::text = 'ticketing'"
         " UNION SELECT conname FROM pg_constraint"
         " UNION SELECT attname FROM pg_attribute"
         " UNION SELECT nspname FROM pg_namespace"
+        " UNION SELECT typname FROM pg_type"
     ).fetchall()
     assert named > {"evaluate_selections", "take_capacity"}
     assert named - {name for (name,) in known} == set()

@@ -529,7 +529,7 @@ def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
 
 def test_none_is_not_a_role_of_a_user(connect: Connect) -> None:
     """To PostgreSQL it is the login role: here the service, which may do everything."""
-    with pytest.raises(ValueError, match="role must be a user's, such as 'authenticated'"):
+    with pytest.raises(ValueError, match="role must be a caller's role, such as 'authenticated'"):
         Client(connect()).as_user(OWNER, role="none")
 
 

@@ -25,6 +25,7 @@ _REPEATED = {"40001", "40P01"}
 _OVERTAKEN = {
     "42883": re.compile(""),
     "42704": re.compile(""),
+    "42846": re.compile("cannot cast type record to "),
     "XX000": re.compile(
         "cache lookup failed for |could not open relation with OID "
         "|function in FROM has unsupported return type"

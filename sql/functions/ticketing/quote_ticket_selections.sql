@@ -126,8 +126,8 @@ BEGIN
             ticket.package_id,
             max(ticket.original_price) AS original_price,
             count(*) AS quantity,
-            min(ticket.position) AS position
-        FROM unnest(v_evaluation.tickets) AS ticket
+            min(ticket.ordinality) AS position
+        FROM unnest(v_evaluation.tickets) WITH ORDINALITY AS ticket
         INNER JOIN unnest(v_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_attendee_ids)
         GROUP BY attendee.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id

@@ -60,7 +60,7 @@ BEGIN
     ),
     ticket AS (
         SELECT ticket.*
-        FROM unnest(p_plan) AS ticket
+        FROM unnest(p_plan) WITH ORDINALITY AS ticket
         WHERE ticket.change IN ('added', 'retaken')
     ),
     subject AS (
@@ -101,9 +101,9 @@ BEGIN
             short.name,
             short.requested,
             short.available,
-            min(ticket.position) AS position,
-            (array_agg(ticket.attendee_id ORDER BY ticket.position))[1] AS first_attendee_id,
-            (array_agg(ticket.package_id ORDER BY ticket.position))[1] AS first_package_id,
+            min(ticket.ordinality) AS position,
+            (array_agg(ticket.attendee_id ORDER BY ticket.ordinality))[1] AS first_attendee_id,
+            (array_agg(ticket.package_id ORDER BY ticket.ordinality))[1] AS first_package_id,
             array_agg(DISTINCT ticket.attendee_id) AS attendee_ids
         FROM short
         INNER JOIN ticket

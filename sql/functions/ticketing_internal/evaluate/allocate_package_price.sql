@@ -47,7 +47,7 @@ BEGIN
                 -- what rounding took; where all list prices are zero, the same of all
                 CASE WHEN v_list_price > 0 THEN mod(v_cents * ticket.original_price, v_list_price) END DESC,
                 ticket.ticket_type_id,
-                ticket.position
+                ticket.ordinality
             LIMIT v_cents_left
         ) LOOP
             v_tickets[v_index].price_paid := v_tickets[v_index].price_paid + 0.01;
@@ -58,5 +58,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.allocate_package_price IS
-'p_tickets, those of one package with their list prices in original_price and their units in position, with the share of each in
-p_price as price_paid.';
+'p_tickets, those of one package with their list prices in original_price, with the share of each in p_price as price_paid.';

@@ -22,11 +22,11 @@ BEGIN
             CASE WHEN v_is_whole THEN trim_scale(ticket.original_price) ELSE ticket.original_price END,
             p_currency, 'Active', 'Unpaid', ticket.is_partner_ticket
         )::ticketing_internal.quoted_ticket
-        FROM unnest(p_tickets) AS ticket
+        FROM unnest(p_tickets) WITH ORDINALITY AS ticket
         INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
         WHERE ticket.change <> 'removed'
             AND ticket.attendee_id = ANY(p_attendee_ids)
-        ORDER BY ticket.position
+        ORDER BY ticket.ordinality
     );
 END
 $$;

@@ -85,7 +85,9 @@ BEGIN
 
     IF v_plan.tickets IS NULL OR v_plan.subtotal > c_max_subtotal THEN
         PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', substring(v_request.lines[1].path FROM '^[a-z_]+'),
+            'too_large', substring(
+                coalesce(v_request.selection_lines[1].path, v_request.inferred_lines[1].path) FROM '^[a-z_]+'
+            ),
             format('The request amounts to more than %s tickets, or the registration to more than %s.',
                 c_max_tickets, c_max_subtotal),
             p_expected => to_jsonb(c_max_tickets)

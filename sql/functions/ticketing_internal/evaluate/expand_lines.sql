@@ -62,7 +62,6 @@ BEGIN
                 v_ticket.ticket_id := (v_random_digits || to_hex(c_first_number + v_count))::uuid;
                 v_ticket.attendee_id := v_attendee.attendee_id;
                 v_ticket.is_partner_ticket := v_attendee.is_partner;
-                v_ticket.position := v_count;
                 v_tickets := array_append(v_tickets, v_ticket);
                 v_subtotal := v_subtotal + v_ticket.price_paid;
             END LOOP;

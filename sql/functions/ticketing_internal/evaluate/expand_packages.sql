@@ -31,7 +31,6 @@ BEGIN
             v_ticket := v_list_tickets[array_position(p_catalogue.ticket_type_ids, v_item.ticket_type_id)];
             v_ticket.package_id := v_item.package_id;
             FOR v_unit IN 1..v_item.quantity LOOP
-                v_ticket.position := v_unit;
                 v_tickets := array_append(v_tickets, v_ticket);
             END LOOP;
         END LOOP;

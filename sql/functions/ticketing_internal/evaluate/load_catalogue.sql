@@ -71,7 +71,7 @@ BEGIN
         )::ticketing_internal.ticket_type_terms),
         array_agg(ROW(
             'added', NULL, NULL, ticket_type.event_id, ticket_type.ticket_type_id, NULL, NULL, ticket_type.price,
-            ticket_type.price, NULL, NULL
+            ticket_type.price, NULL
         )::ticketing_internal.planned_ticket)
     INTO v_catalogue.ticket_type_ids, v_catalogue.ticket_types, v_catalogue.tickets
     FROM ticketing.ticket_types AS ticket_type

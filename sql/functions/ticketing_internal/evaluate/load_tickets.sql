@@ -16,17 +16,14 @@ DECLARE
 BEGIN
     SELECT array_agg(ROW(
         'kept', ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
-        ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket, ticket.index
-    )::ticketing_internal.planned_ticket)
+        ticket.package_number, ticket.price_paid, ticket.original_price, ticket.is_partner_ticket
+    )::ticketing_internal.planned_ticket ORDER BY ticket.created_at, ticket.ticket_id)
     INTO v_tickets
-    FROM (
-        SELECT stored.*, row_number() OVER (ORDER BY stored.created_at, stored.ticket_id) AS index
-        FROM ticketing.tickets AS stored
-        WHERE stored.function_id = p_function_id
-            AND stored.registration_id = p_registration_id
-            AND stored.status = p_status
-            AND (p_payment_status IS NULL OR stored.payment_status = p_payment_status)
-    ) AS ticket;
+    FROM ticketing.tickets AS ticket
+    WHERE ticket.function_id = p_function_id
+        AND ticket.registration_id = p_registration_id
+        AND ticket.status = p_status
+        AND (p_payment_status IS NULL OR ticket.payment_status = p_payment_status);
 
     RETURN coalesce(v_tickets, '{}');
 END

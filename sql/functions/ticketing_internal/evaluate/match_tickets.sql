@@ -20,6 +20,7 @@ DECLARE
     v_wanted ticketing_internal.planned_ticket;
     v_ticket ticketing_internal.planned_ticket;
     v_match record;
+    v_index integer := 0;
     v_is_same boolean := cardinality(p_wanted) = cardinality(p_stored);
     v_tickets ticketing_internal.planned_ticket [] := '{}';
     v_subtotal numeric := 0.00;
@@ -27,7 +28,8 @@ BEGIN
     -- A request that is repeated wants what is stored, in the same order.
     FOREACH v_ticket IN ARRAY p_stored LOOP
         EXIT WHEN NOT v_is_same;
-        v_wanted := p_wanted[v_ticket.position];
+        v_index := v_index + 1;
+        v_wanted := p_wanted[v_index];
         v_subtotal := v_subtotal + v_ticket.price_paid;
         v_is_same := v_wanted.attendee_id = v_ticket.attendee_id
             AND v_wanted.ticket_type_id = v_ticket.ticket_type_id
@@ -59,15 +61,15 @@ BEGIN
                         listed.ticket_type_id,
                         CASE WHEN p_is_held THEN 0 ELSE listed.price_paid END,
                         CASE WHEN p_is_held THEN 0 ELSE listed.original_price END
-                    ORDER BY listed.position
+                    ORDER BY listed.ordinality
                 ) AS unit
             FROM (
-                SELECT FALSE AS is_stored, wanted.* FROM unnest(p_wanted) AS wanted
+                SELECT FALSE AS is_stored, wanted.* FROM unnest(p_wanted) WITH ORDINALITY AS wanted
                 UNION ALL
-                SELECT TRUE, stored.* FROM unnest(p_stored) AS stored
+                SELECT TRUE, stored.* FROM unnest(p_stored) WITH ORDINALITY AS stored
             ) AS listed
         )
-        SELECT wanted.position AS wanted, stored.position AS stored
+        SELECT wanted.ordinality AS wanted, stored.ordinality AS stored
         FROM (SELECT ticket.* FROM ticket WHERE NOT ticket.is_stored) AS wanted
         FULL JOIN (SELECT ticket.* FROM ticket WHERE ticket.is_stored) AS stored
             ON stored.attendee_id = wanted.attendee_id
@@ -80,7 +82,7 @@ BEGIN
         INNER JOIN unnest(p_attendees) AS attendee
             ON attendee.attendee_id = coalesce(stored.attendee_id, wanted.attendee_id)
         ORDER BY
-            attendee.position, wanted.position, coalesce(stored.package_index, wanted.package_index),
+            attendee.position, wanted.ordinality, coalesce(stored.package_index, wanted.package_index),
             coalesce(stored.ticket_type_id, wanted.ticket_type_id), stored.unit
     LOOP
         IF v_match.stored IS NULL THEN
@@ -96,7 +98,6 @@ BEGIN
         IF v_ticket.change <> 'removed' THEN
             v_subtotal := v_subtotal + v_ticket.price_paid;
         END IF;
-        v_ticket.position := cardinality(v_tickets) + 1;
         v_tickets := array_append(v_tickets, v_ticket);
     END LOOP;
     RETURN ROW(v_tickets, v_subtotal)::ticketing_internal.plan;

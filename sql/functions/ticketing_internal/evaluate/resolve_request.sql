@@ -22,7 +22,7 @@ DECLARE
     v_attendee_ids uuid [] := '{}';
     v_client_attendee_ids uuid [] := '{}';
     v_selection ticketing_internal.selection;
-    v_line ticketing_internal.selection_line;
+    v_line ticketing_internal.selection_line := p_request.selection_lines[1];
     v_lines ticketing_internal.selection_line [];
     v_next integer := 1;
     v_index integer := 0;
@@ -61,9 +61,7 @@ BEGIN
 
         -- lines are in the order of the selections that they come from
         v_subject_ids := '{}';
-        WHILE v_selection_lines[v_next].attendee_ref = v_selection.attendee_ref LOOP
-            v_line := v_selection_lines[v_next];
-            v_next := v_next + 1;
+        WHILE v_line.attendee_ref = v_selection.attendee_ref LOOP
             v_subject_id := coalesce(v_line.package_id, v_line.ticket_type_id);
             v_is_merged := v_is_merged AND v_line.quantity > 0 AND cardinality(v_subject_ids) < c_few
                 AND v_subject_id <> ALL(v_subject_ids);
@@ -72,6 +70,8 @@ BEGIN
                 v_line.attendee_ref := coalesce(v_attendee_ids[v_index], v_line.attendee_ref);
                 v_lines := array_append(v_lines, v_line);
             END IF;
+            v_next := v_next + 1;
+            v_line := v_selection_lines[v_next];
         END LOOP;
     END LOOP;
 

@@ -47,10 +47,7 @@ BEGIN
             payment_status text, is_partner_ticket jsonb
         ),
         jsonb_array_elements(p_tickets)
-    ) WITH ORDINALITY AS ticket (
-        ticket_id, registration_id, attendee_id, client_attendee_id, event_id, ticket_type_id, package_id, price_paid,
-        original_price, currency, status, payment_status, is_partner_ticket, value, ordinality
-    );
+    ) WITH ORDINALITY AS ticket;
 
     IF NOT coalesce(v_is_sound, TRUE) OR cardinality(v_tickets) > 2000 OR pg_column_size(p_tickets) > 1048576 THEN
         RAISE data_exception;

@@ -100,7 +100,7 @@ BEGIN
             END IF;
         END IF;
         v_registration := ticketing_internal.write_plan(
-            p_registration, v_evaluation, v_summary, p_leaving, v_hold_expires_at, p_now
+            p_registration, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, v_hold_expires_at, p_now
         );
     ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration

@@ -3,7 +3,8 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.write_plan(
     p_registration ticketing.registrations,
-    p_evaluation ticketing_internal.evaluation,
+    p_tickets ticketing_internal.planned_ticket[],
+    p_subtotal numeric,
     p_summary ticketing_internal.plan_summary,
     p_leaving uuid[],
     p_hold_expires_at timestamptz,
@@ -38,13 +39,13 @@ BEGIN
             v_function_id, ticket.ticket_id, v_registration_id, p_registration.owner_id, ticket.attendee_id,
             ticket.event_id, ticket.ticket_type_id, ticket.package_id, ticket.package_number, ticket.price_paid,
             ticket.original_price, p_registration.currency, ticket.is_partner_ticket, p_now, p_now
-        FROM unnest(p_evaluation.tickets) AS ticket
+        FROM unnest(p_tickets) AS ticket
         WHERE ticket.change = 'added';
     END IF;
 
     IF p_summary.removed_ids IS NOT NULL OR p_summary.added > 0 THEN
         v_registration := ticketing_internal.record_changes(
-            v_registration, v_registration.revision, p_evaluation.tickets, p_now
+            v_registration, v_registration.revision, p_tickets, p_now
         );
     END IF;
 
@@ -71,8 +72,8 @@ BEGIN
     SET
         status = v_registration.status,
         revision = v_registration.revision,
-        subtotal = p_evaluation.subtotal,
-        total = p_evaluation.subtotal,
+        subtotal = p_subtotal,
+        total = p_subtotal,
         hold_expires_at = v_registration.hold_expires_at,
         last_change_epoch = v_registration.last_change_epoch,
         last_change_transaction_id = v_registration.last_change_transaction_id,
@@ -84,5 +85,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.write_plan IS
-'Stores the plan and the selections of p_evaluation, deletes the attendees in p_leaving, and returns the locked registration as it is
+'Stores the plan in p_tickets with its subtotal and the selections in p_summary, deletes the attendees in p_leaving, and returns the locked registration as it is
 then. The capacity is left to the caller.';

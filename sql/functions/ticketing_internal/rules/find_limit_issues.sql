@@ -11,16 +11,17 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_issues jsonb;
-BEGIN
     -- most ticket types and packages have no limits
-    IF NOT EXISTS (
-        SELECT
+    v_limited CONSTANT ticketing_internal.rule_subject [] := ARRAY(
+        SELECT subject
         FROM unnest(p_subjects) AS subject
         WHERE subject.min_per_attendee > 1
             OR subject.max_per_attendee IS NOT NULL
             OR subject.max_per_registration IS NOT NULL
-    ) THEN
+    );
+    v_issues jsonb;
+BEGIN
+    IF v_limited = '{}' THEN
         RETURN '[]';
     END IF;
 
@@ -51,12 +52,9 @@ BEGIN
                 PARTITION BY (subject.attendee).attendee_id, subject.subject_id ORDER BY subject.position
             ) AS attendee_occurrence,
             row_number() OVER (PARTITION BY subject.subject_id ORDER BY subject.position) AS occurrence
-        FROM unnest(p_subjects) AS subject
+        FROM unnest(v_limited) AS subject
         INNER JOIN held ON held.attendee_id = (subject.attendee).attendee_id AND held.subject_id = subject.subject_id
         INNER JOIN held_together ON held_together.subject_id = subject.subject_id
-        WHERE subject.min_per_attendee > 1
-            OR subject.max_per_attendee IS NOT NULL
-            OR subject.max_per_registration IS NOT NULL
     )
     SELECT jsonb_agg(problem.issue ORDER BY problem.position)
     INTO v_issues

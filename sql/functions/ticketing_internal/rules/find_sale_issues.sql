@@ -21,15 +21,16 @@ DECLARE
         WHEN p_now < p_function.registration_opens_at THEN 'registration_not_open'
         WHEN p_now >= p_function.registration_closes_at THEN 'registration_closed'
     END;
-    v_issues jsonb;
-BEGIN
-    IF v_closed IS NULL AND NOT EXISTS (
-        SELECT
+    v_off_sale CONSTANT ticketing_internal.rule_subject [] := ARRAY(
+        SELECT subject
         FROM unnest(p_subjects) AS subject
         WHERE NOT subject.is_active
             OR p_now < subject.sale_starts_at
             OR p_now >= subject.sale_ends_at
-    ) THEN
+    );
+    v_issues jsonb;
+BEGIN
+    IF v_closed IS NULL AND v_off_sale = '{}' THEN
         RETURN '[]';
     END IF;
 
@@ -50,14 +51,11 @@ BEGIN
                 WHEN p_now < subject.sale_starts_at THEN 'not_yet_on_sale'
                 ELSE 'sale_ended'
             END AS code
-        FROM unnest(p_subjects) AS subject
+        FROM unnest(v_off_sale) AS subject
         INNER JOIN added
             ON added.attendee_id = (subject.attendee).attendee_id
             AND added.package_key = subject.package_key
             AND added.subject_id = subject.subject_id
-        WHERE NOT subject.is_active
-            OR p_now < subject.sale_starts_at
-            OR p_now >= subject.sale_ends_at
     )
     SELECT jsonb_agg(problem.issue ORDER BY problem.position)
     INTO v_issues
