@@ -24,5 +24,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.security_findings IS
-'One row per privilege, role or setting that gives callers more or less than the package grants, with its remedy. No rows mean
-that no problem is known.';
+'One row per privilege, role or setting that gives callers more or less than the package grants, with its remedy. No
+rows mean that no problem is known.';

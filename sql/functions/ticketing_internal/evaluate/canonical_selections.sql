@@ -60,5 +60,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.canonical_selections IS
-'For each attendee that p_request decides about, by attendee_id, the selected_tickets to store; empty lists for one who selects
-nothing.';
+'For each attendee that p_request decides about, by attendee_id, the selected_tickets to store; empty lists for one who
+selects nothing.';

@@ -85,9 +85,7 @@ BEGIN
 
     IF v_plan.tickets IS NULL OR v_plan.subtotal > c_max_subtotal THEN
         PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', substring(
-                coalesce(v_request.selection_lines[1].path, v_request.inferred_lines[1].path) FROM '^[a-z_]+'
-            ),
+            'too_large', ticketing_internal.selecting_argument(v_request),
             format('The request amounts to more than %s tickets, or the registration to more than %s.',
                 c_max_tickets, c_max_subtotal),
             p_expected => to_jsonb(c_max_tickets)
@@ -110,5 +108,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.evaluate_selections IS
-'Evaluates p_request, with p_tickets as sent (null: none to compare), for the attendees of a registration (or of a quote without one: then p_registration has only its type) at
-p_now. Selections and lines of the evaluation are by attendee_id.';
+'Evaluates p_request, with p_tickets as sent (null: none to compare), for the attendees of a registration (or of a
+quote without one: then p_registration has only its type) at p_now. Selections and lines of the evaluation are by
+attendee_id.';

@@ -102,5 +102,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.infer_selections IS
-'p_request with the attendees and lines that its submitted tickets, and p_overdue (the tickets of the registration when their hold
-is over), amount to.';
+'p_request with the attendees and lines that its submitted tickets, and p_overdue (the tickets of the registration when
+their hold is over), amount to.';

@@ -30,5 +30,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.load_tickets IS
-'The tickets of a registration that have p_status and, unless it is null, p_payment_status, as a plan that keeps them, the oldest
-first.';
+'The tickets of a registration that have p_status and, unless it is null, p_payment_status, as a plan that keeps them,
+the oldest first.';

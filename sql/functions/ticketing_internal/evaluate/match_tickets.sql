@@ -105,5 +105,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.match_tickets IS
-'The plan that leaves the attendees in p_attendee_ids with p_wanted, and all others with what p_stored has of theirs. p_is_held:
-whether the hold of p_stored lives.';
+'The plan that leaves the attendees in p_attendee_ids with p_wanted, and all others with what p_stored has of theirs.
+p_is_held: whether the hold of p_stored lives.';

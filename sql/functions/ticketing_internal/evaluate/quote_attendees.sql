@@ -61,5 +61,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.quote_attendees IS
-'p_stored with the facts that p_submitted states, then the attendees that only p_submitted has, with their client id as both ids.
-Of an attendee listed twice the first entry counts.';
+'p_stored with the facts that p_submitted states, then the attendees that only p_submitted has, with their client id as
+both ids. Of an attendee listed twice the first entry counts.';

@@ -63,5 +63,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.tickets_differ IS
-'False when the submitted tickets of p_request are, ticket for ticket, what p_plan leaves its attendees with; true when they need
-a closer look.';
+'False when the submitted tickets of p_request are, ticket for ticket, what p_plan leaves its attendees with; true when
+they need a closer look.';

@@ -99,5 +99,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.tickets_match IS
-'True when p_tickets, as sent, are one by one what p_plan leaves the attendees in p_attendee_ids with; false for anything else, also
-for a null plan and for tickets of another shape than documented.';
+'True when p_tickets, as sent, are one by one what p_plan leaves the attendees in p_attendee_ids with; false for
+anything else, also for a null plan and for tickets of another shape than documented.';

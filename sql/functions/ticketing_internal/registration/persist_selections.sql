@@ -145,6 +145,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.persist_selections IS
-'Persists p_request, with p_tickets as sent (null: none to compare), for a locked registration and returns the answer of a persist. p_is_changed: whether the same transaction has
-changed the registration or its attendees already. p_leaving: attendees to be deleted with their tickets. p_issues: what the caller
-has found wrong already.';
+'Persists p_request, with p_tickets as sent (null: none to compare), for a locked registration and returns the answer
+of a persist. p_is_changed: whether the same transaction has changed the registration or its attendees already.
+p_leaving: attendees to be deleted with their tickets. p_issues: what the caller has found wrong already.';

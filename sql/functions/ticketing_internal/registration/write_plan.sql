@@ -85,5 +85,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.write_plan IS
-'Stores the plan in p_tickets with its subtotal and the selections in p_summary, deletes the attendees in p_leaving, and returns the locked registration as it is
-then. The capacity is left to the caller.';
+'Stores the plan in p_tickets with its subtotal and the selections in p_summary, deletes the attendees in p_leaving,
+and returns the locked registration as it is then. The capacity is left to the caller.';

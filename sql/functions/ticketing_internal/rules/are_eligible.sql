@@ -78,5 +78,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.are_eligible IS
-'Whether every attendee meets the rules of all packages and ticket types that p_lines (in the order of p_attendees) select, those
-inside packages included.';
+'Whether every attendee meets the rules of all packages and ticket types that p_lines (in the order of p_attendees)
+select, those inside packages included.';

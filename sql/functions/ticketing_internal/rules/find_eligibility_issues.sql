@@ -102,5 +102,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_eligibility_issues IS
-'Issues of rule subjects that the facts of their attendees (columns, then keys of attendee_data) and the registration type do not
-allow, or not yet; [] when there are none.';
+'Issues of rule subjects that the facts of their attendees (columns, then keys of attendee_data) and the registration
+type do not allow, or not yet; [] when there are none.';

@@ -108,9 +108,7 @@ BEGIN
         OR p_now < p_function.registration_opens_at OR p_now >= p_function.registration_closes_at
     THEN
         v_issues := v_issues || ticketing_internal.find_sale_issues(
-            p_function, v_subjects, p_plan,
-            substring(coalesce(p_request.selection_lines[1].path, p_request.inferred_lines[1].path) FROM '^[a-z_]+'),
-            p_now
+            p_function, v_subjects, p_plan, ticketing_internal.selecting_argument(p_request), p_now
         );
     END IF;
 

@@ -88,5 +88,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_reference_issues IS
-'Issues of selections of unknown attendees, of a second selection of the same attendee, and of lines that name what the catalogue does
-not have; [] when there are none.';
+'Issues of selections of unknown attendees, of a second selection of the same attendee, and of lines that name what the
+catalogue does not have; [] when there are none.';

@@ -27,4 +27,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_ticket_issues IS
-'Issues of submitted tickets that differ from the plan in number or in price, in the order of the tickets; [] when there are none.';
+'Issues of submitted tickets that differ from the plan in number or in price, in the order of the tickets; [] when
+there are none.';

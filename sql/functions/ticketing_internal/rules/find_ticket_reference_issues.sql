@@ -142,5 +142,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_ticket_reference_issues IS
-'Issues of submitted tickets that name an attendee, ticket, ticket type, event, package, currency or registration that is unknown or does
-not belong to the rest; [] when there are none.';
+'Issues of submitted tickets that name an attendee, ticket, ticket type, event, package, currency or registration that
+is unknown or does not belong to the rest; [] when there are none.';
