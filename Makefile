@@ -24,10 +24,10 @@ test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
 	$(BIN)/pytest -n auto $(ARGS)
 
 soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
-	$(BIN)/python -m tests.concurrency.histories $(ARGS)
+	$(BIN)/python -m tests.support.histories $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send random requests: make fuzz ARGS="--examples 5000 --seed 7"
-	$(BIN)/python -m tests.security.fuzz $(ARGS)
+	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
 bench: $(VENV)/.dev ## Measure the cost of the calls, update docs/performance.md: make bench ARGS=--quick
 	$(BIN)/python -m bench $(ARGS)

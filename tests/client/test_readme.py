@@ -14,7 +14,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from pytest_postgresql.executors import NoopExecutor
-from tests.pages import ROOT, Shell, blocks, shell_of
+from tests.support.pages import (
+    ROOT,
+    Shell,
+    blocks,
+    shell_of,
+)
 
 from ticketing_client.embedded import Server
 

@@ -4,8 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
-
-from .sessions import (
+from tests.support.caller import (
+    Connection,
+    Document,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     BOAT,
     FUNCTION,
     HALL,
@@ -14,12 +19,8 @@ from .sessions import (
     STAND,
     WALK,
     Connect,
-    Connection,
-    Document,
     buy,
-    call,
     catalogue,
-    issues_of,
     move_hold_into_the_past,
     payment,
     pool,
@@ -51,7 +52,7 @@ def crowd(
     others: Mapping[str, int] = NO_OTHERS,
 ) -> None:
     """Let a buyer wait for a pool: then two seats are held, and there is an allotment."""
-    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: capacity, **others}))
+    service(hand).call("import_catalogue", p_catalogue=catalogue({SEAT: capacity, **others}))
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             buy(hand, FIRST, selection(seat=1))
@@ -61,8 +62,7 @@ def crowd(
 
 def pay(connection: Connection, registration: str) -> Document:
     """Pay for the one seat of a registration."""
-    return call(
-        connection,
+    return service(connection).call(
         "complete_registration_payment",
         p_registration_id=registration,
         p_payment=payment(registration, "20.00"),
@@ -81,7 +81,7 @@ def allotments(connection: Connection) -> list[int]:
 
 def seats_left(connection: Connection) -> int:
     """Return how many seats a screen would show as left."""
-    answer = call(connection, "get_ticket_availability", p_function_id=FUNCTION)
+    answer = service(connection).call("get_ticket_availability", p_function_id=FUNCTION)
     (left,) = (
         kind["available"] for kind in answer["ticket_types"] if kind["ticket_type_id"] == SEAT
     )
@@ -92,7 +92,7 @@ def seats_left(connection: Connection) -> int:
 def test_a_pool_has_allotments_only_after_a_buyer_had_to_wait(
     connect: Connect, hand: Connection
 ) -> None:
-    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: CAPACITY}))
+    service(hand).call("import_catalogue", p_catalogue=catalogue({SEAT: CAPACITY}))
     buy(hand, THIRD, selection(seat=1))
     buy(hand, FOURTH, selection(seat=1))
     assert allotments(hand) == []
@@ -129,13 +129,13 @@ def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connec
         paid = pay(other, FIRST)
         assert paid["status"] == "completed"
         assert pool(other, SEAT) == (CAPACITY, 1, 1)
-        call(other, "cancel_registration", p_registration_id=SECOND)
+        service(other).call("cancel_registration", p_registration_id=SECOND)
         assert pool(other, SEAT) == (CAPACITY, 0, 1)
-        call(other, "cancel_registration", p_registration_id=FIRST)
+        service(other).call("cancel_registration", p_registration_id=FIRST)
         assert pool(other, SEAT) == (CAPACITY, 0, 0)
     assert pool(hand, SEAT) == (CAPACITY, 1, 0)
     assert problems(hand) == []
-    assert call(hand, "repair_capacity")["pools_repaired"] == 0
+    assert service(hand).call("repair_capacity")["pools_repaired"] == 0
     assert pool(hand, SEAT) == (CAPACITY, 1, 0)
 
 
@@ -147,7 +147,9 @@ def test_what_was_paid_in_an_allotment_can_be_cancelled_when_the_pool_is_idle(
     with hand.transaction():
         buy(hand, THIRD, selection(seat=1))
         pay(other, FIRST)
-    assert call(hand, "cancel_registration", p_registration_id=FIRST)["status"] == "cancelled"
+    assert (
+        service(hand).call("cancel_registration", p_registration_id=FIRST)["status"] == "cancelled"
+    )
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
 
 
@@ -189,7 +191,7 @@ def test_what_is_in_allotments_is_sold_to_the_last_unit(connect: Connect, hand: 
     with pytest.raises(psycopg.Error) as refusal:
         buy(hand, FOURTH, selection(seat=1))
     assert refusal.value.sqlstate == "TK005"
-    assert [issue["available"] for issue in issues_of(refusal.value)] == [0]
+    assert [issue["available"] for issue in refused(refusal.value).issues] == [0]
 
 
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
@@ -214,7 +216,7 @@ def test_the_last_units_are_decided_when_an_allotment_in_use_is_free_again(
                 bought.result(PATIENCE)
             assert refusal.value.sqlstate == "TK005"
             assert [
-                (issue["requested"], issue["available"]) for issue in issues_of(refusal.value)
+                (issue["requested"], issue["available"]) for issue in refused(refusal.value).issues
             ] == [(CAPACITY - 3, CAPACITY - 4)]
             assert pool(hand, SEAT) == (CAPACITY, 4, 0)
 
@@ -251,7 +253,7 @@ def test_repair_corrects_the_counters_of_a_contended_pool(
     crowd(connect, hand)
     hand.execute("UPDATE ticketing.capacity_pools SET reserved = 1, sold = 3")
     assert problems(hand)
-    assert call(hand, "repair_capacity")["pools_repaired"] == 1
+    assert service(hand).call("repair_capacity")["pools_repaired"] == 1
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
     assert allotments(hand) == []
 
@@ -271,14 +273,14 @@ def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
-    call(hand, "import_catalogue", p_catalogue=catalogue({SEAT: 2}))
+    service(hand).call("import_catalogue", p_catalogue=catalogue({SEAT: 2}))
     assert allotments(hand) == []
     assert pool(hand, SEAT) == (2, 2, 0)
 
 
 def test_a_crowded_pool_can_be_left_out_of_a_catalogue(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand)
-    call(hand, "import_catalogue", p_catalogue=catalogue({HALL: CAPACITY}))
+    service(hand).call("import_catalogue", p_catalogue=catalogue({HALL: CAPACITY}))
     assert pool(hand, HALL) == (CAPACITY, 2, 0)
     assert hand.execute(
         "SELECT capacity_pool_id::text FROM ticketing.capacity_pools"

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.support.crowd import (
+    problems,
+)
+from tests.support.histories import (
+    History,
+)
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
-
-from .histories import History
-from .sessions import problems
 
 ENOUGH = 150
 """After how many acknowledged calls the server is killed."""

@@ -3,8 +3,11 @@
 import random
 
 import pytest
-
-from .histories import History, report, steps
+from tests.support.histories import (
+    History,
+    report,
+    steps,
+)
 
 
 @pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])

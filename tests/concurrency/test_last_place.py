@@ -6,8 +6,13 @@ from typing import TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-
-from .sessions import (
+from tests.support.caller import (
+    Connection,
+    Document,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     BOAT,
     FAMILY,
     HALL,
@@ -16,13 +21,9 @@ from .sessions import (
     SHARED,
     STAND,
     Connect,
-    Connection,
-    Document,
     booking,
     buy,
-    call,
     catalogue,
-    issues_of,
     pool,
     problems,
     rivals,
@@ -40,8 +41,7 @@ Buy: TypeAlias = Callable[..., Document]
 def give(connection: Connection, registration: str, *chosen: Document) -> Document:
     """Persist tickets as the service: a selection for each of the first attendees."""
     arguments = ticket_arguments(registration, dict(enumerate(chosen)))
-    return call(
-        connection,
+    return service(connection).call(
         "persist_attendee_tickets",
         p_registration_id=registration,
         p_tickets=arguments["p_tickets"],
@@ -51,12 +51,14 @@ def give(connection: Connection, registration: str, *chosen: Document) -> Docume
 
 def offer(hand: Connection, capacities: Mapping[str, int], shared: Iterable[str] = ()) -> None:
     """Put the hot catalogue on sale."""
-    call(hand, "import_catalogue", p_catalogue=catalogue(capacities, shared=shared))
+    service(hand).call("import_catalogue", p_catalogue=catalogue(capacities, shared=shared))
 
 
 def book(hand: Connection, registration: str) -> None:
     """Book without tickets."""
-    call(hand, "create_individual_registration_jsonb", p_registration_data=booking(registration))
+    service(hand).call(
+        "create_individual_registration_jsonb", p_registration_data=booking(registration)
+    )
 
 
 def tickets(hand: Connection, registration: str) -> list[str]:
@@ -92,7 +94,7 @@ def test_who_comes_second_is_told_that_it_is_sold_out(
         with pytest.raises(psycopg.Error) as refusal:
             late.result(PATIENCE)
     assert refusal.value.sqlstate == "TK005"
-    (issue,) = issues_of(refusal.value)
+    (issue,) = refused(refusal.value).issues
     assert (issue["code"], issue["ticket_type_id"]) == ("sold_out", SEAT)
     assert (issue["requested"], issue["available"]) == (1, 0)
     assert (len(tickets(hand, FIRST)), tickets(hand, SECOND)) == (1, [])
@@ -166,7 +168,7 @@ def test_the_last_unit_of_any_pool_is_taken_once(
         with pytest.raises(psycopg.Error) as refusal:
             late.result(PATIENCE)
     assert refusal.value.sqlstate == "TK005"
-    (issue,) = issues_of(refusal.value)
+    (issue,) = refused(refusal.value).issues
     assert (issue["requested"], issue["available"]) == (requested, available)
     capacity = capacities[pool_id]
     assert pool(hand, pool_id) == (capacity, capacity - available, 0)

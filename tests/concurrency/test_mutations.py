@@ -6,10 +6,15 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.crowd import (
+    Connect,
+)
 
 from . import test_allotments as allotments
 from . import test_races as races
-from .sessions import Connect, Connection
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import IsolationLevel
-
-from .sessions import (
+from tests.support.caller import (
+    Connection,
+    Document,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     BOAT,
     HALL,
     PATIENCE,
@@ -15,12 +20,8 @@ from .sessions import (
     STAND,
     WALK,
     Connect,
-    Connection,
-    Document,
     buy,
-    call,
     catalogue,
-    issues_of,
     move_hold_into_the_past,
     outcome,
     payment,
@@ -39,16 +40,14 @@ SNAPSHOTS = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
 def offer(connection: Connection, **capacities: int) -> None:
     """Import the hot catalogue with these capacities, by lower-case name."""
     named = {"hall": HALL, "seat": SEAT, "stand": STAND, "boat": BOAT}
-    call(
-        connection,
+    service(connection).call(
         "import_catalogue",
         p_catalogue=catalogue({named[name]: capacity for name, capacity in capacities.items()}),
     )
 
 
 def pay(connection: Connection, registration: str, reference: str, amount: str) -> Document:
-    return call(
-        connection,
+    return service(connection).call(
         "complete_registration_payment",
         p_registration_id=registration,
         p_payment=payment(reference, amount),
@@ -56,8 +55,7 @@ def pay(connection: Connection, registration: str, reference: str, amount: str) 
 
 
 def refund(connection: Connection, registration: str, reference: str, amount: str) -> Document:
-    return call(
-        connection,
+    return service(connection).call(
         "record_refund",
         p_registration_id=registration,
         p_refund=payment(reference, amount),
@@ -65,11 +63,11 @@ def refund(connection: Connection, registration: str, reference: str, amount: st
 
 
 def cancel(connection: Connection, registration: str) -> Document:
-    return call(connection, "cancel_registration", p_registration_id=registration)
+    return service(connection).call("cancel_registration", p_registration_id=registration)
 
 
 def cut(connection: Connection, document: Document) -> Document:
-    return call(connection, "import_catalogue", p_catalogue=document)
+    return service(connection).call("import_catalogue", p_catalogue=document)
 
 
 def payments(connection: Connection) -> list[tuple[str, str]]:
@@ -98,7 +96,7 @@ def test_a_payment_waits_for_an_expiry_and_retakes_capacity(
     move_hold_into_the_past(hand, FIRST)
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
-            assert call(hand, "release_expired_holds")["released"] == 1
+            assert service(hand).call("release_expired_holds")["released"] == 1
             paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
         assert paid.result(PATIENCE)["status"] == "completed"
     assert pool(hand, SEAT) == (1, 0, 1)
@@ -128,7 +126,9 @@ def test_a_payment_under_way_keeps_the_capacity_of_an_overdue_hold(
     with rivals(connect, 2) as (releaser, buyer):
         with hand.transaction():
             pay(hand, FIRST, "p1", "20.00")
-            released = releaser.start(call, "release_expired_holds").result(PATIENCE)
+            released = releaser.start(
+                lambda connection: service(connection).call("release_expired_holds")
+            ).result(PATIENCE)
             assert released["released"] == 0
             bought = buyer.start_waiting(buy, SECOND, selection(seat=1))
         assert outcome(bought) == "TK005"
@@ -259,7 +259,7 @@ def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
         with pytest.raises(psycopg.Error) as refusal:
             imported.result(PATIENCE)
     assert refusal.value.sqlstate == "TK004"
-    (issue,) = issues_of(refusal.value)
+    (issue,) = refused(refusal.value).issues
     assert (issue["code"], issue["expected"], issue["actual"]) == ("capacity_below_use", 2, 1)
     assert pool(hand, SEAT) == (2, 2, 0)
 
@@ -333,7 +333,7 @@ def test_a_refusal_after_a_lost_race_names_only_what_is_short(
     assert refusal.value.sqlstate == "TK005"
     assert [
         (issue["ticket_type_id"], issue["requested"], issue["available"])
-        for issue in issues_of(refusal.value)
+        for issue in refused(refusal.value).issues
     ] == [(BOAT, 1, 0)]
 
 
@@ -351,9 +351,9 @@ def test_a_refusal_after_a_lost_race_counts_overdue_holds_as_free(
         with pytest.raises(psycopg.Error) as refusal:
             bought.result(PATIENCE)
     assert refusal.value.sqlstate == "TK005"
-    assert [(issue["requested"], issue["available"]) for issue in issues_of(refusal.value)] == [
-        (3, 2)
-    ]
+    assert [
+        (issue["requested"], issue["available"]) for issue in refused(refusal.value).issues
+    ] == [(3, 2)]
 
 
 def test_a_buyer_never_waits_for_another_owners_overdue_registration(
@@ -436,7 +436,7 @@ def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
     cut(hand, catalogue({WALK: 5, SEAT: 5}))
     buy(hand, FIRST, selection(walk=1))
     move_hold_into_the_past(hand, FIRST)
-    call(hand, "release_expired_holds")
+    service(hand).call("release_expired_holds")
     # as if the server had just been started
     hand.execute("UPDATE ticketing_internal.feed_epoch SET server_started_at = 'epoch'")
     with rivals(connect, 2) as (payer, buyer):
@@ -444,7 +444,9 @@ def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
             enter(hand, SEAT)
             bought = buyer.start_waiting(buy, SECOND, selection(seat=1), selection(walk=1))
             started = payer.start(
-                lambda connection: call(connection, "start_payment", p_registration_id=FIRST)
+                lambda connection: service(connection).call(
+                    "start_payment", p_registration_id=FIRST
+                )
             )
             assert started.result(PATIENCE)["status"] == "completed"
         assert bought.result(PATIENCE)["success"]
@@ -481,11 +483,11 @@ def test_the_feed_waits_for_a_slower_transaction_and_skips_nothing(
 
     def read() -> None:
         nonlocal cursor
-        answer = call(reader, "get_ticket_changes", p_after=cursor, p_limit=1)
+        answer = service(reader).call("get_ticket_changes", p_after=cursor, p_limit=1)
         while answer["changes"]:
             seen.extend(change["registration_id"] for change in answer["changes"])
             cursor = answer["cursor"]
-            answer = call(reader, "get_ticket_changes", p_after=cursor, p_limit=1)
+            answer = service(reader).call("get_ticket_changes", p_after=cursor, p_limit=1)
 
     slow = connect(autocommit=True)
     before, between, after = uid(0xB1), uid(0xB2), uid(0xB3)
@@ -523,7 +525,7 @@ def test_the_feed_tells_of_a_ticket_in_order_also_when_transactions_overlap(
         buy(early, SECOND, selection(walk=1))  # gives it the lower transaction id
         select(hand, FIRST, selection(walk=1))
         select(early, FIRST, selection())
-    changes = call(hand, "get_ticket_changes")["changes"]
+    changes = service(hand).call("get_ticket_changes")["changes"]
     assert [change["change"] for change in changes if change["registration_id"] == FIRST] == [
         "added",
         "removed",

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-
-from .sessions import (
+from tests.support.caller import (
+    Connection,
+    Document,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     BOAT,
     DAY,
     SEAT,
@@ -15,13 +20,9 @@ from .sessions import (
     STAND,
     WALK,
     Connect,
-    Connection,
-    Document,
     allow_allotments_of_small_pools,
     buy,
-    call,
     catalogue,
-    issues_of,
     move_hold_into_the_past,
     pool,
     problems,
@@ -72,7 +73,7 @@ def sell_out(
     if small_pools == "with allotments":
         allow_allotments_of_small_pools(till)
     shared = [SEAT, STAND, BOAT]
-    call(till, "import_catalogue", p_catalogue=catalogue({SHARED: CAPACITY}, shared=shared))
+    service(till).call("import_catalogue", p_catalogue=catalogue({SHARED: CAPACITY}, shared=shared))
     for number in range(overdue):
         late = uid(0xB000 + number)
         buy(till, late, WANTED[number % len(WANTED)])
@@ -92,7 +93,7 @@ def sell_out(
             except psycopg.Error as error:
                 _, reserved, sold = pool(connection, SHARED)
                 return Attempt(
-                    number, None, error.sqlstate, tuple(issues_of(error)), reserved + sold
+                    number, None, error.sqlstate, tuple(refused(error).issues), reserved + sold
                 )
 
     with ThreadPoolExecutor(BUYERS) as threads:
@@ -139,6 +140,6 @@ def test_capacity_of_overdue_holds_is_sold_in_a_sell_out(connect_crowd: Connect)
 def test_a_package_counts_what_is_in_it(connect_crowd: Connect) -> None:
     till = connect_crowd(autocommit=True)
     document = catalogue({SHARED: 3, DAY: 5}, shared=[SEAT, WALK])
-    call(till, "import_catalogue", p_catalogue=document)
+    service(till).call("import_catalogue", p_catalogue=document)
     buy(till, uid(0xA000), selection(day=1))
     assert (pool(till, SHARED), pool(till, DAY)) == ((3, 2, 0), (5, 1, 0))

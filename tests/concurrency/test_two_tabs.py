@@ -9,21 +9,22 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
-
-from .sessions import (
+from tests.support.caller import (
+    Connection,
+    Document,
+    owner,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     DAY,
-    OWNER,
     PATIENCE,
     SEAT,
     STAND,
     Connect,
-    Connection,
-    Document,
     attendee_of,
     booking,
-    call,
     catalogue,
-    issues_of,
     pool,
     problems,
     rivals,
@@ -39,10 +40,8 @@ Save: TypeAlias = Callable[..., Document]
 
 def by_selections(tab: Connection, revision: int | None, *chosen: Document) -> Document:
     """Save what the first attendees choose, as the wizard holds it."""
-    return call(
-        tab,
+    return owner(tab).call(
         "persist_ticket_selections",
-        user=OWNER,
         p_registration_id=REGISTRATION,
         p_selections={attendee_of(REGISTRATION, n): one for n, one in enumerate(chosen)},
         p_expected_revision=revision,
@@ -51,10 +50,8 @@ def by_selections(tab: Connection, revision: int | None, *chosen: Document) -> D
 
 def by_tickets(tab: Connection, revision: int | None, *chosen: Document) -> Document:
     """Save the same as rows."""
-    return call(
-        tab,
+    return owner(tab).call(
         "persist_attendee_tickets",
-        user=OWNER,
         p_registration_id=REGISTRATION,
         p_expected_revision=revision,
         **ticket_arguments(REGISTRATION, dict(enumerate(chosen))),
@@ -63,10 +60,8 @@ def by_tickets(tab: Connection, revision: int | None, *chosen: Document) -> Docu
 
 def by_booking(tab: Connection, revision: int | None, *chosen: Document) -> Document:
     """Save the same with the whole registration around it."""
-    return call(
-        tab,
+    return owner(tab).call(
         "create_individual_registration_with_tickets",
-        user=OWNER,
         p_registration_data=booking(REGISTRATION, attendees=2),
         p_expected_revision=revision,
         **ticket_arguments(REGISTRATION, dict(enumerate(chosen))),
@@ -78,7 +73,7 @@ saves = pytest.mark.parametrize("save", [by_selections, by_tickets, by_booking])
 
 def seen(tab: Connection) -> Document:
     """Return the registration as a tab reads it, without the clock."""
-    known = call(tab, "get_registration", user=OWNER, p_registration_id=REGISTRATION)
+    known = owner(tab).call("get_registration", p_registration_id=REGISTRATION)
     return {key: known[key] for key in known.keys() - {"hold_expires_at", "server_time"}}
 
 
@@ -97,7 +92,7 @@ def conflict(save: Save, tab: Connection, revision: int, *chosen: Document) -> D
 def said(error: psycopg.Error) -> Document:
     """Return the one issue of a revision conflict."""
     assert error.sqlstate == "TK006"
-    [issue] = issues_of(error)
+    [issue] = refused(error).issues
     assert issue["code"] == "revision_conflict"
     assert issue["path"] == "p_expected_revision"
     return issue
@@ -107,11 +102,9 @@ def said(error: psycopg.Error) -> Document:
 def tab(connect: Connect) -> Iterator[Connection]:
     """The first tab of a registration with two attendees, which is not saved yet."""
     tab = connect(autocommit=True)
-    call(tab, "import_catalogue", p_catalogue=catalogue({SEAT: 10, STAND: 10, DAY: 5}))
-    call(
-        tab,
+    service(tab).call("import_catalogue", p_catalogue=catalogue({SEAT: 10, STAND: 10, DAY: 5}))
+    owner(tab).call(
         "create_individual_registration_jsonb",
-        user=OWNER,
         p_registration_data=booking(REGISTRATION, attendees=2),
     )
     yield tab

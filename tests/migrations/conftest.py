@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-
-from .small_product import SqlDir
+from tests.support.small_product import (
+    SqlDir,
+)
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.small_product import (
+    SqlDir,
+)
 
 from ticketing_client import embedded
 from ticketing_client import migrate as runner
 from ticketing_client.cli import main
 from ticketing_client.embedded import run_server
-
-from .small_product import SqlDir
 
 Query = Callable[..., list[Any]]
 Ticketing = Callable[..., tuple[int, str, str]]

@@ -11,10 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.small_product import (
+    FUNCTIONS,
+    MIGRATIONS,
+    SqlDir,
+)
 
 from ticketing_client.migrate import MigrationReport, migrate, status
-
-from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 Query = Callable[..., list[Any]]
 Eventually = Callable[[str], None]

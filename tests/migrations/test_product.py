@@ -13,17 +13,22 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.rpc.calls import (
+from tests.support.caller import (
+    owner,
+    service,
+)
+from tests.support.example import (
     CEREMONY,
     OWNER,
     STRANGER,
     TOMAS,
     Document,
-    owner,
-    service,
     ticket,
 )
-from tests.security.personas import acting, claims_of
+from tests.support.personas import (
+    acting,
+    claims_of,
+)
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status

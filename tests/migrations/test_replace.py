@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.small_product import (
+    FUNCTIONS,
+    MIGRATIONS,
+    SqlDir,
+)
 
 from ticketing_client import demo
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
-
-from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 Query = Callable[..., list[Any]]
 Install = Callable[[], MigrationReport]

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.support.small_product import (
+    FUNCTIONS,
+    MIGRATIONS,
+    SqlDir,
+)
 
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
-
-from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 Query = Callable[..., list[Any]]
 

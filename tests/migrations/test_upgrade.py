@@ -15,7 +15,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.rpc.calls import FUNCTION, LUNCHEON, RECEPTION, Document
+from tests.support.example import (
+    FUNCTION,
+    LUNCHEON,
+    RECEPTION,
+    Document,
+)
 
 from ticketing_client import Client, TicketingError
 from ticketing_client.calls import (

@@ -9,10 +9,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.small_product import (
+    FUNCTIONS,
+    MIGRATIONS,
+    SqlDir,
+)
 
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
-
-from .small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 Query = Callable[..., list[Any]]
 Yoyo = Callable[..., str]

@@ -8,8 +8,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    payment,
+)
+from tests.support.caller import (
+    Connection,
+    anonymous,
+    owner,
+    service,
+)
+from tests.support.example import (
     ALL_EVENTS,
     BANQUET,
     CEREMONY,
@@ -17,14 +25,15 @@ from .calls import (
     FUNCTION,
     INES,
     WALTER,
-    Connection,
     Document,
-    rows,
     selection,
     tickets_of,
     updates_of,
+    wizard_registration,
 )
-from .selling import anonymous, owner, payment, service, wizard_registration
+from tests.support.stored import (
+    rows,
+)
 
 Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]
 

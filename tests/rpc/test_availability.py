@@ -5,8 +5,21 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    book,
+    let_lapse,
+    pay,
+)
+from tests.support.caller import (
+    Caller,
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
     BANQUET,
@@ -26,21 +39,11 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
-    dump,
     selection,
 )
-from .selling import (
-    Seller,
-    anonymous,
-    book,
-    let_lapse,
-    owner,
-    pay,
-    service,
-    staff,
-    stranger,
+from tests.support.stored import (
+    dump,
 )
 
 EARLIER = "2026-01-01T00:00:00+00:00"
@@ -75,7 +78,7 @@ def sell(db: Connection, catalogue: Document) -> None:
     service(db).call("import_catalogue", p_catalogue=catalogue)
 
 
-def availability(caller: Seller, registration_id: str | None = None) -> Document:
+def availability(caller: Caller, registration_id: str | None = None) -> Document:
     """Return what is answered about the example event."""
     return caller.call(
         "get_ticket_availability", p_function_id=FUNCTION, p_registration_id=registration_id
@@ -433,4 +436,4 @@ def test_looking_writes_nothing(db: Connection) -> None:
 
 def test_no_other_role_may_call_it(db: Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        availability(Seller(db, "ticketing_reader"))
+        availability(Caller(db, "ticketing_reader"))

@@ -7,37 +7,40 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    book,
+    integrity,
+    let_lapse,
+    pay,
+    payment,
+    stored,
+    ticket_states,
+)
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     ABSENT,
     CEREMONY,
     CEREMONY_AND_BANQUET,
-    JSON_NULL,
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
+    selection,
+)
+from tests.support.stored import (
     dump,
     held_tickets,
     pool_counters,
     rows,
-    selection,
-)
-from .selling import (
-    Seller,
-    anonymous,
-    book,
-    integrity,
-    let_lapse,
-    owner,
-    pay,
-    payment,
-    service,
-    staff,
-    stored,
-    stranger,
-    ticket_states,
 )
 
 CHOSEN: Mapping[str, Document] = {
@@ -46,7 +49,7 @@ CHOSEN: Mapping[str, Document] = {
 }
 TOTAL = Decimal("155.00")
 
-As: TypeAlias = Callable[[Connection], Seller]
+As: TypeAlias = Callable[[Connection], Caller]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +76,7 @@ def cancelled(db: Connection, booking: str) -> str:
     return booking
 
 
-def cancel(caller: Seller, registration_id: str, **arguments: object) -> Document:
+def cancel(caller: Caller, registration_id: str, **arguments: object) -> Document:
     """Cancel a registration."""
     return caller.call("cancel_registration", p_registration_id=registration_id, **arguments)
 
@@ -85,7 +88,7 @@ def refund(db: Connection, registration_id: str, p_refund: object) -> Document:
 
 def refused_refund(
     db: Connection, registration_id: str, p_refund: object
-) -> tuple[str, list[Document]]:
+) -> tuple[str | None, list[Document]]:
     """Record a refund that is refused, and return the SQLSTATE and the issues; nothing changes."""
     before = dump(db)
     refusal = service(db).refusal(
@@ -202,7 +205,7 @@ def test_the_capacity_is_for_others(db: Connection, catalogue: Document, booking
         if element["ticket_type_id"] == CEREMONY:
             element["capacity"] = 2
     service(db).call("import_catalogue", p_catalogue=catalogue)
-    rival = Seller(db, "authenticated", STRANGER)
+    rival = Caller(db, "authenticated", STRANGER)
     registration_id = book(db, {}, STRANGER)
     wanted = {WALTER: selection(tickets={CEREMONY: 1})}
     refusal = rival.refusal(

@@ -9,10 +9,23 @@ from typing import Any, TypeAlias
 
 import psycopg
 import pytest
-
-from ticketing_client.embedded import Server, run_server
-
-from .calls import (
+from tests.support.bookings import (
+    PATIENCE,
+    book,
+    integrity,
+    pay,
+    payment,
+    stored,
+)
+from tests.support.caller import (
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     BANQUET,
     BRUNCH,
     CEREMONY,
@@ -21,31 +34,21 @@ from .calls import (
     FUNCTION,
     OWNER,
     RECEPTION,
+    STAFF,
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
-    attendee_ids,
-    held_tickets,
     other_event,
-    rows,
     selection,
 )
-from .selling import (
-    PATIENCE,
-    STAFF,
-    anonymous,
-    book,
-    integrity,
-    owner,
-    pay,
-    payment,
-    service,
-    staff,
-    stored,
-    stranger,
+from tests.support.stored import (
+    attendee_ids,
+    held_tickets,
+    rows,
 )
+
+from ticketing_client.embedded import Server, run_server
 
 Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]
 

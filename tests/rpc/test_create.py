@@ -7,17 +7,21 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-
-from .calls import (
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    owner,
+    service,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
-    ANSWER,
     BANQUET,
     CEREMONY,
     FUNCTION,
     HAROLD,
     INES,
-    JSON_NULL,
     LADIES,
     LODGE,
     MASONS,
@@ -27,24 +31,22 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Caller,
-    Connection,
     Document,
-    attendee_ids,
-    dump,
-    held_tickets,
     other_event,
     other_id,
-    owner,
-    package_sums,
-    pool_counters,
-    rows,
     selection,
-    service,
-    stored_selection,
     ticket,
     tickets_of,
     updates_of,
+)
+from tests.support.stored import (
+    attendee_ids,
+    dump,
+    held_tickets,
+    package_sums,
+    pool_counters,
+    rows,
+    stored_selection,
 )
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
@@ -108,7 +110,6 @@ def test_the_recorded_wizard_becomes_a_registration(db: Connection, wizard_state
         p_tickets=TICKETS,
         p_attendee_updates=updates_of(wizard_state["ticketSelections"]),
     )
-    assert set(answer) == ANSWER | {"attendees", "registrationId", "confirmationNumber"}
     registration_id = answer["registration_id"]
     ids = attendee_ids(db, registration_id)
     server_time = datetime.fromisoformat(answer["server_time"])
@@ -338,7 +339,6 @@ def test_the_flow_without_tickets_is_unaffected(db: Connection, registration: Do
         "create_individual_registration_jsonb", p_registration_data=registration
     )
     ids = attendee_ids(db, REGISTRATION)
-    assert set(answer) == ANSWER | {"attendees", "registrationId", "confirmationNumber"}
     assert answer == answer | {
         "success": True,
         "registration_id": REGISTRATION,

@@ -6,8 +6,12 @@ from decimal import Decimal
 from typing import LiteralString
 
 import pytest
-
-from .calls import (
+from tests.support.caller import (
+    Connection,
+    owner,
+    service,
+)
+from tests.support.example import (
     ALL_EVENTS,
     BANQUET,
     CEREMONY,
@@ -21,17 +25,16 @@ from .calls import (
     NOTHING,
     TOMAS,
     WALTER,
-    Connection,
     Document,
+    selection,
+    tickets_of,
+    updates_of,
+)
+from tests.support.stored import (
     attendee_ids,
     dump,
     held_tickets,
-    owner,
     rows,
-    selection,
-    service,
-    tickets_of,
-    updates_of,
 )
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"

@@ -6,33 +6,36 @@ from typing import Any, TypeAlias
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    book,
+    integrity,
+    let_lapse,
+    pay,
+    stored,
+)
+from tests.support.caller import (
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     BANQUET,
     CEREMONY,
     FUNCTION,
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
+    selection,
+)
+from tests.support.stored import (
     dump,
     held_tickets,
     pool_counters,
     rows,
-    selection,
-)
-from .selling import (
-    anonymous,
-    book,
-    integrity,
-    let_lapse,
-    owner,
-    pay,
-    service,
-    staff,
-    stored,
-    stranger,
 )
 
 Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]

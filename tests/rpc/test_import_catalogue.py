@@ -7,8 +7,14 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
-
-from .calls import (
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    owner,
+    service,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
     BANQUET,
@@ -19,7 +25,6 @@ from .calls import (
     FUNCTION,
     HAROLD,
     INES,
-    JSON_NULL,
     LADIES,
     LUNCHEON,
     MASONS,
@@ -30,18 +35,16 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Caller,
-    Connection,
     Document,
-    dump,
     other_event,
     other_id,
-    owner,
+    selection,
+    tickets_of,
+)
+from tests.support.stored import (
+    dump,
     pool_counters,
     rows,
-    selection,
-    service,
-    tickets_of,
 )
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
@@ -104,7 +107,7 @@ def load(db: Connection, catalogue: Document) -> Document:
     return service(db).call("import_catalogue", p_catalogue=catalogue)
 
 
-def refused(db: Connection, catalogue: object) -> tuple[str, list[tuple[str, str]]]:
+def refused(db: Connection, catalogue: object) -> tuple[str | None, list[tuple[str, str]]]:
     """Return the SQLSTATE and the issues of an import that must be refused."""
     refusal = service(db).refusal("import_catalogue", p_catalogue=catalogue)
     assert refusal.total == len(refusal.issues)

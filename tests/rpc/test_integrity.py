@@ -6,8 +6,24 @@ from typing import Any, LiteralString, TypeAlias
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    await_lock,
+    book,
+    integrity,
+    let_lapse,
+    pay,
+    payment,
+    stored,
+)
+from tests.support.caller import (
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     ABSENT,
     BANQUET,
     CEREMONY,
@@ -20,29 +36,16 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
-    dump,
-    held_tickets,
     other_event,
     other_id,
-    pool_counters,
-    rows,
     selection,
 )
-from .selling import (
-    anonymous,
-    await_lock,
-    book,
-    integrity,
-    let_lapse,
-    owner,
-    pay,
-    payment,
-    service,
-    staff,
-    stored,
-    stranger,
+from tests.support.stored import (
+    dump,
+    held_tickets,
+    pool_counters,
+    rows,
 )
 
 Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]

@@ -7,8 +7,26 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    book,
+    integrity,
+    let_lapse,
+    pay,
+    payment,
+    stored,
+    ticket_states,
+)
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    anonymous,
+    owner,
+    service,
+    staff,
+    stranger,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
     BANQUET,
@@ -17,35 +35,20 @@ from .calls import (
     FUNCTION,
     HAROLD,
     INES,
-    JSON_NULL,
     LADIES,
     LUNCHEON,
     MASONS,
     STRANGER,
     TOMAS,
     WALTER,
-    Connection,
     Document,
+    selection,
+    wizard_registration,
+)
+from tests.support.stored import (
     dump,
     pool_counters,
     rows,
-    selection,
-)
-from .selling import (
-    Seller,
-    anonymous,
-    book,
-    integrity,
-    let_lapse,
-    owner,
-    pay,
-    payment,
-    service,
-    staff,
-    stored,
-    stranger,
-    ticket_states,
-    wizard_registration,
 )
 
 CHOSEN: Mapping[str, Document] = {
@@ -79,7 +82,7 @@ def start(db: Connection, registration_id: str, **arguments: object) -> Document
     return owner(db).call("start_payment", p_registration_id=registration_id, **arguments)
 
 
-def complete(caller: Seller, registration_id: str, p_payment: object) -> Document:
+def complete(caller: Caller, registration_id: str, p_payment: object) -> Document:
     """Report a payment."""
     return caller.call(
         "complete_registration_payment", p_registration_id=registration_id, p_payment=p_payment
@@ -438,7 +441,7 @@ def test_a_payment_without_capacity_left_is_refused(
     assert dump(db) == before
 
     # and is accepted once there is capacity again
-    Seller(db, "authenticated", STRANGER).call("cancel_registration", p_registration_id=rival)
+    Caller(db, "authenticated", STRANGER).call("cancel_registration", p_registration_id=rival)
     assert complete(service(db), booking, payment(TOTAL))["status"] == "completed"
     assert pool_counters(db)[CEREMONY] == (4, 0, 4)
 

@@ -9,11 +9,19 @@ from uuid import UUID
 
 import psycopg
 import pytest
-
-from .calls import (
+from tests.support.bookings import (
+    let_lapse,
+)
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    owner,
+    service,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
-    ANSWER,
     BANQUET,
     BRUNCH,
     CEREMONY,
@@ -21,7 +29,6 @@ from .calls import (
     COMMUNICATION,
     HAROLD,
     INES,
-    JSON_NULL,
     LADIES,
     LUNCHEON,
     MASONS,
@@ -31,24 +38,21 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Caller,
-    Connection,
     Document,
-    attendee_ids,
-    dump,
-    held_tickets,
-    owner,
-    package_sums,
-    pool_counters,
-    rows,
     selection,
-    service,
-    stored_selection,
     ticket,
     tickets_of,
     updates_of,
 )
-from .selling import let_lapse
+from tests.support.stored import (
+    attendee_ids,
+    dump,
+    held_tickets,
+    package_sums,
+    pool_counters,
+    rows,
+    stored_selection,
+)
 
 REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
 
@@ -146,7 +150,6 @@ def test_the_answer_says_what_has_changed(
         db, {TOMAS: selection(tickets={CEREMONY: 1, LUNCHEON: 2}), HAROLD: selection()}
     )
     ids = attendee_ids(db, REGISTRATION)
-    assert set(answer) == ANSWER
     assert answer == answer | {
         "success": True,
         "registration_id": REGISTRATION,

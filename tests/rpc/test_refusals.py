@@ -14,10 +14,15 @@ import psycopg
 import pytest
 from pytest_postgresql.executors import NoopExecutor
 from pytest_postgresql.janitor import DatabaseJanitor
-
-from ticketing_client.embedded import Server
-
-from .calls import (
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    Outcome,
+    owner,
+    service,
+)
+from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
     BANQUET,
@@ -29,7 +34,6 @@ from .calls import (
     FUNCTION,
     HAROLD,
     INES,
-    JSON_NULL,
     LADIES,
     LUNCHEON,
     MASONS,
@@ -39,22 +43,21 @@ from .calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Caller,
-    Connection,
     Document,
-    Refusal,
-    attendee_ids,
-    dump,
-    held_tickets,
     other_event,
     other_id,
-    owner,
     selection,
-    service,
     ticket,
     tickets_of,
     updates_of,
 )
+from tests.support.stored import (
+    attendee_ids,
+    dump,
+    held_tickets,
+)
+
+from ticketing_client.embedded import Server
 
 REGISTRATION, SECOND, STRANGERS, COMPLETED, CANCELLED = (
     f"01974a10-0000-7000-8000-00000000000{letter}" for letter in "abcde"
@@ -159,7 +162,7 @@ def shop(server: Server, migrated: NoopExecutor) -> Iterator[Shop]:
 
 def refused(
     shop: Shop, rpc: LiteralString, arguments: Mapping[str, object], caller: Caller | None = None
-) -> Refusal:
+) -> Outcome:
     """Make a call that must be refused and leave the database byte for byte as it was."""
     before = dump(shop.connection)
     refusal = (caller or owner(shop.connection)).refusal(rpc, **arguments)

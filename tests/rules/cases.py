@@ -1,171 +1,34 @@
 """Selections, and exactly what has to come of each: the data of test_selection_cases.
 
-Everything has a name instead of an id. `REAL` is the example event of the package; `INVENTED` is a
-workshop whose prices do not come out even, with nothing limited until a case limits it.
+Everything has a name instead of an id. A case is about the example event or about the workshop.
 """
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from .booking import OTHER_REGISTRATION, REGISTRATION, Document, Names, Ticket, amend
-
-
-def _ids(kind: int, *names: str) -> dict[str, str]:
-    """Number things, so that their ids sort in the order in which they stand here."""
-    return {name: f"0000000{kind}-0000-4000-8000-{n:012}" for n, name in enumerate(names, 1)}
-
-
-IDS = {
-    # attendees: of the recorded wizard state, of the other registration, and of none
-    "walter": "01974a10-0000-7000-8000-000000000001",
-    "ines": "01974a10-0000-7000-8000-000000000002",
-    "tomas": "01974a10-0000-7000-8000-000000000003",
-    "harold": "01974a10-0000-7000-8000-000000000004",
-    "contact": REGISTRATION,
-    "other contact": OTHER_REGISTRATION,
-    "absent": "01974a10-0000-7000-8000-000000000009",
-    "no such thing": "01974a10-0000-7000-8000-00000000000a",
-    # the example event
-    "reception": "d586ecc1-e410-4ef3-a59c-4a53a866bc33",
-    "communication": "be94ef03-6647-48d5-97ea-f98c862e30e6",
-    "ceremony": "7196514b-d4b8-4fe0-93ac-deb4c205dd09",
-    "banquet": "fd12d7f0-f346-49bf-b1eb-0682ad226216",
-    "banquet, 3rd floor": "c3d4e5f6-a7b8-4923-cdef-345678901234",
-    "banquet, foyer": "a1b2c3d4-e5f6-4789-abcd-ef1234567890",
-    "banquet, mezzanine": "b2c3d4e5-f6a7-4891-bcde-f23456789012",
-    "brunch": "d4e5f6a7-b8c9-4567-def0-456789012345",
-    "cruise": "bce41292-3662-44a7-85da-eeb1a1e89d8a",
-    "the banquet": "03a51924-1606-47c9-838d-9dc32657cd59",
-    "masons' package": "08c77893-85a3-46a5-a04a-99e5fa896662",
-    "Ceremony & Banquet": "46c2dbe0-708e-47be-9046-a4ff597a8158",
-    "Lodge Package": "794841e4-5f04-4899-96e2-c0afece4d5f2",
-    "All Events": "88567b9c-9675-4ee2-b572-eace1c580eb4",
-    "ladies' package": "e7f8a9b0-c1d2-4e5f-9876-543210fedcba",
-    # the workshop
-    **_ids(1, "saturday", "sunday"),
-    **_ids(2, "third", "other third", "last third", "nothing", "fifty", "seventy", "gift"),
-    **_ids(
-        3,
-        "thirds",
-        "uneven",
-        "presents",
-        "surcharge",
-        "trio",
-        "two of each",
-        "free",
-        "cent",
-        "sunday pass",
-    ),
-    **_ids(4, "shared pool"),
-}
-
-ALL_EVENTS = ("reception", "communication", "ceremony", "banquet", "cruise")
-LODGE_TYPES = ["UGLNSWACT", "United Grand Lodge of NSW & ACT"]
-IS_MASON = {"type": "attendee_type", "operator": "equals", "value": "mason"}
-IS_OURS = {"type": "grand_lodge", "operator": "in", "value": LODGE_TYPES}
-
-
-def _type(name: str, event: str, price: str) -> Document:
-    return {"ticket_type_id": name, "event_id": event, "name": name, "price": price}
-
-
-def _package(name: str, price: str, **items: int) -> Document:
-    return {
-        "package_id": name,
-        "name": name,
-        "price": price,
-        "items": [
-            {"ticket_type_id": ticket_type.replace("_", " "), "quantity": quantity}
-            for ticket_type, quantity in items.items()
-        ],
-    }
-
-
-INVENTED: Document = Names(IDS).ids(
-    {
-        "organisation": {
-            "organisation_id": "00000009-0000-4000-8000-000000000001",
-            "slug": "workshop",
-            "name": "Workshop",
-        },
-        "function": {
-            "function_id": "00000009-0000-4000-8000-000000000002",
-            "slug": "workshop-weekend",
-            "name": "Workshop weekend",
-            "currency": "EUR",
-            "status": "published",
-        },
-        "events": [
-            {
-                "event_id": "saturday",
-                "slug": "saturday",
-                "title": "Saturday",
-                "starts_at": "2030-06-01T09:00:00Z",
-            },
-            {
-                "event_id": "sunday",
-                "slug": "sunday",
-                "title": "Sunday",
-                "starts_at": "2030-06-02T09:00:00Z",
-            },
-        ],
-        "ticket_types": [
-            _type("third", "saturday", "33.33"),
-            _type("other third", "saturday", "33.33"),
-            _type("last third", "saturday", "33.34"),
-            _type("nothing", "saturday", "0.00"),
-            _type("fifty", "sunday", "50.00"),
-            _type("seventy", "sunday", "70.00"),
-            _type("gift", "sunday", "0.00"),
-        ],
-        "packages": [
-            _package("thirds", "100.00", third=1, other_third=1, last_third=1),
-            _package("uneven", "100.00", nothing=1, fifty=1, seventy=1),
-            _package("presents", "10.00", nothing=1, gift=2),
-            _package("surcharge", "200.00", fifty=1, seventy=1),
-            _package("trio", "20.00", third=3),
-            _package("two of each", "99.99", fifty=2, seventy=2),
-            _package("free", "0.00", fifty=1),
-            _package("cent", "0.01", third=1, other_third=1, last_third=1),
-            _package("sunday pass", "120.00", fifty=1, seventy=1),
-        ],
-    }
+from tests.support.caller import Document
+from tests.support.workshop import (
+    BY_CONTACT,
+    EARLIER,
+    IDS,
+    IN_ALL_EVENTS,
+    IS_MASON,
+    IS_OURS,
+    LATER,
+    WORKSHOP,
+    Names,
+    Ticket,
+    amend,
+    one,
+    only,
+    pack,
+    packed,
+    rule,
+    selected,
+    single,
 )
-
-
-def one(ticket_type: str, quantity: object = 1) -> Document:
-    """Select individual tickets."""
-    return {"ticketId": ticket_type, "quantity": quantity}
-
-
-def pack(package: str, quantity: object = 1, contents: Sequence[str] | None = None) -> Document:
-    """Select packages, and say what is in one if `contents` does."""
-    line: Document = {"packageId": package, "quantity": quantity}
-    return line if contents is None else line | {"tickets": [one(each) for each in contents]}
-
-
-def selected(*lines: Document) -> Document:
-    """Put lines into the form of the wizard."""
-    return {
-        "packages": [line for line in lines if "packageId" in line],
-        "individualTickets": [line for line in lines if "ticketId" in line],
-    }
-
-
-def single(attendee: str, ticket_type: str, price: str, quantity: int = 1) -> list[Ticket]:
-    """Expect individual tickets."""
-    return [(attendee, ticket_type, None, Decimal(price), Decimal(price))] * quantity
-
-
-def packed(attendee: str, package: str, *parts: tuple[str, str, str]) -> list[Ticket]:
-    """Expect the tickets of a package: ticket type, price paid and list price of each."""
-    return [
-        (attendee, ticket_type, package, Decimal(paid), Decimal(listed))
-        for ticket_type, paid, listed in parts
-    ]
 
 
 def issue(code: str, path: str, attendee: str | None = None, **details: Any) -> Document:  # noqa: ANN401
@@ -203,7 +66,7 @@ class Case:
 
     def catalogue(self, example: Document) -> Document:
         """Return what is on sale."""
-        document = deepcopy(example if self.real else INVENTED)
+        document = deepcopy(example if self.real else WORKSHOP)
         names = Names(IDS)
         amend(document, names.ids(dict(self.given)))
         document["function"] |= self.function
@@ -212,18 +75,6 @@ class Case:
 
 
 ALL_OF_IT = ("nothing", "fifty", "seventy")
-LATER, EARLIER = "2999-01-01T00:00:00+00:00", "2000-01-01T00:00:00+00:00"
-BY_CONTACT: Document = {"primaryAttendee": None, "additionalAttendees": []}
-
-
-def rule(fact: str, operator: str, value: object) -> Document:
-    """Make a rule of eligibility."""
-    return {"type": fact, "operator": operator, "value": value}
-
-
-def only(*rules: Document, operator: str = "AND") -> Document:
-    """Make the attributes of something that is only for some."""
-    return {"eligibility": {"operator": operator, "rules": list(rules)}}
 
 
 def at_list(attendee: str, package: str, *parts: tuple[str, str]) -> list[Ticket]:
@@ -235,7 +86,7 @@ RECORDED = [
     Case(
         "what the wizard recorded is four attendees with thirteen tickets",
         {
-            "walter": selected(pack("All Events", contents=ALL_EVENTS)),
+            "walter": selected(pack("All Events", contents=IN_ALL_EVENTS)),
             "ines": selected(pack("ladies' package", contents=("brunch", "ceremony", "banquet"))),
             "tomas": selected(one("ceremony"), one("banquet")),
             "harold": selected(pack("masons' package")),
@@ -286,7 +137,7 @@ RECORDED = [
     ),
     Case(
         "nor inside a package, where the ticket is to blame",
-        {"tomas": selected(pack("All Events", contents=ALL_EVENTS))},
+        {"tomas": selected(pack("All Events", contents=IN_ALL_EVENTS))},
         issues=[
             issue(
                 "not_eligible",
@@ -302,7 +153,7 @@ RECORDED = [
     ),
     Case(
         "the ticket to blame is where the caller put it",
-        {"tomas": selected(pack("All Events", contents=ALL_EVENTS[::-1]))},
+        {"tomas": selected(pack("All Events", contents=IN_ALL_EVENTS[::-1]))},
         issues=[
             issue(
                 "not_eligible",

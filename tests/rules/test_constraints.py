@@ -15,8 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
-
-from .rows import (
+from tests.support.constraint_rows import (
     ABSENT,
     ATTENDEE,
     EMPTY_ATTENDEE,

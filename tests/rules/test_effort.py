@@ -19,20 +19,24 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from tests.rpc.calls import (
+from tests.support.caller import (
+    Caller,
+    Connection,
+)
+from tests.support.example import (
     BANQUET,
     BRUNCH,
     CEREMONY,
     FUNCTION,
     LUNCHEON,
     RECEPTION,
-    Caller,
-    Connection,
     Document,
-    rows,
     ticket,
     tickets_of,
     updates_of,
+)
+from tests.support.stored import (
+    rows,
 )
 
 from ticketing_client.embedded import run_server

@@ -12,31 +12,35 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from .booking import (
+from tests.rules.cases import (
+    GL,
+)
+from tests.support.caller import (
+    Connection,
+    Outcome,
+    service,
+)
+from tests.support.example import (
+    Document,
+    updates_of,
+)
+from tests.support.stored import (
+    counters,
+    recount,
+)
+from tests.support.workshop import (
+    BY_CONTACT,
+    EARLIER,
+    IDS,
+    LATER,
     OTHER_REGISTRATION,
     REGISTRATION,
-    Connection,
-    Document,
+    WORKSHOP,
     Names,
-    Outcome,
     Ticket,
     amend,
     as_tickets,
-    as_updates,
-    attempt,
-    call,
-    counters,
     create,
-    recount,
-)
-from .cases import (
-    BY_CONTACT,
-    EARLIER,
-    GL,
-    IDS,
-    INVENTED,
-    LATER,
     one,
     only,
     pack,
@@ -45,7 +49,7 @@ from .cases import (
     single,
 )
 
-FUNCTION = INVENTED["function"]["function_id"]
+FUNCTION = WORKSHOP["function"]["function_id"]
 NAMES = Names(IDS)
 HELD = {"tomas": selected(one("fifty")), "ines": selected(pack("surcharge"))}
 TICKETS = [
@@ -63,16 +67,15 @@ class Stage:
 
     def change(self, changes: Mapping[str, Document], **function: object) -> None:
         """Change the catalogue, as its import does."""
-        document = deepcopy(INVENTED)
+        document = deepcopy(WORKSHOP)
         amend(document, self.names.ids(dict(changes)))
         document["function"] |= function
-        call(self.db, "import_catalogue", p_catalogue=document)
+        service(self.db).call("import_catalogue", p_catalogue=document)
 
     def persist(self, selections: Mapping[str, Any]) -> Outcome:
         """Persist selections, of which a quote must have said the same."""
         chosen = self.names.ids(dict(selections))
-        quote = call(
-            self.db,
+        quote = service(self.db).call(
             "quote_ticket_selections",
             p_function_id=FUNCTION,
             p_selections=chosen,
@@ -80,15 +83,13 @@ class Stage:
         )
         # the quoted tickets are a request of their own, with every price in it
         with self.db.transaction(force_rollback=True):
-            by_rows = attempt(
-                self.db,
+            by_rows = service(self.db).attempt(
                 "persist_attendee_tickets",
                 p_registration_id=REGISTRATION,
                 p_tickets=quote["tickets"],
-                p_attendee_updates=as_updates(chosen),
+                p_attendee_updates=updates_of(chosen),
             )
-        outcome = attempt(
-            self.db,
+        outcome = service(self.db).attempt(
             "persist_ticket_selections",
             p_registration_id=REGISTRATION,
             p_selections=chosen,
@@ -113,7 +114,7 @@ class Stage:
         return sorted((each["code"], self.names.names(each["path"])) for each in outcome.issues)
 
     def registration(self) -> Document:
-        return call(self.db, "get_registration", p_registration_id=REGISTRATION)
+        return service(self.db).call("get_registration", p_registration_id=REGISTRATION)
 
     def tickets(self) -> Counter[Ticket]:
         return Counter(as_tickets(self.names, self.registration()["tickets"]))
@@ -136,7 +137,7 @@ class Stage:
     def expire(self) -> None:
         """Let the hold run out, and release it."""
         self.let_the_hold_run_out()
-        call(self.db, "release_expired_holds")
+        service(self.db).call("release_expired_holds")
         assert self.registration()["status"] == "expired"
         assert counters(self.db) == recount(self.db)
 
@@ -338,8 +339,7 @@ def test_the_price_promised_is_the_right_one_to_send(stage: Stage) -> None:
     row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"}
 
     def sent(*prices: str) -> Outcome:
-        return attempt(
-            stage.db,
+        return service(stage.db).attempt(
             "persist_attendee_tickets",
             p_registration_id=REGISTRATION,
             p_tickets=stage.names.ids([row | {"price_paid": price} for price in prices]),
@@ -475,8 +475,7 @@ def others_take(stage: Stage, quantity: int) -> None:
         OTHER_REGISTRATION,
         registrationType="lodges",
     )
-    call(
-        stage.db,
+    service(stage.db).call(
         "persist_ticket_selections",
         p_registration_id=OTHER_REGISTRATION,
         p_selections=stage.names.ids({"other contact": selected(one("fifty", quantity))}),
@@ -487,8 +486,7 @@ def test_others_cannot_take_capacity_that_is_held(stage: Stage) -> None:
     stage.change(SCARCE)
     others_take(stage, 2)
     stage.accept(HELD)
-    outcome = attempt(
-        stage.db,
+    outcome = service(stage.db).attempt(
         "persist_ticket_selections",
         p_registration_id=OTHER_REGISTRATION,
         p_selections=stage.names.ids({"other contact": selected(one("fifty", 3))}),

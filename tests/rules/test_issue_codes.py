@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -19,26 +19,39 @@ import psycopg
 import pytest
 from pglast import ast
 from psycopg import sql
-
-from .booking import (
+from tests.rules.cases import (
+    GL,
+)
+from tests.support.caller import (
+    Caller,
+    Connection,
+    Outcome,
+    service,
+    stranger,
+)
+from tests.support.example import (
+    Document,
+)
+from tests.support.workshop import (
+    EARLIER,
+    IDS,
+    LATER,
     OTHER_REGISTRATION,
     REGISTRATION,
-    Connection,
-    Document,
+    WORKSHOP,
     Names,
-    Outcome,
     amend,
-    attempt,
-    call,
     create,
+    one,
+    only,
+    pack,
+    selected,
 )
-from .cases import EARLIER, GL, IDS, INVENTED, LATER, one, only, pack, selected
 
 ROOT = Path(__file__).resolve().parents[2]
 
-STRANGER = "00000009-0000-4000-8000-000000000009"
 NAMES = Names(IDS)
-FUNCTION = INVENTED["function"]["function_id"]
+FUNCTION = WORKSHOP["function"]["function_id"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +62,11 @@ class Stage:
     state: Document
     catalogue: Document
     example: Document
+    caller: Caller
 
     def select(self, *lines: Document, attendee: str = "tomas", **more: object) -> Outcome:
         """Persist what one attendee chooses."""
-        return attempt(
-            self.db,
+        return self.caller.attempt(
             "persist_ticket_selections",
             p_registration_id=REGISTRATION,
             p_selections=NAMES.ids({attendee: selected(*lines)}),
@@ -62,8 +75,7 @@ class Stage:
 
     def rows(self, *rows: Document, **more: object) -> Outcome:
         """Persist rows of tickets, of Tomas unless they say otherwise."""
-        return attempt(
-            self.db,
+        return self.caller.attempt(
             "persist_attendee_tickets",
             p_registration_id=REGISTRATION,
             p_tickets=NAMES.ids([{"attendee_id": "tomas"} | row for row in rows]),
@@ -80,13 +92,13 @@ class Stage:
         """Import the catalogue again, with something done to it."""
         document = deepcopy(self.catalogue)
         amend(document)
-        return attempt(self.db, "import_catalogue", p_catalogue=document)
+        return self.caller.attempt("import_catalogue", p_catalogue=document)
 
     def create(self, **changes: object) -> Outcome:
         """Create the registration again, with some of it changed."""
         data = {**self.state, "registrationId": REGISTRATION, "functionId": FUNCTION} | changes
-        return attempt(
-            self.db, "create_individual_registration_with_tickets", p_registration_data=data
+        return self.caller.attempt(
+            "create_individual_registration_with_tickets", p_registration_data=data
         )
 
     def holding(self, *lines: Document, attendee: str = "tomas") -> "Stage":
@@ -102,12 +114,11 @@ class Stage:
         return self
 
     def start_payment(self) -> Outcome:
-        return attempt(self.db, "start_payment", p_registration_id=REGISTRATION)
+        return self.caller.attempt("start_payment", p_registration_id=REGISTRATION)
 
     def pay(self, registration: str = REGISTRATION, **changes: object) -> Outcome:
         """Record a payment of 50.00, the price of one ticket."""
-        return attempt(
-            self.db,
+        return self.caller.attempt(
             "complete_registration_payment",
             p_registration_id=registration,
             p_payment={"reference": "first", "amount": "50.00", "currency": "EUR"} | changes,
@@ -120,18 +131,15 @@ class Stage:
         return self
 
     def refund(self, amount: str) -> Outcome:
-        return attempt(
-            self.db,
+        return self.caller.attempt(
             "record_refund",
             p_registration_id=REGISTRATION,
             p_refund={"reference": "back", "amount": amount, "currency": "EUR"},
         )
 
-    def as_role(self, role: str, claims: str) -> "Stage":
-        """Call as a user from here on."""
-        self.db.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-        self.db.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
-        return self
+    def called_by(self, caller: Caller) -> "Stage":
+        """Let another caller make the calls from here on."""
+        return replace(self, caller=caller)
 
 
 def change(catalogue: Document, changes: Mapping[str, Document], function: Document) -> None:
@@ -142,8 +150,8 @@ def change(catalogue: Document, changes: Mapping[str, Document], function: Docum
 @pytest.fixture
 def stage(db: Connection, catalogue: Document, wizard_state: Document) -> Stage:
     """Put the workshop on sale beside the example, and make a registration."""
-    stage = Stage(db, wizard_state["registration"], deepcopy(INVENTED), catalogue)
-    call(db, "import_catalogue", p_catalogue=catalogue)
+    stage = Stage(db, wizard_state["registration"], deepcopy(WORKSHOP), catalogue, service(db))
+    service(db).call("import_catalogue", p_catalogue=catalogue)
     stage.given()
     create(db, stage.state, FUNCTION)
     return stage
@@ -160,8 +168,8 @@ def first(section: str, **changes: object) -> Callable[[Document], None]:
 
 
 def quote_of_nothing(stage: Stage) -> Outcome:
-    return attempt(
-        stage.db, "quote_ticket_selections", p_function_id=IDS["no such thing"], p_selections={}
+    return stage.caller.attempt(
+        "quote_ticket_selections", p_function_id=IDS["no such thing"], p_selections={}
     )
 
 
@@ -186,7 +194,7 @@ def paid_twice(stage: Stage) -> Outcome:
 
 
 def refunded_too_much(stage: Stage) -> Outcome:
-    call(stage.paid().db, "cancel_registration", p_registration_id=REGISTRATION)
+    service(stage.paid().db).call("cancel_registration", p_registration_id=REGISTRATION)
     return stage.refund("50.01")
 
 
@@ -205,18 +213,16 @@ def repair_with_a_snapshot(stage: Stage) -> Outcome:
     """Recount in a transaction that may not see what was sold since it began."""
     with psycopg.connect(stage.db.info.dsn) as strict:
         strict.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        return attempt(strict, "repair_capacity")
+        return service(strict).attempt("repair_capacity")
 
 
 REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     # the caller
-    "not_authenticated": lambda stage: stage.as_role("authenticated", "").create(),
-    "not_allowed": lambda stage: stage.as_role(
-        "authenticated", f'{{"sub": "{STRANGER}"}}'
-    ).imported(lambda _: None),
+    "not_authenticated": lambda stage: stage.called_by(Caller(stage.db)).create(),
+    "not_allowed": lambda stage: stage.called_by(stranger(stage.db)).imported(lambda _: None),
     # what the call is about
-    "registration_not_found": lambda stage: attempt(
-        stage.db, "get_registration", p_registration_id=OTHER_REGISTRATION
+    "registration_not_found": lambda stage: stage.caller.attempt(
+        "get_registration", p_registration_id=OTHER_REGISTRATION
     ),
     "function_not_found": quote_of_nothing,
     # shapes, which are TK001
@@ -358,13 +364,16 @@ def test_of_several_reasons_the_first_is_raised(stage: Stage, shape: Document) -
         lines = [one("fifty", 2)]
         lines += [one("gift")] if reasons >= 2 else []
         lines += [shape] if reasons >= 5 else []
-        return attempt(
-            stage.db,
-            "persist_ticket_selections",
-            p_registration_id=OTHER_REGISTRATION if reasons >= 6 else REGISTRATION,
-            p_selections=NAMES.ids({"tomas": selected(*lines)}),
-            p_expected_revision=7 if reasons >= 3 else None,
-        ).sqlstate
+        return (
+            service(stage.db)
+            .attempt(
+                "persist_ticket_selections",
+                p_registration_id=OTHER_REGISTRATION if reasons >= 6 else REGISTRATION,
+                p_selections=NAMES.ids({"tomas": selected(*lines)}),
+                p_expected_revision=7 if reasons >= 3 else None,
+            )
+            .sqlstate
+        )
 
     assert [refused(reasons=number) for number in (6, 5, 4, 3, 2, 1)] == [
         "TK002",

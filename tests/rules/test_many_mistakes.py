@@ -8,21 +8,30 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
-
-from .booking import (
-    OTHER_REGISTRATION,
-    REGISTRATION,
+from tests.support.caller import (
     Connection,
-    Document,
-    Names,
     Outcome,
-    as_updates,
-    attempt,
-    call,
-    create,
+    service,
+)
+from tests.support.example import (
+    Document,
+    updates_of,
+)
+from tests.support.stored import (
     everything,
 )
-from .cases import ALL_EVENTS, BY_CONTACT, IDS, one, pack, selected
+from tests.support.workshop import (
+    BY_CONTACT,
+    IDS,
+    IN_ALL_EVENTS,
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    Names,
+    create,
+    one,
+    pack,
+    selected,
+)
 
 Issue = tuple[str, str]
 
@@ -56,9 +65,9 @@ IN_ROWS: dict[str, Issue] = {
 
 def selections(mistakes: Collection[str]) -> Document:
     """Let four attendees choose, with these mistakes."""
-    walter = [pack("All Events", contents=ALL_EVENTS)]
+    walter = [pack("All Events", contents=IN_ALL_EVENTS)]
     if "walter, contents" in mistakes:
-        walter = [pack("All Events", contents=ALL_EVENTS[1:])]
+        walter = [pack("All Events", contents=IN_ALL_EVENTS[1:])]
     if "walter, unknown" in mistakes:
         walter.append(pack("no such thing"))
     harold = [one("communication" if "harold, unknown" in mistakes else "reception")]
@@ -67,7 +76,9 @@ def selections(mistakes: Collection[str]) -> Document:
     return {
         "walter": selected(*walter),
         "ines": selected(
-            pack("All Events", contents=ALL_EVENTS) if "ines" in mistakes else one("reception", 2)
+            pack("All Events", contents=IN_ALL_EVENTS)
+            if "ines" in mistakes
+            else one("reception", 2)
         ),
         "tomas": selected(
             one("banquet, 3rd floor" if "tomas, inactive" in mistakes else "banquet"),
@@ -119,15 +130,14 @@ def names(connect: Callable[..., Connection], catalogue: Document, wizard_state:
     names = Names(IDS)
     state = wizard_state["registration"]
     state["additionalAttendees"][2]["grand_lodge"] = None  # Harold's is not known yet
-    call(db, "import_catalogue", p_catalogue=catalogue)
+    service(db).call("import_catalogue", p_catalogue=catalogue)
     function = catalogue["function"]["function_id"]
     for attendee in create(db, state, function)["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
     create(db, state, function, OTHER_REGISTRATION, registrationType="lodges", **BY_CONTACT)
     hold = {"other contact": selected(one("brunch", 100))}
     for registration, held in ((OTHER_REGISTRATION, hold), (REGISTRATION, selections(()))):
-        call(
-            db,
+        service(db).call(
             "persist_ticket_selections",
             p_registration_id=registration,
             p_selections=names.ids(held),
@@ -164,8 +174,7 @@ def test_seven_mistakes_in_selections_are_seven_issues(
     db = connect(autocommit=True)
 
     def request(mistakes: Collection[str]) -> Outcome:
-        return attempt(
-            db,
+        return service(db).attempt(
             "persist_ticket_selections",
             p_registration_id=REGISTRATION,
             p_selections=names.ids(selections(mistakes)),
@@ -181,8 +190,7 @@ def test_a_quote_of_seven_mistakes_lists_seven_issues(
     db = connect(autocommit=True)
 
     def request(mistakes: Collection[str]) -> Outcome:
-        return attempt(
-            db,
+        return service(db).attempt(
             "quote_ticket_selections",
             p_function_id=catalogue["function"]["function_id"],
             p_selections=names.ids(selections(mistakes)),
@@ -199,12 +207,11 @@ def test_seven_mistakes_in_tickets_are_seven_issues(
     db = connect(autocommit=True)
 
     def request(mistakes: Collection[str]) -> Outcome:
-        return attempt(
-            db,
+        return service(db).attempt(
             "persist_attendee_tickets",
             p_registration_id=REGISTRATION,
             p_tickets=rows(catalogue, names, mistakes),
-            p_attendee_updates=as_updates(names.ids(selections(mistakes))),
+            p_attendee_updates=updates_of(names.ids(selections(mistakes))),
         )
 
     check(db, names, request, IN_ROWS, of_a_write)
@@ -225,12 +232,11 @@ def test_seven_mistakes_leave_no_trace_of_a_registration(
     state["primaryAttendee"]["firstName"] = "Wally"
 
     def request(mistakes: Collection[str]) -> Outcome:
-        return attempt(
-            db,
+        return service(db).attempt(
             "create_individual_registration_with_tickets",
             p_registration_data=state | {"registrationId": registration},
             p_tickets=rows(catalogue, names, mistakes),
-            p_attendee_updates=as_updates(names.ids(selections(mistakes))),
+            p_attendee_updates=updates_of(names.ids(selections(mistakes))),
         )
 
     # an attendee who has never been stored has no other id

@@ -15,9 +15,10 @@ from typing import Any, TypeAlias
 
 import psycopg
 import pytest
-from jsonschema import Draft202012Validator
-from tests.answers import FORMATS
-from tests.pages import ROOT
+from jsonschema_rs import Draft202012Validator
+from tests.support.pages import (
+    ROOT,
+)
 from tools.generator.catalog import read_api
 from tools.generator.shapes import camel
 
@@ -54,7 +55,7 @@ def definitions() -> Schema:
 def validator(argument: str) -> Draft202012Validator:
     """Return the validator of an argument."""
     reference = {"$ref": f"#/$defs/{definition_of(argument)}", "$defs": definitions()}
-    return Draft202012Validator(reference, format_checker=FORMATS)
+    return Draft202012Validator(reference, validate_formats=True)
 
 
 def definition_of(argument: str) -> str:

@@ -15,24 +15,28 @@ from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-
-from .booking import (
-    OTHER_REGISTRATION,
-    REGISTRATION,
+from tests.support.caller import (
     Connection,
-    Document,
     Outcome,
-    as_updates,
-    attempt,
-    call,
+    service,
+)
+from tests.support.example import (
+    Document,
+    updates_of,
+)
+from tests.support.stored import (
     counters,
-    create,
     recount,
 )
-from .cases import INVENTED
+from tests.support.workshop import (
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    WORKSHOP,
+    create,
+)
 
 EXAMPLES = os.environ.get("TICKETING_EXAMPLES")
-FUNCTION = INVENTED["function"]["function_id"]
+FUNCTION = WORKSHOP["function"]["function_id"]
 ATTENDEES = {
     "01974a10-0000-7000-8000-000000000001": "red",
     "01974a10-0000-7000-8000-000000000002": "green",
@@ -195,7 +199,7 @@ def sellables(*, limited: bool) -> st.SearchStrategy[Document]:
 @st.composite
 def catalogues(draw: st.DrawFn, *, limited: bool = True) -> Model:
     """Draw a catalogue of a few ticket types and packages, without limits if so wanted."""
-    catalogue = deepcopy(INVENTED)
+    catalogue = deepcopy(WORKSHOP)
     if limited:
         catalogue["function"]["selection_mode"] = draw(st.sampled_from(["mixed", "exclusive"]))
         for each in catalogue["events"]:
@@ -272,7 +276,7 @@ def selections_of(model: Model, *, least: int = 1) -> st.SearchStrategy[Document
 
 def prepare(db: Connection, model: Model, *registrations: str) -> None:
     """Put a catalogue on sale and make registrations of three attendees."""
-    call(db, "import_catalogue", p_catalogue=model.document)
+    service(db).call("import_catalogue", p_catalogue=model.document)
     attendees = [
         {"attendeeId": attendee, "attendeeType": "guest", "colour": colour}
         for attendee, colour in ATTENDEES.items()
@@ -288,8 +292,7 @@ def prepare(db: Connection, model: Model, *registrations: str) -> None:
 
 
 def persist(db: Connection, registration: str, selections: Document) -> Outcome:
-    return attempt(
-        db,
+    return service(db).attempt(
         "persist_ticket_selections",
         p_registration_id=registration,
         p_selections=selections,
@@ -311,12 +314,11 @@ def rows(tickets: Sequence[Document]) -> Counter[tuple[Any, ...]]:
 
 
 def stored(db: Connection, registration: str = REGISTRATION) -> Document:
-    return call(db, "get_registration", p_registration_id=registration)
+    return service(db).call("get_registration", p_registration_id=registration)
 
 
 def quoted(db: Connection, selections: Document) -> Document:
-    return call(
-        db,
+    return service(db).call(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=selections,
@@ -371,12 +373,11 @@ def test_quote_and_persist_agree_with_each_other_and_with_the_model(
                     outcome.answer["attendees_without_tickets"]
                     == (quote["attendees_without_tickets"])
                 )
-        outcome = attempt(
-            db,
+        outcome = service(db).attempt(
             "persist_attendee_tickets",
             p_registration_id=REGISTRATION,
             p_tickets=quote["tickets"],
-            p_attendee_updates=as_updates(selections),
+            p_attendee_updates=updates_of(selections),
         )
         assert sorted(each["code"] for each in outcome.issues) == sorted(
             each["code"] for each in quote["issues"]
@@ -438,21 +439,19 @@ def test_what_was_persisted_comes_back_and_can_be_sent_again(
             {
                 "rpc": "persist_attendee_tickets",
                 "p_tickets": known["tickets"],
-                "p_attendee_updates": as_updates(known["ticket_selections"]),
+                "p_attendee_updates": updates_of(known["ticket_selections"]),
             },
         ):
-            answer = call(db, p_registration_id=REGISTRATION, **way)
+            answer = service(db).call(p_registration_id=REGISTRATION, **way)
             assert answer["tickets_unchanged"] == len(known["tickets"])
             assert unchanged(stored(db)) == unchanged(known)
-        call(
-            db,
+        service(db).call(
             "create_individual_registration_with_tickets",
             p_registration_data=known["registration"] | {"authUserId": OWNER},
         )
         assert unchanged(stored(db)) == unchanged(known)
         # the tickets alone say what is selected, if not in which order
-        call(
-            db,
+        service(db).call(
             "persist_attendee_tickets",
             p_registration_id=REGISTRATION,
             p_tickets=known["tickets"],

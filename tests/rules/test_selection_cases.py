@@ -14,29 +14,41 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from .booking import (
-    OTHER_REGISTRATION,
-    REGISTRATION,
+from tests.rules.cases import (
+    CASES,
+    Case,
+    issue,
+)
+from tests.support.caller import (
     Connection,
-    Document,
-    Names,
     Outcome,
-    Ticket,
-    amend,
-    as_tickets,
-    as_updates,
-    attempt,
-    call,
-    counters,
-    create,
     dumps,
+    service,
+)
+from tests.support.example import (
+    Document,
+    updates_of,
+)
+from tests.support.stored import (
+    counters,
     everything,
     recount,
 )
-from .cases import CASES, IDS, INVENTED, Case, issue, one, selected
+from tests.support.workshop import (
+    IDS,
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    WORKSHOP,
+    Names,
+    Ticket,
+    amend,
+    as_tickets,
+    create,
+    one,
+    selected,
+)
 
-FUNCTION = INVENTED["function"]["function_id"]
+FUNCTION = WORKSHOP["function"]["function_id"]
 SHOWN = ("code", "path", "expected", "actual", "requested", "available")
 
 
@@ -88,8 +100,8 @@ def scene(db: Connection, catalogue: Document, wizard_state: Document, case: Cas
     function = wanted["function"]["function_id"]
     state = with_facts(wizard_state["registration"], names, case)
     db.execute("SET LOCAL TimeZone = 'UTC'")
-    call(db, "import_catalogue", p_catalogue=catalogue)  # there is always another function
-    call(db, "import_catalogue", p_catalogue=wanted)
+    service(db).call("import_catalogue", p_catalogue=catalogue)  # there is always another function
+    service(db).call("import_catalogue", p_catalogue=wanted)
     answer = create(db, state, function)
     for attendee in answer["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
@@ -122,7 +134,9 @@ def with_facts(registration: Document, names: Names, case: Case) -> Document:
 
 
 def hold(db: Connection, registration: str, selections: Document) -> None:
-    call(db, "persist_ticket_selections", p_registration_id=registration, p_selections=selections)
+    service(db).call(
+        "persist_ticket_selections", p_registration_id=registration, p_selections=selections
+    )
 
 
 def readable(names: Names, issues: Iterable[Document]) -> list[Document]:
@@ -221,7 +235,7 @@ def check_persist(scene: Scene, outcome: Outcome) -> None:
     assert answer["total"] == answer["subtotal"] == total(scene)
     assert without_tickets(scene, answer) == scene.holding_nothing
     assert answer["tickets_created"] + answer["tickets_unchanged"] == len(case.tickets)
-    stored = call(db, "get_registration", p_registration_id=REGISTRATION)
+    stored = service(db).call("get_registration", p_registration_id=REGISTRATION)
     assert Counter(as_tickets(names, stored["tickets"])) == Counter(scene.all_tickets)
     assert counters(db) == recount(db)
 
@@ -233,8 +247,7 @@ def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> Non
     if scene.is_strangers:
         check_quote(
             scene,
-            attempt(
-                db,
+            service(db).attempt(
                 "quote_ticket_selections",
                 p_function_id=scene.function,
                 p_selections=scene.selections,
@@ -242,8 +255,7 @@ def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> Non
                 p_registration_type=case.registration.get("registrationType", "individuals"),
             ),
         )
-    quoted = attempt(
-        db,
+    quoted = service(db).attempt(
         "quote_ticket_selections",
         p_function_id=scene.function,
         p_selections=scene.selections,
@@ -257,14 +269,14 @@ def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> Non
         {
             "rpc": "persist_attendee_tickets",
             "p_tickets": quoted.answer.get("tickets", []),
-            "p_attendee_updates": as_updates(scene.selections),
+            "p_attendee_updates": updates_of(scene.selections),
         },
     ]
     if scene.is_said_by_tickets:
         ways.append({"rpc": "persist_attendee_tickets", "p_tickets": quoted.answer["tickets"]})
     for way in ways:
         with db.transaction(force_rollback=True):
-            outcome = attempt(db, p_registration_id=REGISTRATION, **way)
+            outcome = service(db).attempt(p_registration_id=REGISTRATION, **way)
             if case.issues:
                 assert outcome.sqlstate == case.sqlstate
                 assert readable(names, outcome.issues) == (
@@ -284,7 +296,7 @@ def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> Non
 def workshop(db: Connection, wizard_state: Document) -> Names:
     """Put the workshop on sale and make the registration; return the names of both."""
     names = Names(IDS)
-    call(db, "import_catalogue", p_catalogue=INVENTED)
+    service(db).call("import_catalogue", p_catalogue=WORKSHOP)
     for attendee in create(db, wizard_state["registration"], FUNCTION)["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
     return names
@@ -296,8 +308,7 @@ def test_an_attendee_is_named_once_by_either_id(
     db: Connection, workshop: Names, first: str, second: str
 ) -> None:
     chosen = {"selected_tickets": selected(one("fifty"))}
-    outcome = attempt(
-        db,
+    outcome = service(db).attempt(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=[],
@@ -322,16 +333,14 @@ def test_both_ids_of_an_attendee_in_selections_name_it_twice(
 ) -> None:
     selections = workshop.ids({"tomas": selected(one("fifty")), "tomas@db": selected(one("fifty"))})
     expected = [issue("attendee_named_twice", ".tomas", "tomas")]
-    quote = call(
-        db,
+    quote = service(db).call(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=selections,
         p_registration_id=REGISTRATION,
     )
     assert readable(workshop, quote["issues"]) == expected
-    outcome = attempt(
-        db,
+    outcome = service(db).attempt(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections=selections,
@@ -346,8 +355,7 @@ def test_a_quote_hears_of_each_attendee_once(
     db: Connection, workshop: Names, second: str, who: str
 ) -> None:
     attendees = [{"attendeeId": name, "attendeeType": "guest"} for name in ("tomas", second)]
-    quote = call(
-        db,
+    quote = service(db).call(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=workshop.ids({who: selected(one("fifty"))}),
@@ -367,8 +375,7 @@ def test_an_amount_is_a_number_or_a_plain_decimal(
     db: Connection, workshop: Names, key: str, amount: object
 ) -> None:
     row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty", key: amount}
-    outcome = attempt(
-        db,
+    outcome = service(db).attempt(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=workshop.ids([row]),
@@ -384,8 +391,7 @@ def test_a_plain_decimal_may_be_written_in_many_ways(
     db: Connection, workshop: Names, amount: object
 ) -> None:
     row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"}
-    answer = call(
-        db,
+    answer = service(db).call(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=workshop.ids([row | {"price_paid": amount, "original_price": amount}]),
@@ -407,18 +413,17 @@ def test_a_ticket_id_stands_for_the_one_ticket_that_has_it(
     db: Connection, workshop: Names, rows: list[Document]
 ) -> None:
     row = workshop.ids({"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"})
-    held = call(db, "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row])[
-        "tickets"
-    ]
+    held = service(db).call(
+        "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row]
+    )["tickets"]
     row["ticket_id"] = held[0]["ticket_id"]
     assert (
-        call(db, "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row])[
-            "tickets_unchanged"
-        ]
+        service(db).call(
+            "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row]
+        )["tickets_unchanged"]
         == 1
     )
-    outcome = attempt(
-        db,
+    outcome = service(db).attempt(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=[row | workshop.ids(each) for each in rows],
@@ -430,19 +435,18 @@ def test_a_ticket_id_stands_for_the_one_ticket_that_has_it(
 def test_more_money_than_a_registration_can_owe_is_refused_by_the_quote_as_well(
     db: Connection, workshop: Names
 ) -> None:
-    dear = deepcopy(INVENTED)
+    dear = deepcopy(WORKSHOP)
     amend(dear, workshop.ids({"fifty": {"price": "9999999999.99"}}))
-    call(db, "import_catalogue", p_catalogue=dear)
+    service(db).call("import_catalogue", p_catalogue=dear)
     selections = workshop.ids({"tomas": selected(one("fifty", 2))})
-    quote = attempt(
-        db,
+    quote = service(db).attempt(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=selections,
         p_registration_id=REGISTRATION,
     )
-    outcome = attempt(
-        db, "persist_ticket_selections", p_registration_id=REGISTRATION, p_selections=selections
+    outcome = service(db).attempt(
+        "persist_ticket_selections", p_registration_id=REGISTRATION, p_selections=selections
     )
     refused = [each["code"] for each in outcome.issues]
     assert refused

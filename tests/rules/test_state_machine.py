@@ -26,10 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from psycopg.rows import dict_row
-
-from ticketing_client import Client, SoldOut, TicketingError, TicketSelections
-
-from .model import (
+from tests.support.model import (
     EVENTS,
     MAX_PER_ATTENDEE,
     MAX_PER_REGISTRATION,
@@ -43,6 +40,8 @@ from .model import (
     Payment,
     contents,
 )
+
+from ticketing_client import Client, SoldOut, TicketingError, TicketSelections
 
 if TYPE_CHECKING:
     from ticketing_client.models import (

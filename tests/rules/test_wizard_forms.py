@@ -9,19 +9,23 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-
-from .booking import (
-    REGISTRATION,
+from tests.support.caller import (
     Connection,
-    Document,
     Outcome,
-    as_updates,
-    attempt,
-    call,
-    create,
+    service,
+)
+from tests.support.example import (
+    Document,
+    updates_of,
+)
+from tests.support.stored import (
     everything,
 )
-from .cases import IDS
+from tests.support.workshop import (
+    IDS,
+    REGISTRATION,
+    create,
+)
 
 Form = Callable[[Document], Document]
 
@@ -103,8 +107,7 @@ FORMS: dict[str, Callable[[Document], Document]] = {
 
 def persist_selections(db: Connection, state: Document, selections: Document) -> Document:
     create(db, state["registration"], state["registration"]["functionId"])
-    return call(
-        db,
+    return service(db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections=selections,
@@ -113,29 +116,26 @@ def persist_selections(db: Connection, state: Document, selections: Document) ->
 
 def persist_updates(db: Connection, state: Document, selections: Document) -> Document:
     create(db, state["registration"], state["registration"]["functionId"])
-    return call(
-        db,
+    return service(db).call(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=quote(db, state, selections)["tickets"],
-        p_attendee_updates=as_updates(selections),
+        p_attendee_updates=updates_of(selections),
     )
 
 
 def create_with_tickets(db: Connection, state: Document, selections: Document) -> Document:
-    return call(
-        db,
+    return service(db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=state["registration"] | {"registrationId": REGISTRATION},
         p_tickets=quote(db, state, selections)["tickets"],
-        p_attendee_updates=as_updates(selections),
+        p_attendee_updates=updates_of(selections),
     )
 
 
 def quote(db: Connection, state: Document, selections: Document) -> Document:
     registration = state["registration"]
-    return call(
-        db,
+    return service(db).call(
         "quote_ticket_selections",
         p_function_id=registration["functionId"],
         p_selections=selections,
@@ -146,7 +146,7 @@ def quote(db: Connection, state: Document, selections: Document) -> Document:
 @pytest.fixture
 def state(db: Connection, catalogue: Document, wizard_state: Document) -> Document:
     """Put the example event on sale; return what the wizard recorded."""
-    call(db, "import_catalogue", p_catalogue=catalogue)
+    service(db).call("import_catalogue", p_catalogue=catalogue)
     return wizard_state
 
 
@@ -180,7 +180,7 @@ def test_the_stored_form_is_canonical(
         )
     }
     assert stored == canonical
-    known = call(db, "get_registration", p_registration_id=REGISTRATION)
+    known = service(db).call("get_registration", p_registration_id=REGISTRATION)
     assert known["ticket_selections"] == canonical
 
 
@@ -191,8 +191,7 @@ def test_the_same_in_another_form_changes_nothing(
     revision = persist_selections(db, state, state["ticketSelections"])["revision"]
     before = everything(db)
     before.pop("registrations")  # its hold is renewed
-    answer = call(
-        db,
+    answer = service(db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections=FORMS[form](state["ticketSelections"]),
@@ -215,13 +214,13 @@ def test_the_order_in_which_the_wizard_lists_contents_is_kept(
             package["tickets"].reverse()
         choice["individualTickets"].reverse()
     persist_selections(db, state, selections)
-    known = call(db, "get_registration", p_registration_id=REGISTRATION)
+    known = service(db).call("get_registration", p_registration_id=REGISTRATION)
     assert known["ticket_selections"] == selections
 
 
 def test_unlisted_contents_come_in_the_order_of_the_events(db: Connection, state: Document) -> None:
     persist_selections(db, state, unlisted(state["ticketSelections"]))
-    known = call(db, "get_registration", p_registration_id=REGISTRATION)
+    known = service(db).call("get_registration", p_registration_id=REGISTRATION)
     assert known["ticket_selections"] == in_form(state["ticketSelections"], as_text)
 
 
@@ -256,18 +255,16 @@ def test_no_other_form_is_accepted(
         assert outcome.sqlstate == "TK001"
         return [(each["code"], each["path"]) for each in outcome.issues]
 
-    by_selections = attempt(
-        db,
+    by_selections = service(db).attempt(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections=selections,
     )
     assert refused(by_selections) == [(code, f"p_selections.{IDS['walter']}.{path}")]
-    by_updates = attempt(
-        db,
+    by_updates = service(db).attempt(
         "persist_attendee_tickets",
         p_registration_id=REGISTRATION,
         p_tickets=[],
-        p_attendee_updates=as_updates(selections),
+        p_attendee_updates=updates_of(selections),
     )
     assert refused(by_updates) == [(code, f"p_attendee_updates[0].selected_tickets.{path}")]

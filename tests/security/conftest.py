@@ -5,12 +5,21 @@ from collections.abc import Iterator
 import pytest
 from pytest_postgresql.executors import NoopExecutor
 from pytest_postgresql.janitor import DatabaseJanitor
-from tests.rpc.calls import Connection, Document
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
+    Document,
+)
+from tests.support.postgrest import (
+    PostgREST,
+)
+from tests.support.stage import (
+    set_stage,
+    working_calls,
+)
 
 from ticketing_client.embedded import Server
-
-from .postgrest import PostgREST
-from .stage import set_stage, working_calls
 
 
 @pytest.fixture

@@ -10,23 +10,23 @@ from typing import LiteralString
 import psycopg
 import pytest
 from psycopg import sql
-from tests.rpc.calls import (
+from tests.support.caller import (
+    Caller,
+    Connection,
+)
+from tests.support.example import (
     ABSENT,
     CEREMONY,
     FUNCTION,
     OWNER,
     STRANGER,
     TOMAS,
-    Caller,
-    Connection,
     Document,
-    rows,
     selection,
     ticket,
     updates_of,
 )
-
-from .personas import (
+from tests.support.personas import (
     OWNERS_CLAIMS,
     PERSONAS,
     REGISTRATION,
@@ -40,6 +40,9 @@ from .personas import (
     VISITORS,
     acting,
     plant,
+)
+from tests.support.stored import (
+    rows,
 )
 
 YES = "yes"

@@ -12,7 +12,9 @@ from typing import LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.rpc.calls import Connection
+from tests.support.caller import (
+    Connection,
+)
 
 from ticketing_client.cli import main
 from ticketing_client.embedded import run_server

@@ -13,7 +13,10 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.rpc.calls import (
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
     ABSENT,
     CEREMONY,
     EVENTS,
@@ -22,15 +25,18 @@ from tests.rpc.calls import (
     ORGANISATION,
     STRANGER,
     TOMAS,
-    Connection,
     Document,
     other_id,
-    rows,
 )
-
-from .personas import STRANGERS
-from .postgrest import Person, PostgREST, Reply
-from .stage import (
+from tests.support.personas import (
+    STRANGERS,
+)
+from tests.support.postgrest import (
+    Person,
+    PostgREST,
+    Reply,
+)
+from tests.support.stage import (
     HIDDEN,
     MANAGER,
     STRANGERS_CANCELLED,
@@ -39,6 +45,9 @@ from .stage import (
     Steady,
     set_stage,
     working_calls,
+)
+from tests.support.stored import (
+    rows,
 )
 
 NEWCOMER = Person("authenticated", "7e9a6303-0000-4000-8000-00000000000f")

@@ -10,11 +10,18 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.support.postgrest import (
+    Person,
+)
+from tests.support.stage import (
+    MANAGER,
+    SERVICE,
+    USER,
+    VISITOR,
+    Steady,
+)
 
 from ticketing_client.embedded import Server
-
-from .postgrest import Person
-from .stage import MANAGER, SERVICE, USER, VISITOR, Steady
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]

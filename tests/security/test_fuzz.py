@@ -1,7 +1,11 @@
 """Random requests, in the short form; `make fuzz` sends as many as one likes."""
 
-from .fuzz import Fuzz
-from .postgrest import Connection
+from tests.support.fuzz import (
+    Fuzz,
+)
+from tests.support.postgrest import (
+    Connection,
+)
 
 
 def test_whatever_is_sent_only_what_is_documented_comes_back(db: Connection) -> None:

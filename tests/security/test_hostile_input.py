@@ -11,12 +11,36 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.rpc.calls import FUNCTION, OWNER, STRANGER, TOMAS, WALTER, Document, rows
-
-from .fuzz import Fuzz, Request, at, paths_of
-from .personas import REGISTRATION
-from .postgrest import Person, Raw
-from .stage import MANAGER, SERVICE, USER, VISITOR
+from tests.support.example import (
+    FUNCTION,
+    OWNER,
+    STRANGER,
+    TOMAS,
+    WALTER,
+    Document,
+)
+from tests.support.fuzz import (
+    Fuzz,
+    Request,
+    at,
+    paths_of,
+)
+from tests.support.personas import (
+    REGISTRATION,
+)
+from tests.support.postgrest import (
+    Person,
+    Raw,
+)
+from tests.support.stage import (
+    MANAGER,
+    SERVICE,
+    USER,
+    VISITOR,
+)
+from tests.support.stored import (
+    rows,
+)
 
 INJECTION = "'); DROP TABLE ticketing.tickets CASCADE; SELECT pg_sleep(60); --"
 

@@ -20,7 +20,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from tests.rpc.calls import CEREMONY, STRANGER, TOMAS
+from tests.support.example import (
+    CEREMONY,
+    STRANGER,
+    TOMAS,
+)
 
 from ticketing_client import (
     AsyncClient,

@@ -3,11 +3,31 @@
 import json
 from collections.abc import Mapping
 
-from tests.rpc.calls import Connection, Document
-
-from .personas import REGISTRATION, STRANGERS
-from .postgrest import NO_SUCH_FUNCTION, Person, PostgREST
-from .stage import CANCELLED, HIDDEN, MANAGER, SERVICE, USER, VISITOR, Digest, Steady
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
+    Document,
+)
+from tests.support.personas import (
+    REGISTRATION,
+    STRANGERS,
+)
+from tests.support.postgrest import (
+    NO_SUCH_FUNCTION,
+    Person,
+    PostgREST,
+)
+from tests.support.stage import (
+    CANCELLED,
+    HIDDEN,
+    MANAGER,
+    SERVICE,
+    USER,
+    VISITOR,
+    Digest,
+    Steady,
+)
 
 FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
 FOR_USERS = FOR_VISITORS | {

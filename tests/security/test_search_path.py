@@ -15,10 +15,26 @@ from typing import Any, LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.rpc.calls import RECEPTION, Connection, Document
-
-from .postgrest import Person
-from .stage import MANAGER, SERVICE, USER, VISITOR, Steady, example, set_stage, working_calls
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
+    RECEPTION,
+    Document,
+)
+from tests.support.postgrest import (
+    Person,
+)
+from tests.support.stage import (
+    MANAGER,
+    SERVICE,
+    USER,
+    VISITOR,
+    Steady,
+    example,
+    set_stage,
+    working_calls,
+)
 
 Answers: TypeAlias = dict[str, Any]
 

@@ -8,7 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.pages import ROOT, Shell, blocks, shell_of
+from tests.support.pages import (
+    ROOT,
+    Shell,
+    blocks,
+    shell_of,
+)
 
 from ticketing_client.embedded import Server
 

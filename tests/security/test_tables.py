@@ -11,9 +11,17 @@ from typing import LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.rpc.calls import FUNCTION, ORGANISATION, OWNER, STRANGER, Connection, Document, rows
-
-from .personas import (
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
+    FUNCTION,
+    ORGANISATION,
+    OWNER,
+    STRANGER,
+    Document,
+)
+from tests.support.personas import (
     CLOSED,
     DRAFT,
     IDLE_ORGANISATION,
@@ -27,6 +35,9 @@ from .personas import (
     acting,
     claims_of,
     plant,
+)
+from tests.support.stored import (
+    rows,
 )
 
 TABLES: Mapping[str, str] = {

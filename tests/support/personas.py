@@ -5,7 +5,12 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.rpc.calls import (
+from tests.support.caller import (
+    Caller,
+    Connection,
+    service,
+)
+from tests.support.example import (
     CEREMONY,
     EVENTS,
     FUNCTION,
@@ -13,12 +18,9 @@ from tests.rpc.calls import (
     OWNER,
     STRANGER,
     TOMAS,
-    Caller,
-    Connection,
     Document,
     other_event,
     other_id,
-    service,
     ticket,
 )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from ticketing_client.embedded import Server
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 Shell: TypeAlias = Callable[[str], str]
 

@@ -37,35 +37,37 @@ from decimal import Decimal
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import IsolationLevel, sql
-from psycopg.types.json import Jsonb
-
-from ticketing_client.embedded import run_server
-from ticketing_client.migrate import migrate
-
-from .sessions import (
+from psycopg import IsolationLevel
+from tests.support.caller import (
+    Caller,
+    Document,
+    refused,
+    service,
+)
+from tests.support.crowd import (
     BOAT,
     CONTENTS,
     DAY,
     EVENTS,
     FUNCTION,
     HALL,
-    OWNER,
     SEAT,
     SHARED,
     STAND,
-    Document,
     allow_allotments_of_small_pools,
     attendee_of,
     booking,
     catalogue,
-    issues_of,
     move_hold_into_the_past,
     payment,
     selection,
     ticket_arguments,
     uid,
 )
+from tests.support.example import OWNER
+
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import migrate
 
 SESSIONS = 8
 REGISTRATIONS = 16
@@ -626,35 +628,19 @@ class Session:
     def _attempt(
         self, rpc: LiteralString, user: str | None, arguments: Mapping[str, object]
     ) -> Document:
-        statement = sql.SQL("SELECT ticketing.{}({})").format(
-            sql.Identifier(rpc),
-            sql.SQL(", ").join(
-                sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
-                for name in arguments
-            ),
+        caller = (
+            Caller(self._connection, "authenticated", user) if user else service(self._connection)
         )
-        values = {
-            name: Jsonb(value) if isinstance(value, dict | list) else value
-            for name, value in arguments.items()
-        }
-        claims = '{"sub": "' + user + '"}' if user else ""
         at_commit = False
         try:
             self._connection.isolation_level = self._isolation
             with self._connection.transaction():
-                self._connection.execute(
-                    "SELECT set_config('role', %s, true),"
-                    " set_config('request.jwt.claims', %s, true)",
-                    ["authenticated" if user else "service_role", claims],
-                )
-                row = self._connection.execute(statement, values).fetchone()
+                answer = caller.call(rpc, **arguments)
                 at_commit = True
         except psycopg.OperationalError as error:
             if self._is_lost(error):
                 raise LostConnectionError(at_commit=at_commit) from error
             raise
-        assert row is not None
-        answer: Document = row[0]
         return answer
 
     def _as_superuser(self, action: Callable[[psycopg.Connection[Any]], object]) -> None:
@@ -695,7 +681,7 @@ class Session:
         if state not in ALLOWED[rpc]:
             self._ledger.fault(f"{rpc} of {step}: {state} {error.diag.message_primary}")
             return
-        for issue in issues_of(error):
+        for issue in refused(error).issues:
             if issue["code"] not in ALLOWED[rpc][state]:
                 self._ledger.fault(f"{rpc} of {step}: {issue}")
             if issue["code"] == "sold_out" and issue["available"] >= issue["requested"]:

@@ -6,29 +6,26 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeAlias
 
-from jsonschema import Draft202012Validator, FormatChecker
-from tests.pages import ROOT
+from jsonschema_rs import Draft202012Validator
+from tests.support.pages import ROOT
 
 from ticketing_client import models
 
 Schema: TypeAlias = dict[str, Any]
-
-FORMATS = FormatChecker(["uuid", "date-time"])
 
 
 @cache
 def openapi() -> Schema:
     """Return docs/schemas/openapi.json, in which answers have no other keys."""
     text = (ROOT / "docs/schemas/openapi.json").read_text(encoding="utf-8")
-    document: Schema = json.loads(text, parse_float=Decimal)
+    document: Schema = json.loads(text)
     for name in models.__all__:
         document["components"]["schemas"][name]["additionalProperties"] = False
     return document
 
 
 @cache
-def validator(rpc: str) -> Draft202012Validator:
-    """Return the validator of the answers of an RPC, or of an issue."""
+def _validator(rpc: str) -> Draft202012Validator:
     document = openapi()
     if rpc == "issue":
         schema = {"$ref": "#/components/schemas/Issue"}
@@ -36,14 +33,15 @@ def validator(rpc: str) -> Draft202012Validator:
         operation = document["paths"][f"/rpc/{rpc}"]["post"]
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     return Draft202012Validator(
-        schema | {"components": document["components"]}, format_checker=FORMATS
+        schema | {"components": document["components"]}, validate_formats=True
     )
 
 
 def faults(rpc: str, answer: object) -> Iterator[str]:
-    """Yield every fault of an answer: its path and what is wrong."""
-    for error in validator(rpc).iter_errors(answer):
-        yield f"{error.json_path}: {error.message}"
+    """Yield every fault of an answer of an RPC, or of an "issue": its path and what is wrong."""
+    for error in _validator(rpc).iter_errors(answer):
+        path = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in error.instance_path)
+        yield f"${path}: {error.message}"
 
 
 def checked(rpc: str, text: str) -> Any:  # noqa: ANN401 - any JSON

@@ -21,14 +21,24 @@ from typing import Any, TypeAlias
 import psycopg
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tests.rpc.calls import ABSENT, STRANGER, Connection, Document, attendee_ids
-
-from ticketing_client.embedded import run_server
-from ticketing_client.migrate import migrate
-
-from .personas import REGISTRATION, STRANGERS
-from .postgrest import Person, PostgREST, Reply
-from .stage import (
+from tests.support.caller import (
+    Connection,
+)
+from tests.support.example import (
+    ABSENT,
+    STRANGER,
+    Document,
+)
+from tests.support.personas import (
+    REGISTRATION,
+    STRANGERS,
+)
+from tests.support.postgrest import (
+    Person,
+    PostgREST,
+    Reply,
+)
+from tests.support.stage import (
     CANCELLED,
     HIDDEN,
     LAPSED,
@@ -41,6 +51,12 @@ from .stage import (
     set_stage,
     working_calls,
 )
+from tests.support.stored import (
+    attendee_ids,
+)
+
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import migrate
 
 # The service may call everything, so most of what happens happens to it.
 STRANGE = Person("authenticated", STRANGER)

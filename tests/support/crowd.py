@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
-from psycopg import IsolationLevel, sql
-from psycopg.types.json import Jsonb
+from psycopg import IsolationLevel
+from tests.support.caller import Connection, Document, service
+from tests.support.example import OWNER
 
-Connection: TypeAlias = psycopg.Connection[Any]
-Document: TypeAlias = dict[str, Any]
 Connect: TypeAlias = Callable[..., Connection]
 
 PATIENCE = 20.0
@@ -28,7 +27,7 @@ def uid(number: int) -> str:
     return str(UUID(int=number))
 
 
-ORGANISATION, FUNCTION, OWNER = uid(1), uid(2), uid(3)
+ORGANISATION, FUNCTION = uid(1), uid(2)
 
 # Types' pools come before those of events, these before shared ones.
 SEAT, STAND, WALK, BOAT = uid(0x11), uid(0x12), uid(0x13), uid(0x14)
@@ -220,61 +219,10 @@ def payment(reference: str, amount: object, currency: str = "AUD") -> Document:
     return {"reference": reference, "amount": str(amount), "currency": currency}
 
 
-def call(
-    connection: Connection, rpc: LiteralString, *, user: str | None = None, **arguments: object
-) -> Document:
-    """Call an RPC in the transaction that is running, or in one of its own.
-
-    Args:
-        connection: The superuser's.
-        rpc: The name of the function.
-        user: The id of the signed-in user who calls; none for the service.
-        **arguments: Its arguments by name, objects and arrays as Python values.
-
-    Returns:
-        Its answer.
-
-    Raises:
-        psycopg.Error: When it is refused.
-    """
-    statement = sql.SQL("SELECT {}({})").format(
-        sql.Identifier("ticketing", rpc),
-        sql.SQL(", ").join(
-            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
-            for name in arguments
-        ),
-    )
-    values = {
-        name: Jsonb(value) if isinstance(value, dict | list) else value
-        for name, value in arguments.items()
-    }
-    with connection.transaction():
-        connection.execute(
-            "SELECT set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
-            (
-                ["authenticated", json.dumps({"sub": user})]
-                if user
-                else ["service_role", json.dumps({"role": "service_role"})]
-            ),
-        )
-        row = connection.execute(statement, values).fetchone()
-        connection.execute("SELECT set_config('role', 'none', true)")
-    assert row is not None
-    answer: Document = row[0]
-    return answer
-
-
-def issues_of(error: psycopg.Error) -> list[Document]:
-    """Return the issues that a refusal lists."""
-    issues: list[Document] = json.loads(error.diag.message_detail or '{"issues": []}')["issues"]
-    return issues
-
-
 def buy(connection: Connection, registration: str, *chosen: Document) -> Document:
     """Book as the service: a selection for each attendee."""
     tickets = ticket_arguments(registration, dict(enumerate(chosen)))
-    return call(
-        connection,
+    return service(connection).call(
         "create_individual_registration_with_tickets",
         p_registration_data=booking(registration, attendees=len(chosen)),
         p_tickets=tickets["p_tickets"],
@@ -284,8 +232,7 @@ def buy(connection: Connection, registration: str, *chosen: Document) -> Documen
 
 def select(connection: Connection, registration: str, *chosen: Document) -> Document:
     """Persist as the service: a selection for each of the first attendees."""
-    return call(
-        connection,
+    return service(connection).call(
         "persist_ticket_selections",
         p_registration_id=registration,
         p_selections={attendee_of(registration, number): one for number, one in enumerate(chosen)},

@@ -10,7 +10,12 @@ from importlib.resources import files
 from typing import Any
 
 from psycopg import sql
-from tests.rpc.calls import (
+from tests.support.caller import (
+    Caller,
+    Connection,
+    service,
+)
+from tests.support.example import (
     FUNCTION,
     HAROLD,
     INES,
@@ -19,18 +24,22 @@ from tests.rpc.calls import (
     STRANGER,
     TOMAS,
     WALTER,
-    Caller,
-    Connection,
     Document,
-    dump,
     other_event,
     other_id,
-    rows,
-    service,
 )
-
-from .personas import ADMIN, REGISTRATION, STRANGERS
-from .postgrest import Person
+from tests.support.personas import (
+    ADMIN,
+    REGISTRATION,
+    STRANGERS,
+)
+from tests.support.postgrest import (
+    Person,
+)
+from tests.support.stored import (
+    dump,
+    rows,
+)
 
 CANCELLED = "01974a10-0000-7000-8000-0000000000fc"
 """The owner's too: paid, then cancelled, not refunded yet."""
