@@ -904,7 +904,7 @@ def _sqlstate(constraint: str) -> str:
         for constraint, cases in constraints.items()
     ],
 )
-def test_wrong_rows_are_refused(
+def test_constraint_refuses_wrong_rows(
     tables: Connection, table: str, constraint: str, cases: Cases
 ) -> None:
     sqlstate = _sqlstate(constraint)
@@ -923,7 +923,7 @@ def test_wrong_rows_are_refused(
 
 
 @pytest.mark.parametrize(("table", "cases"), RIGHT.items(), ids=RIGHT)
-def test_right_rows_are_accepted(tables: Connection, table: str, cases: Cases) -> None:
+def test_constraint_accepts_right_rows(tables: Connection, table: str, cases: Cases) -> None:
     for what, changes in cases.items():
         with _named(what), tables.transaction(force_rollback=True):
             insert(tables, table, changes)
@@ -940,7 +940,7 @@ def test_right_rows_are_accepted(tables: Connection, table: str, cases: Cases) -
         for reference in REFERENCES
     ],
 )
-def test_row_that_is_referred_to_stays(tables: Connection, reference: Reference) -> None:
+def test_foreign_key_keeps_referenced_row(tables: Connection, reference: Reference) -> None:
     constraint, child, (parent, key, moved), changes = reference
     with tables.transaction(force_rollback=True):
         assert delete(tables, parent, key) == 1
@@ -955,7 +955,7 @@ def test_row_that_is_referred_to_stays(tables: Connection, reference: Reference)
         assert delete(tables, parent, key) == 1
 
 
-def test_only_optional_columns_may_be_null(tables: Connection) -> None:
+def test_not_null_on_all_but_optional_columns(tables: Connection) -> None:
     columns = tables.execute(
         """
         SELECT c.relname, a.attname
@@ -977,7 +977,7 @@ def test_only_optional_columns_may_be_null(tables: Connection) -> None:
         insert(tables, table, dict.fromkeys(OPTIONAL.get(table, "").split()))
 
 
-def test_every_amount_is_a_number_that_cents_can_say(tables: Connection) -> None:
+def test_amount_columns_hold_whole_cents_only(tables: Connection) -> None:
     amounts = tables.execute(
         """
         SELECT c.relname, a.attname
@@ -998,12 +998,12 @@ def test_every_amount_is_a_number_that_cents_can_say(tables: Connection) -> None
                 insert(tables, table, {column: value})
 
 
-def test_counters_do_not_wrap_around(tables: Connection) -> None:
+def test_counters_refuse_overflow(tables: Connection) -> None:
     with _refused(tables, "22003", None):
         insert(tables, "capacity_pools", {"reserved": 2147483647, "sold": 2147483647})
 
 
-def test_no_caller_chooses_the_number_of_a_change(tables: Connection) -> None:
+def test_change_id_is_always_generated(tables: Connection) -> None:
     row = {"ctid": insert(tables, "ticket_changes")}
     with _refused(tables, "428C9", None):
         update(tables, "ticket_changes", row, {"change_id": 7})
@@ -1017,7 +1017,7 @@ def test_no_caller_chooses_the_number_of_a_change(tables: Connection) -> None:
         "TRUNCATE ticketing.ticket_changes",
     ],
 )
-def test_not_even_the_owner_rewrites_the_changes_of_tickets(
+def test_ticket_changes_cannot_be_rewritten_by_owner(
     tables: Connection, statement: LiteralString
 ) -> None:
     with tables.transaction(force_rollback=True):
@@ -1029,7 +1029,7 @@ def test_not_even_the_owner_rewrites_the_changes_of_tickets(
 
 
 @pytest.mark.parametrize(("constraint", "wrong"), FEED_EPOCH.items(), ids=FEED_EPOCH)
-def test_the_feed_has_one_epoch(db: Connection, constraint: str, wrong: LiteralString) -> None:
+def test_feed_epoch_has_one_row(db: Connection, constraint: str, wrong: LiteralString) -> None:
     with _refused(db, _sqlstate(constraint), constraint):
         db.execute(wrong)
     assert db.execute("UPDATE ticketing_internal.feed_epoch SET epoch = epoch + 1").rowcount == 1
@@ -1042,7 +1042,7 @@ def test_the_feed_has_one_epoch(db: Connection, constraint: str, wrong: LiteralS
 
 
 @pytest.mark.parametrize(("constraint", "wrong"), ALLOTMENTS.items(), ids=ALLOTMENTS)
-def test_an_allotment_is_one_of_a_pool_and_never_below_zero(
+def test_allotment_belongs_to_pool_and_is_never_below_zero(
     tables: Connection, constraint: str, wrong: LiteralString
 ) -> None:
     assert tables.execute(_ALLOTMENT).rowcount == 1
@@ -1056,11 +1056,11 @@ def test_an_allotment_is_one_of_a_pool_and_never_below_zero(
     assert tables.execute(wrong).rowcount == 1
 
 
-def test_an_eligibility_leaves_it_to_the_column_whether_it_may_be_null(db: Connection) -> None:
+def test_eligibility_domain_leaves_null_to_the_column(db: Connection) -> None:
     assert db.execute("SELECT CAST(NULL AS ticketing.eligibility)").fetchone() == (None,)
 
 
-def test_every_constraint_has_a_case(tables: Connection) -> None:
+def test_constraints_all_have_a_case(tables: Connection) -> None:
     # A constraint of a domain counts once for each table that has a column of that domain.
     constraints = tables.execute(
         """
@@ -1089,7 +1089,7 @@ def test_every_constraint_has_a_case(tables: Connection) -> None:
     }
 
 
-def test_every_internal_constraint_has_a_case(db: Connection) -> None:
+def test_internal_constraints_all_have_a_case(db: Connection) -> None:
     constraints = db.execute(
         """
         SELECT conname FROM pg_catalog.pg_constraint
@@ -1099,7 +1099,7 @@ def test_every_internal_constraint_has_a_case(db: Connection) -> None:
     assert {name for (name,) in constraints} == FEED_EPOCH.keys() | ALLOTMENTS.keys()
 
 
-def test_every_foreign_key_keeps_a_parent(tables: Connection) -> None:
+def test_foreign_keys_all_keep_a_parent(tables: Connection) -> None:
     foreign_keys = tables.execute(
         """
         SELECT conname FROM pg_catalog.pg_constraint
@@ -1109,7 +1109,7 @@ def test_every_foreign_key_keeps_a_parent(tables: Connection) -> None:
     assert {name for (name,) in foreign_keys} == {ref.constraint for ref in REFERENCES}
 
 
-def test_every_unique_index_is_a_constraint(tables: Connection) -> None:
+def test_unique_indexes_are_all_constraints(tables: Connection) -> None:
     lone = tables.execute(
         """
         SELECT i.indexrelid::regclass::text

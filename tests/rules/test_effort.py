@@ -405,7 +405,7 @@ def _fill(connection: Connection) -> None:
 # The budgets
 
 
-def test_every_call_keeps_to_its_budget(connection: Connection) -> None:
+def test_effort_of_every_call_stays_within_budget(connection: Connection) -> None:
     measured = {name: measure(connection, name) for name in REQUESTS}
     found = "\n".join(fault for name, call in measured.items() for fault in faults(name, call))
     table = "\n".join(f'    "{name}": {call.work},' for name, call in measured.items())
@@ -413,7 +413,7 @@ def test_every_call_keeps_to_its_budget(connection: Connection) -> None:
     assert BUDGETS.keys() == REQUESTS.keys()
 
 
-def test_the_number_of_statements_does_not_depend_on_the_number_of_tickets() -> None:
+def test_effort_in_statements_does_not_depend_on_ticket_count() -> None:
     # a ticket is in two pools, and up to two are entered one by one
     few, *many = (BUDGETS[f"persist {tickets}"].statements for tickets in (1, 10, 50, 500))
     assert {few - 1} == set(many)
@@ -422,7 +422,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_tickets() -> 
 
 
 @pytest.mark.parametrize("tickets", [1, 10, 50])
-def test_a_persist_of_what_is_stored_writes_nothing_but_the_renewed_hold(tickets: int) -> None:
+def test_persist_of_stored_selection_writes_only_renewed_hold(tickets: int) -> None:
     # of 500, reading the attendees also tidies up what the first persist has left in their pages
     assert MOST * BUDGETS[f"persist {tickets} again"].wal + CHANCE.wal < RENEWED_HOLD
 
@@ -440,7 +440,7 @@ def changed(connection: Connection, change: str, restore: str) -> Generator[None
         connection.execute(restore.encode())
 
 
-def test_one_more_statement_is_noticed_and_so_is_what_it_reads(connection: Connection) -> None:
+def test_effort_budget_notices_added_statement_and_its_reads(connection: Connection) -> None:
     (row,) = rows(
         connection,
         "SELECT pg_get_functiondef('ticketing_internal.persist_selections'::regproc) AS source",
@@ -454,7 +454,7 @@ def test_one_more_statement_is_noticed_and_so_is_what_it_reads(connection: Conne
     assert "persist 10: reads registration_index from end to end" in found
 
 
-def test_a_missing_index_is_noticed(connection: Connection) -> None:
+def test_effort_budget_notices_missing_index(connection: Connection) -> None:
     (row,) = rows(
         connection,
         "SELECT pg_get_indexdef('ticketing.tickets_attendee_idx'::regclass) AS source",

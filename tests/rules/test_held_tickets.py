@@ -12,9 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.rules.cases import (
-    GL,
-)
 from tests.support.caller import (
     Connection,
     Outcome,
@@ -31,6 +28,8 @@ from tests.support.stored import (
 from tests.support.workshop import (
     BY_CONTACT,
     EARLIER,
+    FUNCTION,
+    GL,
     IDS,
     LATER,
     OTHER_REGISTRATION,
@@ -49,7 +48,6 @@ from tests.support.workshop import (
     single,
 )
 
-FUNCTION = WORKSHOP["function"]["function_id"]
 NAMES = Names(IDS)
 HELD = {"tomas": selected(one("fifty")), "ines": selected(pack("surcharge"))}
 TICKETS = [
@@ -246,7 +244,7 @@ def merged(*changes: Mapping[str, Document]) -> dict[str, Document]:
 
 
 @pytest.mark.usefixtures("closed")
-def test_what_is_held_can_be_sent_again_when_the_sale_has_closed(stage: Stage) -> None:
+def test_persist_keeps_held_tickets_after_sale_closed(stage: Stage) -> None:
     tomas, ines = stage.ids("tomas"), stage.ids("ines")
     answer = stage.accept(HELD)
     assert answer["tickets_unchanged"] == 3
@@ -255,9 +253,7 @@ def test_what_is_held_can_be_sent_again_when_the_sale_has_closed(stage: Stage) -
     assert stage.tickets() == Counter(TICKETS)
 
 
-def test_another_attendee_can_be_edited_when_the_sale_has_closed(
-    stage: Stage, closed: Meanwhile
-) -> None:
+def test_persist_edits_other_attendees_after_sale_closed(stage: Stage, closed: Meanwhile) -> None:
     tomas = stage.ids("tomas")
     stage.accept({"ines": selected()})
     assert stage.ids("tomas") == tomas
@@ -273,7 +269,7 @@ def test_another_attendee_can_be_edited_when_the_sale_has_closed(
         )
 
 
-def test_what_is_added_meets_a_closed_sale(stage: Stage, closed: Meanwhile) -> None:
+def test_persist_refuses_added_tickets_after_sale_closed(stage: Stage, closed: Meanwhile) -> None:
     more: list[tuple[Document, Sequel]] = [
         ({"tomas": selected(one("fifty", 2))}, closed.ticket),
         ({"ines": selected(pack("surcharge", 2))}, closed.package),
@@ -287,7 +283,9 @@ def test_what_is_added_meets_a_closed_sale(stage: Stage, closed: Meanwhile) -> N
                 assert stage.accept(selections)["tickets_created"] == 1
 
 
-def test_what_was_given_up_is_not_held(stage: Stage, closed: Meanwhile) -> None:
+def test_persist_refuses_released_tickets_after_sale_closed(
+    stage: Stage, closed: Meanwhile
+) -> None:
     stage.accept({"tomas": selected()})
     if closed.ticket and closed.ticket[0][0] != "sold_out":
         assert stage.issues({"tomas": selected(one("fifty"))}) == sorted(closed.ticket)
@@ -296,7 +294,7 @@ def test_what_was_given_up_is_not_held(stage: Stage, closed: Meanwhile) -> None:
         assert stage.tickets() == Counter(TICKETS)
 
 
-def test_a_held_ticket_keeps_its_price_and_another_costs_todays(stage: Stage) -> None:
+def test_held_ticket_keeps_price_while_added_one_costs_current_price(stage: Stage) -> None:
     [first] = stage.ids("tomas")
     stage.change({"fifty": {"price": "60.00"}})
     assert stage.accept(HELD)["tickets_unchanged"] == 3
@@ -314,7 +312,7 @@ def test_a_held_ticket_keeps_its_price_and_another_costs_todays(stage: Stage) ->
     assert stage.tickets() == Counter(TICKETS)
 
 
-def test_a_held_package_keeps_its_prices_and_another_costs_todays(stage: Stage) -> None:
+def test_held_package_keeps_prices_while_added_one_costs_current_price(stage: Stage) -> None:
     first = stage.ids("ines")
     stage.change({"surcharge": {"price": "240.00"}, "seventy": {"price": "150.00"}})
     assert stage.accept(HELD)["tickets_unchanged"] == 3
@@ -334,7 +332,7 @@ def test_a_held_package_keeps_its_prices_and_another_costs_todays(stage: Stage) 
     assert stage.tickets() == Counter(TICKETS)
 
 
-def test_the_price_promised_is_the_right_one_to_send(stage: Stage) -> None:
+def test_price_mismatch_expects_price_of_held_ticket(stage: Stage) -> None:
     stage.change({"fifty": {"price": "60.00"}})
     row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"}
 
@@ -362,7 +360,7 @@ def test_the_price_promised_is_the_right_one_to_send(stage: Stage) -> None:
         ({"fifty": {"min_per_attendee": 2}}, "below_minimum"),
     ],
 )
-def test_who_may_hold_what_is_judged_for_those_named_alone(
+def test_persist_checks_rules_of_named_attendees_only(
     stage: Stage, changes: Mapping[str, Document], code: str
 ) -> None:
     stage.change(changes)
@@ -372,7 +370,7 @@ def test_who_may_hold_what_is_judged_for_those_named_alone(
     assert stage.issues({"tomas": selected(one("fifty"))}) == blamed(code, TICKET)
 
 
-def test_a_lowered_limit_of_the_registration_is_no_obstacle_to_others(stage: Stage) -> None:
+def test_above_registration_maximum_does_not_block_other_attendees(stage: Stage) -> None:
     stage.change({"fifty": {"max_per_registration": 1}})
     stage.accept({"walter": selected(one("gift"))})
     assert stage.issues({"tomas": selected(one("fifty"))}) == blamed(
@@ -394,7 +392,7 @@ def end(request: pytest.FixtureRequest) -> Callable[[Stage], None]:
     return chosen
 
 
-def test_a_registration_that_is_over_says_so_and_comes_back(
+def test_persist_reinstates_expired_registration(
     stage: Stage, end: Callable[[Stage], None]
 ) -> None:
     tomas, ines = stage.ids("tomas"), stage.ids("ines")
@@ -407,7 +405,9 @@ def test_a_registration_that_is_over_says_so_and_comes_back(
     assert answer["tickets_unchanged"] == 3
 
 
-def test_it_comes_back_as_a_whole(stage: Stage, end: Callable[[Stage], None]) -> None:
+def test_persist_reinstates_tickets_of_all_attendees(
+    stage: Stage, end: Callable[[Stage], None]
+) -> None:
     tomas, ines = stage.ids("tomas"), stage.ids("ines")
     end(stage)
     stage.accept({"walter": selected(one("gift"))})
@@ -417,7 +417,7 @@ def test_it_comes_back_as_a_whole(stage: Stage, end: Callable[[Stage], None]) ->
 
 
 @pytest.mark.parametrize("named", [("tomas", "ines"), ("tomas",), ("walter",)])
-def test_it_comes_back_at_todays_prices(
+def test_persist_reinstates_at_current_prices(
     stage: Stage, end: Callable[[Stage], None], named: Iterable[str]
 ) -> None:
     end(stage)
@@ -440,7 +440,7 @@ def test_it_comes_back_at_todays_prices(
 
 
 @pytest.mark.parametrize("meanwhile", CLOSED.values(), ids=CLOSED)
-def test_it_does_not_come_back_to_a_closed_sale(
+def test_persist_refuses_to_reinstate_after_sale_closed(
     stage: Stage, end: Callable[[Stage], None], meanwhile: Meanwhile
 ) -> None:
     end(stage)
@@ -482,7 +482,7 @@ def others_take(stage: Stage, quantity: int) -> None:
     )
 
 
-def test_others_cannot_take_capacity_that_is_held(stage: Stage) -> None:
+def test_sold_out_counts_held_tickets_of_others(stage: Stage) -> None:
     stage.change(SCARCE)
     others_take(stage, 2)
     stage.accept(HELD)
@@ -494,7 +494,7 @@ def test_others_cannot_take_capacity_that_is_held(stage: Stage) -> None:
     assert outcome.sqlstate == "TK005"
 
 
-def test_what_an_unnamed_attendee_can_no_longer_have_is_said_of_the_registration(
+def test_persist_reports_issues_of_unnamed_attendees_at_registration(
     stage: Stage, end: Callable[[Stage], None]
 ) -> None:
     end(stage)
@@ -510,9 +510,7 @@ def test_what_an_unnamed_attendee_can_no_longer_have_is_said_of_the_registration
     ] == Decimal("70.00")
 
 
-def test_a_registration_that_is_over_can_be_emptied(
-    stage: Stage, end: Callable[[Stage], None]
-) -> None:
+def test_persist_empties_expired_registration(stage: Stage, end: Callable[[Stage], None]) -> None:
     end(stage)
     stage.change({"fifty": {"is_active": False}}, status="closed")
     answer = stage.accept({"tomas": selected(), "ines": selected()})

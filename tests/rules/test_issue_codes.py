@@ -19,9 +19,6 @@ import psycopg
 import pytest
 from pglast import ast
 from psycopg import sql
-from tests.rules.cases import (
-    GL,
-)
 from tests.support.caller import (
     Caller,
     Connection,
@@ -34,6 +31,8 @@ from tests.support.example import (
 )
 from tests.support.workshop import (
     EARLIER,
+    FUNCTION,
+    GL,
     IDS,
     LATER,
     OTHER_REGISTRATION,
@@ -51,7 +50,6 @@ from tests.support.workshop import (
 ROOT = Path(__file__).resolve().parents[2]
 
 NAMES = Names(IDS)
-FUNCTION = WORKSHOP["function"]["function_id"]
 
 
 @dataclass(frozen=True)
@@ -338,7 +336,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_the_code_is_raised(stage: Stage, code: str) -> None:
+def test_code_is_raised_alone_by_its_smallest_call(stage: Stage, code: str) -> None:
     sqlstates = dict(
         stage.db.execute("SELECT code, sqlstate FROM ticketing_internal.issue_codes()").fetchall()
     )
@@ -347,12 +345,12 @@ def test_the_code_is_raised(stage: Stage, code: str) -> None:
     assert outcome.sqlstate == sqlstates[code]
 
 
-def test_every_code_is_raised_by_a_test(db: Connection) -> None:
+def test_codes_all_have_a_call(db: Connection) -> None:
     assert listed(db, "code", "issue_codes") == set(REFUSALS)
 
 
 @pytest.mark.parametrize("shape", [one("fifty", -1), pack("two of each", 501)])
-def test_of_several_reasons_the_first_is_raised(stage: Stage, shape: Document) -> None:
+def test_sqlstate_of_several_reasons_is_the_first(stage: Stage, shape: Document) -> None:
     stage.given({"gift": only(GL), "fifty": {"capacity": 1}})
 
     def refused(*, reasons: int) -> str | None:
@@ -467,13 +465,13 @@ def listed(db: Connection, column: LiteralString, function: LiteralString) -> se
     return {value for (value,) in db.execute(query)}
 
 
-def test_the_functions_give_every_code_that_is_listed_and_no_other(db: Connection) -> None:
+def test_codes_in_function_bodies_are_exactly_the_listed_ones(db: Connection) -> None:
     given = first_arguments("issue")
     assert [where for where, codes in given.items() if not codes] == []
     assert set().union(*given.values()) == listed(db, "code", "issue_codes")
 
 
-def test_the_functions_raise_every_sqlstate_that_is_listed_and_no_other(db: Connection) -> None:
+def test_sqlstates_in_function_bodies_are_exactly_the_listed_ones(db: Connection) -> None:
     raised = first_arguments("raise_issues")
     assert [where for where, sqlstates in raised.items() if not sqlstates] == []
     of_codes = listed(db, "sqlstate", "issue_codes")  # each raised above

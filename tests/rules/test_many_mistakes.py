@@ -168,7 +168,7 @@ def of_a_write(made: set[str]) -> str:
     return "TK005" if made == {"tomas, sold out"} else "TK004"
 
 
-def test_seven_mistakes_in_selections_are_seven_issues(
+def test_persist_ticket_selections_lists_each_of_seven_mistakes(
     connect: Callable[..., Connection], names: Names
 ) -> None:
     db = connect(autocommit=True)
@@ -184,7 +184,7 @@ def test_seven_mistakes_in_selections_are_seven_issues(
     assert request(()).answer["tickets_unchanged"] == 10
 
 
-def test_a_quote_of_seven_mistakes_lists_seven_issues(
+def test_quote_lists_each_of_seven_mistakes(
     connect: Callable[..., Connection], catalogue: Document, names: Names
 ) -> None:
     db = connect(autocommit=True)
@@ -201,7 +201,7 @@ def test_a_quote_of_seven_mistakes_lists_seven_issues(
     assert request(()).answer["valid"]
 
 
-def test_seven_mistakes_in_tickets_are_seven_issues(
+def test_persist_attendee_tickets_lists_each_of_seven_mistakes(
     connect: Callable[..., Connection], catalogue: Document, names: Names
 ) -> None:
     db = connect(autocommit=True)
@@ -219,7 +219,7 @@ def test_seven_mistakes_in_tickets_are_seven_issues(
 
 
 @pytest.mark.parametrize("registration", [REGISTRATION, IDS["absent"]], ids=["again", "anew"])
-def test_seven_mistakes_leave_no_trace_of_a_registration(
+def test_create_with_seven_mistakes_leaves_no_trace(
     connect: Callable[..., Connection],
     catalogue: Document,
     wizard_state: Document,

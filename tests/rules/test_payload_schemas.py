@@ -168,7 +168,7 @@ def is_known_difference(document: Any) -> bool:  # noqa: ANN401 - any JSON
     )
 
 
-def test_json_schema_and_the_database_agree(db: Connection) -> None:
+def test_json_schema_agrees_with_database(db: Connection) -> None:
     arguments = sorted(read_api(db).payloads)
     documents = Documents(seed=MUTATIONS)
     verdicts: dict[str, set[bool]] = {argument: set() for argument in arguments}

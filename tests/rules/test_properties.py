@@ -29,6 +29,7 @@ from tests.support.stored import (
     recount,
 )
 from tests.support.workshop import (
+    FUNCTION,
     OTHER_REGISTRATION,
     REGISTRATION,
     WORKSHOP,
@@ -36,7 +37,6 @@ from tests.support.workshop import (
 )
 
 EXAMPLES = os.environ.get("TICKETING_EXAMPLES")
-FUNCTION = WORKSHOP["function"]["function_id"]
 ATTENDEES = {
     "01974a10-0000-7000-8000-000000000001": "red",
     "01974a10-0000-7000-8000-000000000002": "green",
@@ -328,7 +328,7 @@ def quoted(db: Connection, selections: Document) -> Document:
 
 @TRIED
 @given(catalogues(limited=False))
-def test_the_price_of_a_package_is_split_to_the_cent(db: Connection, model: Model) -> None:
+def test_package_price_is_split_to_the_cent(db: Connection, model: Model) -> None:
     attendee = next(iter(ATTENDEES))
     with db.transaction(force_rollback=True):
         prepare(db, model, REGISTRATION)
@@ -345,9 +345,7 @@ def test_the_price_of_a_package_is_split_to_the_cent(db: Connection, model: Mode
 
 @TRIED
 @given(st.data())
-def test_quote_and_persist_agree_with_each_other_and_with_the_model(
-    db: Connection, data: st.DataObject
-) -> None:
+def test_quote_and_persist_agree_with_model(db: Connection, data: st.DataObject) -> None:
     model = data.draw(catalogues())
     with db.transaction(force_rollback=True):
         prepare(db, model, REGISTRATION, OTHER_REGISTRATION)
@@ -388,7 +386,7 @@ def test_quote_and_persist_agree_with_each_other_and_with_the_model(
 
 @TRIED
 @given(st.data())
-def test_only_the_last_selection_of_each_attendee_counts(
+def test_persist_leaves_last_selection_of_each_attendee(
     db: Connection, data: st.DataObject
 ) -> None:
     model = data.draw(catalogues())
@@ -414,9 +412,7 @@ def test_only_the_last_selection_of_each_attendee_counts(
 
 @TRIED
 @given(st.data())
-def test_what_was_persisted_comes_back_and_can_be_sent_again(
-    db: Connection, data: st.DataObject
-) -> None:
+def test_get_registration_returns_what_was_persisted(db: Connection, data: st.DataObject) -> None:
     model = data.draw(catalogues())
     with db.transaction(force_rollback=True):
         prepare(db, model, REGISTRATION)

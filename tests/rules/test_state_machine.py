@@ -803,7 +803,7 @@ class Story:
         return [booking.status for booking in self.history.model.bookings.values()]
 
 
-def test_capacity_prices_and_money_from_the_hold_to_the_refund(
+def test_capacity_prices_and_money_add_up_from_hold_to_refund(
     connect: Callable[..., Connection],
 ) -> None:
     story = Story(connect(autocommit=True))
@@ -855,7 +855,7 @@ def test_capacity_prices_and_money_from_the_hold_to_the_refund(
     history.teardown()
 
 
-def test_who_pays_too_late_hears_how_much_capacity_is_left(
+def test_sold_out_after_late_payment_tells_capacity_left(
     connect: Callable[..., Connection],
 ) -> None:
     story = Story(connect(autocommit=True))
@@ -872,7 +872,7 @@ def test_who_pays_too_late_hears_how_much_capacity_is_left(
     assert history.model.shortage == {"seat": (2, 1)}
 
 
-def test_the_database_does_what_the_model_does(connect: Callable[..., Connection]) -> None:
+def test_database_does_what_model_does(connect: Callable[..., Connection]) -> None:
     class Here(History):
         db = connect(autocommit=True)
 

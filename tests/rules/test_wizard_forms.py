@@ -150,7 +150,7 @@ def state(db: Connection, catalogue: Document, wizard_state: Document) -> Docume
     return wizard_state
 
 
-def test_the_wizard_records_both_forms(wizard_state: Document) -> None:
+def test_wizard_state_has_both_forms(wizard_state: Document) -> None:
     kinds = {
         type(line["ticketId"])
         for choice in wizard_state["ticketSelections"].values()
@@ -162,7 +162,7 @@ def test_the_wizard_records_both_forms(wizard_state: Document) -> None:
 
 @pytest.mark.parametrize("way", [persist_selections, persist_updates, create_with_tickets])
 @pytest.mark.parametrize("form", FORMS)
-def test_the_stored_form_is_canonical(
+def test_stored_selection_is_canonical_for_every_form(
     db: Connection,
     state: Document,
     form: str,
@@ -185,7 +185,7 @@ def test_the_stored_form_is_canonical(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_same_in_another_form_changes_nothing(
+def test_persist_of_same_selection_in_another_form_changes_nothing(
     db: Connection, state: Document, form: str
 ) -> None:
     revision = persist_selections(db, state, state["ticketSelections"])["revision"]
@@ -205,9 +205,7 @@ def test_the_same_in_another_form_changes_nothing(
     assert after == before
 
 
-def test_the_order_in_which_the_wizard_lists_contents_is_kept(
-    db: Connection, state: Document
-) -> None:
+def test_persist_keeps_order_of_listed_package_contents(db: Connection, state: Document) -> None:
     selections = in_form(state["ticketSelections"], as_text)
     for choice in selections.values():
         for package in choice["packages"]:
@@ -218,7 +216,7 @@ def test_the_order_in_which_the_wizard_lists_contents_is_kept(
     assert known["ticket_selections"] == selections
 
 
-def test_unlisted_contents_come_in_the_order_of_the_events(db: Connection, state: Document) -> None:
+def test_persist_orders_unlisted_package_contents_by_event(db: Connection, state: Document) -> None:
     persist_selections(db, state, unlisted(state["ticketSelections"]))
     known = service(db).call("get_registration", p_registration_id=REGISTRATION)
     assert known["ticket_selections"] == in_form(state["ticketSelections"], as_text)
@@ -242,7 +240,7 @@ BANQUET = IDS["banquet"]
         ("banquet", "invalid_value", ""),
     ],
 )
-def test_no_other_form_is_accepted(
+def test_invalid_payload_for_any_other_form(
     db: Connection, state: Document, ticket: object, code: str, where: str
 ) -> None:
     create(db, state["registration"], state["registration"]["functionId"])

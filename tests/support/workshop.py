@@ -197,6 +197,9 @@ WORKSHOP: Document = Names(IDS).ids(
 )
 
 
+FUNCTION: str = WORKSHOP["function"]["function_id"]
+
+
 def one(ticket_type: str, quantity: object = 1) -> Document:
     """Select individual tickets."""
     return {"ticketId": ticket_type, "quantity": quantity}
@@ -241,6 +244,9 @@ def rule(fact: str, operator: str, value: object) -> Document:
 def only(*rules: Document, operator: str = "AND") -> Document:
     """Make the attributes of something that is only for some."""
     return {"eligibility": {"operator": operator, "rules": list(rules)}}
+
+
+GL, MM = rule("rank", "equals", "GL"), rule("rank", "equals", "MM")
 
 
 def create(

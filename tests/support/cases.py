@@ -1,39 +1,19 @@
-"""Every selection of cases.py gets exactly its tickets or its issues, whichever RPC is asked.
+"""Selections, and exactly what has to come of each, whichever RPC is asked.
 
-A quote without a registration, a quote for a registration, a persist of the wizard's selections and
-a persist of the quoted tickets all go through one evaluator: each case asks all of them, and none
-may disagree.
+Everything has a name instead of an id. A case is about the example event or about the workshop.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import pytest
-from tests.rules.cases import (
-    CASES,
-    Case,
-    issue,
-)
-from tests.support.caller import (
-    Connection,
-    Outcome,
-    dumps,
-    service,
-)
-from tests.support.example import (
-    Document,
-    updates_of,
-)
-from tests.support.stored import (
-    counters,
-    everything,
-    recount,
-)
+from tests.support.caller import Connection, Document, Outcome, dumps, service
+from tests.support.example import updates_of
+from tests.support.stored import counters, everything, recount
 from tests.support.workshop import (
     IDS,
     OTHER_REGISTRATION,
@@ -44,11 +24,75 @@ from tests.support.workshop import (
     amend,
     as_tickets,
     create,
-    one,
-    selected,
 )
 
-FUNCTION = WORKSHOP["function"]["function_id"]
+
+def issue(code: str, path: str, attendee: str | None = None, **details: Any) -> Document:  # noqa: ANN401
+    """Expect an issue; `path` starts behind `p_selections`."""
+    named = {} if attendee is None else {"attendee": attendee}
+    return {"code": code, "path": f"p_selections{path}"} | named | details
+
+
+def not_eligible(attendee: str, unmet: Sequence[Document], facts: Document) -> Document:
+    """Expect that an attendee may not have the first ticket."""
+    return issue(
+        "not_eligible",
+        f".{attendee}.individualTickets[0]",
+        attendee,
+        ticket_type="fifty",
+        expected=list(unmet),
+        actual=facts,
+    )
+
+
+def fact_missing(attendee: str, fact: str) -> Document:
+    """Expect that it is not known whether an attendee may have the first ticket."""
+    return issue(
+        "fact_missing",
+        f".{attendee}.individualTickets[0]",
+        attendee,
+        ticket_type="fifty",
+        expected=fact,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A selection, the circumstances in which it is made, and exactly what has to come of it."""
+
+    name: str
+    selections: Mapping[str, Any]
+    tickets: Sequence[Ticket] = ()
+    issues: Sequence[Document] = ()
+    sqlstate: str = "TK004"
+    """Of the refusal, when there are issues."""
+    real: bool = False
+    """Whether the example event is on sale, or the workshop."""
+    given: Mapping[str, Document] = field(default_factory=dict)
+    """Attributes of events, ticket types and packages that differ."""
+    function: Mapping[str, Any] = field(default_factory=dict)
+    pools: Sequence[Document] = ()
+    facts: Mapping[str, Document] = field(default_factory=dict)
+    """Facts of attendees that differ."""
+    registration: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the registration object that differ."""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    """What the registration holds already."""
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """What another registration holds, for its `other contact`."""
+    kept: Sequence[Ticket] = ()
+    """Which tickets of attendees not named stay."""
+
+    def catalogue(self, example: Document) -> Document:
+        """Return what is on sale."""
+        document = deepcopy(example if self.real else WORKSHOP)
+        names = Names(IDS)
+        amend(document, names.ids(dict(self.given)))
+        document["function"] |= self.function
+        document["pools"] = names.ids(list(self.pools))
+        return document
+
+
 SHOWN = ("code", "path", "expected", "actual", "requested", "available")
 
 
@@ -90,38 +134,6 @@ class Scene:
         holding = {ticket[0] for ticket in self.all_tickets}
         names = [self.names.names(attendee["attendeeId"]) for attendee in self.attendees]
         return [name for name in names if name not in holding]
-
-
-@pytest.fixture
-def scene(db: Connection, catalogue: Document, wizard_state: Document, case: Case) -> Scene:
-    """Put the catalogue on sale and make the registration, with what is held before."""
-    names = Names(IDS)
-    wanted = case.catalogue(catalogue)
-    function = wanted["function"]["function_id"]
-    state = with_facts(wizard_state["registration"], names, case)
-    db.execute("SET LOCAL TimeZone = 'UTC'")
-    service(db).call("import_catalogue", p_catalogue=catalogue)  # there is always another function
-    service(db).call("import_catalogue", p_catalogue=wanted)
-    answer = create(db, state, function)
-    for attendee in answer["attendees"]:
-        names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
-    if case.others:
-        create(
-            db,
-            state,
-            function,
-            OTHER_REGISTRATION,
-            registrationType="lodges",
-            primaryAttendee=None,
-            additionalAttendees=[],
-        )
-        hold(db, OTHER_REGISTRATION, names.ids(dict(case.others)))
-    if case.before:
-        hold(db, REGISTRATION, names.ids(dict(case.before)))
-    attendees = [state["primaryAttendee"], *state["additionalAttendees"]]
-    if attendees[0] is None:
-        attendees[0] = {"attendeeId": REGISTRATION, "attendeeType": "contact"}
-    return Scene(db, case, names, function, attendees)
 
 
 def with_facts(registration: Document, names: Names, case: Case) -> Document:
@@ -240,8 +252,43 @@ def check_persist(scene: Scene, outcome: Outcome) -> None:
     assert counters(db) == recount(db)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> None:
+def set_scene(db: Connection, catalogue: Document, wizard_state: Document, case: Case) -> Scene:
+    """Put the catalogue on sale and make the registration, with what is held before."""
+    names = Names(IDS)
+    wanted = case.catalogue(catalogue)
+    function = wanted["function"]["function_id"]
+    state = with_facts(wizard_state["registration"], names, case)
+    db.execute("SET LOCAL TimeZone = 'UTC'")
+    service(db).call("import_catalogue", p_catalogue=catalogue)  # there is always another function
+    service(db).call("import_catalogue", p_catalogue=wanted)
+    answer = create(db, state, function)
+    for attendee in answer["attendees"]:
+        names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
+    if case.others:
+        create(
+            db,
+            state,
+            function,
+            OTHER_REGISTRATION,
+            registrationType="lodges",
+            primaryAttendee=None,
+            additionalAttendees=[],
+        )
+        hold(db, OTHER_REGISTRATION, names.ids(dict(case.others)))
+    if case.before:
+        hold(db, REGISTRATION, names.ids(dict(case.before)))
+    attendees = [state["primaryAttendee"], *state["additionalAttendees"]]
+    if attendees[0] is None:
+        attendees[0] = {"attendeeId": REGISTRATION, "attendeeType": "contact"}
+    return Scene(db, case, names, function, attendees)
+
+
+def check(scene: Scene) -> None:
+    """Ask every RPC for the selection of a case: all must give its tickets, or its issues.
+
+    A quote without a registration, a quote for a registration, a persist of the wizard's selections
+    and a persist of the quoted tickets all go through one evaluator; none may disagree.
+    """
     db, case, names = scene.db, scene.case, scene.names
     before = everything(db)
     if scene.is_strangers:
@@ -287,167 +334,3 @@ def test_a_selection_gets_exactly_its_tickets_or_its_issues(scene: Scene) -> Non
                 assert everything(db) == before
             else:
                 check_persist(scene, outcome)
-
-
-# ------------------------------------------------------------- what a case cannot say by itself
-
-
-@pytest.fixture
-def workshop(db: Connection, wizard_state: Document) -> Names:
-    """Put the workshop on sale and make the registration; return the names of both."""
-    names = Names(IDS)
-    service(db).call("import_catalogue", p_catalogue=WORKSHOP)
-    for attendee in create(db, wizard_state["registration"], FUNCTION)["attendees"]:
-        names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])
-    return names
-
-
-@pytest.mark.parametrize("second", ["tomas", "tomas@db"])
-@pytest.mark.parametrize("first", ["tomas", "tomas@db"])
-def test_an_attendee_is_named_once_by_either_id(
-    db: Connection, workshop: Names, first: str, second: str
-) -> None:
-    chosen = {"selected_tickets": selected(one("fifty"))}
-    outcome = service(db).attempt(
-        "persist_attendee_tickets",
-        p_registration_id=REGISTRATION,
-        p_tickets=[],
-        p_attendee_updates=workshop.ids(
-            [
-                {"attendee_id": "ines", "selected_tickets": {}},
-                {"attendee_id": first} | chosen,
-                {"attendee_id": second} | chosen,
-            ]
-        ),
-    )
-    assert outcome.sqlstate == "TK004"
-    assert {
-        "code": "attendee_named_twice",
-        "path": "p_attendee_updates[2].attendee_id",
-        "attendee": "tomas",
-    } in readable(workshop, outcome.issues)
-
-
-def test_both_ids_of_an_attendee_in_selections_name_it_twice(
-    db: Connection, workshop: Names
-) -> None:
-    selections = workshop.ids({"tomas": selected(one("fifty")), "tomas@db": selected(one("fifty"))})
-    expected = [issue("attendee_named_twice", ".tomas", "tomas")]
-    quote = service(db).call(
-        "quote_ticket_selections",
-        p_function_id=FUNCTION,
-        p_selections=selections,
-        p_registration_id=REGISTRATION,
-    )
-    assert readable(workshop, quote["issues"]) == expected
-    outcome = service(db).attempt(
-        "persist_ticket_selections",
-        p_registration_id=REGISTRATION,
-        p_selections=selections,
-    )
-    assert outcome.sqlstate == "TK004"
-    assert readable(workshop, outcome.issues) == expected
-
-
-@pytest.mark.parametrize("second", ["tomas", "tomas@db"])
-@pytest.mark.parametrize("who", ["tomas", "ines"])
-def test_a_quote_hears_of_each_attendee_once(
-    db: Connection, workshop: Names, second: str, who: str
-) -> None:
-    attendees = [{"attendeeId": name, "attendeeType": "guest"} for name in ("tomas", second)]
-    quote = service(db).call(
-        "quote_ticket_selections",
-        p_function_id=FUNCTION,
-        p_selections=workshop.ids({who: selected(one("fifty"))}),
-        p_attendees=workshop.ids(attendees),
-        p_registration_id=REGISTRATION,
-    )
-    assert [(each["code"], each["path"]) for each in quote["issues"]] == [
-        ("attendee_named_twice", "p_attendees[1].attendeeId")
-    ]
-
-
-@pytest.mark.parametrize(
-    "amount", ["5e1", "0x32", "5_0", " 50 ", "+50", "50.", ".5e2", "", "NaN", "Infinity", -50, 1e10]
-)
-@pytest.mark.parametrize("key", ["price_paid", "original_price"])
-def test_an_amount_is_a_number_or_a_plain_decimal(
-    db: Connection, workshop: Names, key: str, amount: object
-) -> None:
-    row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty", key: amount}
-    outcome = service(db).attempt(
-        "persist_attendee_tickets",
-        p_registration_id=REGISTRATION,
-        p_tickets=workshop.ids([row]),
-    )
-    assert outcome.sqlstate == "TK001"
-    assert [(each["code"], each["path"]) for each in outcome.issues] == [
-        ("invalid_value", f"p_tickets[0].{key}")
-    ]
-
-
-@pytest.mark.parametrize("amount", [50, "50", "50.0", "50.00", "0050"])
-def test_a_plain_decimal_may_be_written_in_many_ways(
-    db: Connection, workshop: Names, amount: object
-) -> None:
-    row = {"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"}
-    answer = service(db).call(
-        "persist_attendee_tickets",
-        p_registration_id=REGISTRATION,
-        p_tickets=workshop.ids([row | {"price_paid": amount, "original_price": amount}]),
-    )
-    assert answer["total"] == 50
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [{}, {}],
-        [{"package_id": "free"}],
-        [{"ticket_type_id": "gift"}],
-        [{"attendee_id": "ines"}],
-    ],
-    ids=["twice", "in a package", "of another type", "of another attendee"],
-)
-def test_a_ticket_id_stands_for_the_one_ticket_that_has_it(
-    db: Connection, workshop: Names, rows: list[Document]
-) -> None:
-    row = workshop.ids({"attendee_id": "tomas", "event_id": "sunday", "ticket_type_id": "fifty"})
-    held = service(db).call(
-        "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row]
-    )["tickets"]
-    row["ticket_id"] = held[0]["ticket_id"]
-    assert (
-        service(db).call(
-            "persist_attendee_tickets", p_registration_id=REGISTRATION, p_tickets=[row]
-        )["tickets_unchanged"]
-        == 1
-    )
-    outcome = service(db).attempt(
-        "persist_attendee_tickets",
-        p_registration_id=REGISTRATION,
-        p_tickets=[row | workshop.ids(each) for each in rows],
-    )
-    assert outcome.sqlstate == "TK004"
-    assert [each["path"] for each in outcome.issues] == [f"p_tickets[{len(rows) - 1}].ticket_id"]
-
-
-def test_more_money_than_a_registration_can_owe_is_refused_by_the_quote_as_well(
-    db: Connection, workshop: Names
-) -> None:
-    dear = deepcopy(WORKSHOP)
-    amend(dear, workshop.ids({"fifty": {"price": "9999999999.99"}}))
-    service(db).call("import_catalogue", p_catalogue=dear)
-    selections = workshop.ids({"tomas": selected(one("fifty", 2))})
-    quote = service(db).attempt(
-        "quote_ticket_selections",
-        p_function_id=FUNCTION,
-        p_selections=selections,
-        p_registration_id=REGISTRATION,
-    )
-    outcome = service(db).attempt(
-        "persist_ticket_selections", p_registration_id=REGISTRATION, p_selections=selections
-    )
-    refused = [each["code"] for each in outcome.issues]
-    assert refused
-    assert refused == [each["code"] for each in quote.issues or quote.answer["issues"]]
