@@ -183,21 +183,16 @@ class Application:
             SoldOutError: A pool has too little capacity left.
         """
         with Session(self._engine) as session, session.begin():
-            return _persist(
-                session,
-                UUID(booking.function_id),
-                UUID(booking.registration_id),
-                {
-                    UUID(update["attendee_id"]): update["selected_tickets"]
-                    for update in booking.attendee_updates
-                },
-            )
+            return _persist(session, booking)
 
 
-def _persist(
-    session: Session, function_id: UUID, registration_id: UUID, selections: dict[UUID, Document]
-) -> Document:
+def _persist(session: Session, booking: Booking) -> Document:
     now = datetime.now(UTC)
+    function_id, registration_id = UUID(booking.function_id), UUID(booking.registration_id)
+    selections = {
+        UUID(update["attendee_id"]): update["selected_tickets"]
+        for update in booking.attendee_updates
+    }
     function = session.get_one(Function, function_id)
     registration = session.get_one(
         Registration,
@@ -351,8 +346,13 @@ def _take_capacity(
     session: Session, function_id: UUID, added: Sequence[Ticket], removed: Sequence[Ticket]
 ) -> None:
     """Take and free capacity; pools are locked in the order of their ids."""
-    amounts = Counter(_subjects(added))
-    amounts.subtract(_subjects(removed))
+    amounts: Counter[UUID] = Counter()
+    for sign, tickets in ((1, added), (-1, removed)):
+        for ticket in tickets:
+            amounts[ticket.ticket_type_id] += sign
+        for _, package_id, _ in {_place(ticket)[:3] for ticket in tickets}:
+            if package_id:
+                amounts[package_id] += sign
     changes: Counter[UUID] = Counter()
     for of_type in _load(session, TicketTypePool, function_id, ticket_type_id=amounts):
         changes[of_type.capacity_pool_id] += amounts[of_type.ticket_type_id]
@@ -371,12 +371,3 @@ def _take_capacity(
         pool.reserved += change
         if change > 0 and pool.reserved + pool.sold > pool.capacity:
             raise SoldOutError
-
-
-def _subjects(tickets: Sequence[Ticket]) -> list[UUID]:
-    """Return the id of the type of each ticket, and of the package of each copy of a package."""
-    copies = {_place(ticket)[:3] for ticket in tickets}
-    return [
-        *(ticket.ticket_type_id for ticket in tickets),
-        *(package_id for _, package_id, _ in copies if package_id),
-    ]

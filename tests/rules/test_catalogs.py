@@ -82,6 +82,14 @@ RULES: dict[str, LiteralString] = {
         SELECT oid::regnamespace FROM schemas
         WHERE coalesce(obj_description(oid, 'pg_namespace'), '') = ''
     """,
+    "nothing is in schema public": """
+        SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT oid::regtype::text FROM pg_type
+        WHERE typnamespace = 'public'::regnamespace AND typtype IN ('d', 'e')
+    """,
     # -- keys, checks and indexes
     "tables have a primary key": """
         SELECT oid::regclass FROM tables
@@ -373,6 +381,8 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
         "ticketing.specimen_kind",
     ),
     ("schemas are commented", "COMMENT ON SCHEMA ticketing_internal IS NULL", "ticketing_internal"),
+    ("nothing is in schema public", "CREATE TABLE public.stray ()", "stray"),
+    ("nothing is in schema public", "CREATE DOMAIN public.stray AS text", "stray"),
     (
         "tables have a primary key",
         "ALTER TABLE ticketing.specimens DROP CONSTRAINT specimens_pkey",
