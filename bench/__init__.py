@@ -7,6 +7,6 @@ measures and shows the results.
 |---|---|
 | `persist` | persists of 1 to 2,000 tickets, a bare INSERT, a loop and application code |
 | `calls` | every other call, in units of a bare INSERT; WAL and buffers of each |
-| `throughput` | concurrent clients: hot and spread ticket types, a sell-out, mixed load, waits |
+| `throughput` | concurrent clients: hot and spread ticket types, mixed calls, waits, a sell-out |
 | `growth` | the same calls with a thousand and with a million stored tickets |
 """

@@ -19,7 +19,7 @@ from bench.persist import measure_persist
 from bench.plots import write_plots
 from bench.report import show, write_tables
 from bench.server import benchmark_server, describe
-from bench.throughput import measure_mixed, measure_sell_out, measure_throughput
+from bench.throughput import measure_sell_out, measure_throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -43,10 +43,13 @@ SECTIONS: Final[dict[str, Callable[[Server, Effort], Document]]] = {
     "calls": lambda server, effort: measure_calls(server, effort.call_rounds),
     "work": lambda server, effort: measure_work(server, effort.work_sizes),
     "throughput": lambda server, effort: measure_throughput(
-        server, effort.clients, effort.throughput_calls, effort.throughput_rounds
+        server,
+        effort.clients,
+        effort.throughput_calls,
+        effort.throughput_rounds,
+        effort.mixed_calls,
     ),
     "sell_out": lambda server, effort: measure_sell_out(server, effort.clients, effort.capacity),
-    "mixed": lambda server, effort: measure_mixed(server, effort.mixed_clients, effort.mixed_calls),
     "growth": lambda server, effort: measure_growth(server, effort.stored, effort.growth_rounds),
 }
 

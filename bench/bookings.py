@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from psycopg.types.json import Jsonb
@@ -90,36 +92,18 @@ class BookingOffice:
         self._wizard_tickets: list[Document] = quote["tickets"]
 
     def answer(self, call: Call[Any]) -> Document:
-        """Execute a call and return its answer as parsed JSON.
-
-        Args:
-            call: The call.
-
-        Returns:
-            The answer.
-        """
+        """Execute a call and return its answer as parsed JSON."""
         row = self._connection.execute(call.sql, call.params).fetchone()
         assert row is not None
         document: Document = json.loads(row[0])
         return document
 
     def registration_data(self) -> Document:
-        """Return the recorded wizard's request for a new registration.
-
-        Returns:
-            p_registration_data with a new id and a new owner.
-        """
+        """Return the wizard's p_registration_data with a new id and a new owner."""
         return self._registration | {"registrationId": str(uuid4()), "authUserId": str(uuid4())}
 
     def guests(self, tickets: int) -> Booking:
-        """Prepare a booking of guests with four single tickets each, of several types.
-
-        Args:
-            tickets: Number of tickets.
-
-        Returns:
-            The booking.
-        """
+        """Prepare a booking of guests with four single tickets each, of several types."""
         row = self._connection.execute(
             "SELECT * FROM bench.make_registration(%s, %s, %s)",
             [self.function_id, math.ceil(tickets / TICKETS_EACH), Jsonb(self._guest)],
@@ -135,11 +119,7 @@ class BookingOffice:
         )
 
     def wizards(self) -> Booking:
-        """Prepare the booking of the recorded wizard: 4 attendees and 13 tickets.
-
-        Returns:
-            The booking.
-        """
+        """Prepare the booking of the recorded wizard: 4 attendees and 13 tickets."""
         data = self.registration_data()
         answer = self.answer(calls.create_individual_registration_jsonb(data))
         stored = {
@@ -157,51 +137,27 @@ class BookingOffice:
         return Booking(self.function_id, data["registrationId"], data["authUserId"], rows, chosen)
 
     def of_size(self, tickets: int) -> Booking:
-        """Prepare a booking of a given size.
-
-        Args:
-            tickets: Number of tickets; 13 selects the wizard's booking.
-
-        Returns:
-            The booking.
-        """
+        """Prepare a booking of so many tickets; of 13, the wizard's."""
         return self.wizards() if tickets == WIZARD_TICKETS else self.guests(tickets)
 
     def with_one_changed(self, booking: Booking) -> Booking:
-        """Return a booking of guests whose first attendee replaces one ticket type.
-
-        Args:
-            booking: The original booking.
-
-        Returns:
-            The same registration with one ticket changed.
-        """
+        """Return the same booking of guests with one ticket of another type."""
         first, *others = booking.tickets
-        held = {row["ticket_type_id"] for row in booking.tickets if _same_attendee(row, first)}
+        held = {
+            row["ticket_type_id"]
+            for row in booking.tickets
+            if row["attendee_id"] == first["attendee_id"]
+        }
         other = next(kind for kind in self.types if kind["ticket_type_id"] not in held)
         rows = [_ticket_row(first["attendee_id"], other), *others]
-        return Booking(
-            booking.function_id,
-            booking.registration_id,
-            booking.owner_id,
-            rows,
-            selections_of(rows),
-        )
+        return replace(booking, tickets=rows, attendee_updates=selections_of(rows))
 
 
 def selections_of(rows: Sequence[Document]) -> list[Document]:
-    """Return the p_attendee_updates that match single tickets.
-
-    Args:
-        rows: p_tickets without packages.
-
-    Returns:
-        The updates, one for each attendee.
-    """
-    counted: dict[str, dict[str, int]] = {}
+    """Return the p_attendee_updates that match p_tickets without packages."""
+    counted: dict[str, Counter[str]] = {}
     for row in rows:
-        quantities = counted.setdefault(row["attendee_id"], {})
-        quantities[row["ticket_type_id"]] = quantities.get(row["ticket_type_id"], 0) + 1
+        counted.setdefault(row["attendee_id"], Counter())[row["ticket_type_id"]] += 1
     return [
         {
             "attendee_id": attendee,
@@ -215,23 +171,6 @@ def selections_of(rows: Sequence[Document]) -> list[Document]:
         }
         for attendee, quantities in counted.items()
     ]
-
-
-def encoded(call: Call[Any]) -> tuple[LiteralString, dict[str, str | int]]:
-    """Encode a call, so that encoding is not part of the measured time.
-
-    Args:
-        call: The call.
-
-    Returns:
-        The statement and its parameters.
-    """
-    return call.sql, call.params
-
-
-def _same_attendee(row: Document, other: Document) -> bool:
-    same: bool = row["attendee_id"] == other["attendee_id"]
-    return same
 
 
 def _ticket_row(attendee_id: str, kind: Document) -> Document:
@@ -251,25 +190,11 @@ def _row_of_quote(ticket: Document) -> Document:
 
 
 def _canonical(selections: Mapping[str, Any]) -> Document:
-    """Return the wizard's selections with plain ids, in their stored form."""
-    return {
-        attendee: {
-            "packages": [
-                package
-                | {
-                    "tickets": [
-                        {
-                            "ticketId": line["ticketId"]["event_ticket_id"]
-                            if isinstance(line["ticketId"], dict)
-                            else line["ticketId"],
-                            "quantity": line["quantity"],
-                        }
-                        for line in package["tickets"]
-                    ]
-                }
-                for package in chosen["packages"]
-            ],
-            "individualTickets": chosen["individualTickets"],
-        }
-        for attendee, chosen in selections.items()
-    }
+    """Return the wizard's selections in their stored form: only ids in the contents of packages."""
+    canonical: Document = deepcopy(dict(selections))
+    for chosen in canonical.values():
+        for package in chosen["packages"]:
+            for line in package["tickets"]:
+                if isinstance(line["ticketId"], dict):
+                    line["ticketId"] = line["ticketId"]["event_ticket_id"]
+    return canonical

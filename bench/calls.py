@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.bookings import WIZARD_TICKETS, Booking, BookingOffice, encoded
+from bench.bookings import WIZARD_TICKETS, Booking, BookingOffice
 from bench.measure import Times, in_turn, ratios, spread, take_turns
 from bench.persist import FLOOR
 from bench.server import create_database, faults, settle
@@ -102,13 +102,12 @@ def measure_calls(server: Server, rounds: int) -> Document:
             for call in (*raw.before, *typed.before):
                 office.answer(call)
             values = floor.baseline
-            statements = {name: encoded(call) for name, call in raw.calls.items()}
             return in_turn(
                 [
                     {"floor": [lambda: connection.execute(FLOOR, values).fetchone()]},
                     {
-                        f"raw {name}": [_execution(connection, statement)]
-                        for name, statement in statements.items()
+                        f"raw {name}": [_execution(connection, call)]
+                        for name, call in raw.calls.items()
                     },
                     {f"client {name}": [_call(client, call)] for name, call in typed.calls.items()},
                 ],
@@ -156,8 +155,8 @@ def measure_work(server: Server, sizes: Sequence[int]) -> Document:
                 floor, ours = office.of_size(tickets), office.of_size(tickets)
                 explained = {
                     "floor": _explained(connection, FLOOR, floor.baseline),
-                    "ours": _explained(connection, *encoded(ours.call)),
-                    "again": _explained(connection, *encoded(ours.call)),
+                    "ours": _explained(connection, ours.call.sql, ours.call.params),
+                    "again": _explained(connection, ours.call.sql, ours.call.params),
                 }
                 if number >= 0:
                     for name, found in explained.items():
@@ -191,8 +190,8 @@ def _explained(connection: Connection, statement: str, values: Any) -> Document:
     }
 
 
-def _execution(connection: Connection, statement: tuple[Any, Any]) -> Callable[[], object]:
-    return lambda: connection.execute(*statement).fetchone()
+def _execution(connection: Connection, call: Call[Any]) -> Callable[[], object]:
+    return lambda: connection.execute(call.sql, call.params).fetchone()
 
 
 def _call(client: Client, call: Call[Any]) -> Callable[[], object]:

@@ -19,7 +19,6 @@ class Effort:
         throughput_calls: Calls of a run, all clients together.
         throughput_rounds: Runs of each scenario.
         capacity: Capacity of a sell-out.
-        mixed_clients: Clients of the mixed load.
         mixed_calls: Transactions per client of the mixed load.
         stored: Numbers of stored tickets, for growth; everything else is measured with the first.
         growth_rounds: Rounds of every call in each of these databases.
@@ -33,7 +32,6 @@ class Effort:
     throughput_calls: int
     throughput_rounds: int
     capacity: int
-    mixed_clients: int
     mixed_calls: int
     stored: tuple[int, ...]
     growth_rounds: int
@@ -48,7 +46,6 @@ FULL: Final = Effort(
     throughput_calls=1280,
     throughput_rounds=3,
     capacity=10_000,
-    mixed_clients=64,
     mixed_calls=120,
     stored=(1_000, 100_000, 1_000_000),
     growth_rounds=30,
@@ -64,7 +61,7 @@ QUICK: Final = replace(
     throughput_calls=480,
     throughput_rounds=1,
     capacity=2_000,
-    mixed_calls=40,
+    mixed_calls=80,
     stored=(1_000, 100_000),
     growth_rounds=8,
 )
@@ -78,7 +75,6 @@ TINY: Final = Effort(
     throughput_calls=48,
     throughput_rounds=1,
     capacity=40,
-    mixed_clients=2,
     mixed_calls=120,
     stored=(100, 1_000),
     growth_rounds=1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from bench.bookings import BookingOffice, encoded
+from bench.bookings import BookingOffice
 from bench.calls import life_of_a_booking
 from bench.measure import Times, ratios, shuffled, spread, take_turns, timed
 from bench.persist import FLOOR
@@ -77,9 +77,9 @@ def _turn(
         life = life_of_a_booking(office)
         for call in life.before:
             office.answer(call)
-        statements[tickets] = {name: encoded(call) for name, call in life.calls.items()} | {
-            "floor": (FLOOR, office.wizards().baseline)
-        }
+        statements[tickets] = {
+            name: (call.sql, call.params) for name, call in life.calls.items()
+        } | {"floor": (FLOOR, office.wizards().baseline)}
     names = next(iter(statements.values()))
     return {
         f"{tickets} {name}": timed(

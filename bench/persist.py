@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 import psycopg
 
 from bench.application import Application
-from bench.bookings import Booking, BookingOffice, encoded
+from bench.bookings import Booking, BookingOffice
 from bench.measure import Times, in_turn, ratios, spread, take_turns_together
 from bench.server import create_database, faults, settle
 from ticketing_client import Client
@@ -75,7 +75,7 @@ class _Persist:
         """Let each variant persist its own booking; note those without counters, to delete them."""
         floor, loop, ours, client = (self._bookings(tickets) for _ in range(4))
         foreign += [booking.registration_id for booking in (*floor, *loop)]
-        persists = [self._execution(*encoded(booking.call)) for booking in ours]
+        persists = [self._execution(booking.call.sql, booking.call.params) for booking in ours]
         groups: list[dict[str, list[Callable[[], object]]]] = [
             {"floor": [self._execution(FLOOR, booking.baseline) for booking in floor]},
             {"loop": [self._execution(_LOOP, booking.baseline) for booking in loop]},

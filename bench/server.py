@@ -92,23 +92,12 @@ def install(connection: Connection) -> None:
 
 
 def settle(connection: Connection) -> None:
-    """Vacuum now, so that autovacuum does not run during a measurement.
-
-    Args:
-        connection: A connection in autocommit mode.
-    """
+    """Vacuum now, so that autovacuum does not run during a measurement."""
     connection.execute("VACUUM (ANALYZE)")
 
 
 def faults(connection: Connection) -> int:
-    """Return the number of differences that check_integrity() finds.
-
-    Args:
-        connection: A connection to the database to check.
-
-    Returns:
-        The number.
-    """
+    """Return the number of differences that check_integrity() finds."""
     row = connection.execute("SELECT count(*) FROM ticketing.check_integrity()").fetchone()
     assert row is not None
     count: int = row[0]
@@ -116,35 +105,20 @@ def faults(connection: Connection) -> int:
 
 
 def example(name: str) -> Document:
-    """Return one of the example documents in the client package.
-
-    Args:
-        name: catalogue or wizard_state.
-
-    Returns:
-        The document.
-    """
+    """Return the example catalogue or wizard_state of the client package."""
     text = files("ticketing_client").joinpath(f"example/{name}.json").read_text(encoding="utf-8")
     document: Document = json.loads(text)
     return document
 
 
 def example_guest() -> Document:
-    """Return the wizard's object of a guest.
-
-    Returns:
-        The guest's attendee_data.
-    """
+    """Return the attendee_data of a guest of the wizard."""
     guest: Document = example("wizard_state")["registration"]["additionalAttendees"][1]
     return guest
 
 
 def large_catalogue() -> Document:
-    """Return the example catalogue with pools too large to sell out.
-
-    Returns:
-        A catalogue in which every event and every ticket type has a limited pool.
-    """
+    """Return the example catalogue; every event and type has a pool too large to sell out."""
     catalogue = example("catalogue")
     for element in (*catalogue["events"], *catalogue["ticket_types"]):
         element["capacity"] = LARGE_CAPACITY
@@ -152,14 +126,7 @@ def large_catalogue() -> Document:
 
 
 def open_types(catalogue: Document) -> list[Document]:
-    """Return the ticket types of a catalogue without eligibility rules.
-
-    Args:
-        catalogue: The catalogue.
-
-    Returns:
-        Its active ticket types without rules.
-    """
+    """Return the active ticket types of a catalogue that have no eligibility rules."""
     return [
         element
         for element in catalogue["ticket_types"]
@@ -168,14 +135,7 @@ def open_types(catalogue: Document) -> list[Document]:
 
 
 def describe(server: Server) -> Document:
-    """Describe the machine and the settings, without identifying the machine.
-
-    Args:
-        server: The running server.
-
-    Returns:
-        Processor, cores, memory in GiB, system, load before the run, versions and settings.
-    """
+    """Describe the machine and the settings, without identifying the machine."""
     with psycopg.connect(server.url()) as connection:
         settings = {name: _shown(connection, name) for name in SHOWN}
         version = _shown(connection, "server_version")

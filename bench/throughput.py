@@ -1,9 +1,8 @@
-"""Concurrent clients, driven by pgbench: hot and spread ticket types, a sell-out, mixed load."""
+"""Concurrent clients, driven by pgbench: hot and spread ticket types, mixed calls, a sell-out."""
 
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import tempfile
 import threading
@@ -41,17 +40,8 @@ TYPES: Final = 100
 TICKETS: Final = 2
 """Tickets in a call; in a sell-out twice as many."""
 
-HEAD_START: Final = 16
-"""Bookings per client that already have tickets when a mixed load begins."""
-
-MIX: Final = {"persist": 70, "quote": 10, "read": 10, "start": 5, "pay": 5}
+MIX: Final = {"persist": 80, "quote": 10, "read": 10}
 """Percent of the transactions of a mixed load, by script."""
-
-SETTLING: Final = 1.5
-"""Waiting time, as a multiple of the time until all clients were warm.
-
-During the warm-up a queue builds up; at half of the possible load it is gone after the same time.
-"""
 
 _SAMPLE_EVERY: Final = 0.02
 _FAILURES: Final = re.compile(r"number of (serialization|deadlock) failures: (\d+)")
@@ -63,7 +53,7 @@ class Run:
 
     Attributes:
         calls_per_second: From the moment when all clients are warm until the first client ends.
-        latencies: Milliseconds by script, of the transactions due after all clients were warm.
+        latencies: Milliseconds by script, in that time.
         failures: Failed transactions by kind: serialization and deadlock.
         waits: Samples of active sessions by wait event, or running.
     """
@@ -74,7 +64,9 @@ class Run:
     waits: Counter[str]
 
 
-def measure_throughput(server: Server, clients: Sequence[int], calls: int, rounds: int) -> Document:
+def measure_throughput(
+    server: Server, clients: Sequence[int], calls: int, rounds: int, mixed_calls: int
+) -> Document:
     """Measure concurrent persists: spread over 100 types, of one hot type, of a shared pool.
 
     Args:
@@ -82,10 +74,12 @@ def measure_throughput(server: Server, clients: Sequence[int], calls: int, round
         clients: Numbers of clients.
         calls: Number of calls of a run, all clients together.
         rounds: Number of runs of each scenario, in turns.
+        mixed_calls: Number of transactions of each client of the mixed load.
 
     Returns:
         Calls per second by scenario and number of clients, the ratios of the contended scenarios
-        to the spread one, failures, waits, and the faults that check_integrity() finds afterwards.
+        to the spread one, failures, waits; percentiles of each call under a mixed load; and the
+        faults that check_integrity() finds afterwards.
     """
     url = create_database(server, "bench_throughput")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -105,7 +99,29 @@ def measure_throughput(server: Server, clients: Sequence[int], calls: int, round
                     run = run_pgbench(server, url, {"persist": 1}, clients=number, calls=each)
                     runs[name].append(run)
             rows += [_summary(number, name, runs[name], runs["spread"]) for name in scenarios]
-        return {"rounds": rounds, "rows": rows, "faults": faults(connection)}
+
+        most = max(clients)
+        market.make_bookings(market.sharing, most * mixed_calls, TICKETS)
+        office = BookingOffice(connection)
+        connection.execute(
+            "INSERT INTO bench.questions VALUES (1, %s, %s, %s)",
+            [office.function_id, Jsonb(office.selections), Jsonb(office.attendees)],
+        )
+        mixed = run_pgbench(server, url, MIX, clients=most, calls=mixed_calls)
+        return {
+            "rounds": rounds,
+            "rows": rows,
+            "mixed": {
+                "clients": most,
+                "calls_per_second": round(mixed.calls_per_second),
+                "rows": [
+                    {"call": name, "calls": len(values), **percentiles(values)}
+                    for name, values in mixed.latencies.items()
+                ],
+                "failures": mixed.failures,
+            },
+            "faults": faults(connection),
+        }
 
 
 def measure_sell_out(server: Server, clients: Sequence[int], capacity: int) -> Document:
@@ -147,101 +163,10 @@ def measure_sell_out(server: Server, clients: Sequence[int], capacity: int) -> D
     return {"rows": rows, "faults": found}
 
 
-def measure_mixed(server: Server, clients: int, calls: int) -> Document:
-    """Measure how long each call takes while many clients make different calls.
-
-    First without pauses: each client sends its next call as soon as it has an answer, so the times
-    are mostly those of the queue. Then the same number of clients makes half as many calls per
-    second at random moments (a Poisson process), as real users do.
-
-    Args:
-        server: The server.
-        clients: Number of clients.
-        calls: Number of transactions of each client.
-
-    Returns:
-        For both loads the calls per second, the requested rate, percentiles of the milliseconds of
-        each script, counted from the moment when it was due, failures and waits; and the faults
-        that check_integrity() finds afterwards.
-
-    Raises:
-        RuntimeError: When fewer payments were stored than measured.
-    """
-    busiest, busiest_faults = _mixed_load(server, "bench_mixed", clients, calls)
-    half = round(busiest["calls_per_second"] / 2)
-    calm, calm_faults = _mixed_load(server, "bench_mixed_calm", clients, calls, rate=half)
-    return {
-        "clients": clients,
-        "loads": {"no pause": busiest, "half load": calm},
-        "faults": busiest_faults + calm_faults,
-    }
-
-
-def _mixed_load(
-    server: Server, name: str, clients: int, calls: int, rate: int | None = None
-) -> tuple[Document, int]:
-    """Run a mixed load in its own database; return its result and the number of faults."""
-    url = create_database(server, name)
-    with psycopg.connect(url, autocommit=True) as connection:
-        office = BookingOffice(connection)
-        each = calls + HEAD_START
-        _make_bookings(
-            connection,
-            office.function_id,
-            [kind["ticket_type_id"] for kind in office.types],
-            clients * each,
-            TICKETS,
-        )
-        connection.execute(
-            "INSERT INTO bench.questions VALUES (1, %s, %s, %s)",
-            [office.function_id, Jsonb(office.selections), Jsonb(office.attendees)],
-        )
-        connection.execute(
-            "SELECT bench.buy(booking) FROM bench.bookings WHERE booking %% %s < %s",
-            [each, HEAD_START],
-        )
-        settle(connection)
-        run = run_pgbench(
-            server,
-            url,
-            MIX,
-            clients=clients,
-            calls=calls,
-            bookings=each,
-            ahead=HEAD_START,
-            rate=rate,
-        )
-        row = connection.execute(
-            "SELECT count(*) FROM ticketing.payments WHERE provider = 'default'"
-        ).fetchone()
-        assert row is not None
-        if row[0] < clients + len(run.latencies["pay"]):
-            message = "A client paid for a booking without tickets: raise HEAD_START."
-            raise RuntimeError(message)
-        return {
-            "calls_per_second": round(run.calls_per_second),
-            "asked_per_second": rate,
-            "rows": [
-                {"call": name, "calls": len(values), **percentiles(values)}
-                for name, values in run.latencies.items()
-            ],
-            "failures": run.failures,
-            "waits": _shares(run.waits),
-        }, faults(connection)
-
-
 def run_pgbench(
-    server: Server,
-    url: str,
-    mix: Mapping[str, int],
-    *,
-    clients: int,
-    calls: int,
-    bookings: int | None = None,
-    ahead: int = 0,
-    rate: int | None = None,
+    server: Server, url: str, mix: Mapping[str, int], *, clients: int, calls: int
 ) -> Run:
-    """Run pgbench.
+    """Run pgbench, with one booking for each transaction.
 
     Args:
         server: The server whose pgbench it is.
@@ -249,9 +174,6 @@ def run_pgbench(
         mix: Weights of scripts in bench/pgbench, by name.
         clients: Number of clients.
         calls: Number of transactions of each client.
-        bookings: Number of bookings of each client; by default one per transaction.
-        ahead: How many of them to skip.
-        rate: Transactions per second, all clients together; by default unlimited.
 
     Returns:
         The result of the run.
@@ -271,14 +193,10 @@ def run_pgbench(
             f"--client={clients}",
             f"--jobs={min(clients, 2)}",
             f"--transactions={calls}",
-            f"--define=calls={bookings or calls}",
-            f"--define=step={ahead - 1}",
-            "--define=begun=0",
-            "--define=paid=-1",
-            "--define=cold=1",
+            f"--define=calls={calls}",
+            "--define=step=-1",
             "--random-seed=1",
             "--failures-detailed",
-            *([] if rate is None else [f"--rate={rate}"]),
             "--log",
             f"--log-prefix={folder}/log",
             *(f"--file={scripts / name}.sql@{weight}" for name, weight in mix.items()),
@@ -290,9 +208,7 @@ def run_pgbench(
         if done.returncode:
             message = f"pgbench failed: {done.stderr.strip()[:1000]}"
             raise RuntimeError(message)
-        calls_per_second, latencies = _read_logs(
-            Path(folder), list(mix), settling=SETTLING if rate else 0
-        )
+        calls_per_second, latencies = _read_logs(Path(folder), list(mix))
     return Run(
         calls_per_second,
         latencies,
@@ -351,7 +267,11 @@ class _Market:
 
     def make_bookings(self, types: Sequence[str], count: int, tickets: int) -> None:
         """Prepare the bookings that the clients of a run send."""
-        _make_bookings(self._connection, self._function_id, types, count, tickets)
+        self._connection.execute(
+            "SELECT bench.make_bookings(%s, %s::uuid[], %s, %s, %s)",
+            [self._function_id, list(types), count, tickets, Jsonb(example_guest())],
+        )
+        settle(self._connection)
 
     def sold(self) -> tuple[int, int, int]:
         """Return the stored tickets of the first type, its counted capacity, and its buyers."""
@@ -369,16 +289,6 @@ class _Market:
         assert row is not None
         stored, counted, buyers = row
         return stored, counted, buyers
-
-
-def _make_bookings(
-    connection: Connection, function_id: str, types: Sequence[str], count: int, tickets: int
-) -> None:
-    connection.execute(
-        "SELECT bench.make_bookings(%s, %s::uuid[], %s, %s, %s)",
-        [function_id, list(types), count, tickets, Jsonb(example_guest())],
-    )
-    settle(connection)
 
 
 def _id(name: str) -> str:
@@ -403,40 +313,31 @@ def _summary(clients: int, name: str, runs: Sequence[Run], spread_runs: Sequence
     }
 
 
-def _read_logs(
-    folder: Path, scripts: Sequence[str], settling: float
-) -> tuple[float, dict[str, list[float]]]:
+def _read_logs(folder: Path, scripts: Sequence[str]) -> tuple[float, dict[str, list[float]]]:
     """Return calls per second and latencies by script from the logs of a run.
 
-    The first transaction of a client compiles and plans. Latencies include only transactions that
-    were due after all clients had done that and a settling time, a multiple of the warm-up time,
-    had passed.
+    The first transaction of a client with a script compiles and plans. Counted is what comes after
+    the last of these, until the first client ends.
     """
-    ends: dict[int, list[float]] = {}
-    done: list[tuple[str, float, float]] = []
+    done: list[tuple[str, str, float, float]] = []
     for path in folder.iterdir():
         for line in path.read_text(encoding="ascii").splitlines():
             client, _, duration, script, second, microsecond = line.split()[:6]
-            if not duration.isdecimal():
-                continue  # failed; counted elsewhere
-            end = int(second) + int(microsecond) / 1e6
-            ends.setdefault(int(client), []).append(end)
-            done.append((scripts[int(script)], end - int(duration) / 1e6, int(duration) / 1000))
-    everyone_warm = max(min(times) for times in ends.values())
-    first_gone = min(max(times) for times in ends.values())
-    if first_gone <= everyone_warm:  # the run was too short: use all of it
-        everyone_warm = min(min(times) for times in ends.values())
-        first_gone = max(max(times) for times in ends.values())
-    counted = sum(everyone_warm < end <= first_gone for times in ends.values() for end in times)
-    started = min(due for _, due, _ in done)
-    # when the run was too short, use its second half
-    half = statistics.median(due for _, due, _ in done)
-    settled = min(everyone_warm + settling * (everyone_warm - started), half)
+            if duration.isdecimal():  # otherwise it failed, which is counted elsewhere
+                end = int(second) + int(microsecond) / 1e6
+                done.append((client, scripts[int(script)], end, int(duration) / 1000))
+    done.sort(key=lambda each: each[2])
+    firsts = {(client, script): end for client, script, end, _ in reversed(done)}
+    lasts = {client: end for client, _, end, _ in done}
+    warm, gone = max(firsts.values()), min(lasts.values())
+    if gone <= warm:  # the run was too short: use all of it
+        warm, gone = min(firsts.values()), max(lasts.values())
     latencies: dict[str, list[float]] = {name: [] for name in scripts}
-    for script, due, milliseconds in done:
-        if due >= settled:
+    for _, script, end, milliseconds in done:
+        if warm <= end <= gone:
             latencies[script].append(milliseconds)
-    return counted / (first_gone - everyone_warm), latencies
+    counted = sum(warm < end <= gone for _, _, end, _ in done)
+    return counted / (gone - warm), latencies
 
 
 @contextmanager

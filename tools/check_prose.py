@@ -54,8 +54,8 @@ ADVICE: Final = {
 
 ALLOWED: Final = (
     # nobody is the name of an operating system user
-    ("python/client/ticketing_client/embedded.py", '("postgres", "nobody")'),
-    ("python/client/ticketing_client/embedded.py", "the users postgres and nobody"),
+    ("python/client/ticketing_client/embedded/_programs.py", '("postgres", "nobody")'),
+    ("python/client/ticketing_client/embedded/_programs.py", "the users postgres and nobody"),
     ("tests/client/test_embedded.py", 'getpwnam("nobody")'),
     ("tests/client/test_embedded.py", "the user nobody"),
 )

@@ -9,8 +9,7 @@ CREATE TABLE bench.bookings (
     booking integer PRIMARY KEY,
     registration_id uuid NOT NULL,
     tickets jsonb NOT NULL,
-    attendee_updates jsonb NOT NULL,
-    price numeric NOT NULL
+    attendee_updates jsonb NOT NULL
 );
 
 COMMENT ON TABLE bench.bookings IS 'Requests of pgbench clients, each used once.';
@@ -185,7 +184,7 @@ BEGIN
         'Ines', 'Ashby', p_attendee_data
     FROM made;
 
-    INSERT INTO bench.bookings (booking, registration_id, tickets, attendee_updates, price)
+    INSERT INTO bench.bookings (booking, registration_id, tickets, attendee_updates)
     SELECT
         made.booking,
         made.registration_id,
@@ -207,8 +206,7 @@ BEGIN
                     jsonb_build_object('ticketId', ticket_type.ticket_type_id, 'quantity', p_tickets)
                 )
             )
-        )),
-        p_tickets * ticket_type.price
+        ))
     FROM made
     INNER JOIN ticketing.ticket_types AS ticket_type
         ON ticket_type.function_id = p_function_id AND ticket_type.ticket_type_id = made.ticket_type_id;
@@ -230,43 +228,6 @@ BEGIN
 EXCEPTION
     WHEN SQLSTATE 'TK005' THEN
         RETURN FALSE;
-END
-$$;
-
--- Warm up a session: the first call of each kind compiles and plans. Does nothing unless the booking
--- already has tickets, as in a mixed load. Each call is its own transaction, like all others.
-CREATE PROCEDURE bench.warm_up(p_booking integer)
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    v_booking bench.bookings;
-    v_amount numeric;
-BEGIN
-    SELECT booking.*
-    INTO v_booking
-    FROM bench.bookings AS booking
-    INNER JOIN ticketing.registrations AS registration USING (registration_id)
-    WHERE booking.booking = p_booking AND registration.revision > 0;
-    IF found THEN
-        -- removes the tickets and adds them again
-        PERFORM ticketing.persist_attendee_tickets(v_booking.registration_id, '[]', (
-            SELECT jsonb_agg(updated.value || '{"selected_tickets": {}}')
-            FROM jsonb_array_elements(v_booking.attendee_updates) AS updated
-        ));
-        COMMIT;
-        PERFORM ticketing.persist_attendee_tickets(
-            v_booking.registration_id, v_booking.tickets, v_booking.attendee_updates
-        );
-        COMMIT;
-        PERFORM ticketing.quote_ticket_selections(asked.function_id, asked.selections, asked.attendees)
-        FROM bench.questions AS asked;
-        PERFORM ticketing.get_registration(v_booking.registration_id);
-        v_amount := ticketing.start_payment(v_booking.registration_id) ->> 'amount_due';
-        COMMIT;
-        PERFORM ticketing.complete_registration_payment(v_booking.registration_id, jsonb_build_object(
-            'reference', v_booking.registration_id, 'amount', v_amount, 'currency', 'AUD'
-        ));
-    END IF;
 END
 $$;
 

@@ -6,15 +6,16 @@ minds, and of the specimen with one fault, which its rule finds. Who has which r
 itself judges: see tests/security/test_doctor.py.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import LiteralString, TypeAlias
 
 import psycopg
 import pytest
+from pglast import ast
 from psycopg.rows import TupleRow
-
-from .test_function_checks import tool
+from tools.check_function_bodies import names, read_project
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -37,10 +38,28 @@ RULES: dict[str, LiteralString] = {
         SELECT pronamespace::regnamespace || '.' || proname FROM functions
         GROUP BY pronamespace, proname HAVING count(*) > 1
     """,
-    "only RPCs and what policies call have the rights of their owner": """
+    "RPCs have the rights of their owner; apart from them, only what policies call may": """
         SELECT oid::regprocedure FROM functions
-        WHERE prosecdef AND pronamespace <> 'ticketing'::regnamespace
+        WHERE prosecdef <> (pronamespace = 'ticketing'::regnamespace)
             AND oid NOT IN (SELECT oid FROM policy_functions)
+    """,
+    "arguments are named p_, results r_": """
+        SELECT oid::regprocedure FROM functions
+        WHERE EXISTS (
+            SELECT FROM unnest(coalesce(proargmodes, array_fill('i'::"char", ARRAY[pronargs])),
+                coalesce(proargnames, '{}')) AS argument (mode, name)
+            WHERE mode <> 't'
+                AND coalesce(name, '') !~ CASE mode WHEN 'o' THEN '^r_' ELSE '^p_' END
+        )
+    """,
+    # Citus cannot plan SQL functions
+    "functions that name a table are in plpgsql": """
+        SELECT functions.oid::regprocedure FROM functions
+        INNER JOIN pg_language ON pg_language.oid = prolang
+        WHERE lanname <> 'plpgsql' AND EXISTS (
+            SELECT FROM relations
+            WHERE prosrc ~ format('\\m%s\\.%s\\M', relnamespace::regnamespace, relname)
+        )
     """,
     "RPCs that read are STABLE": """
         SELECT oid::regprocedure FROM functions
@@ -62,6 +81,14 @@ RULES: dict[str, LiteralString] = {
     "schemas are commented": """
         SELECT oid::regnamespace FROM schemas
         WHERE coalesce(obj_description(oid, 'pg_namespace'), '') = ''
+    """,
+    "nothing is in schema public": """
+        SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT oid::regtype::text FROM pg_type
+        WHERE typnamespace = 'public'::regnamespace AND typtype IN ('d', 'e')
     """,
     # -- keys, checks and indexes
     "tables have a primary key": """
@@ -280,9 +307,42 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
         "CREATE FUNCTION ticketing.get_specimen() RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'",
         "ticketing.get_specimen",
     ),
+    *(
+        (
+            "RPCs have the rights of their owner; apart from them, only what policies call may",
+            *fault,
+        )
+        for fault in (
+            (
+                "ALTER FUNCTION ticketing_internal.name_specimen SECURITY DEFINER",
+                "ticketing_internal.name_specimen(uuid)",
+            ),
+            (
+                "ALTER FUNCTION ticketing.get_specimen SECURITY INVOKER",
+                "ticketing.get_specimen(uuid)",
+            ),
+        )
+    ),
+    *(
+        ("arguments are named p_, results r_", fault, "ticketing_internal.add(uuid)")
+        for fault in (
+            (
+                "CREATE FUNCTION ticketing_internal.add(id uuid) RETURNS uuid"
+                " LANGUAGE sql AS 'SELECT id'"
+            ),
+            (
+                "CREATE FUNCTION ticketing_internal.add(p_id uuid, OUT id uuid)"
+                " LANGUAGE sql AS 'SELECT p_id'"
+            ),
+            "CREATE FUNCTION ticketing_internal.add(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1'",
+        )
+    ),
     (
-        "only RPCs and what policies call have the rights of their owner",
-        "ALTER FUNCTION ticketing_internal.name_specimen SECURITY DEFINER",
+        "functions that name a table are in plpgsql",
+        (
+            "CREATE OR REPLACE FUNCTION ticketing_internal.name_specimen(p_id uuid) RETURNS uuid"
+            " LANGUAGE sql AS 'SELECT specimen_id FROM ticketing.specimens'"
+        ),
         "ticketing_internal.name_specimen(uuid)",
     ),
     (
@@ -321,6 +381,8 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
         "ticketing.specimen_kind",
     ),
     ("schemas are commented", "COMMENT ON SCHEMA ticketing_internal IS NULL", "ticketing_internal"),
+    ("nothing is in schema public", "CREATE TABLE public.stray ()", "stray"),
+    ("nothing is in schema public", "CREATE DOMAIN public.stray AS text", "stray"),
     (
         "tables have a primary key",
         "ALTER TABLE ticketing.specimens DROP CONSTRAINT specimens_pkey",
@@ -483,7 +545,87 @@ def no_built_ins(db: Connection, names: set[str]) -> set[str]:
 
 
 def test_bare_names_are_built_ins(db: Connection) -> None:
-    names = tool.read_project(SQL).unqualified_calls()
+    called = {
+        names(call.funcname)
+        for function in read_project(SQL).functions
+        for query in function.queries
+        for call in query.of(ast.FuncCall)
+    }
+    bare = {name[0] for name in called if len(name) == 1}
     assert no_built_ins(db, {"count", "no_such"}) == {"no_such"}
-    assert len(names) > 10
-    assert no_built_ins(db, names) == set()
+    assert len(bare) > 10
+    assert no_built_ins(db, bare) == set()
+
+
+def has_the_form(schema: str, name: str, text: str) -> bool:
+    """Whether a file is a comment, one function that can be replaced, its COMMENT and its GRANT.
+
+    Names are unique in a schema, so COMMENT and GRANT need no argument lists.
+    """
+    function = rf"{schema}\.{name}"
+    header, *others = re.split(r"^(?:AS )?\$\$;?\n", text, flags=re.MULTILINE)
+    return bool(
+        re.fullmatch(rf"-- \S.*\n(--.*\n)*\nCREATE OR REPLACE FUNCTION {function}\([^;]*", header)
+        and len(others) == 2
+        and re.fullmatch(
+            rf"\nCOMMENT ON FUNCTION {function} IS\n'([^']|'')+';\n"
+            rf"(\n(-- .*\n)*GRANT EXECUTE ON FUNCTION {function}\sTO [a-z_, ]+;\n)?",
+            others[1],
+        )
+    )
+
+
+def test_function_files_have_one_form() -> None:
+    paths = list((SQL / "functions").rglob("*.sql"))
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    schema_of = {path: path.relative_to(SQL / "functions").parts[0] for path in paths}
+    assert [
+        path for path in paths if not has_the_form(schema_of[path], path.stem, texts[path])
+    ] == []
+
+
+GOOD_FILE = """\
+-- Doubles a number.
+
+CREATE OR REPLACE FUNCTION ticketing.twice(p_number integer)
+RETURNS integer
+LANGUAGE sql
+AS $$
+    SELECT 2 * p_number;
+$$;
+
+COMMENT ON FUNCTION ticketing.twice IS
+'Doubles a number.';
+
+GRANT EXECUTE ON FUNCTION ticketing.twice TO anon, authenticated;
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("-- Doubles a number.\n\n", ""),
+        ("OR REPLACE ", ""),
+        ("FUNCTION ticketing.twice(", "FUNCTION ticketing_internal.twice("),
+        ("FUNCTION ticketing.twice(", "FUNCTION ticketing.double("),
+        ("$$", "'"),
+        ("CREATE", "DROP FUNCTION ticketing.twice;\nCREATE"),
+        ("COMMENT", GOOD_FILE + "COMMENT"),
+        ("twice IS", "twice(integer) IS"),
+        ("'Doubles a number.'", "NULL"),
+        ("twice TO", "twice(integer) TO"),
+        ("anon, authenticated;\n", "PUBLIC;\n"),
+        ("authenticated;\n", "authenticated;\nANALYZE;\n"),
+    ],
+)
+def test_a_file_of_another_form_is_found(old: str, new: str) -> None:
+    assert has_the_form("ticketing", "twice", GOOD_FILE)
+    assert old in GOOD_FILE
+    assert not has_the_form("ticketing", "twice", GOOD_FILE.replace(old, new))
+
+
+def test_no_migration_creates_a_function() -> None:
+    creates = re.compile(r"^CREATE (OR REPLACE )?(FUNCTION|PROCEDURE)\b", re.MULTILINE)
+    assert creates.search(GOOD_FILE)
+    paths = (SQL / "migrations").glob("*.sql")
+    assert [path for path in paths if creates.search(path.read_text(encoding="utf-8"))] == []

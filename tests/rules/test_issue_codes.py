@@ -5,13 +5,10 @@ parsed as well, so that a code in no list, or one that nothing raises, is found 
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any, LiteralString
 
 import pglast
@@ -46,6 +43,7 @@ from tests.support.workshop import (
     pack,
     selected,
 )
+from tools.check_function_bodies import qualified, read_project
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -386,21 +384,6 @@ def test_sqlstate_of_several_reasons_is_the_first(stage: Stage, shape: Document)
 # ------------------------------------------------------------------------ what the functions raise
 
 
-def load_tool() -> ModuleType:
-    """Import the tool that takes our functions apart."""
-    path = ROOT / "tools" / "check_function_bodies.py"
-    spec = spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
-
-
 @dataclass(frozen=True)
 class Scope:
     """A query, and the source of the function in which it stands."""
@@ -448,12 +431,12 @@ def branches(select: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - a synt
 def first_arguments(function: str) -> dict[str, set[str]]:
     """Return, by file and line, what the package passes first to one of its own functions."""
     found = {}
-    for each in tool.read_project(ROOT / "sql").functions:
-        for query in each.body.queries:
+    for each in read_project(ROOT / "sql").functions:
+        for query in each.queries:
             for called in query.of(ast.FuncCall):
-                if tool.qualified(called.funcname) == ("ticketing_internal", function):
-                    where = f"{each.file.path.name}:{each.file.line(query.at(called))}"
-                    found[where] = Scope(query, each.statement.sql).texts(called.args[0])
+                if qualified(called.funcname) == ("ticketing_internal", function):
+                    where = f"{each.path.name}:{query.line_of(called)}"
+                    found[where] = Scope(query, each.statement).texts(called.args[0])
     return found
 
 

@@ -6,7 +6,8 @@ the client. Plain SQL only creates the database, ends holds early and corrupts a
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from itertools import groupby
 from operator import attrgetter
@@ -62,7 +63,9 @@ def demo() -> None:
     console.print("Starting PostgreSQL ...")
     with run_server(default_data_dir()) as server:
         started = perf_counter()
-        if _has_database(server):
+        with psycopg.connect(server.url()) as connection:
+            names = connection.execute("SELECT datname FROM pg_database").fetchall()
+        if (DATABASE,) in names:
             console.print("The database of the last demo is replaced by a new one.")
         url = recreate_database(server)
         report = migrate(url)
@@ -86,12 +89,6 @@ def demo() -> None:
         )
 
 
-def _has_database(server: Server) -> bool:
-    with psycopg.connect(server.url()) as connection:
-        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
-        return found.fetchone() is not None
-
-
 def recreate_database(server: Server) -> str:
     """Create an empty demo database; drop the last one and end connections to it.
 
@@ -110,17 +107,10 @@ def recreate_database(server: Server) -> str:
     return server.url(DATABASE)
 
 
-class TimedClient(Client):
+class _TimedClient(Client):
     """A client that prints each call and its duration, round trip included."""
 
     def __init__(self, url: str, console: Console) -> None:
-        """Connect to the database.
-
-        Args:
-            url: The database.
-            console: The console to print to.
-
-        """
         super().__init__(url)
         self._console = console
 
@@ -142,307 +132,297 @@ def walk_through(url: str, console: Console) -> None:
         console: The console to print to.
 
     """
-    catalogue, wizard = _example("catalogue"), _example("wizard_state")
-    # The client generates the id, so that sending the same twice creates no duplicate.
-    registration = wizard["registration"] | {"registrationId": str(uuid4())}
+    with _TimedClient(url, console) as service:
+        _Walk(url, console, service).walk()
 
-    with TimedClient(url, console) as service:
-        visitor = service.as_user({}, role="anon")
-        user = service.as_user(registration["authUserId"])
 
-        _heading(console, "The organiser imports the event")
-        imported = service.import_catalogue(catalogue)
-        console.print(
-            f"  {catalogue['function']['name']}: {imported.events} events, "
+class _Walk:
+    """What is printed, and by whom the calls are made."""
+
+    def __init__(self, url: str, console: Console, service: Client) -> None:
+        self.url = url
+        self.console = console
+        self.service = service
+        self.visitor = service.as_user({}, role="anon")
+        self.catalogue = _example("catalogue")
+        self.wizard = _example("wizard_state")
+        # The client generates the id, so that sending the same twice creates no duplicate.
+        self.registration = self.wizard["registration"] | {"registrationId": str(uuid4())}
+        self.user = service.as_user(self.registration["authUserId"])
+        self.names = {
+            UUID(item[key]): str(item["name"])
+            for kind, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
+            for item in self.catalogue[kind]
+        }
+        self.ids = {name: str(id_) for id_, name in self.names.items()}
+
+    def walk(self) -> None:
+        self.heading("The organiser imports the event")
+        imported = self.service.import_catalogue(self.catalogue)
+        self.say(
+            f"{self.catalogue['function']['name']}: {imported.events} events, "
             f"{imported.ticket_types} ticket types, {imported.packages} packages, "
-            f"{imported.capacity_pools} capacity pools",
-            soft_wrap=True,
+            f"{imported.capacity_pools} capacity pools"
         )
 
-        _heading(console, "A visitor's wizard asks what is on sale and requests a quote for four")
-        at_first = visitor.get_ticket_availability(imported.function_id)
-        attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
-        quote = visitor.quote_ticket_selections(
-            imported.function_id, wizard["ticketSelections"], attendees
+        self.heading("A visitor's wizard asks what is on sale and requests a quote for four")
+        at_first = self.visitor.get_ticket_availability(imported.function_id)
+        attendees = [
+            self.registration["primaryAttendee"],
+            *self.registration["additionalAttendees"],
+        ]
+        quote = self.visitor.quote_ticket_selections(
+            imported.function_id, self.wizard["ticketSelections"], attendees
         )
-        console.print(
-            f"  {'valid' if quote.valid else 'not valid'}: {len(quote.tickets)} tickets, "
+        self.say(
+            f"{'valid' if quote.valid else 'not valid'}: {len(quote.tickets)} tickets, "
             f"{quote.subtotal} {quote.currency}; nothing is written yet"
         )
 
-        _heading(
-            console,
-            "The user signs in and registers: registration, attendees and tickets in one call",
+        self.heading(
+            "The user signs in and registers: registration, attendees and tickets in one call"
         )
-        created = user.create_individual_registration_with_tickets(registration, quote.tickets)
-        stored = user.get_registration(created.registration_id)
-        console.print(_ticket_table(stored, _names(catalogue)))
+        created = self.user.create_individual_registration_with_tickets(
+            self.registration, quote.tickets
+        )
+        stored = self.user.get_registration(created.registration_id)
+        self.console.print(_ticket_table(stored, self.names))
 
-        _change_and_resume(console, user, created, stored, catalogue)
-        _show_refusals(console, service, user, created, catalogue)
+        self.change_and_resume(created, stored)
+        self.make_mistakes(created)
+        due = self.pay(created.registration_id)
+        self.sell_out()
 
-        due = _pay(console, service, user, created.registration_id)
-        _sell_out(console, service, catalogue, url)
-
-        _heading(console, "The four cannot come: the organiser cancels and refunds")
-        before = visitor.get_ticket_availability(imported.function_id)
-        cancelled = service.cancel_registration(created.registration_id, "illness")
+        self.heading("The four cannot come: the organiser cancels and refunds")
+        before = self.visitor.get_ticket_availability(imported.function_id)
+        cancelled = self.service.cancel_registration(created.registration_id, "illness")
         refund = {"reference": "re_1", "amount": due.amount_due, "currency": due.currency}
-        refunded = service.record_refund(created.registration_id, refund)
-        after = visitor.get_ticket_availability(imported.function_id)
-        console.print(
-            f"  {cancelled.tickets_cancelled} tickets cancelled, {refunded.amount} "
+        refunded = self.service.record_refund(created.registration_id, refund)
+        after = self.visitor.get_ticket_availability(imported.function_id)
+        self.say(
+            f"{cancelled.tickets_cancelled} tickets cancelled, {refunded.amount} "
             f"{refunded.currency} refunded; the capacity is free again:\n"
         )
-        console.print(_capacity_table(at_first, before, after))
+        self.console.print(_capacity_table(at_first, before, after))
 
-        _read_changes(console, service)
-        _repair(console, service, url)
+        self.read_changes()
+        self.repair()
 
-
-def _change_and_resume(
-    console: Console,
-    user: Client,
-    created: CreateAnswer,
-    stored: RegistrationAnswer,
-    catalogue: dict[str, Any],
-) -> None:
-    """Change the selection, send it twice, and resume on another device."""
-    names, ids = _names(catalogue), _ids(catalogue)
-
-    _heading(console, "The user goes back: Tomas takes the cruise instead of the banquet")
-    tomas = created.attendees[2].client_attendee_id
-    selection = (
-        TicketSelections()
-        .ticket(tomas, ids["Grand Proclamation Ceremony"])
-        .ticket(tomas, ids["Farewell Cruise Luncheon"])
-    )
-    changed = user.persist_ticket_selections(
-        created.registration_id, selection, expected_revision=created.revision
-    )
-    _show_difference(console, stored, changed, names)
-    console.print(
-        f"  {_counts(changed)}; {created.subtotal} is now {changed.subtotal} "
-        f"{changed.currency}, revision {created.revision} is now {changed.revision}"
-    )
-
-    _heading(console, "The same call again, as after a lost reply, changes nothing")
-    again = user.persist_ticket_selections(
-        created.registration_id, selection, expected_revision=created.revision
-    )
-    console.print(f"  {_counts(again)}; revision {again.revision}")
-
-    _heading(console, "On another device, with only the registration's id")
-    found = user.get_registration(created.registration_id)
-    console.print(
-        f"  {found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
-        f"{len(found.tickets)} tickets, {found.total} {found.currency}, {_held(found)}"
-    )
-    user.create_individual_registration_jsonb(found.registration)
-    resumed = user.persist_ticket_selections(found.registration_id, found.ticket_selections)
-    console.print(f"  sent back unchanged: {_counts(resumed)}; revision {resumed.revision}")
-
-
-def _show_refusals(
-    console: Console,
-    service: Client,
-    user: Client,
-    created: CreateAnswer,
-    catalogue: dict[str, Any],
-) -> None:
-    """Make an invalid request, and one for another owner's registration."""
-    _heading(console, "An invalid request: every problem is listed, nothing is written")
-    walter, ines, _, harold = (attendee.client_attendee_id for attendee in created.attendees)
-    ids = _ids(catalogue)
-    mistakes = (
-        TicketSelections()
-        .package(walter, ids["All Events"])
-        .ticket(walter, ids["Ladies Brunch"])
-        .ticket(ines, ids["Quarterly Communication"])
-        .ticket(harold, ids["Grand Proclamation Banquet - Mezzanine"])
-        .ticket(harold, ids["Meet & Greet Cocktail Party"], quantity=300)
-        .ticket(harold, uuid4())
-    )
-    try:
-        user.persist_ticket_selections(created.registration_id, mistakes)
-    except SelectionInvalid as refusal:
-        console.print(f"  refused with {refusal.sqlstate}, {refusal.issues_total} problems:")
-        for issue in refusal.issues:
-            console.print(f"    {issue.code}", style="red", end="")
-            console.print(f": {issue.message}\n      at {issue.path}", soft_wrap=True)
-
-    _heading(console, "Another user asks for the registration")
-    other_user = service.as_user(uuid4())
-    try:
-        other_user.get_registration(created.registration_id)
-    except RegistrationNotFound as refusal:
-        _show_refusal(console, refusal)
-
-
-def _pay(
-    console: Console, service: Client, user: Client, registration_id: UUID
-) -> StartPaymentAnswer:
-    """Pay too little, then the amount due, then the same again."""
-    _heading(console, "The user starts the payment: all is checked again, the hold is extended")
-    due = user.start_payment(registration_id)
-    console.print(f"  {due.status}: {due.amount_due} {due.currency} are due, {_held(due)}")
-
-    _heading(console, "The payment provider reports: too little, the full amount, the same again")
-    payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
-    try:
-        service.complete_registration_payment(registration_id, payment | {"amount": 600})
-    except PaymentConflict as refusal:
-        _show_refusal(console, refusal)
-    paid = service.complete_registration_payment(registration_id, payment)
-    again = service.complete_registration_payment(registration_id, payment)
-    found = user.get_registration(registration_id)
-    states = Counter(ticket.payment_status for ticket in found.tickets)
-    console.print(
-        f"  {found.status}: {_listed(states)}; confirmation number {paid.confirmation_number}, "
-        f"{'the same' if again == paid else 'another'} both times",
-        soft_wrap=True,
-    )
-    return due
-
-
-def _sell_out(console: Console, service: Client, catalogue: dict[str, Any], url: str) -> None:
-    """Let two users request the last ticket, whose first holder does not pay in time."""
-    _heading(console, "The organiser reduces the Ladies Brunch to 0, although 1 is sold; then to 2")
-    try:
-        service.import_catalogue(_with_brunches(catalogue, 0))
-    except SelectionInvalid as refusal:
-        _show_refusal(console, refusal)
-    service.import_catalogue(_with_brunches(catalogue, 2))
-
-    _heading(console, "Nora takes the last ticket; Edith is too late")
-    nora, edith = service.as_user(uuid4()), service.as_user(uuid4())
-    noras, ediths = _brunch_request(catalogue, "Nora"), _brunch_request(catalogue, "Edith")
-    booked = nora.create_individual_registration_with_tickets(*noras)
-    console.print(f"  Nora: {booked.tickets_created} added, {_held(booked)}")
-    try:
-        edith.create_individual_registration_with_tickets(*ediths)
-    except SoldOut as refusal:
-        _show_refusal(console, refusal, "Edith: ")
-
-    _heading(console, "Nora's hold expires (ended by the demo): Edith gets the ticket at once")
-    _end_holds(url)
-    taken = edith.create_individual_registration_with_tickets(*ediths)
-    console.print(f"  Edith: {taken.tickets_created} added, {_held(taken)}")
-    payment = {"reference": "pi_2", "amount": booked.total, "currency": booked.currency}
-    try:
-        service.complete_registration_payment(booked.registration_id, payment)
-    except SoldOut as refusal:
-        _show_refusal(console, refusal, "Nora's payment, now: ")
-
-    _heading(
-        console, "The organiser raises the capacity: Nora sends the same again and is admitted"
-    )
-    service.import_catalogue(catalogue)
-    retaken = nora.create_individual_registration_with_tickets(*noras)
-    console.print(f"  Nora: {retaken.tickets_unchanged} unchanged, {_held(retaken)}")
-
-    _heading(console, "Both holds expire, and no buyer needs the capacity: a job expires them")
-    _end_holds(url)
-    released = service.release_expired_holds()
-    console.print(f"  {released.released} registrations have expired")
-
-
-def _read_changes(console: Console, service: Client) -> None:
-    """Read the change feed to its end, as a program that updates another system does."""
-    _heading(console, "Another system reads every change of a ticket, 40 at a time")
-    page = service.get_ticket_changes(limit=40)
-    while page.changes:
-        console.print(f"  {_listed(Counter(change.change for change in page.changes))}")
-        page = service.get_ticket_changes(page.cursor, limit=40)
-    console.print("  no more changes; the cursor stays valid")
-
-
-def _repair(console: Console, service: Client, url: str) -> None:
-    """Corrupt a counter, find it and correct it."""
-    _heading(console, "A counter is edited by hand: a check finds it, a recount corrects it")
-    _execute(
-        url,
-        "UPDATE ticketing.capacity_pools SET reserved = 7 WHERE name = 'Farewell Cruise Luncheon'"
-        " AND capacity_pool_id IN (SELECT event_id FROM ticketing.events)",
-    )
-    for problem in service.check_integrity():
-        console.print(
-            f"  {problem.check_name}: stored {_listed(problem.detail['stored'])}, "
-            f"counted {_listed(problem.detail['counted'])}"
+    def change_and_resume(self, created: CreateAnswer, stored: RegistrationAnswer) -> None:
+        """Change the selection, send it twice, and resume on another device."""
+        self.heading("The user goes back: Tomas takes the cruise instead of the banquet")
+        tomas = created.attendees[2].client_attendee_id
+        selection = (
+            TicketSelections()
+            .ticket(tomas, self.ids["Grand Proclamation Ceremony"])
+            .ticket(tomas, self.ids["Farewell Cruise Luncheon"])
         )
-    repaired = service.repair_capacity()
-    problems = service.check_integrity()
-    console.print(f"  corrected: {repaired.pools_repaired}; left to correct: {len(problems)}")
+        changed = self.user.persist_ticket_selections(
+            created.registration_id, selection, expected_revision=created.revision
+        )
+        self.show_difference(stored, changed)
+        self.say(
+            f"{_counts(changed)}; {created.subtotal} is now {changed.subtotal} "
+            f"{changed.currency}, revision {created.revision} is now {changed.revision}"
+        )
+
+        self.heading("The same call again, as after a lost reply, changes nothing")
+        again = self.user.persist_ticket_selections(
+            created.registration_id, selection, expected_revision=created.revision
+        )
+        self.say(f"{_counts(again)}; revision {again.revision}")
+
+        self.heading("On another device, with only the registration's id")
+        found = self.user.get_registration(created.registration_id)
+        self.say(
+            f"{found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
+            f"{len(found.tickets)} tickets, {found.total} {found.currency}, {_held(found)}"
+        )
+        self.user.create_individual_registration_jsonb(found.registration)
+        resumed = self.user.persist_ticket_selections(
+            found.registration_id, found.ticket_selections
+        )
+        self.say(f"sent back unchanged: {_counts(resumed)}; revision {resumed.revision}")
+
+    def make_mistakes(self, created: CreateAnswer) -> None:
+        """Make an invalid request, and one for another owner's registration."""
+        self.heading("An invalid request: every problem is listed, nothing is written")
+        walter, ines, _, harold = (attendee.client_attendee_id for attendee in created.attendees)
+        mistakes = (
+            TicketSelections()
+            .package(walter, self.ids["All Events"])
+            .ticket(walter, self.ids["Ladies Brunch"])
+            .ticket(ines, self.ids["Quarterly Communication"])
+            .ticket(harold, self.ids["Grand Proclamation Banquet - Mezzanine"])
+            .ticket(harold, self.ids["Meet & Greet Cocktail Party"], quantity=300)
+            .ticket(harold, uuid4())
+        )
+        try:
+            self.user.persist_ticket_selections(created.registration_id, mistakes)
+        except SelectionInvalid as refusal:
+            self.say(f"refused with {refusal.sqlstate}, {refusal.issues_total} problems:")
+            for issue in refusal.issues:
+                self.console.print(f"    {issue.code}", style="red", end="")
+                self.console.print(f": {issue.message}\n      at {issue.path}", soft_wrap=True)
+
+        self.heading("Another user asks for the registration")
+        with self.showing(RegistrationNotFound):
+            self.service.as_user(uuid4()).get_registration(created.registration_id)
+
+    def pay(self, registration_id: UUID) -> StartPaymentAnswer:
+        """Pay too little, then the amount due, then the same again."""
+        self.heading("The user starts the payment: all is checked again, the hold is extended")
+        due = self.user.start_payment(registration_id)
+        self.say(f"{due.status}: {due.amount_due} {due.currency} are due, {_held(due)}")
+
+        self.heading("The payment provider reports: too little, the full amount, the same again")
+        pay = self.service.complete_registration_payment
+        payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
+        with self.showing(PaymentConflict):
+            pay(registration_id, payment | {"amount": 600})
+        paid = pay(registration_id, payment)
+        again = pay(registration_id, payment)
+        found = self.user.get_registration(registration_id)
+        states = Counter(ticket.payment_status for ticket in found.tickets)
+        self.say(
+            f"{found.status}: {_listed(states)}; confirmation number {paid.confirmation_number}, "
+            f"{'the same' if again == paid else 'another'} both times"
+        )
+        return due
+
+    def sell_out(self) -> None:
+        """Let two users request the last ticket, whose first holder does not pay in time."""
+        self.heading("The organiser reduces the Ladies Brunch to 0, although 1 is sold; then to 2")
+        with self.showing(SelectionInvalid):
+            self.service.import_catalogue(self.with_brunches(0))
+        self.service.import_catalogue(self.with_brunches(2))
+
+        self.heading("Nora takes the last ticket; Edith is too late")
+        nora, edith = self.service.as_user(uuid4()), self.service.as_user(uuid4())
+        noras, ediths = self.brunch_request("Nora"), self.brunch_request("Edith")
+        booked = nora.create_individual_registration_with_tickets(*noras)
+        self.say(f"Nora: {booked.tickets_created} added, {_held(booked)}")
+        with self.showing(SoldOut, "Edith: "):
+            edith.create_individual_registration_with_tickets(*ediths)
+
+        self.heading("Nora's hold expires (ended by the demo): Edith gets the ticket at once")
+        self.end_holds()
+        taken = edith.create_individual_registration_with_tickets(*ediths)
+        self.say(f"Edith: {taken.tickets_created} added, {_held(taken)}")
+        payment = {"reference": "pi_2", "amount": booked.total, "currency": booked.currency}
+        with self.showing(SoldOut, "Nora's payment, now: "):
+            self.service.complete_registration_payment(booked.registration_id, payment)
+
+        self.heading("The organiser raises the capacity: Nora sends the same again and is admitted")
+        self.service.import_catalogue(self.catalogue)
+        retaken = nora.create_individual_registration_with_tickets(*noras)
+        self.say(f"Nora: {retaken.tickets_unchanged} unchanged, {_held(retaken)}")
+
+        self.heading("Both holds expire, and no buyer needs the capacity: a job expires them")
+        self.end_holds()
+        released = self.service.release_expired_holds()
+        self.say(f"{released.released} registrations have expired")
+
+    def read_changes(self) -> None:
+        """Read the change feed to its end, as a program that updates another system does."""
+        self.heading("Another system reads every change of a ticket, 40 at a time")
+        page = self.service.get_ticket_changes(limit=40)
+        while page.changes:
+            self.say(_listed(Counter(change.change for change in page.changes)))
+            page = self.service.get_ticket_changes(page.cursor, limit=40)
+        self.say("no more changes; the cursor stays valid")
+
+    def repair(self) -> None:
+        """Corrupt a counter, find it and correct it."""
+        self.heading("A counter is edited by hand: a check finds it, a recount corrects it")
+        self.execute(
+            "UPDATE ticketing.capacity_pools SET reserved = 7"
+            " WHERE name = 'Farewell Cruise Luncheon'"
+            " AND capacity_pool_id IN (SELECT event_id FROM ticketing.events)"
+        )
+        for problem in self.service.check_integrity():
+            self.say(
+                f"{problem.check_name}: stored {_listed(problem.detail['stored'])}, "
+                f"counted {_listed(problem.detail['counted'])}"
+            )
+        repaired = self.service.repair_capacity()
+        left = len(self.service.check_integrity())
+        self.say(f"corrected: {repaired.pools_repaired}; left to correct: {left}")
+
+    def heading(self, text: str) -> None:
+        self.console.print(f"\n{text}", style="bold")
+
+    def say(self, text: str) -> None:
+        self.console.print(f"  {text}", soft_wrap=True)
+
+    @contextmanager
+    def showing(self, expected: type[TicketingError], prefix: str = "") -> Generator[None]:
+        """Print the only issue of the refusal within the block, with capacities if it has them."""
+        try:
+            yield
+        except expected as refusal:
+            (issue,) = refusal.issues
+            capacity = f" ({issue.requested} requested, {issue.available} left)"
+            shown = "" if issue.requested is None else capacity
+            self.say(f"{prefix}refused with {refusal.sqlstate}: {issue.message}{shown}")
+
+    def show_difference(self, before: RegistrationAnswer, after: PersistAnswer) -> None:
+        """Print the tickets of the attendees of a persist: added, removed, unchanged."""
+        new = {ticket.ticket_id: ticket for ticket in after.tickets}
+        listed = {ticket.attendee_id for ticket in after.tickets}
+        old = {
+            ticket.ticket_id: ticket for ticket in before.tickets if ticket.attendee_id in listed
+        }
+        for ticket_id in old | new:
+            ticket = new.get(ticket_id) or old[ticket_id]
+            line = f"{self.names[ticket.ticket_type_id]:<48}{ticket.price_paid:>7}"
+            if ticket_id not in old:
+                self.console.print(f"    + {line}", style="green")
+            elif ticket_id not in new:
+                self.console.print(f"    - {line}", style="red")
+            else:
+                self.console.print(f"    = {line}")
+
+    def with_brunches(self, capacity: int) -> dict[str, Any]:
+        """Return the catalogue with another capacity of the Ladies Brunch."""
+        types = [
+            type_ | {"capacity": capacity} if type_["name"] == "Ladies Brunch" else type_
+            for type_ in self.catalogue["ticket_types"]
+        ]
+        return self.catalogue | {"ticket_types": types}
+
+    def brunch_request(self, first_name: str) -> tuple[Json, list[Json]]:
+        """Return a registration of one guest, and one submitted ticket."""
+        types = self.catalogue["ticket_types"]
+        brunch = next(type_ for type_ in types if type_["name"] == "Ladies Brunch")
+        guest = {"attendeeId": str(uuid4()), "attendeeType": "guest", "firstName": first_name}
+        registration = {
+            "registrationId": str(uuid4()),
+            "functionId": self.catalogue["function"]["function_id"],
+            "primaryAttendee": guest,
+        }
+        ticket = {
+            "attendee_id": guest["attendeeId"],
+            "event_id": brunch["event_id"],
+            "ticket_type_id": brunch["ticket_type_id"],
+        }
+        return registration, [ticket]
+
+    def end_holds(self) -> None:
+        """End the holds of unpaid registrations now."""
+        self.execute(
+            "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE status = 'draft'"
+        )
+
+    def execute(self, statement: LiteralString) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement)
 
 
 def _example(name: str) -> dict[str, Any]:
     path = files("ticketing_client").joinpath(f"example/{name}.json")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
-
-
-def _names(catalogue: dict[str, Any]) -> dict[UUID, str]:
-    """Return the names of ticket types and packages by id."""
-    types = {UUID(item["ticket_type_id"]): item["name"] for item in catalogue["ticket_types"]}
-    return types | {UUID(item["package_id"]): item["name"] for item in catalogue["packages"]}
-
-
-def _ids(catalogue: dict[str, Any]) -> dict[str, str]:
-    """Return the ids of ticket types and packages by name."""
-    return {name: str(id_) for id_, name in _names(catalogue).items()}
-
-
-def _with_brunches(catalogue: dict[str, Any], capacity: int) -> dict[str, Any]:
-    """Return the catalogue with another capacity of the Ladies Brunch."""
-    types = [
-        type_ | {"capacity": capacity} if type_["name"] == "Ladies Brunch" else type_
-        for type_ in catalogue["ticket_types"]
-    ]
-    return catalogue | {"ticket_types": types}
-
-
-def _brunch_request(catalogue: dict[str, Any], first_name: str) -> tuple[Json, list[Json]]:
-    """Return a registration of one guest, and one submitted ticket."""
-    brunch = next(type_ for type_ in catalogue["ticket_types"] if type_["name"] == "Ladies Brunch")
-    guest = {"attendeeId": str(uuid4()), "attendeeType": "guest", "firstName": first_name}
-    registration = {
-        "registrationId": str(uuid4()),
-        "functionId": catalogue["function"]["function_id"],
-        "primaryAttendee": guest,
-    }
-    ticket = {
-        "attendee_id": guest["attendeeId"],
-        "event_id": brunch["event_id"],
-        "ticket_type_id": brunch["ticket_type_id"],
-    }
-    return registration, [ticket]
-
-
-def _end_holds(url: str) -> None:
-    """End the holds of unpaid registrations now."""
-    _execute(
-        url, "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE status = 'draft'"
-    )
-
-
-def _execute(url: str, statement: LiteralString) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(statement)
-
-
-def _heading(console: Console, text: str) -> None:
-    console.print(f"\n{text}", style="bold")
-
-
-def _show_refusal(console: Console, refusal: TicketingError, prefix: str = "") -> None:
-    """Print the only issue, with requested and available capacity if it has them."""
-    (issue,) = refusal.issues
-    capacity = (
-        "" if issue.requested is None else f" ({issue.requested} requested, {issue.available} left)"
-    )
-    console.print(
-        f"  {prefix}refused with {refusal.sqlstate}: {issue.message}{capacity}", soft_wrap=True
-    )
 
 
 def _held(result: CreateAnswer | PersistAnswer | RegistrationAnswer | StartPaymentAnswer) -> str:
@@ -461,10 +441,8 @@ def _counts(result: PersistAnswer) -> str:
     )
 
 
-def _table(*columns: str | Column, has_footer: bool = False) -> Table:
-    return Table(
-        *columns, box=box.SIMPLE, show_edge=False, padding=(0, 1, 0, 0), show_footer=has_footer
-    )
+def _table(*columns: Column, **options: Any) -> Table:  # noqa: ANN401 - those of Table
+    return Table(*columns, box=box.SIMPLE, show_edge=False, padding=(0, 1, 0, 0), **options)
 
 
 def _numbers(header: str, footer: str = "") -> Column:
@@ -478,7 +456,7 @@ def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> T
         Column("Package and tickets", footer=f"{len(registration.tickets)} tickets"),
         _numbers("List price"),
         _numbers(f"Price {registration.currency}", f"{registration.total}"),
-        has_footer=True,
+        show_footer=True,
     )
     names_of_attendees = {
         attendee.attendee_id: f"  {attendee.first_name} {attendee.last_name}"
@@ -503,27 +481,9 @@ def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> T
     return table
 
 
-def _show_difference(
-    console: Console, before: RegistrationAnswer, after: PersistAnswer, names: dict[UUID, str]
-) -> None:
-    """Print the tickets of the attendees of a persist: added, removed, unchanged."""
-    new = {ticket.ticket_id: ticket for ticket in after.tickets}
-    listed = {ticket.attendee_id for ticket in after.tickets}
-    old = {ticket.ticket_id: ticket for ticket in before.tickets if ticket.attendee_id in listed}
-    for ticket_id in old | new:
-        ticket = new.get(ticket_id) or old[ticket_id]
-        line = f"{names[ticket.ticket_type_id]:<48}{ticket.price_paid:>7}"
-        if ticket_id not in old:
-            console.print(f"    + {line}", style="green")
-        elif ticket_id not in new:
-            console.print(f"    - {line}", style="red")
-        else:
-            console.print(f"    = {line}")
-
-
 def _capacity_table(*moments: AvailabilityAnswer) -> Table:
     """Draw the remaining capacity of everything on sale at three moments."""
-    table = _table("  Remaining capacity", *map(_numbers, ("At first", "Before", "After")))
+    table = _table(Column("  Remaining capacity"), *map(_numbers, ("At first", "Before", "After")))
     for states in zip(
         *((*moment.ticket_types, *moment.packages) for moment in moments), strict=True
     ):

@@ -11,7 +11,6 @@ because the server's user may not be able to read the interpreter's folder.
 """
 
 import ctypes
-import errno
 import fcntl
 import json
 import locale
@@ -39,29 +38,19 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 _GIB = 1 << 30
-_MIB = 1 << 20
 _BUILTIN_LOCALES_SINCE = 17
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The server to start.
+    """The server to start."""
 
-    Attributes:
-        parent: Process id of the caller; the server ends with that process.
-        bin_dir: Folder of `postgres` and `initdb`.
-        version: Their major version.
-        folder: Absolute path of a persistent data folder; None for a temporary one.
-        settings: Server settings by name.
-        user: User and group id to run as when called by root; None for the current user.
-    """
-
-    parent: int
-    bin_dir: str
-    version: int
-    folder: str | None
+    parent: int  # process id of the caller; the server ends with that process
+    bin_dir: str  # folder of `postgres` and `initdb`
+    version: int  # their major version
+    folder: str | None  # absolute path of a persistent data folder; None for a temporary one
     settings: dict[str, str]
-    user: tuple[int, int] | None
+    user: tuple[int, int] | None  # user and group to run as when called by root
 
 
 class StartError(Exception):
@@ -78,10 +67,8 @@ def main() -> None:
             folder = _start(request, stack)
         except StartError as error:
             _answer(error=str(error))
-        except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            where = request.folder or "the temporary folder"
-            _answer(error=_full_disk(request, where) if full else f"Using {where} failed: {error}.")
+        except OSError as error:  # such as a full disk
+            _answer(error=f"Using {request.folder or 'the temporary folder'} failed: {error}.")
         else:
             _answer(folder=str(folder))
             while os.getppid() == request.parent and not select.select([0], [], [], 1)[0]:
@@ -89,17 +76,9 @@ def main() -> None:
 
 
 def _start(request: Request, stack: ExitStack) -> Path:
-    """Prepare the data folder and start a server in it.
+    """Prepare the data folder, which also contains the socket, and start a server in it.
 
-    Args:
-        request: The server to start.
-        stack: Receives the clean-up steps.
-
-    Returns:
-        The data folder, which also contains the socket.
-
-    Raises:
-        StartError: The server cannot be started.
+    The stack receives the clean-up steps. Raises StartError.
     """
     folder = Path(request.folder) if request.folder else None
     if folder:
@@ -121,6 +100,22 @@ def _start(request: Request, stack: ExitStack) -> Path:
     return folder
 
 
+def _check_socket_path(folder: Path, remedy: str) -> None:
+    socket = folder / _SOCKET
+    length = len(os.fsencode(socket))
+    if length > _SOCKET_BYTES:
+        message = (
+            f"The path of the server's socket, {socket}, has {length} bytes and the system allows "
+            f"{_SOCKET_BYTES}: {remedy} with a shorter path."
+        )
+        raise StartError(message)
+    if "," in str(folder):
+        message = (
+            f"PostgreSQL's clients read the comma in {folder} as two hosts: {remedy} without one."
+        )
+        raise StartError(message)
+
+
 def _give_up_root(user: int, group: int, folder: Path | None) -> None:
     """Switch to the server's user, after creating the data folder if only root can."""
     os.setgroups([])
@@ -137,30 +132,6 @@ def _give_up_root(user: int, group: int, folder: Path | None) -> None:
             if folder.is_dir() and folder.lstat().st_uid == 0 and not any(folder.iterdir()):
                 os.chown(folder, user, group, follow_symlinks=False)
     os.setuid(user)
-
-
-def _scratch_folder() -> Path:
-    """Return a new folder, in memory when there is enough (ten times faster to fill)."""
-    with suppress(OSError):  # /dev/shm is missing or not writable
-        if shutil.disk_usage(_MEMORY).free > _GIB:
-            return Path(tempfile.mkdtemp(prefix="ticketing-sql-", dir=_MEMORY))
-    return Path(tempfile.mkdtemp(prefix="ticketing-sql-")).resolve()
-
-
-def _check_socket_path(folder: Path, remedy: str) -> None:
-    socket = folder / _SOCKET
-    length = len(os.fsencode(socket))
-    if length > _SOCKET_BYTES:
-        message = (
-            f"The path of the server's socket, {socket}, has {length} bytes and the system allows "
-            f"{_SOCKET_BYTES}: {remedy} with a shorter path."
-        )
-        raise StartError(message)
-    if "," in str(folder):
-        message = (
-            f"PostgreSQL's clients read the comma in {folder} as two hosts: {remedy} without one."
-        )
-        raise StartError(message)
 
 
 def _make_or_check_folder(folder: Path) -> None:
@@ -192,19 +163,19 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
+def _scratch_folder() -> Path:
+    """Return a new folder, in memory when there is enough (ten times faster to fill)."""
+    with suppress(OSError):  # /dev/shm is missing or not writable
+        if shutil.disk_usage(_MEMORY).free > _GIB:
+            return Path(tempfile.mkdtemp(prefix="ticketing-sql-", dir=_MEMORY))
+    return Path(tempfile.mkdtemp(prefix="ticketing-sql-")).resolve()
+
+
 def _lock(folder: Path) -> int:
-    """Lock the folder for this process.
+    """Lock the folder for this process and return the file descriptor that holds the lock.
 
-    Waits for a server that is being stopped because its caller was killed.
-
-    Args:
-        folder: The data folder.
-
-    Returns:
-        The file descriptor that holds the lock.
-
-    Raises:
-        StartError: Another process uses the folder.
+    Waits for a server that is being stopped because its caller was killed. Raises StartError when
+    another process uses the folder.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     deadline = time.monotonic() + 3
@@ -229,13 +200,13 @@ def _has_server(folder: Path) -> bool:
     """
     lock_file = folder / "postmaster.pid"
     try:
-        working_directory = f"/proc/{int(lock_file.read_text().splitlines()[0])}/cwd"
+        process = Path("/proc", str(int(lock_file.read_text().split()[0])))
     except (FileNotFoundError, ValueError, IndexError):
         return False
     if not Path("/proc/self/cwd").exists():
         return False  # unknown on this system: PostgreSQL decides when it starts
     try:
-        if Path(working_directory).readlink() == folder:
+        if (process / "cwd").readlink() == folder:
             return True
     except PermissionError:
         return False
@@ -368,19 +339,16 @@ def _await_ready(request: Request, folder: Path, server: subprocess.Popen[bytes]
 
 
 def _failure(request: Request, folder: Path, output: str) -> str:
-    """Return the message for a failed program: a full disk, or its own last error."""
-    full = "No space left on device" in output or "Disk quota exceeded" in output
-    if full or shutil.disk_usage(folder).free < _MIB:  # even the log may be cut off
-        return _full_disk(request, folder)
-    errors = re.findall(r"\b(?:error|ERROR|FATAL|PANIC): .*", output) or output.splitlines()
-    last = errors[-1].strip() if errors else "no message"
+    """Return the message for a failed program: its own last error."""
+    errors = (
+        re.findall(r"could not .*: (?:No space left on device|Disk quota exceeded)", output)
+        or re.findall(r"\b(?:error|ERROR|FATAL|PANIC): .*", output)
+        or output.splitlines()
+        or ["it says nothing, as on a full disk"]
+    )
+    last = errors[-1].strip()
     more = f" (more in {folder / _LOG})" if request.folder and (folder / _LOG).exists() else ""
     return f"PostgreSQL {request.version} cannot start on {folder}: {last}{more}"
-
-
-def _full_disk(request: Request, where: Path | str) -> str:
-    remedy = "choose another folder" if request.folder else "set TMPDIR to a folder on another disk"
-    return f"The disk that holds {where} is full: free some space, or {remedy}."
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
