@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test soak fuzz bench lint format generate clean
+.PHONY: help demo psql test test-all soak fuzz bench lint format generate clean
 
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Register four people for a real event on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
@@ -21,6 +21,9 @@ psql: $(VENV)/.demo ## Open the demo's database in psql
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
+	$(BIN)/pytest -n auto -m "not long" $(ARGS)
+
+test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH=50 make test-all
 	$(BIN)/pytest -n auto $(ARGS)
 
 soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"

@@ -22,6 +22,9 @@ from bench.report import Results, goals, pages, show, write_tables
 from bench.server import faults, install
 from ticketing_client import calls
 
+pytestmark = pytest.mark.long
+
+
 VARIABLE = {
     "load_before",
     "waits",
@@ -39,38 +42,38 @@ def results() -> Results:
     return measure(TINY, FOLDER, SECTIONS, Console(file=io.StringIO()))
 
 
-def test_a_run_measures_every_section_of_the_stored_results(results: Results) -> None:
+def test_bench_measures_every_section_of_stored_results(results: Results) -> None:
     assert shape(results) == shape(stored_results())
 
 
-def test_everything_that_was_written_is_right(results: Results) -> None:
+def test_bench_leaves_integrity_intact(results: Results) -> None:
     checked = {name: section["faults"] for name, section in results.items() if "faults" in section}
     assert checked == dict.fromkeys(["persist", "calls", "throughput", "sell_out"], 0)
 
 
-def test_a_sell_out_uses_all_capacity_and_sells_no_ticket_twice(results: Results) -> None:
+def test_bench_sell_out_is_exact(results: Results) -> None:
     for row in results["sell_out"]["rows"]:
         assert row["stored"] == row["counted"] == row["capacity"] == TINY.capacity
         assert row["refused"] > 0
         assert row["failures"] == {"deadlock": 0, "serialization": 0}
 
 
-def test_every_goal_is_judged(results: Results) -> None:
+def test_bench_judges_every_goal(results: Results) -> None:
     assert len(goals(results)) == len(goals(stored_results())) > len(SECTIONS)
 
 
-def test_the_page_shows_what_was_measured() -> None:
+def test_performance_page_shows_stored_results() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert write_tables(page, stored_results()) == page
 
 
-def test_the_page_has_markers_for_every_table(results: Results) -> None:
+def test_performance_page_has_markers_for_every_table(results: Results) -> None:
     page = PAGE.read_text(encoding="utf-8")
     for table in pages(results):
         assert f"<!-- begin {table.name} -->" in page
 
 
-def test_a_goal_that_is_missed_is_said_to_be(results: Results) -> None:
+def test_bench_reports_missed_goal(results: Results) -> None:
     slow = json.loads(json.dumps(results))
     for size in slow["persist"]["sizes"]:
         size["times"]["ours"] = [10 * time for time in size["times"]["floor"]]
@@ -80,7 +83,7 @@ def test_a_goal_that_is_missed_is_said_to_be(results: Results) -> None:
     assert "persist of 10 tickets: at most 1.5 x floor + 0.5 ms" in missed
 
 
-def test_the_terminal_and_the_plots_show_it_too(results: Results, tmp_path: Path) -> None:
+def test_bench_prints_and_plots_results(results: Results, tmp_path: Path) -> None:
     output = io.StringIO()
     show(results, Console(file=output, width=200))
     assert all(table.title in output.getvalue() for table in pages(results))
@@ -109,7 +112,7 @@ def application(database_url: str) -> Iterator[Application]:
 
 
 @pytest.mark.parametrize("tickets", [1, 10, WIZARD_TICKETS, 50])
-def test_the_application_code_stores_what_the_call_would(
+def test_application_stores_what_persist_would(
     office: BookingOffice, application: Application, tickets: int
 ) -> None:
     booking = office.of_size(tickets)
@@ -120,7 +123,7 @@ def test_the_application_code_stores_what_the_call_would(
     assert float(stored["total"]) == again["total"]
 
 
-def test_the_application_code_stores_a_difference(
+def test_application_stores_difference(
     office: BookingOffice, application: Application
 ) -> None:
     booking = office.guests(10)
@@ -133,7 +136,7 @@ def test_the_application_code_stores_a_difference(
     assert (again["tickets_created"], again["revision"]) == (0, changed["revision"])
 
 
-def test_the_application_code_sells_no_more_than_there_is(
+def test_application_does_not_oversell(
     office: BookingOffice, application: Application, database_url: str
 ) -> None:
     application.persist(office.guests(4))

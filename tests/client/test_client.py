@@ -230,7 +230,7 @@ def pool(probed_url: str) -> Iterator[ConnectionPool]:
         ("57014", TransientError),
     ],
 )
-def test_each_sqlstate_is_an_exception(
+def test_client_raises_one_exception_per_sqlstate(
     probed: Connection, sqlstate: str, expected: type[TicketingError]
 ) -> None:
     issues = [
@@ -250,13 +250,13 @@ def test_each_sqlstate_is_an_exception(
 
 
 @pytest.mark.parametrize("detail", ["", "prose", "[]", '{"issues": 1}', '{"issues": [1]}', "null"])
-def test_a_refusal_without_our_details_has_no_issues(probed: Connection, detail: str) -> None:
+def test_client_error_without_details_has_no_issues(probed: Connection, detail: str) -> None:
     with pytest.raises(PermissionDenied) as raised:
         Client(probed).execute(refusal("42501", detail))
     assert (raised.value.issues, raised.value.issues_total) == ((), 0)
 
 
-def test_a_revision_conflict_knows_the_stored_revision(probed: Connection) -> None:
+def test_revision_conflict_has_stored_revision(probed: Connection) -> None:
     issue = {"code": "revision_conflict", "path": "p", "message": "m", "expected": 3, "actual": 4}
     with pytest.raises(RevisionConflict) as raised:
         Client(probed).execute(refusal("TK006", json.dumps({"issues": [issue]})))
@@ -266,14 +266,14 @@ def test_a_revision_conflict_knows_the_stored_revision(probed: Connection) -> No
     assert raised.value.current_revision is None
 
 
-def test_an_error_of_no_contract_passes_unchanged(probed: Connection) -> None:
+def test_client_passes_other_errors_unchanged(probed: Connection) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         Client(probed).execute(refusal("22012"))
     with pytest.raises(psycopg.errors.InternalError_):
         Client(probed).execute(refusal("XX000"))
 
 
-def test_a_refused_call_is_undone_and_the_callers_transaction_goes_on(probed: Connection) -> None:
+def test_client_undoes_refused_call_within_joined_transaction(probed: Connection) -> None:
     client = Client(probed)
     client.execute(ADD)
     with pytest.raises(SoldOut):
@@ -284,7 +284,7 @@ def test_a_refused_call_is_undone_and_the_callers_transaction_goes_on(probed: Co
 # Whose transaction it is
 
 
-def test_a_running_transaction_is_joined(
+def test_client_joins_running_transaction(
     probed_url: str, connect: Connect, observer: Connection
 ) -> None:
     assert probed_url
@@ -301,7 +301,7 @@ def test_a_running_transaction_is_joined(
         assert count(observer) == before + commits
 
 
-def test_a_call_in_a_transaction_block_is_joined(observer: Connection, connect: Connect) -> None:
+def test_client_joins_transaction_block(observer: Connection, connect: Connect) -> None:
     connection = connect(autocommit=True)
     with connection.transaction(force_rollback=True):
         assert Client(connection).execute(ADD) == Count(1)
@@ -309,7 +309,7 @@ def test_a_call_in_a_transaction_block_is_joined(observer: Connection, connect: 
 
 
 @pytest.mark.parametrize("autocommit", [False, True])
-def test_on_an_idle_connection_a_call_is_a_transaction(
+def test_client_commits_each_call_on_idle_connection(
     observer: Connection, connect: Connect, autocommit: bool
 ) -> None:
     connection = connect(autocommit=autocommit)
@@ -323,13 +323,13 @@ def test_on_an_idle_connection_a_call_is_a_transaction(
     assert count(observer) == 1
 
 
-def test_a_connection_that_was_given_stays_open(probed: Connection) -> None:
+def test_client_leaves_given_connection_open(probed: Connection) -> None:
     with Client(probed) as client:
         client.execute(WHO)
     assert not probed.closed
 
 
-def test_a_pool_lends_a_connection_per_call(pool: ConnectionPool, observer: Connection) -> None:
+def test_client_borrows_pooled_connection_per_call(pool: ConnectionPool, observer: Connection) -> None:
     with Client(pool) as client:
         client.execute(ADD)
         client.execute(ADD)
@@ -341,7 +341,7 @@ def test_a_pool_lends_a_connection_per_call(pool: ConnectionPool, observer: Conn
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-def test_a_url_is_a_connection_of_the_clients_own(probed_url: str, observer: Connection) -> None:
+def test_client_with_url_owns_its_connection(probed_url: str, observer: Connection) -> None:
     with Client(probed_url) as client:
         client.execute(ADD)
         with client.as_user(WALTER) as derived:
@@ -353,12 +353,12 @@ def test_a_url_is_a_connection_of_the_clients_own(probed_url: str, observer: Con
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-def test_a_source_of_another_kind_is_refused(client: Any) -> None:  # noqa: ANN401 - either
+def test_client_refuses_source_of_another_kind(client: Any) -> None:  # noqa: ANN401 - either
     with pytest.raises(TypeError, match=r"needs a psycopg\.\w+, .* not a object"):
         client(object())
 
 
-def test_the_callers_settings_of_a_connection_do_not_matter(
+def test_client_ignores_row_factory_and_loaders_of_connection(
     probed_url: str, connect: Connect
 ) -> None:
     assert probed_url
@@ -370,7 +370,7 @@ def test_the_callers_settings_of_a_connection_do_not_matter(
 # For whom
 
 
-def test_a_call_as_a_user_carries_role_and_claims(probed: Connection) -> None:
+def test_as_user_sets_role_and_claims(probed: Connection) -> None:
     client = Client(probed)
     assert client.as_user(WALTER).execute(WHO) == user(WALTER)
     assert client.as_user(str(WALTER)).execute(WHO) == user(WALTER)
@@ -381,7 +381,7 @@ def test_a_call_as_a_user_carries_role_and_claims(probed: Connection) -> None:
     assert client.execute(WHO) == NO_IDENTITY
 
 
-def test_a_role_that_one_may_not_take_is_refused(probed_url: str, connect: Connect) -> None:
+def test_as_user_with_ungranted_role_is_refused(probed_url: str, connect: Connect) -> None:
     assert probed_url
     connection = connect()
     connection.execute("SET ROLE anon")
@@ -400,7 +400,7 @@ def test_a_role_that_one_may_not_take_is_refused(probed_url: str, connect: Conne
     ],
 )
 @pytest.mark.parametrize("refused", [False, True])
-def test_a_joined_transaction_gets_its_identity_back(
+def test_as_user_restores_identity_of_joined_transaction(
     observer: Connection, connect: Connect, before: str, refused: bool
 ) -> None:
     assert observer
@@ -419,7 +419,7 @@ def test_a_joined_transaction_gets_its_identity_back(
     assert identity(connection) == (mine if "LOCAL" not in before else NO_IDENTITY)
 
 
-def test_a_session_keeps_the_identity_it_had(observer: Connection, connect: Connect) -> None:
+def test_as_user_keeps_identity_of_session(observer: Connection, connect: Connect) -> None:
     assert observer
     connection = connect(autocommit=True)
     connection.execute("SET ROLE anon")
@@ -427,7 +427,7 @@ def test_a_session_keeps_the_identity_it_had(observer: Connection, connect: Conn
     assert identity(connection) == Who("anon", "")
 
 
-def test_the_next_borrower_of_a_connection_has_no_identity(pool: ConnectionPool) -> None:
+def test_as_user_leaves_no_identity_to_next_borrower(pool: ConnectionPool) -> None:
     client = Client(pool)
     walter = client.as_user(WALTER)
     for _ in range(7):  # the same statements are prepared after five
@@ -440,7 +440,7 @@ def test_the_next_borrower_of_a_connection_has_no_identity(pool: ConnectionPool)
         assert identity(connection) == NO_IDENTITY
 
 
-def test_a_cancelled_call_leaves_no_identity(pool: ConnectionPool, observer: Connection) -> None:
+def test_as_user_leaves_no_identity_after_cancelled_call(pool: ConnectionPool, observer: Connection) -> None:
     with ThreadPoolExecutor() as executor:
         sleeping = executor.submit(Client(pool).as_user(WALTER).execute, SLEEP)
         deadline = time.monotonic() + 30
@@ -460,7 +460,7 @@ def test_a_cancelled_call_leaves_no_identity(pool: ConnectionPool, observer: Con
     assert Client(pool).execute(WHO) == NO_IDENTITY
 
 
-def test_threads_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
+def test_as_user_keeps_threads_of_one_connection_apart(probed_url: str) -> None:
     with closing(Client(probed_url)) as client, ThreadPoolExecutor(8) as executor:
         start = threading.Barrier(8)
 
@@ -476,7 +476,7 @@ def test_threads_that_share_a_connection_are_not_taken_for_each_other(probed_url
 # Repeating
 
 
-def test_a_serialization_failure_of_our_own_is_repeated(
+def test_client_repeats_serialization_failure(
     observer: Connection, connect: Connect, pool: ConnectionPool
 ) -> None:
     rival = connect()
@@ -491,7 +491,7 @@ def test_a_serialization_failure_of_our_own_is_repeated(
     assert attempts(observer) == 2
 
 
-def test_a_deadlock_is_repeated(observer: Connection, connect: Connect) -> None:
+def test_client_repeats_deadlock(observer: Connection, connect: Connect) -> None:
     # only the client looks for deadlocks, so it is always the one that loses
     patient, quick = "-c deadlock_timeout=60s", "-c deadlock_timeout=10ms"
     gatekeeper, rival = connect(), connect(options=patient)
@@ -510,14 +510,14 @@ def test_a_deadlock_is_repeated(observer: Connection, connect: Connect) -> None:
     assert attempts(observer) == 2
 
 
-def test_giving_up_after_a_few_times(observer: Connection, connect: Connect) -> None:
+def test_client_gives_up_after_five_attempts(observer: Connection, connect: Connect) -> None:
     with pytest.raises(TransientError) as raised:
         Client(connect()).execute(refusal("40001"))
     assert raised.value.sqlstate == "40001"
     assert attempts(observer) == 1 + RETRIES
 
 
-def test_a_call_that_an_upgrade_overtakes_is_repeated(
+def test_client_repeats_call_overtaken_by_upgrade(
     observer: Connection, connect: Connect
 ) -> None:
     gatekeeper = connect()
@@ -535,7 +535,7 @@ def test_a_call_that_an_upgrade_overtakes_is_repeated(
 
 
 @pytest.mark.parametrize("sqlstate", ["42883", "42704"])
-def test_what_is_missing_for_good_is_the_original_error(
+def test_client_raises_original_error_when_function_stays_missing(
     observer: Connection, connect: Connect, sqlstate: str
 ) -> None:
     with pytest.raises(psycopg.Error) as raised:
@@ -550,7 +550,7 @@ def test_what_is_missing_for_good_is_the_original_error(
 
 
 @pytest.mark.parametrize("sqlstate", ["55P03", "57014", "TK005"])
-def test_other_refusals_are_not_repeated(
+def test_client_does_not_repeat_refusals(
     observer: Connection, connect: Connect, sqlstate: str
 ) -> None:
     with pytest.raises(TicketingError):
@@ -558,7 +558,7 @@ def test_other_refusals_are_not_repeated(
     assert attempts(observer) == 1
 
 
-def test_a_joined_transaction_is_not_repeated(observer: Connection, connect: Connect) -> None:
+def test_client_does_not_repeat_in_joined_transaction(observer: Connection, connect: Connect) -> None:
     connection = connect()
     connection.execute("SELECT 1")
     with pytest.raises(TransientError):
@@ -569,7 +569,7 @@ def test_a_joined_transaction_is_not_repeated(observer: Connection, connect: Con
 # asyncio
 
 
-def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -> None:
+def test_async_client_does_the_same(probed_url: str, observer: Connection) -> None:
     async def main() -> None:
         async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
             client = AsyncClient(pool)
@@ -596,7 +596,7 @@ def test_the_async_client_does_the_same(probed_url: str, observer: Connection) -
     assert attempts(observer) == 1 + 2 * (1 + RETRIES) + 1 + 1 + 1
 
 
-def test_a_url_is_a_connection_of_the_async_clients_own(
+def test_async_client_with_url_owns_its_connection(
     probed_url: str, observer: Connection
 ) -> None:
     async def main() -> None:
@@ -620,7 +620,7 @@ def test_a_url_is_a_connection_of_the_async_clients_own(
     asyncio.run(main())
 
 
-def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: str) -> None:
+def test_async_client_keeps_tasks_of_one_connection_apart(probed_url: str) -> None:
     async def main() -> list[Who]:
         async with await psycopg.AsyncConnection.connect(probed_url) as connection:
             client = AsyncClient(connection)
@@ -630,7 +630,7 @@ def test_tasks_that_share_a_connection_are_not_taken_for_each_other(probed_url: 
     assert asyncio.run(main()) == [user(UUID(int=number)) for number in range(8)]
 
 
-def test_a_cancelled_task_leaves_no_identity(probed_url: str, observer: Connection) -> None:
+def test_async_client_leaves_no_identity_after_cancelled_task(probed_url: str, observer: Connection) -> None:
     async def main() -> Who:
         async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
             client = AsyncClient(pool)
@@ -663,7 +663,7 @@ def created(client: Client, wizard_state: Document) -> CreateAnswer:
     return client.create_individual_registration_jsonb(wizard_state["registration"])
 
 
-def test_the_wizards_way_from_attendees_to_tickets(
+def test_client_calls_from_attendees_to_tickets(
     client: Client, created: CreateAnswer, catalogue: Document, wizard_state: Document
 ) -> None:
     assert created.status == "draft"
@@ -709,7 +709,7 @@ def test_the_wizards_way_from_attendees_to_tickets(
     assert changed.revision == persisted.revision + 1
 
 
-def test_what_was_read_can_be_sent_back(
+def test_get_registration_answer_can_be_sent_back(
     client: Client, created: CreateAnswer, wizard_state: Document
 ) -> None:
     client.persist_ticket_selections(created.registration_id, wizard_state["ticketSelections"])
@@ -733,7 +733,7 @@ def test_what_was_read_can_be_sent_back(
     )
 
 
-def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
+def test_create_with_tickets_by_client(client: Client, wizard_state: Document) -> None:
     registration = wizard_state["registration"] | {"registrationId": str(WALTER)}
     selections = wizard_state["ticketSelections"]
     quote = client.quote_ticket_selections(
@@ -756,7 +756,7 @@ def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
     assert (updated.tickets, updated.revision) == (created.tickets, created.revision)
 
 
-def test_from_the_hold_to_the_refund(
+def test_client_calls_from_hold_to_refund(
     client: Client,
     created: CreateAnswer,
     db: Connection,
@@ -797,7 +797,7 @@ def test_from_the_hold_to_the_refund(
     assert (refunded.payment_status, refunded.amount) == ("Refunded", paid.total)
 
 
-def test_a_hold_that_ran_out_is_released(
+def test_release_expired_holds_by_client(
     client: Client, created: CreateAnswer, db: Connection, wizard_state: Document
 ) -> None:
     service, registration_id = Client(db), created.registration_id
@@ -812,7 +812,7 @@ def test_a_hold_that_ran_out_is_released(
         service.release_expired_holds(limit=0)
 
 
-def test_what_the_operator_asks(client: Client, created: CreateAnswer, db: Connection) -> None:
+def test_client_calls_of_operators(client: Client, created: CreateAnswer, db: Connection) -> None:
     assert created.status == "draft"
     service = Client(db)
     db.execute("UPDATE ticketing.capacity_pools SET reserved = reserved + 1")
@@ -830,7 +830,7 @@ def test_what_the_operator_asks(client: Client, created: CreateAnswer, db: Conne
             refused()
 
 
-def test_refusals_of_the_rpcs(
+def test_client_raises_refusals_of_rpcs(
     client: Client,
     created: CreateAnswer,
     db: Connection,
@@ -892,7 +892,7 @@ def test_refusals_of_the_rpcs(
         client.persist_attendee_tickets(registration_id, [ticket])
 
 
-def test_the_snippets_of_the_documentation_run(
+def test_python_page_snippets_run(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)

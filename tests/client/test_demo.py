@@ -45,7 +45,7 @@ def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_every_ticket_is_shown_with_its_prices_and_all_add_up(output: str) -> None:
+def test_demo_shows_every_ticket_with_prices_that_add_up(output: str) -> None:
     table = section(output, "The user signs in and registers")
     lines = re.findall(r"^  (.*?)  +(\S.*?) +([\d.]+) +([\d.]+)$", table, re.MULTILINE)
     assert [tuple(cell.strip() for cell in line) for line in lines] == [
@@ -70,7 +70,7 @@ def test_every_ticket_is_shown_with_its_prices_and_all_add_up(output: str) -> No
     assert "valid: 13 tickets, 735.00 AUD" in section(output, "A visitor's wizard asks")
 
 
-def test_a_changed_choice_is_shown_as_a_difference(output: str) -> None:
+def test_demo_shows_changed_selection_as_difference(output: str) -> None:
     assert section(output, "The user goes back").splitlines()[1:] == [
         "    = Grand Proclamation Ceremony                       20.00",
         "    - Proclamation Banquet - Best Available            115.00",
@@ -79,14 +79,14 @@ def test_a_changed_choice_is_shown_as_a_difference(output: str) -> None:
     ]
 
 
-def test_the_same_again_and_resuming_change_nothing(output: str) -> None:
+def test_demo_shows_that_repeating_and_resuming_change_nothing(output: str) -> None:
     assert "0 added, 0 removed, 2 unchanged; revision 2" in section(output, "The same call again")
     resumed = section(output, "On another device")
     assert "draft, revision 2: 4 attendees, 13 tickets, 695.00 AUD, held until " in resumed
     assert "sent back unchanged: 0 added, 0 removed, 13 unchanged; revision 2" in resumed
 
 
-def test_every_mistake_is_named_with_its_path(output: str) -> None:
+def test_demo_shows_every_mistake_with_its_path(output: str) -> None:
     text = section(output, "An invalid request")
     assert "refused with TK004, 5 problems:" in text
     issues = re.findall(r"^    (\w+): .+\n      at p_selections\.[\w.\[\]-]+$", text, re.MULTILINE)
@@ -99,13 +99,13 @@ def test_every_mistake_is_named_with_its_path(output: str) -> None:
     ]
 
 
-def test_a_stranger_learns_nothing(output: str) -> None:
+def test_demo_shows_that_strangers_learn_nothing(output: str) -> None:
     assert "refused with TK002: There is no such registration, or it is not yours." in (
         section(output, "Another user asks")
     )
 
 
-def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) -> None:
+def test_demo_pays_amount_due_once(output: str, database_url: str) -> None:
     held = section(output, "On another device")
     due = section(output, "The user starts the payment")
     assert re.search(
@@ -127,13 +127,13 @@ def test_what_is_due_is_paid_once_and_in_full(output: str, database_url: str) ->
     assert len(stored) == 1
 
 
-def test_a_capacity_is_not_cut_below_what_is_sold(output: str) -> None:
+def test_demo_shows_capacity_below_use_refused(output: str) -> None:
     assert "refused with TK004: Ladies Brunch cannot have a capacity of 0 with 1 in use." in (
         section(output, "The organiser reduces")
     )
 
 
-def test_the_last_ticket_is_held_by_one_at_a_time(output: str, database_url: str) -> None:
+def test_demo_shows_last_ticket_held_once(output: str, database_url: str) -> None:
     refused = "refused with TK005: Ladies Brunch is sold out. (1 requested, 0 left)"
     first = section(output, "Nora takes the last ticket")
     assert re.search(r"^  Nora: 1 added, held until \d\d:\d\d UTC$", first, re.MULTILINE)
@@ -152,7 +152,7 @@ def test_the_last_ticket_is_held_by_one_at_a_time(output: str, database_url: str
     ) == [("Edith", "expired"), ("Nora", "expired")]
 
 
-def test_capacity_is_released_and_money_refunded(output: str, database_url: str) -> None:
+def test_demo_shows_cancellation_and_refund(output: str, database_url: str) -> None:
     assert "  13 tickets cancelled, 695.00 AUD refunded; " in (
         section(output, "The four cannot come")
     )
@@ -177,7 +177,7 @@ def test_capacity_is_released_and_money_refunded(output: str, database_url: str)
     ) == [("Cancelled", "Refunded")]
 
 
-def test_every_change_is_read_once_page_by_page(output: str, database_url: str) -> None:
+def test_demo_reads_every_change_once(output: str, database_url: str) -> None:
     *pages, end = section(output, "Another system reads every change").splitlines()[1::2]
     assert end == "  no more changes; the cursor stays valid"
     read: Counter[str] = Counter()
@@ -188,7 +188,7 @@ def test_every_change_is_read_once_page_by_page(output: str, database_url: str) 
     assert len(pages) == 2
 
 
-def test_a_wrong_counter_is_found_and_corrected(output: str, database_url: str) -> None:
+def test_demo_finds_and_repairs_wrong_counter(output: str, database_url: str) -> None:
     text = section(output, "A counter is edited by hand")
     assert "  pool_counters: stored 0 sold, 7 reserved, counted 0 sold, 0 reserved\n" in text
     assert text.endswith("  corrected: 1; left to correct: 0")
@@ -201,7 +201,7 @@ def test_a_wrong_counter_is_found_and_corrected(output: str, database_url: str) 
     ) == [(0, 200)]
 
 
-def test_every_call_is_shown_with_its_time(output: str) -> None:
+def test_demo_shows_every_call_with_its_time(output: str) -> None:
     assert calls(output) == [
         "import_catalogue",
         "get_ticket_availability",
@@ -235,7 +235,7 @@ def test_every_call_is_shown_with_its_time(output: str) -> None:
     ]
 
 
-def test_a_fresh_database_is_made_while_others_are_connected(server: Server) -> None:
+def test_demo_recreates_database_while_others_are_connected(server: Server) -> None:
     with psycopg.connect(recreate_database(server)) as lingering:
         lingering.execute("CREATE TABLE of_the_last_run ()")
         lingering.commit()
@@ -268,7 +268,8 @@ def ticketing(
         yield run
 
 
-def test_the_command_runs_twice_and_leaves_a_database_to_look_at(ticketing: Ticketing) -> None:
+@pytest.mark.long
+def test_demo_runs_twice_and_leaves_database_for_psql(ticketing: Ticketing) -> None:
     for _ in range(2):
         code, out, err = ticketing("demo")
         assert (code, err) == (0, "")

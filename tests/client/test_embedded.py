@@ -34,6 +34,9 @@ from ticketing_client.embedded import (
     run_server,
 )
 
+pytestmark = pytest.mark.long
+
+
 ROOT = os.geteuid() == 0
 DISK, MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - every test makes a folder of its own there
 PACKAGES = Path(ticketing_client.__file__).parents[1]
@@ -196,7 +199,7 @@ def refusal(folder: Path | None = None, settings: dict[str, str] | None = None) 
     return message
 
 
-def test_the_client_alone_needs_psycopg_and_msgspec_only() -> None:
+def test_import_of_client_needs_psycopg_and_msgspec_only() -> None:
     code = (
         "import sys; before = {*sys.modules}; import ticketing_client;"
         " print(*{*sys.modules} - before, flush=True)"
@@ -216,7 +219,7 @@ def test_the_client_alone_needs_psycopg_and_msgspec_only() -> None:
 # --- what a running server is like
 
 
-def test_throw_away_server_is_private_and_deleted() -> None:
+def test_server_without_folder_is_private_and_deleted() -> None:
     with run_server() as server:
         folder = server.data_dir
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -235,13 +238,13 @@ def test_server_tells_its_version_and_where_its_programs_are(server: Server) -> 
         assert f" {server.version}." in version
 
 
-def test_text_is_unicode_and_sorts_by_code_point(server: Server) -> None:
+def test_server_stores_unicode_and_sorts_by_code_point(server: Server) -> None:
     assert scalar(server.url(), "SHOW server_encoding") == "UTF8"
     assert scalar(server.url(), "SELECT lower('ÉMILIE')") == "émilie"
     assert scalar(server.url(), "SELECT 'Zoe' < 'adam'") is True
 
 
-def test_settings_are_postgresqls_own_unless_given(folder: Path) -> None:
+def test_server_settings_are_defaults_unless_given(folder: Path) -> None:
     with run_server(folder, settings={"fsync": "off", "search_path": "a, b"}) as server:
         assert scalar(server.url(), "SHOW fsync") == "off"
         assert scalar(server.url(), "SHOW search_path") == "a, b"
@@ -251,7 +254,7 @@ def test_settings_are_postgresqls_own_unless_given(folder: Path) -> None:
         assert scalar(server.url(), "SHOW full_page_writes") == "on"
 
 
-def test_data_is_kept_in_a_given_folder(folder: Path) -> None:
+def test_server_keeps_data_in_given_folder(folder: Path) -> None:
     assert not (folder / "postmaster.pid").exists()
     with run_server(folder) as server:
         assert server.data_dir == folder
@@ -259,7 +262,7 @@ def test_data_is_kept_in_a_given_folder(folder: Path) -> None:
         assert (folder / "server.log").read_text()
 
 
-def test_folder_and_database_may_have_any_name(folder: Path) -> None:
+def test_server_accepts_any_name_of_folder_and_database(folder: Path) -> None:
     with run_server(folder.rename(folder.parent / """it's "mine" & 100% ö""")) as server:
         name = "a b/c?d=é&f%20"
         with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -267,7 +270,7 @@ def test_folder_and_database_may_have_any_name(folder: Path) -> None:
         assert scalar(server.url(name), "SELECT current_database()") == name
 
 
-def test_relative_folder_is_relative_to_the_caller(
+def test_server_folder_is_relative_to_caller(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
@@ -282,7 +285,7 @@ def test_pg_bin_chooses_the_programs(server: Server, monkeypatch: pytest.MonkeyP
         assert running.bin_dir == server.bin_dir
 
 
-def test_callers_environment_does_not_change_the_server(
+def test_server_ignores_environment_of_caller(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -297,7 +300,7 @@ def test_callers_environment_does_not_change_the_server(
         block.__exit__(None, None, None)
 
 
-def test_throw_away_server_needs_no_memory_file_system(
+def test_server_without_folder_needs_no_memory_file_system(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_supervisor, "_MEMORY", str(base / "missing"))
@@ -305,7 +308,7 @@ def test_throw_away_server_needs_no_memory_file_system(
     assert _supervisor._scratch_folder().parent == base.resolve()  # noqa: SLF001
 
 
-def test_demos_folder_belongs_to_the_user(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_data_dir_belongs_to_user(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_data_dir() == Path("/var/lib/ticketing-sql/demo")
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
@@ -316,7 +319,7 @@ def test_demos_folder_belongs_to_the_user(base: Path, monkeypatch: pytest.Monkey
     assert default_data_dir() == base / "xdg/ticketing-sql/demo"
 
 
-def test_ordinary_user_without_a_home(server: Server, base: Path) -> None:
+def test_default_data_dir_of_user_without_home(server: Server, base: Path) -> None:
     """For root: as the user nobody, with an interpreter that this user can run."""
     source = Path(_programs.__file__).parent  # needs nothing else, not even psycopg
     shutil.copytree(source, base / "packages/ticketing_client/embedded")
@@ -400,7 +403,7 @@ def test_server_ends_when_its_block_fails() -> None:
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "finished"])
-def test_child_that_holds_all_files_open_does_not_hold_the_server(killed: bool) -> None:
+def test_server_ends_although_child_holds_all_files_open(killed: bool) -> None:
     with caller(code=FORKING_CALLER) as process:
         facts = facts_of(process)
         try:
@@ -428,7 +431,7 @@ def test_server_ends_when_its_supervisor_is_killed(folder: Path) -> None:
         assert scalar(server.url(), "SELECT value FROM kept") == 1
 
 
-def test_crashed_server_starts_again(folder: Path) -> None:
+def test_server_starts_again_after_crash(folder: Path) -> None:
     with caller(folder) as process:
         facts_of(process)
         os.kill(postmaster(folder), signal.SIGKILL)
@@ -440,7 +443,7 @@ def test_crashed_server_starts_again(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only PostgreSQL itself can tell")
-def test_crashed_servers_number_may_be_another_programs(folder: Path) -> None:
+def test_server_starts_although_its_old_pid_is_another_program(folder: Path) -> None:
     with caller(folder) as process:
         facts_of(process)
         crashed = postmaster(folder)
@@ -468,7 +471,7 @@ def test_crashed_servers_number_may_be_another_programs(folder: Path) -> None:
             other.kill()
 
 
-def test_interrupted_first_start_is_done_again(base: Path) -> None:
+def test_server_repeats_interrupted_first_start(base: Path) -> None:
     (base / "data/.initdb/base").mkdir(parents=True)
     (base / "data/global").mkdir()
     (base / "data/postgresql.conf").write_text("half")
@@ -481,13 +484,13 @@ def test_interrupted_first_start_is_done_again(base: Path) -> None:
 # --- what is refused, and how
 
 
-def test_folder_in_use(folder: Path) -> None:
+def test_server_refuses_folder_in_use(folder: Path) -> None:
     with run_server(folder) as server:
         assert f"{folder} is in use by another server" in refusal(folder)
         assert scalar(server.url(), "SELECT value FROM kept") == 1
 
 
-def test_folder_in_use_by_a_server_of_another_program(server: Server, folder: Path) -> None:
+def test_server_refuses_folder_of_running_server_of_another_program(server: Server, folder: Path) -> None:
     with subprocess.Popen(
         [server.bin_dir / "postgres", "-D", folder, "-k", folder, "-h", ""],
         user=server_user() if ROOT else None,
@@ -503,7 +506,7 @@ def test_folder_in_use_by_a_server_of_another_program(server: Server, folder: Pa
             other.terminate()
 
 
-def test_two_first_starts_at_once(base: Path) -> None:
+def test_server_first_starts_at_once_are_serialised(base: Path) -> None:
     with caller(base / "data") as one, caller(base / "data") as two:
         answers = []
         for process in (one, two):
@@ -515,7 +518,7 @@ def test_two_first_starts_at_once(base: Path) -> None:
         winner.communicate(timeout=60)
 
 
-def test_no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_without_programs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PG_BIN", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     message = refusal()
@@ -523,7 +526,7 @@ def test_no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PG_BIN" in message
 
 
-def test_pg_bin_without_programs(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pg_bin_without_programs_is_refused(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PG_BIN", str(programs))
     assert f"There is no postgres in {programs}: set PG_BIN" in refusal()
     monkeypatch.setenv("PG_BIN", str(programs / "missing"))
@@ -541,7 +544,7 @@ def test_pg_bin_without_programs(programs: Path, monkeypatch: pytest.MonkeyPatch
         ("echo hello", "is no PostgreSQL server that runs on this machine"),
     ],
 )
-def test_pg_bin_with_unsuitable_programs(
+def test_pg_bin_with_unsuitable_programs_is_refused(
     script: str, complaint: str, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for program in ("postgres", "initdb"):
@@ -554,7 +557,7 @@ def test_pg_bin_with_unsuitable_programs(
     assert "set PG_BIN" in message
 
 
-def test_programs_that_the_servers_user_cannot_reach(
+def test_server_refuses_programs_its_user_cannot_reach(
     server: Server, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (programs / "closed").mkdir(mode=0o700 if ROOT else 0o000)
@@ -569,14 +572,14 @@ def test_programs_that_the_servers_user_cannot_reach(
         (programs / "closed").chmod(0o700)
 
 
-def test_folder_of_another_version(folder: Path) -> None:
+def test_server_refuses_folder_of_another_version(folder: Path) -> None:
     (folder / "PG_VERSION").write_text("14\n")
     message = refusal(folder)
     assert f"{folder} was made by PostgreSQL 14" in message
     assert "set PG_BIN to the programs of PostgreSQL 14" in message
 
 
-def test_folder_with_other_things_in_it(base: Path) -> None:
+def test_server_refuses_folder_with_other_files(base: Path) -> None:
     (base / "data").mkdir()
     (base / "data/letter.txt").write_text("Dear Zoe")
     give_to_server(base / "data")
@@ -584,13 +587,13 @@ def test_folder_with_other_things_in_it(base: Path) -> None:
     assert [path.name for path in (base / "data").iterdir()] == ["letter.txt"]
 
 
-def test_empty_folder_is_used(base: Path) -> None:
+def test_server_uses_empty_folder(base: Path) -> None:
     (base / "data").mkdir(mode=0o755)
     with run_server(base / "data"):
         assert (base / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_folder_of_another_user(base: Path) -> None:
+def test_server_refuses_folder_of_another_user(base: Path) -> None:
     if ROOT:
         theirs = base / "theirs"
         theirs.mkdir()
@@ -604,7 +607,7 @@ def test_folder_of_another_user(base: Path) -> None:
     assert theirs.stat() == before
 
 
-def test_roots_own_folder_with_things_in_it(base: Path) -> None:
+def test_server_refuses_folder_of_root_with_files(base: Path) -> None:
     (base / "data").mkdir()
     (base / "data/letter.txt").write_text("Dear Zoe")
     message = refusal(base / "data")
@@ -612,7 +615,7 @@ def test_roots_own_folder_with_things_in_it(base: Path) -> None:
     assert (base / "data/letter.txt").stat().st_uid == os.geteuid()
 
 
-def test_folder_that_cannot_be_reached(base: Path) -> None:
+def test_server_refuses_unreachable_folder(base: Path) -> None:
     closed = base / "closed"
     closed.mkdir(mode=0o700 if ROOT else 0o500)
     message = refusal(closed / "new/data")
@@ -621,12 +624,12 @@ def test_folder_that_cannot_be_reached(base: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["file", "file/data"])
-def test_folder_that_is_a_file(path: str, base: Path) -> None:
+def test_server_refuses_file_as_folder(path: str, base: Path) -> None:
     (base / "file").touch()
     assert f"{base / path} is not a folder" in refusal(base / path)
 
 
-def test_path_too_long_for_a_socket(base: Path) -> None:
+def test_server_refuses_path_too_long_for_socket(base: Path) -> None:
     folder = base / ("x" * 100)
     message = refusal(folder)
     assert f"{folder}/.s.PGSQL.5432" in message
@@ -634,12 +637,12 @@ def test_path_too_long_for_a_socket(base: Path) -> None:
     assert not folder.exists()
 
 
-def test_path_that_clients_cannot_name(base: Path) -> None:
+def test_server_refuses_path_that_clients_cannot_name(base: Path) -> None:
     message = refusal(base / "this, that")
     assert f"the comma in {base}/this, that as two hosts: choose a folder without one" in message
 
 
-def test_longest_path_for_a_socket(folder: Path) -> None:
+def test_server_accepts_longest_path_for_socket(folder: Path) -> None:
     longest = 107 if sys.platform == "linux" else 103
     name = "x" * (longest - len(f"{folder.parent}//.s.PGSQL.5432"))
     with run_server(folder.rename(folder.parent / name)) as server:
@@ -647,14 +650,14 @@ def test_longest_path_for_a_socket(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["throw-away", "kept"])
-def test_failed_start_is_quoted(keep: bool, folder: Path) -> None:
+def test_server_quotes_failed_start(keep: bool, folder: Path) -> None:
     message = refusal(folder if keep else None, {"no_such_setting": "1"})
     assert 'FATAL:  unrecognized configuration parameter "no_such_setting"' in message
     assert (f"more in {folder}/server.log" in message) == keep
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_full_disk(folder: Path) -> None:
+def test_server_tells_full_disk(folder: Path) -> None:
     (folder / "postmaster.opts").unlink()
     (folder / "postmaster.opts").symlink_to("/dev/full")
     message = refusal(folder)
@@ -662,7 +665,7 @@ def test_full_disk(folder: Path) -> None:
     assert str(folder) in message
 
 
-def test_embedded_programs_in_a_private_folder(
+def test_server_of_root_copies_programs_from_private_folder(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Root's server runs from a copy that no other user can have prepared; others are refused."""

@@ -72,7 +72,7 @@ def shop_url(empty_database_url: str, migrated: NoopExecutor) -> Iterator[str]:
         superuser.execute("DROP ROLE shop")
 
 
-def test_everything_the_readme_shows_can_be_done(
+def test_readme_blocks_run_in_order(
     shell: Shell, shop_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One test, because each snippet goes on where the last one stopped."""
@@ -143,7 +143,7 @@ def send(connection: Connection, request: str) -> dict[str, Any]:
     return answer
 
 
-def test_make_does_what_it_is_said_to(shell: Shell) -> None:
+def test_readme_make_targets_run_what_they_say(shell: Shell) -> None:
     targets = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
     assert {"demo", "test", "psql", "lint", "generate"} <= targets
     for target in targets:
@@ -152,7 +152,7 @@ def test_make_does_what_it_is_said_to(shell: Shell) -> None:
     assert "pytest" in shell("make test")
 
 
-def test_what_pip_installs_exists() -> None:
+def test_readme_pip_extras_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = re.findall(r"pip install '\.\[(\w+)\]'", README)
     assert extras
@@ -166,7 +166,7 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip("`") for cell in line.split(" | ")] for line in lines]
 
 
-def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> None:
+def test_readme_table_of_calls_matches_grants(db: Connection) -> None:
     granted = dict(
         db.execute(
             "SELECT proname, array(SELECT r FROM unnest('{anon,authenticated}'::text[]) AS r"
@@ -181,11 +181,11 @@ def test_table_of_calls_names_every_call_and_who_may_make_it(db: Connection) -> 
         assert ("authenticated" not in roles) == documented[call].startswith("service only"), call
 
 
-def test_table_of_refusals_is_complete(db: Connection) -> None:
+def test_readme_table_of_refusals_is_complete(db: Connection) -> None:
     outcomes = db.execute("SELECT sqlstate, name FROM ticketing_internal.error_classes()")
     assert sorted(row[:2] for row in rows("Errors")) == sorted(map(list, outcomes))
 
 
-def test_every_folder_is_there() -> None:
+def test_readme_folders_exist() -> None:
     for folder, *_ in rows("Repository layout"):
         assert (ROOT / folder).is_dir(), folder

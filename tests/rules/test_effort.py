@@ -42,6 +42,8 @@ from tests.support.stored import (
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
+pytestmark = pytest.mark.long
+
 
 def _example(name: str) -> Document:
     text = files("ticketing_client").joinpath(f"example/{name}.json").read_text(encoding="utf-8")

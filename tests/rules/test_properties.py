@@ -1,10 +1,9 @@
 """What holds for every catalogue and every selection, tried on many random ones.
 
 A small model says in Python what a selection amounts to: exact fractions, and no SQL. The suite
-tries the same examples every time; TICKETING_EXAMPLES=1000 tries about as many new ones.
+tries the same examples every time; SEARCH=25 tries about 1,000 new ones.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -13,6 +12,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.support.caller import (
@@ -24,6 +24,7 @@ from tests.support.example import (
     Document,
     updates_of,
 )
+from tests.support.search import SEARCH
 from tests.support.stored import (
     counters,
     recount,
@@ -36,7 +37,9 @@ from tests.support.workshop import (
     create,
 )
 
-EXAMPLES = os.environ.get("TICKETING_EXAMPLES")
+pytestmark = pytest.mark.long
+
+
 ATTENDEES = {
     "01974a10-0000-7000-8000-000000000001": "red",
     "01974a10-0000-7000-8000-000000000002": "green",
@@ -47,8 +50,8 @@ SCRATCH = "00000000-0000-0001-0000-000000000003"
 
 # One database for all examples of a property: each is rolled back.
 TRIED = settings(
-    max_examples=int(EXAMPLES or 40),
-    derandomize=EXAMPLES is None,
+    max_examples=40 * SEARCH,
+    derandomize=SEARCH == 1,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

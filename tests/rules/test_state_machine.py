@@ -2,10 +2,9 @@
 
 Each step is done to both; then the outcome (success or SQLSTATE), the registrations, tickets,
 counters and capacity left must be those of the model, and the change feed must tell how the tickets
-came to be what they are. Histories are always the same; `TICKETING_LONG=1` tries many more.
+came to be what they are. Histories are always the same; `SEARCH=50` tries many more.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -40,8 +40,12 @@ from tests.support.model import (
     Payment,
     contents,
 )
+from tests.support.search import SEARCH
 
 from ticketing_client import Client, SoldOut, TicketingError, TicketSelections
+
+pytestmark = pytest.mark.long
+
 
 if TYPE_CHECKING:
     from ticketing_client.models import (
@@ -75,8 +79,6 @@ KIND = {
     "original_price",
 }
 """The columns in which tickets are alike that can stand for each other."""
-
-SCALE = 50 if os.environ.get("TICKETING_LONG") else 1
 
 WAYS = st.sampled_from(["selections", "selections", "tickets, too", "tickets instead"])
 """How a choice is sent: by selections, with the tickets quoted, or for one attendee these alone."""
@@ -880,7 +882,7 @@ def test_database_does_what_model_does(connect: Callable[..., Connection]) -> No
         Here,
         settings=settings(
             derandomize=True,
-            max_examples=8 * SCALE,
+            max_examples=8 * SEARCH,
             stateful_step_count=40,
             suppress_health_check=list(HealthCheck),
         ),
