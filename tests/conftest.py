@@ -4,6 +4,7 @@
 |---|---|---|
 | `db` | a connection whose transaction is rolled back at the end; the default | 0.3 ms |
 | `database_url`, `connect` | a migrated database of its own, to commit, race or go async | 50 ms |
+| `module_url` | a migrated database that the tests of a module share, to commit once and read | 50 ms |
 | `empty_database_url` | an empty database of its own, to migrate | 50 ms |
 
 Roles belong to a whole server, so every pytest-xdist worker runs one of its own. `PG_BIN` chooses
@@ -120,6 +121,13 @@ def db(_shared_connection: Callable[[], Connection]) -> Iterator[Connection]:
 def database_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
     """The URL of a migrated database that only this test uses."""
     with _database(server, "test", migrated.template_dbname) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """The URL of a migrated database that only the tests of a module use."""
+    with _database(server, "module", migrated.template_dbname) as url:
         yield url
 
 

@@ -21,11 +21,11 @@ from ticketing_client.embedded import Server
 Ticketing = Callable[..., tuple[object, str, str]]
 
 
-@pytest.fixture
-def output(database_url: str) -> str:
+@pytest.fixture(scope="module")
+def output(module_url: str) -> str:
     """What the demo prints where there is no terminal."""
     printed = StringIO()
-    walk_through(database_url, Console(file=printed, highlight=False, emoji=False, markup=False))
+    walk_through(module_url, Console(file=printed, highlight=False, emoji=False, markup=False))
     return printed.getvalue()
 
 
@@ -105,7 +105,7 @@ def test_demo_shows_that_strangers_learn_nothing(output: str) -> None:
     )
 
 
-def test_demo_pays_amount_due_once(output: str, database_url: str) -> None:
+def test_demo_pays_amount_due_once(output: str, module_url: str) -> None:
     held = section(output, "On another device")
     due = section(output, "The user starts the payment")
     assert re.search(
@@ -118,7 +118,7 @@ def test_demo_pays_amount_due_once(output: str, database_url: str) -> None:
     assert "refused with TK007: 600.00 minus a fee of 0.00 is not the expected 695.00." in paid
     line = r"^  completed: 13 Paid; confirmation number (\S+), the same both times$"
     stored = rows(
-        database_url,
+        module_url,
         "SELECT confirmation_number FROM ticketing.registrations"
         " JOIN ticketing.payments USING (function_id, registration_id)"
         " WHERE kind = 'payment' AND amount = 695",
@@ -133,7 +133,7 @@ def test_demo_shows_capacity_below_use_refused(output: str) -> None:
     )
 
 
-def test_demo_shows_last_ticket_held_once(output: str, database_url: str) -> None:
+def test_demo_shows_last_ticket_held_once(output: str, module_url: str) -> None:
     refused = "refused with TK005: Ladies Brunch is sold out. (1 requested, 0 left)"
     first = section(output, "Nora takes the last ticket")
     assert re.search(r"^  Nora: 1 added, held until \d\d:\d\d UTC$", first, re.MULTILINE)
@@ -145,14 +145,14 @@ def test_demo_shows_last_ticket_held_once(output: str, database_url: str) -> Non
     assert re.search(r"^  Nora: 1 unchanged, held until \d\d:\d\d UTC$", both, re.MULTILINE)
     assert "  2 registrations have expired" in section(output, "Both holds expire")
     assert rows(
-        database_url,
+        module_url,
         "SELECT first_name, status FROM ticketing.registrations"
         " JOIN ticketing.attendees USING (function_id, registration_id)"
         " WHERE first_name IN ('Nora', 'Edith') ORDER BY first_name",
     ) == [("Edith", "expired"), ("Nora", "expired")]
 
 
-def test_demo_shows_cancellation_and_refund(output: str, database_url: str) -> None:
+def test_demo_shows_cancellation_and_refund(output: str, module_url: str) -> None:
     assert "  13 tickets cancelled, 695.00 AUD refunded; " in (
         section(output, "The four cannot come")
     )
@@ -171,31 +171,31 @@ def test_demo_shows_cancellation_and_refund(output: str, database_url: str) -> N
         ["Lodge Package", "48", "47", "48"],
     ]
     assert rows(
-        database_url,
+        module_url,
         "SELECT DISTINCT status, payment_status FROM ticketing.tickets"
         " WHERE payment_status <> 'Unpaid'",
     ) == [("Cancelled", "Refunded")]
 
 
-def test_demo_reads_every_change_once(output: str, database_url: str) -> None:
+def test_demo_reads_every_change_once(output: str, module_url: str) -> None:
     *pages, end = section(output, "Another system reads every change").splitlines()[1::2]
     assert end == "  no more changes; the cursor stays valid"
     read: Counter[str] = Counter()
     for page in pages:
         read.update({what: int(count) for count, what in re.findall(r"(\d+) (\w+)", page)})
-    stored = rows(database_url, "SELECT change FROM ticketing.ticket_changes")
+    stored = rows(module_url, "SELECT change FROM ticketing.ticket_changes")
     assert read == Counter(change for (change,) in stored)
     assert len(pages) == 2
 
 
-def test_demo_finds_and_repairs_wrong_counter(output: str, database_url: str) -> None:
+def test_demo_finds_and_repairs_wrong_counter(output: str, module_url: str) -> None:
     text = section(output, "A counter is edited by hand")
     assert "  pool_counters: stored 0 sold, 7 reserved, counted 0 sold, 0 reserved\n" in text
     assert text.endswith("  corrected: 1; left to correct: 0")
-    assert rows(database_url, "SELECT check_name FROM ticketing.check_integrity()") == []
+    assert rows(module_url, "SELECT check_name FROM ticketing.check_integrity()") == []
     # the README's first call finds the full capacity free, and as much as at first
     assert rows(
-        database_url,
+        module_url,
         "SELECT sum(reserved + sold), sum(capacity) FILTER (WHERE name = 'Ladies Brunch')"
         " FROM ticketing.capacity_pools",
     ) == [(0, 200)]
