@@ -331,6 +331,13 @@ def check_returning(_: Function, query: Query, __: Project) -> Hits:
                 yield target, "let RETURNING list columns, one by one"
 
 
+def check_where(_: Function, query: Query, __: Project) -> Hits:
+    """Require a WHERE on UPDATE and DELETE: Supabase loads pg-safeupdate, which refuses others."""
+    for stmt in query.of(ast.UpdateStmt, ast.DeleteStmt):
+        if stmt.whereClause is None:
+            yield stmt.relation, "name the rows in a WHERE, even when all are meant"
+
+
 def check_volatile_update(_: Function, query: Query, project: Project) -> Hits:
     """Refuse volatile calls in an UPDATE, as Citus does: call them before, into variables."""
     volatile = {key for key, kind in project.volatility.items() if kind == "VOLATILE"}
@@ -428,6 +435,7 @@ RULES: dict[str, Callable[[Function, Query, Project], Hits]] = {
     "clock": check_clock,
     "locks": check_locks,
     "returning": check_returning,
+    "where": check_where,
     "volatile-update": check_volatile_update,
     "function-id": check_function_id,
 }

@@ -288,14 +288,19 @@ FAULTY_STATEMENTS = [
             "    RETURNING upper(slug) INTO v_label; -- !"
         ),
     ),
+    ("where", "UPDATE ticketing.functions SET slug = ''; -- !"),
+    ("where", "DELETE FROM ticketing.functions; -- !"),
     (
         "volatile-update",
-        "UPDATE ticketing.functions SET\n    function_id = gen_random_uuid(); -- !",
+        "UPDATE ticketing.functions SET\n    slug = gen_random_uuid()::text -- !\n    WHERE TRUE;",
     ),
     ("volatile-update", "UPDATE ticketing.functions SET slug = ''\n    WHERE random() < 0.5; -- !"),
     (
         "volatile-update",
-        "UPDATE ticketing.functions SET\n    slug = ticketing.get_count(function_id)::text; -- !",
+        (
+            "UPDATE ticketing.functions SET\n    slug = ticketing.get_count(function_id)::text -- !"
+            "\n    WHERE slug = '';"
+        ),
     ),
     (
         "volatile-update",

@@ -20,7 +20,8 @@ BEGIN
 
     IF found THEN
         UPDATE ticketing_internal.feed_epoch AS stored
-        SET epoch = v_epoch, server_started_at = pg_postmaster_start_time();
+        SET epoch = v_epoch, server_started_at = pg_postmaster_start_time()
+        WHERE stored.is_only_row;
     END IF;
     RETURN v_epoch;
 END
