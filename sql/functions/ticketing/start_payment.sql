@@ -55,18 +55,8 @@ BEGIN
         FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id)) AS ticket
         WHERE ticket.attendee_id = attendee.attendee_id
     );
-    v_issues := coalesce(v_issues, '[]');
-    IF coalesce(trim(v_registration.booking_contact ->> 'emailAddress'), '') = ''
-        OR coalesce(trim(concat(
-            v_registration.booking_contact ->> 'firstName', v_registration.booking_contact ->> 'lastName',
-            v_registration.booking_contact ->> 'businessName'
-        )), '') = ''
-    THEN
-        v_issues := v_issues || ticketing_internal.issue(
-            'booking_contact_missing', 'p_registration_id',
-            'The registration needs a booking contact with a name and an email address.'
-        );
-    END IF;
+    v_issues := coalesce(v_issues, '[]')
+        || ticketing_internal.find_contact_issues(v_registration.booking_contact);
 
     v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
     v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);

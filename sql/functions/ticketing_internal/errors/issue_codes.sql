@@ -114,7 +114,7 @@ AS $$
     ('TK004', 'attendee_without_ticket',
         'Every attendee needs a ticket before payment starts.'),
     ('TK004', 'booking_contact_missing',
-        'Payment needs a booking contact: billingDetails with a name and an email address.'),
+        'Payment needs a booking contact: billingDetails with a name and an email address. expected: the keys that make a contact; actual: the address, if that is at fault.'),
     ('TK004', 'isolation_too_strict',
         'An import and a recount require READ COMMITTED: expected, actual.'),
     ('TK007', 'amount_mismatch',
