@@ -1,8 +1,23 @@
 """Sale windows of ticket types and packages, registration windows, status of the function."""
 
+from copy import deepcopy
+
 import pytest
+from tests.support.caller import Connection, Document, service
 from tests.support.cases import Case, Scene, check, issue
-from tests.support.workshop import EARLIER, LATER, one, pack, selected, single
+from tests.support.workshop import (
+    EARLIER,
+    FUNCTION,
+    LATER,
+    REGISTRATION,
+    WORKSHOP,
+    Names,
+    amend,
+    one,
+    pack,
+    selected,
+    single,
+)
 
 CASES = [
     Case(
@@ -99,3 +114,43 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_sale_windows_open_and_close_what_they_are_about(scene: Scene) -> None:
     check(scene)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "told"),
+    [
+        ("Australia/Sydney", "2999-01-01 11:00 (Australia/Sydney)"),
+        ("America/New_York", "2998-12-31 19:00 (America/New_York)"),
+        ("UTC", "2999-01-01 00:00 (UTC)"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("code", "function", "ticket_type"),
+    [
+        ("registration_not_open", {"registration_opens_at": LATER}, {}),
+        ("not_yet_on_sale", {}, {"sale_starts_at": LATER}),
+    ],
+)
+def test_messages_tell_times_in_the_time_zone_of_the_function(  # noqa: PLR0917 - two matrices
+    db: Connection,
+    workshop: Names,
+    timezone: str,
+    told: str,
+    code: str,
+    function: Document,
+    ticket_type: Document,
+) -> None:
+    document = deepcopy(WORKSHOP)
+    document["function"] |= {"timezone": timezone} | function
+    amend(document, workshop.ids({"fifty": ticket_type}))
+    service(db).call("import_catalogue", p_catalogue=document)
+    db.execute("SET LOCAL TimeZone = 'Asia/Tokyo'")
+    quote = service(db).call(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections=workshop.ids({"tomas": selected(one("fifty"))}),
+        p_registration_id=REGISTRATION,
+    )
+    (issue,) = quote["issues"]
+    assert issue["code"] == code
+    assert told in issue["message"]

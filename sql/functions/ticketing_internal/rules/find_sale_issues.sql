@@ -15,7 +15,6 @@ AS $$
 DECLARE
     -- stands for "no package" in joins, which have no use for null
     c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
-    c_time_format CONSTANT text := 'YYYY-MM-DD HH24:MI "UTC"';
     v_closed CONSTANT text := CASE
         WHEN p_function.status <> 'published' THEN 'function_not_published'
         WHEN p_now < p_function.registration_opens_at THEN 'registration_not_open'
@@ -68,9 +67,9 @@ BEGIN
                 CASE v_closed
                     WHEN 'function_not_published' THEN format('%s is not on sale.', p_function.name)
                     WHEN 'registration_not_open' THEN format('Registration for %s opens %s.', p_function.name,
-                        to_char(p_function.registration_opens_at AT TIME ZONE 'UTC', c_time_format))
+                        ticketing_internal.local_time(p_function.registration_opens_at, p_function.timezone))
                     ELSE format('Registration for %s closed %s.', p_function.name,
-                        to_char(p_function.registration_closes_at AT TIME ZONE 'UTC', c_time_format))
+                        ticketing_internal.local_time(p_function.registration_closes_at, p_function.timezone))
                 END,
                 p_name => p_function.name,
                 p_expected => CASE v_closed
@@ -87,9 +86,9 @@ BEGIN
                 CASE off_sale.code
                     WHEN 'inactive' THEN format('%s is not on sale.', off_sale.name)
                     WHEN 'not_yet_on_sale' THEN format('%s is on sale from %s.', off_sale.name,
-                        to_char(off_sale.sale_starts_at AT TIME ZONE 'UTC', c_time_format))
+                        ticketing_internal.local_time(off_sale.sale_starts_at, p_function.timezone))
                     ELSE format('%s was on sale until %s.', off_sale.name,
-                        to_char(off_sale.sale_ends_at AT TIME ZONE 'UTC', c_time_format))
+                        ticketing_internal.local_time(off_sale.sale_ends_at, p_function.timezone))
                 END,
                 off_sale.attendee, off_sale.ticket_type_id, off_sale.package_id, off_sale.name,
                 CASE off_sale.code
