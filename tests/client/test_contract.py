@@ -100,7 +100,7 @@ CHANGES: list[tuple[str, list[str]]] = [
             "uuid": {"type": "string", "format": "uuid"}, "text": {"type": "string"},
             "name": {"type": "string"}, "time": {"type": "string"}, "currency": {"type": "string"},
             "flag": {"type": "boolean"}, "quantity": {"type": "integer"},
-            "amount": {"type": "number"}}'::jsonb
+            "amount": {"type": "number"}, "sum": {"type": "number"}}'::jsonb
         """,
         [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS],
     ),

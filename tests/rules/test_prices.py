@@ -1,8 +1,24 @@
 """What tickets and packages cost, and in which order they come."""
 
+from collections.abc import Callable
+from copy import deepcopy
+from decimal import Decimal
+
 import pytest
+from tests.support.caller import Connection, Document, Outcome, service
 from tests.support.cases import Case, Scene, check
-from tests.support.workshop import one, pack, packed, selected, single
+from tests.support.workshop import (
+    FUNCTION,
+    REGISTRATION,
+    WORKSHOP,
+    Names,
+    amend,
+    one,
+    pack,
+    packed,
+    selected,
+    single,
+)
 
 CASES = [
     Case(
@@ -148,3 +164,66 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_prices_come_from_the_catalogue_and_add_up(scene: Scene) -> None:
     check(scene)
+
+
+@pytest.fixture
+def subtotal_of(
+    db: Connection, wizard_state: Document, workshop: Names
+) -> Callable[[str, int, object], Outcome]:
+    """A function that books so many gifts at a price, with a subtotal, and returns the outcome."""
+
+    def booked(price: str, quantity: int, subtotal: object) -> Outcome:
+        document = deepcopy(WORKSHOP)
+        amend(document, workshop.ids({"gift": {"price": price}}))
+        service(db).call("import_catalogue", p_catalogue=document)
+        service(db).call(
+            "persist_ticket_selections",
+            p_registration_id=REGISTRATION,
+            p_selections=workshop.ids({"tomas": selected(one("gift", quantity))}),
+        )
+        return service(db).attempt(
+            "create_individual_registration_with_tickets",
+            p_registration_data=wizard_state["registration"]
+            | {"registrationId": REGISTRATION, "functionId": FUNCTION, "subtotal": subtotal},
+        )
+
+    return booked
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "subtotal"),
+    [
+        ("19.90", 3, 19.9 + 19.9 + 19.9),
+        ("0.10", 3, 0.1 + 0.1 + 0.1),
+        ("1.10", 3, 3.3000000000000003),
+        ("19.90", 3, "59.699999999999996"),
+        ("19.90", 3, "59.7"),
+        ("19.90", 3, 59.704),
+    ],
+)
+def test_create_compares_subtotal_to_the_cent(
+    subtotal_of: Callable[[str, int, object], Outcome],
+    price: str,
+    quantity: int,
+    subtotal: object,
+) -> None:
+    assert subtotal_of(price, quantity, subtotal).answer["subtotal"] == Decimal(price) * quantity
+
+
+@pytest.mark.parametrize("subtotal", [59.69, 59.71, 59.705, "59.694", 0.01])
+def test_subtotal_mismatch_from_half_a_cent_on(
+    subtotal_of: Callable[[str, int, object], Outcome], subtotal: object
+) -> None:
+    refusal = subtotal_of("19.90", 3, subtotal)
+    assert refusal.found == [("subtotal_mismatch", "p_registration_data.subtotal")]
+
+
+@pytest.mark.parametrize(
+    "subtotal", [-0.01, 1e10, 1e300, "1e1", "-1", "1.", "", "NaN", "59,70", " 59.7", True, []]
+)
+def test_invalid_payload_for_subtotal_that_is_no_amount(
+    subtotal_of: Callable[[str, int, object], Outcome], subtotal: object
+) -> None:
+    refusal = subtotal_of("19.90", 3, subtotal)
+    assert refusal.sqlstate == "TK001"
+    assert {path for _, path in refusal.found} == {"p_registration_data.subtotal"}

@@ -39,6 +39,7 @@ __all__ = [
     "SelectedTicket",
     "Selection",
     "SubmittedTicket",
+    "Sum",
     "Time",
     "Uuid",
     "WizardAttendee",
@@ -52,6 +53,9 @@ Currency: TypeAlias = str
 Name: TypeAlias = str
 
 Quantity: TypeAlias = int
+
+Sum: TypeAlias = Decimal | int | float | str
+"""An amount from 0, rounded to the cent."""
 
 Time: TypeAlias = datetime | str
 
@@ -281,7 +285,7 @@ class RegistrationData(TypedDict):
     registrationType: NotRequired[
         Literal["individual", "individuals", "lodge", "lodges", "delegation", "delegations"] | None
     ]
-    subtotal: NotRequired[Amount | None]
+    subtotal: NotRequired[Sum | None]
 
 
 class SubmittedTicket(TypedDict):

@@ -116,7 +116,7 @@ BEGIN
                 'registrationType', '{"type": "string", "enum": ["individual", "individuals", "lodge", "lodges",
                     "delegation", "delegations"]}'::jsonb,
                 'authUserId', v_uuid,
-                'subtotal', v_amount,
+                'subtotal', v_definitions -> 'sum',
                 'primaryAttendee', v_attendee,
                 'additionalAttendees', jsonb_build_object('type', 'array', 'maxItems', 499, 'items', v_attendee),
                 'billingDetails', '{"type": "object", "properties": {

@@ -9,7 +9,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c_amount CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$';
+    c_sum CONSTANT text := '^[0-9]{1,10}([.][0-9]{1,30})?$';
+    c_max_sum CONSTANT numeric := 9999999999.99;
     v_primary CONSTANT jsonb := nullif(p_data -> 'primaryAttendee', 'null');
     v_additional CONSTANT jsonb := coalesce(nullif(p_data -> 'additionalAttendees', 'null'), '[]');
     v_contact CONSTANT jsonb := nullif(p_data -> 'billingDetails', 'null');
@@ -21,18 +22,18 @@ BEGIN
         (registration."registrationId" #>> '{}')::uuid,
         (registration."authUserId" #>> '{}')::uuid,
         rtrim(coalesce(registration."registrationType", 'individuals'), 's') || 's',
-        (registration.subtotal #>> '{}')::numeric,
+        round((registration.subtotal #>> '{}')::numeric, 2),
         coalesce(jsonb_typeof(registration."functionId") = 'string', FALSE)
         AND coalesce(jsonb_typeof(registration."registrationId") IN ('string', 'null'), TRUE)
         AND coalesce(jsonb_typeof(registration."authUserId") IN ('string', 'null'), TRUE)
         AND coalesce(registration."registrationType" IN (
             'individual', 'individuals', 'lodge', 'lodges', 'delegation', 'delegations'
         ), TRUE)
-        -- as text, because numeric reads more than amounts
+        -- a string as text, because numeric reads more than amounts
         AND coalesce(CASE jsonb_typeof(registration.subtotal)
-            WHEN 'number' THEN trim_scale(registration.subtotal::numeric)::text
-            ELSE registration.subtotal #>> '{}'
-        END ~ c_amount, TRUE)
+            WHEN 'number' THEN registration.subtotal::numeric BETWEEN 0 AND c_max_sum
+            ELSE registration.subtotal #>> '{}' ~ c_sum
+        END, TRUE)
     INTO
         v_registration.function_id, v_registration.registration_id, v_registration.owner_id,
         v_registration.registration_type, v_registration.subtotal, v_is_sound

@@ -17,11 +17,14 @@ BEGIN
         "quantity": {"type": "integer", "minimum": 0, "maximum": 1000},
         "amount": {"title": "an amount from 0 with at most two decimals", "anyOf": [
             {"type": "number", "minimum": 0, "maximum": 9999999999.99, "multipleOf": 0.01},
-            {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]}
+            {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]},
+        "sum": {"title": "an amount from 0, rounded to the cent", "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 9999999999.99},
+            {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,30})?$"}]}
     }';
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.schema_definitions IS
-'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, and amount (a number, or a decimal
-string, which no client rounds).';
+'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, amount (a number, or a decimal
+string, which no client rounds), and sum (of amounts, as JavaScript adds them: 59.699999999999996).';
