@@ -290,6 +290,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     ),
     # before payment
     "attendee_without_ticket": lambda stage: stage.alone().start_payment(),
+    "registration_empty": lambda stage: stage.pay(amount="0.00"),
     "booking_contact_missing": lambda stage: (
         stage.alone(billingDetails=None).holding(one("fifty"), attendee="walter").start_payment()
     ),

@@ -105,6 +105,7 @@ class Methods(ABC):
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
+            SelectionInvalid: The registration has no tickets.
             SoldOut: The hold has expired, and not enough capacity is left.
             PaymentConflict: Amount, currency or reference disagrees.
         """
@@ -600,6 +601,7 @@ class AsyncMethods(ABC):
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
+            SelectionInvalid: The registration has no tickets.
             SoldOut: The hold has expired, and not enough capacity is left.
             PaymentConflict: Amount, currency or reference disagrees.
         """

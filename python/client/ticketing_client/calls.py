@@ -125,6 +125,7 @@ def complete_registration_payment(
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is cancelled.
+        SelectionInvalid: The registration has no tickets.
         SoldOut: The hold has expired, and not enough capacity is left.
         PaymentConflict: Amount, currency or reference disagrees.
     """

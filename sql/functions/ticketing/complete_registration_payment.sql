@@ -2,7 +2,7 @@
 -- the same answer.
 -- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
 -- id order.
--- Errors: 42501, TK002, TK001, TK003, TK007, TK005.
+-- Errors: 42501, TK002, TK001, TK003, TK007, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.complete_registration_payment(
     p_registration_id uuid, p_payment jsonb
@@ -59,6 +59,17 @@ BEGIN
     );
 
     IF v_stored.payment_id IS NULL THEN
+        IF NOT EXISTS (
+            SELECT
+            FROM ticketing.tickets AS ticket
+            WHERE ticket.function_id = v_function_id
+                AND ticket.registration_id = p_registration_id
+                AND ticket.status = 'Active'
+        ) THEN
+            PERFORM ticketing_internal.raise_issues('TK004', jsonb_build_array(ticketing_internal.issue(
+                'registration_empty', 'p_registration_id', 'The registration has no tickets.'
+            )));
+        END IF;
         v_payment.payment_id := gen_random_uuid();
         INSERT INTO ticketing.payments (
             function_id, payment_id, registration_id, provider, reference, kind, amount, fee_amount, currency, paid_at,
@@ -117,6 +128,7 @@ refund the payment.
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is cancelled
+- `TK004` selection_invalid: the registration has no tickets
 - `TK005` sold_out: the hold has expired, and not enough capacity is left
 - `TK007` payment_conflict: amount, currency or reference disagrees
 

@@ -113,6 +113,8 @@ AS $$
         'The capacity is below what is reserved and sold: expected is the capacity in use, actual the capacity.'),
     ('TK004', 'attendee_without_ticket',
         'Every attendee needs a ticket before payment starts.'),
+    ('TK004', 'registration_empty',
+        'A registration without tickets cannot be completed.'),
     ('TK004', 'booking_contact_missing',
         'Payment needs a booking contact: billingDetails with a name and an email address. expected: the keys that make a contact; actual: the address, if that is at fault.'),
     ('TK004', 'isolation_too_strict',
