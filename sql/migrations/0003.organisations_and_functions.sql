@@ -99,7 +99,7 @@ COMMENT ON COLUMN ticketing.functions.function_id IS 'Id of the function; the te
 COMMENT ON COLUMN ticketing.functions.organisation_id IS 'The organisation.';
 COMMENT ON COLUMN ticketing.functions.slug IS 'Name in URLs: lower-case words joined by hyphens, unique.';
 COMMENT ON COLUMN ticketing.functions.name IS 'Display name.';
-COMMENT ON COLUMN ticketing.functions.currency IS 'ISO 4217 code of all its prices; a currency with two decimals.';
+COMMENT ON COLUMN ticketing.functions.currency IS 'ISO 4217 code of all its prices; a currency with two decimals or none.';
 COMMENT ON COLUMN ticketing.functions.timezone IS 'IANA time zone in which its times are shown.';
 COMMENT ON COLUMN ticketing.functions.status IS
 'draft (visible to staff only), published (visible to all, on sale) or closed (visible to all, not on sale).';

@@ -25,6 +25,7 @@ from tests.support.caller import (
 )
 from tests.support.example import (
     Document,
+    other_event,
 )
 from tests.support.workshop import (
     EARLIER,
@@ -205,6 +206,15 @@ ABSURD = NAMES.ids(
 )
 
 
+def another_function(stage: Stage, currency: str, price: float) -> Outcome:
+    """Import another function of one ticket type."""
+    document = other_event(stage.catalogue)
+    document["function"]["currency"] = currency
+    document["ticket_types"] = [document["ticket_types"][0] | {"price": price}]
+    document["packages"] = []
+    return stage.caller.attempt("import_catalogue", p_catalogue=document)
+
+
 def repair_with_a_snapshot(stage: Stage) -> Outcome:
     """Recount in a transaction that may not see what was sold since it began."""
     with psycopg.connect(stage.db.info.dsn) as strict:
@@ -305,6 +315,8 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "unknown_timezone": lambda stage: stage.imported(
         lambda catalogue: catalogue["function"].update(timezone="Europe/Atlantis")
     ),
+    "unknown_currency": lambda stage: another_function(stage, currency="ABC", price=10),
+    "price_not_whole": lambda stage: another_function(stage, currency="JPY", price=10.5),
     "isolation_too_strict": repair_with_a_snapshot,
     "invalid_window": lambda stage: stage.imported(
         first("packages", sale_starts_at=LATER, sale_ends_at=EARLIER)

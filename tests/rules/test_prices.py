@@ -1,14 +1,17 @@
 """What tickets and packages cost, and in which order they come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 
 import pytest
+from tests.support import example
 from tests.support.caller import Connection, Document, Outcome, service
 from tests.support.cases import Case, Scene, check
+from tests.support.example import other_event, updates_of
 from tests.support.workshop import (
     FUNCTION,
+    IDS,
     REGISTRATION,
     WORKSHOP,
     Names,
@@ -227,3 +230,101 @@ def test_invalid_payload_for_subtotal_that_is_no_amount(
     refusal = subtotal_of("19.90", 3, subtotal)
     assert refusal.sqlstate == "TK001"
     assert {path for _, path in refusal.found} == {"p_registration_data.subtotal"}
+
+
+# Currencies
+
+
+def of_currency(currency: str, prices: Mapping[str, object]) -> Document:
+    """Return another function, with a package of three types that costs so much, in a currency."""
+    document = other_event(WORKSHOP)
+    document["function"]["currency"] = currency
+    document["ticket_types"] = [
+        document["ticket_types"][n] | {"price": prices.get(f"type {n}", 500)} for n in range(3)
+    ]
+    document["packages"] = [document["packages"][0] | {"price": prices.get("package", 1000)}]
+    return document
+
+
+def parts(db: Connection, document: Document) -> list[Decimal]:
+    """Import a function, and return the prices in a quote of its package."""
+    service(db).call("import_catalogue", p_catalogue=document)
+    package = {"packageId": document["packages"][0]["package_id"], "quantity": 1}
+    quote = service(db).call(
+        "quote_ticket_selections",
+        p_function_id=document["function"]["function_id"],
+        p_selections={IDS["tomas"]: {"packages": [package]}},
+        p_attendees=[{"attendeeId": IDS["tomas"], "attendeeType": "guest"}],
+    )
+    assert quote["valid"], quote["issues"]
+    assert quote["subtotal"] == sum(ticket["price_paid"] for ticket in quote["tickets"])
+    return [ticket["price_paid"] for ticket in quote["tickets"]]
+
+
+@pytest.mark.parametrize("currency", ["JPY", "XPF", "KRW", "CLP", "ISK"])
+def test_package_price_is_split_into_whole_units_of_currency_without_decimals(
+    db: Connection, currency: str
+) -> None:
+    assert parts(db, of_currency(currency, {})) == [334, 333, 333]
+    assert parts(db, of_currency(currency, {"package": 2})) == [1, 1, 0]
+    free = {"type 0": 0, "type 1": 0, "type 2": 0, "package": 1000}
+    assert parts(db, of_currency(currency, free)) == [334, 333, 333]
+
+
+@pytest.mark.parametrize("currency", ["AUD", "EUR", "HUF", "TWD"])
+def test_package_price_is_split_to_the_cent_of_currency_with_two_decimals(
+    db: Connection, currency: str
+) -> None:
+    third = Decimal("333.33")
+    assert parts(db, of_currency(currency, {})) == [third + Decimal("0.01"), third, third]
+
+
+@pytest.mark.parametrize(
+    "currency", ["KWD", "BHD", "TND", "CLF", "UYW", "ABC", "XAU", "XXX", "HRK"]
+)
+def test_unknown_currency_for_other_decimals_or_no_iso_code(db: Connection, currency: str) -> None:
+    refusal = service(db).refusal("import_catalogue", p_catalogue=of_currency(currency, {}))
+    assert refusal.found == [("unknown_currency", "p_catalogue.function.currency")]
+
+
+@pytest.mark.parametrize("price", [99.5, "99.50", "0.01"])
+def test_price_not_whole_names_each_price_with_decimals(db: Connection, price: object) -> None:
+    prices = {"type 1": price, "package": price}
+    refusal = service(db).refusal("import_catalogue", p_catalogue=of_currency("XPF", prices))
+    assert refusal.found == [
+        ("price_not_whole", "p_catalogue.packages[0].price"),
+        ("price_not_whole", "p_catalogue.ticket_types[1].price"),
+    ]
+    whole = {"type 1": "99.00", "package": 99.0}
+    service(db).call("import_catalogue", p_catalogue=of_currency("XPF", whole))
+
+
+@pytest.mark.parametrize(("amount", "fee"), [("1000.50", "0.50"), ("1000.5", 0), (1000, "0.5")])
+def test_amount_mismatch_for_payment_of_part_of_a_whole_unit(
+    db: Connection, amount: object, fee: object
+) -> None:
+    document = of_currency("JPY", {})
+    service(db).call("import_catalogue", p_catalogue=document)
+    chosen = {"individualTickets": [one(document["ticket_types"][0]["ticket_type_id"], 2)]}
+    answer = service(db).call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=example.wizard_registration(REGISTRATION, ())
+        | {"functionId": document["function"]["function_id"]},
+        p_tickets=[
+            {
+                "attendee_id": example.WALTER,
+                "event_id": document["ticket_types"][0]["event_id"],
+                "ticket_type_id": document["ticket_types"][0]["ticket_type_id"],
+            }
+        ]
+        * 2,
+        p_attendee_updates=updates_of({example.WALTER: chosen}),
+    )
+    assert answer["total"] == 1000
+    refusal = service(db).refusal(
+        "complete_registration_payment",
+        p_registration_id=REGISTRATION,
+        p_payment={"reference": "1", "amount": amount, "fee_amount": fee, "currency": "JPY"},
+    )
+    assert refusal.sqlstate == "TK007"
+    assert {code for code, _ in refusal.found} == {"amount_mismatch"}

@@ -1,4 +1,4 @@
--- Values of a catalogue document that contradict each other, and an unknown time zone.
+-- Values of a catalogue document that contradict each other, and an unknown time zone or currency.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_value_issues(
     p_catalogue jsonb, p_function ticketing.functions
@@ -63,10 +63,32 @@ BEGIN
             'unknown_timezone', 'p_catalogue.function.timezone', 'The time zone is not one of the IANA names.',
             p_actual => to_jsonb(p_function.timezone)
         )
-    WHERE p_function.timezone NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone);
+    WHERE p_function.timezone NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone)
+
+    UNION ALL
+    SELECT
+        'p_catalogue.function.currency',
+        ticketing_internal.issue(
+            'unknown_currency', 'p_catalogue.function.currency',
+            'The currency is not a code of ISO 4217 for a currency with two decimals or none.',
+            p_actual => to_jsonb(p_function.currency)
+        )
+    WHERE ticketing_internal.currency_decimals(p_function.currency) IS NULL
+
+    UNION ALL
+    SELECT
+        element.path,
+        ticketing_internal.issue(
+            'price_not_whole', element.path || '.price',
+            format('%s has no decimals: prices are whole.', p_function.currency),
+            p_name => element.value ->> 'name', p_actual => element.value -> 'price'
+        )
+    FROM element
+    WHERE ticketing_internal.currency_decimals(p_function.currency) = 0
+        AND mod((element.value ->> 'price')::numeric, 1) <> 0;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.catalogue_value_issues IS
-'Issues of windows, limits and the time zone in p_catalogue, a document that conforms to its schema and whose function
+'Issues of windows, limits, time zone, currency and prices in p_catalogue, a document that conforms to its schema and whose function
 is p_function; path is that of the element.';

@@ -62,7 +62,7 @@ BEGIN
             END;
         END IF;
 
-        v_catalogue := ticketing_internal.load_catalogue(p_function.function_id, v_request, v_stored, v_is_held);
+        v_catalogue := ticketing_internal.load_catalogue(p_function, v_request, v_stored, v_is_held);
         IF v_request.submitted_tickets IS NOT NULL OR NOT v_is_held AND v_stored <> '{}' THEN
             v_request := ticketing_internal.infer_selections(
                 p_attendees, v_request, v_catalogue, CASE WHEN NOT v_is_held THEN v_stored END

@@ -2,7 +2,8 @@
 -- tickets, priced by allocate_package_price.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.expand_packages(
-    p_catalogue ticketing_internal.catalogue
+    p_catalogue ticketing_internal.catalogue,
+    p_currency text
 )
 RETURNS ticketing_internal.expanded_package[]
 LANGUAGE plpgsql
@@ -10,6 +11,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_decimals CONSTANT integer := ticketing_internal.currency_decimals(p_currency);
     v_list_tickets ticketing_internal.planned_ticket [] := p_catalogue.tickets;
     v_package ticketing.packages;
     v_item ticketing.package_items;
@@ -34,7 +36,7 @@ BEGIN
                 v_tickets := array_append(v_tickets, v_ticket);
             END LOOP;
         END LOOP;
-        v_expanded.tickets := ticketing_internal.allocate_package_price(v_package.price, v_tickets);
+        v_expanded.tickets := ticketing_internal.allocate_package_price(v_package.price, v_decimals, v_tickets);
         v_packages := array_append(v_packages, v_expanded);
     END LOOP;
     RETURN v_packages;
@@ -42,4 +44,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.expand_packages IS
-'The contents of each package of p_catalogue, at its index, in the order of the events.';
+'The contents of each package of p_catalogue, at its index, in the order of the events, priced in p_currency.';

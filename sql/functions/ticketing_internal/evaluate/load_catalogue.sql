@@ -2,7 +2,7 @@
 -- lines and submitted tickets name, those of the tickets stored, and what the packages contain.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.load_catalogue(
-    p_function_id uuid,
+    p_function ticketing.functions,
     p_request ticketing_internal.request,
     p_stored ticketing_internal.planned_ticket[],
     p_is_held boolean
@@ -45,7 +45,7 @@ BEGIN
         SELECT array_agg(package.package_id), array_agg(package)
         INTO v_catalogue.package_ids, v_catalogue.packages
         FROM ticketing.packages AS package
-        WHERE package.function_id = p_function_id AND package.package_id = ANY(v_package_ids);
+        WHERE package.function_id = p_function.function_id AND package.package_id = ANY(v_package_ids);
 
         SELECT array_agg(item ORDER BY item.package_id, event.starts_at, item.ticket_type_id)
         INTO v_catalogue.items
@@ -54,7 +54,7 @@ BEGIN
             ON ticket_type.function_id = item.function_id AND ticket_type.ticket_type_id = item.ticket_type_id
         INNER JOIN ticketing.events AS event
             ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
-        WHERE item.function_id = p_function_id AND item.package_id = ANY(v_catalogue.package_ids);
+        WHERE item.function_id = p_function.function_id AND item.package_id = ANY(v_catalogue.package_ids);
 
         v_ticket_type_ids := v_ticket_type_ids || ARRAY(
             SELECT item.ticket_type_id FROM unnest(v_catalogue.items) AS item
@@ -77,12 +77,12 @@ BEGIN
     FROM ticketing.ticket_types AS ticket_type
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket_type.function_id AND event.event_id = ticket_type.event_id
-    WHERE ticket_type.function_id = p_function_id AND ticket_type.ticket_type_id = ANY(v_ticket_type_ids);
+    WHERE ticket_type.function_id = p_function.function_id AND ticket_type.ticket_type_id = ANY(v_ticket_type_ids);
 
     v_catalogue.is_complete := v_package_ids <@ coalesce(v_catalogue.package_ids, '{}')
         AND v_ticket_type_ids <@ coalesce(v_catalogue.ticket_type_ids, '{}');
     IF v_catalogue.package_ids IS NOT NULL THEN
-        v_catalogue.expanded_packages := ticketing_internal.expand_packages(v_catalogue);
+        v_catalogue.expanded_packages := ticketing_internal.expand_packages(v_catalogue, p_function.currency);
     END IF;
     RETURN v_catalogue;
 END

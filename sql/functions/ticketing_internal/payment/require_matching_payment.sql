@@ -33,6 +33,15 @@ BEGIN
                 p_actual => to_jsonb(p_payment.amount - p_payment.fee_amount)
             );
         END IF;
+        IF ticketing_internal.currency_decimals(p_expected.currency) = 0
+            AND (mod(p_payment.amount, 1) <> 0 OR mod(p_payment.fee_amount, 1) <> 0)
+        THEN
+            v_issues := v_issues || ticketing_internal.issue(
+                'amount_mismatch', p_argument || '.amount',
+                format('%s has no decimals: amounts are whole.', p_expected.currency),
+                p_actual => to_jsonb(p_payment.amount)
+            );
+        END IF;
         IF p_payment.currency <> p_expected.currency THEN
             v_issues := v_issues || ticketing_internal.issue(
                 'currency_mismatch', p_argument || '.currency', format('Prices are in %s.', p_expected.currency),
