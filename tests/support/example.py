@@ -18,6 +18,9 @@ STAFF = "7e9a6303-0000-4000-8000-000000000003"
 ORGANISATION = "3e893fa6-2cc2-448c-be9c-e3858cc90e11"
 FUNCTION = "eebddef5-6833-43e3-8d32-700508b1c089"
 
+REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
+"""The registration of the wizard, by an id of its own."""
+
 WALTER, INES, TOMAS, HAROLD = (f"01974a10-0000-7000-8000-00000000000{n}" for n in range(1, 5))
 """The attendees of the wizard, by its own ids: a mason, a partner, a guest, another mason."""
 
@@ -139,6 +142,58 @@ def updates_of(selections: Mapping[str, Document]) -> list[Document]:
         {"attendee_id": attendee, "selected_tickets": chosen}
         for attendee, chosen in selections.items()
     ]
+
+
+CHOSEN: Mapping[str, Document] = {
+    WALTER: selection({ALL_EVENTS: 1}),
+    INES: selection({LADIES: 1}),
+    TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 1}),
+    HAROLD: selection({MASONS: 1}),
+}
+"""What the recorded wizard has selected, in the form that is stored."""
+
+TICKETS: Sequence[Document] = tickets_of(CHOSEN)
+"""The p_tickets that this amounts to."""
+
+
+def part(catalogue: Document, element_id: str) -> Document:
+    """Return the event, ticket type, package or pool of a catalogue with that id."""
+    (found,) = (
+        element
+        for section, key in (
+            ("events", "event_id"),
+            ("ticket_types", "ticket_type_id"),
+            ("packages", "package_id"),
+            ("pools", "capacity_pool_id"),
+        )
+        for element in catalogue.get(section) or []
+        if element[key] == element_id
+    )
+    named: Document = found
+    return named
+
+
+def drop(catalogue: Document, *element_ids: str) -> None:
+    """Leave events, ticket types and packages out of a catalogue."""
+    for section, key in (
+        ("events", "event_id"),
+        ("ticket_types", "ticket_type_id"),
+        ("packages", "package_id"),
+    ):
+        catalogue[section] = [
+            element for element in catalogue[section] if element[key] not in element_ids
+        ]
+
+
+def pool(pool_id: str, capacity: int, types: Sequence[str], packages: Sequence[str]) -> Document:
+    """Return a shared pool of a catalogue."""
+    return {
+        "capacity_pool_id": pool_id,
+        "name": "Shared",
+        "capacity": capacity,
+        "ticket_type_ids": list(types),
+        "package_ids": list(packages),
+    }
 
 
 def other_event(catalogue: Document) -> Document:
