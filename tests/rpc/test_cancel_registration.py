@@ -34,6 +34,8 @@ CHOSEN: Mapping[str, Document] = {
     WALTER: selection({CEREMONY_AND_BANQUET: 1}),
     TOMAS: selection(tickets={CEREMONY: 1}),
 }
+TOTAL = Decimal("155.00")
+
 As: TypeAlias = Callable[[Connection], Caller]
 
 
@@ -106,9 +108,6 @@ def test_cancel_registration_is_refused_to_owner_once_paid(
     assert refusal.found == [("not_editable", "p_registration_id")]
     assert refusal.issues[0]["actual"] == "completed"
     assert dump(event_db) == before
-
-
-TOTAL = Decimal("155.00")
 
 
 @pytest.mark.parametrize("who", [staff, service])

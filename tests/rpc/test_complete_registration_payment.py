@@ -8,12 +8,14 @@ from decimal import Decimal
 import psycopg
 import pytest
 from tests.support.bookings import (
+    ONE,
     book,
     import_catalogue,
     integrity,
     let_lapse,
     pay,
     payment,
+    start,
     stored,
     ticket_states,
 )
@@ -32,6 +34,7 @@ from tests.support.example import (
     CEREMONY,
     LUNCHEON,
     STRANGER,
+    TOTAL,
     WALTER,
     Document,
     part,
@@ -40,14 +43,7 @@ from tests.support.example import (
 )
 from tests.support.stored import dump, pool_counters, rows
 
-TOTAL = Decimal("735.00")
-SHORT = {WALTER: selection(tickets={CEREMONY: 1})}
-SHORT_TOTAL = Decimal("20.00")
-
-
-def start(db: Connection, registration_id: str, **arguments: object) -> Document:
-    """Start payment as the owner."""
-    return owner(db).call("start_payment", p_registration_id=registration_id, **arguments)
+PRICE = Decimal("20.00")
 
 
 def complete(caller: Caller, registration_id: str, p_payment: object) -> Document:
@@ -129,13 +125,13 @@ def test_complete_payment_completes_every_unpaid_registration(
 
 
 def test_complete_payment_leaves_the_fee_out_of_the_total(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     answer = complete(service(event_db), registration_id, payment(20.9, fee_amount=0.9))
-    assert answer["total"] == SHORT_TOTAL
+    assert answer["total"] == PRICE
 
 
 def test_confirmation_number_is_short_random_and_issued_once(event_db: Connection) -> None:
-    answers = [pay(event_db, book(event_db, SHORT)) for _ in range(20)]
+    answers = [pay(event_db, book(event_db, ONE)) for _ in range(20)]
     numbers = [answer["confirmation_number"] for answer in answers]
     assert len(set(numbers)) == 20
     # for reading aloud: neither I, L, O nor U
@@ -152,7 +148,7 @@ def test_confirmation_number_is_short_random_and_issued_once(event_db: Connectio
 
 
 def test_not_editable_is_raised_for_every_change_once_paid(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     pay(event_db, registration_id)
     callers = (owner(event_db), staff(event_db), service(event_db))
     before = dump(event_db)
@@ -202,7 +198,7 @@ def test_complete_payment_after_expiry_is_sold_out_without_capacity(
     part(catalogue, CEREMONY)["capacity"] = 4
     part(catalogue, LUNCHEON)["capacity"] = 1
     import_catalogue(event_db, catalogue)
-    rival = book(event_db, SHORT, STRANGER)
+    rival = book(event_db, ONE, STRANGER)
     assert stored(event_db, booking)["status"] == "expired"
     before = dump(event_db)
     refusal = service(event_db).refusal(
@@ -227,7 +223,7 @@ def test_complete_payment_takes_capacity_from_overdue_holds(
     let_lapse(event_db, booking)
     part(catalogue, CEREMONY)["capacity"] = 4
     import_catalogue(event_db, catalogue)
-    rival = book(event_db, SHORT, STRANGER)
+    rival = book(event_db, ONE, STRANGER)
     let_lapse(event_db, rival)
     assert complete(service(event_db), booking, payment(TOTAL))["status"] == "completed"
     assert stored(event_db, rival)["status"] == "expired"
@@ -240,20 +236,20 @@ def test_complete_payment_takes_capacity_from_overdue_holds(
 MISMATCHES: Mapping[str, tuple[Document, list[tuple[str, str, object, object]]]] = {
     "a cent too little": (
         payment("19.99"),
-        [("amount_mismatch", "amount", SHORT_TOTAL, Decimal("19.99"))],
+        [("amount_mismatch", "amount", PRICE, Decimal("19.99"))],
     ),
     "a cent too much": (
         payment(20.01),
-        [("amount_mismatch", "amount", SHORT_TOTAL, Decimal("20.01"))],
+        [("amount_mismatch", "amount", PRICE, Decimal("20.01"))],
     ),
-    "nothing": (payment(0), [("amount_mismatch", "amount", SHORT_TOTAL, Decimal(0))]),
+    "nothing": (payment(0), [("amount_mismatch", "amount", PRICE, Decimal(0))]),
     "too little after the fee": (
         payment("20.00", fee_amount="0.50"),
-        [("amount_mismatch", "amount", SHORT_TOTAL, Decimal("19.50"))],
+        [("amount_mismatch", "amount", PRICE, Decimal("19.50"))],
     ),
     "a fee above the amount": (
         payment("10.00", fee_amount="30.00"),
-        [("amount_mismatch", "amount", SHORT_TOTAL, Decimal("-20.00"))],
+        [("amount_mismatch", "amount", PRICE, Decimal("-20.00"))],
     ),
     "another currency": (
         payment("20.00", currency="NZD"),
@@ -262,7 +258,7 @@ MISMATCHES: Mapping[str, tuple[Document, list[tuple[str, str, object, object]]]]
     "another amount and currency": (
         payment("30.00", currency="USD"),
         [
-            ("amount_mismatch", "amount", SHORT_TOTAL, Decimal("30.00")),
+            ("amount_mismatch", "amount", PRICE, Decimal("30.00")),
             ("currency_mismatch", "currency", "AUD", "USD"),
         ],
     ),
@@ -273,7 +269,7 @@ MISMATCHES: Mapping[str, tuple[Document, list[tuple[str, str, object, object]]]]
 def test_complete_payment_refuses_another_amount_or_currency(
     event_db: Connection, reported: Document, issues: list[tuple[str, str, object, object]]
 ) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     before = dump(event_db)
     refusal = service(event_db).refusal(
         "complete_registration_payment", p_registration_id=registration_id, p_payment=reported
@@ -287,7 +283,7 @@ def test_complete_payment_refuses_another_amount_or_currency(
 
 
 def test_complete_payment_again_gets_the_same_answer(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     reported = payment("20.00", provider="stripe")
     first = complete(service(event_db), registration_id, reported)
     before = dump(event_db)
@@ -309,7 +305,7 @@ def test_complete_payment_again_gets_the_same_answer(event_db: Connection) -> No
 def test_already_paid_is_raised_for_another_reference_or_provider(
     event_db: Connection, reported: Document
 ) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     complete(service(event_db), registration_id, payment("20.00"))
     before = dump(event_db)
     refusal = service(event_db).refusal(
@@ -321,7 +317,7 @@ def test_already_paid_is_raised_for_another_reference_or_provider(
 
 
 def test_complete_payment_again_refuses_other_money(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     complete(service(event_db), registration_id, payment("20.50", fee_amount="0.50"))
     before = dump(event_db)
     for other in (
@@ -338,7 +334,7 @@ def test_complete_payment_again_refuses_other_money(event_db: Connection) -> Non
 
 
 def test_reference_used_is_raised_for_another_registration(event_db: Connection) -> None:
-    paid, unpaid = book(event_db, SHORT), book(event_db, SHORT, STRANGER)
+    paid, unpaid = book(event_db, ONE), book(event_db, ONE, STRANGER)
     complete(service(event_db), paid, payment("20.00"))
     before = dump(event_db)
     refusal = service(event_db).refusal(
@@ -356,7 +352,7 @@ def test_reference_used_is_raised_for_another_registration(event_db: Connection)
 
 
 def test_complete_payment_is_refused_once_cancelled(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     owner(event_db).call("cancel_registration", p_registration_id=registration_id)
     before = dump(event_db)
     refusal = service(event_db).refusal(
@@ -371,7 +367,7 @@ def test_complete_payment_is_refused_once_cancelled(event_db: Connection) -> Non
 
 
 def test_complete_payment_is_for_the_service_alone(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     for caller in (owner(event_db), staff(event_db), stranger(event_db), anonymous(event_db)):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             complete(caller, registration_id, payment("20.00"))
@@ -480,7 +476,7 @@ SHAPES: Mapping[str, tuple[object, list[tuple[str, str]]]] = {
 def test_complete_payment_refuses_a_payment_of_another_shape(
     event_db: Connection, reported: object, found: list[tuple[str, str]]
 ) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     before = dump(event_db)
     refusal = service(event_db).refusal(
         "complete_registration_payment", p_registration_id=registration_id, p_payment=reported

@@ -7,6 +7,7 @@ from tests.support.example import (
     BANQUET,
     CEREMONY,
     CHOSEN,
+    NEWCOMER,
     RECEPTION,
     REGISTRATION,
     TICKETS,
@@ -38,9 +39,6 @@ def test_create_again_changes_nothing_for_the_same(
         "hold_expires_at": second["hold_expires_at"],
     }
     assert second["hold_expires_at"] > first["hold_expires_at"]
-
-
-NEWCOMER = "01974a10-0000-7000-8000-000000000005"
 
 
 def test_create_again_makes_the_attendees_those_given(

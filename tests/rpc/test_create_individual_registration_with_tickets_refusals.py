@@ -11,6 +11,7 @@ from tests.support.example import (
     CEREMONY,
     FUNCTION,
     INES,
+    NEWCOMER,
     OWNER,
     REGISTRATION,
     TOMAS,
@@ -276,9 +277,6 @@ def test_function_not_published_names_the_first_argument_that_selects(
         p_attendee_updates=updates_of({TOMAS: selection(tickets={CEREMONY: 1})}),
     )
     assert refusal.found == [("function_not_published", "p_attendee_updates")]
-
-
-NEWCOMER = "01974a10-0000-7000-8000-000000000005"
 
 
 def test_attendee_not_found_is_raised_for_attendees_not_in_the_registration(

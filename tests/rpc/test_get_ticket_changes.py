@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from tests.support.bookings import book, import_catalogue, integrity, pay, payment, stored
+from tests.support.bookings import ONE, book, import_catalogue, integrity, pay, payment, stored
 from tests.support.caller import Connect, Connection, anonymous, owner, service, staff, stranger
 from tests.support.example import (
     BANQUET,
@@ -24,7 +24,7 @@ from tests.support.example import (
     other_event,
     selection,
 )
-from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, ONE, Reader, begin, epoch, recorded
+from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, Reader, begin, epoch, recorded
 from tests.support.stored import attendee_ids, held_tickets
 
 # What is told

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.support.bookings import book, integrity, pay
+from tests.support.bookings import ONE, book, integrity, pay
 from tests.support.caller import Connection
 from tests.support.example import STRANGER
-from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, ONE, Reader, begin, epoch, recorded
+from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, Reader, begin, epoch, recorded
 from tests.support.stored import rows
 
 from ticketing_client.embedded import Server, run_server

@@ -1,16 +1,24 @@
 """How long persisted tickets keep their capacity, and who gets it afterwards."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import psycopg
 import pytest
-from tests.support.bookings import book, import_catalogue, integrity, let_lapse, pay, stored
+from tests.support.bookings import (
+    ONE,
+    book,
+    hold_of,
+    import_catalogue,
+    integrity,
+    left,
+    let_lapse,
+    pay,
+    stored,
+)
 from tests.support.caller import Connect, Connection, owner, service
 from tests.support.example import (
     BANQUET,
     CEREMONY,
-    FUNCTION,
     REGISTRATION,
     STRANGER,
     TOMAS,
@@ -19,13 +27,11 @@ from tests.support.example import (
     part,
     selection,
 )
-from tests.support.persisting import Persist, both_ways
+from tests.support.persisting import Persist, both_ways, persist_selections
 from tests.support.stored import dump, held_tickets, pool_counters, rows
 
 CAPACITY = 3
-ONE, TWO, THREE = ({WALTER: selection(tickets={CEREMONY: number})} for number in (1, 2, 3))
-"""Of the capacity of three that the ceremony has here."""
-
+TWO, THREE = ({WALTER: selection(tickets={CEREMONY: number})} for number in (2, 3))
 BUYER = STRANGER
 
 
@@ -42,23 +48,6 @@ def scarce_db(event_db: Connection, scarce: Document) -> Connection:
     """Put the example event with this capacity on sale."""
     import_catalogue(event_db, scarce)
     return event_db
-
-
-def persist(
-    db: Connection, registration_id: str, selections: Mapping[str, Document], **arguments: object
-) -> Document:
-    """Persist selections as the service."""
-    return service(db).call(
-        "persist_ticket_selections",
-        p_registration_id=registration_id,
-        p_selections=selections,
-        **arguments,
-    )
-
-
-def hold_of(answer: Document) -> datetime:
-    """Return until when an answer says that the tickets are held."""
-    return datetime.fromisoformat(answer["hold_expires_at"])
 
 
 def now_of(answer: Document) -> datetime:
@@ -90,7 +79,7 @@ def test_persist_renews_the_hold(scarce_db: Connection) -> None:
         scarce_db.execute(
             "UPDATE ticketing.registrations SET hold_expires_at = now() + interval '1 minute'"
         )
-        answer = persist(scarce_db, registration_id, chosen)
+        answer = persist_selections(scarce_db, chosen, registration_id)
         assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
         assert stored(scarce_db, registration_id)["hold_expires_at"] == hold_of(answer)
 
@@ -100,7 +89,7 @@ def test_persist_never_shortens_a_hold(scarce_db: Connection) -> None:
     started = owner(scarce_db).call("start_payment", p_registration_id=registration_id)
     assert hold_of(started) == now_of(started) + timedelta(minutes=30)
     for chosen in (ONE, TWO):
-        assert hold_of(persist(scarce_db, registration_id, chosen)) == hold_of(started)
+        assert hold_of(persist_selections(scarce_db, chosen, registration_id)) == hold_of(started)
 
 
 @both_ways
@@ -128,7 +117,7 @@ def test_persist_after_the_hold_gets_another(scarce_db: Connection) -> None:
     registration_id = book(scarce_db, ONE)
     age(scarce_db, registration_id, 90)
     let_lapse(scarce_db, registration_id)
-    answer = persist(scarce_db, registration_id, ONE)
+    answer = persist_selections(scarce_db, ONE, registration_id)
     assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
     assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 1, 0)
 
@@ -192,7 +181,7 @@ def test_overdue_hold_is_renewed_for_its_owner(scarce_db: Connection) -> None:
     let_lapse(scarce_db, registration_id)
     tickets = held_tickets(scarce_db, registration_id)
     revision = stored(scarce_db, registration_id)["revision"]
-    answer = persist(scarce_db, registration_id, THREE)
+    answer = persist_selections(scarce_db, THREE, registration_id)
     assert set(held_tickets(scarce_db, registration_id)[WALTER]) > set(tickets[WALTER])
     assert (answer["status"], answer["revision"]) == ("draft", revision + 1)
     assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 3, 0)
@@ -257,20 +246,6 @@ def test_persist_of_an_expired_registration_is_judged_by_todays_rules(
 # Locked by another transaction
 
 
-def capacity_left(db: Connection, registration_id: str | None = None) -> int:
-    """Return how much capacity of the ceremony the public page shows as left."""
-    answer = service(db).call(
-        "get_ticket_availability", p_function_id=FUNCTION, p_registration_id=registration_id
-    )
-    (left,) = (
-        element["available"]
-        for element in answer["ticket_types"]
-        if element["ticket_type_id"] == CEREMONY
-    )
-    assert isinstance(left, int)
-    return left
-
-
 @pytest.fixture
 def contested(event_connect: Connect, scarce: Document) -> tuple[Connection, str]:
     """Make a registration with two of three tickets overdue, its row locked by another session.
@@ -294,7 +269,7 @@ def test_overdue_hold_that_is_locked_keeps_no_buyer_waiting(
 ) -> None:
     buyer, registration_id = contested
     # the capacity is on offer, but cannot be taken at this moment
-    assert capacity_left(buyer) == CAPACITY
+    assert left(buyer, CEREMONY) == CAPACITY
     with pytest.raises(psycopg.errors.SerializationFailure) as caught:
         book(buyer, TWO, BUYER)
     assert caught.value.diag.message_hint

@@ -8,7 +8,6 @@ import pytest
 from tests.support.bookings import book, integrity, pay, payment, stored, ticket_states
 from tests.support.caller import (
     JSON_NULL,
-    Caller,
     Connection,
     anonymous,
     owner,
@@ -34,6 +33,9 @@ CHOSEN: Mapping[str, Document] = {
 }
 
 
+TOTAL = Decimal("155.00")
+
+
 @pytest.fixture
 def booking(event_db: Connection) -> str:
     """Book two attendees."""
@@ -50,11 +52,6 @@ def cancelled(event_db: Connection, booking: str) -> str:
     )
     service(event_db).call("cancel_registration", p_registration_id=booking)
     return booking
-
-
-def cancel(caller: Caller, registration_id: str, **arguments: object) -> Document:
-    """Cancel a registration."""
-    return caller.call("cancel_registration", p_registration_id=registration_id, **arguments)
 
 
 def refund(db: Connection, registration_id: str, p_refund: object) -> Document:
@@ -201,7 +198,7 @@ def test_record_refund_refuses_tickets_of_others_and_refunded_ones(
 ) -> None:
     (mine, *_), other = held_tickets(event_db, cancelled)[TOMAS], book(event_db, CHOSEN, STRANGER)
     pay(event_db, other)
-    cancel(service(event_db), other)
+    service(event_db).call("cancel_registration", p_registration_id=other)
     (others, *_) = held_tickets(event_db, other)[TOMAS]
     sqlstate, issues = refused_refund(
         event_db, cancelled, payment("20.00", "refund-1", ticket_ids=[ABSENT, mine, others])
@@ -234,12 +231,9 @@ def test_not_refundable_is_raised_unless_paid_and_cancelled(
             pay(event_db, booking)
 
     unpaid = book(event_db, CHOSEN)
-    cancel(owner(event_db), unpaid)
+    owner(event_db).call("cancel_registration", p_registration_id=unpaid)
     sqlstate, (issue,) = refused_refund(event_db, unpaid, payment("20.00", "refund-1"))
     assert (sqlstate, issue["code"]) == ("TK007", "not_refundable")
-
-
-TOTAL = Decimal("155.00")
 
 
 def test_reference_used_is_raised_for_payments_and_refunds_alike(
@@ -264,7 +258,7 @@ def test_reference_used_is_raised_for_payments_and_refunds_alike(
         [("reference_used", "p_payment.reference")],
     )
     pay(event_db, other)
-    cancel(service(event_db), other)
+    service(event_db).call("cancel_registration", p_registration_id=other)
     sqlstate, (issue,) = refused_refund(event_db, other, payment("20.00", "refund-1"))
     assert (sqlstate, issue["code"]) == ("TK007", "reference_used")
 

@@ -4,12 +4,10 @@ from datetime import datetime
 
 import psycopg
 import pytest
-from tests.support.bookings import book, pay, stored
+from tests.support.bookings import ONE, book, pay, stored
 from tests.support.caller import Connection, anonymous, owner, service, staff, stranger
-from tests.support.example import CEREMONY, WALTER, selection
+from tests.support.example import CEREMONY
 from tests.support.stored import pool_counters
-
-ONE = {WALTER: selection(tickets={CEREMONY: 1})}
 
 
 def test_release_expired_holds_takes_the_longest_overdue_first(event_db: Connection) -> None:

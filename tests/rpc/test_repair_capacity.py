@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from tests.support.bookings import await_lock, book, import_catalogue, integrity
+from tests.support.bookings import ONE, await_lock, book, import_catalogue, integrity
 from tests.support.caller import Connect, Connection, anonymous, owner, service, staff, stranger
 from tests.support.example import (
     ABSENT,
@@ -20,8 +20,6 @@ from tests.support.example import (
     selection,
 )
 from tests.support.stored import dump, pool_counters
-
-ONE = {WALTER: selection(tickets={CEREMONY: 1})}
 
 
 def repair(connection: Connection, **arguments: object) -> int:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import psycopg
 import pytest
 from tests.support.bookings import (
+    ONE,
     book,
+    hold_of,
     import_catalogue,
     integrity,
     let_lapse,
+    start,
     stored,
     ticket_states,
 )
@@ -23,34 +25,15 @@ from tests.support.example import (
     HAROLD,
     MASONS,
     TOMAS,
+    TOTAL,
     WALTER,
     Document,
     part,
     selection,
     wizard_registration,
 )
+from tests.support.persisting import persist_selections
 from tests.support.stored import dump, pool_counters
-
-TOTAL = Decimal("735.00")
-SHORT = {WALTER: selection(tickets={CEREMONY: 1})}
-
-
-def start(db: Connection, registration_id: str, **arguments: object) -> Document:
-    """Start payment as the owner."""
-    return owner(db).call("start_payment", p_registration_id=registration_id, **arguments)
-
-
-def persist(db: Connection, registration_id: str, selections: Mapping[str, Document]) -> Document:
-    """Persist selections as the owner."""
-    return owner(db).call(
-        "persist_ticket_selections", p_registration_id=registration_id, p_selections=selections
-    )
-
-
-def hold_of(answer: Document) -> datetime:
-    """Return until when an answer says that the tickets are held."""
-    return datetime.fromisoformat(answer["hold_expires_at"])
-
 
 # What is due
 
@@ -113,11 +96,8 @@ def test_start_payment_is_refused_at_another_revision(event_db: Connection, book
     assert dump(event_db) == before
 
 
-FREE = {WALTER: selection(tickets={COMMUNICATION: 1})}
-
-
 def test_start_payment_with_nothing_due_completes_at_once(event_db: Connection) -> None:
-    registration_id = book(event_db, FREE)
+    registration_id = book(event_db, {WALTER: selection(tickets={COMMUNICATION: 1})})
     answer = start(event_db, registration_id)
     assert (answer["status"], answer["amount_due"]) == ("completed", 0)
     assert answer["confirmation_number"]
@@ -135,11 +115,11 @@ def test_start_payment_with_nothing_due_completes_at_once(event_db: Connection) 
 
 def test_start_payment_is_undone_by_a_change(event_db: Connection, booking: str) -> None:
     started = start(event_db, booking)
-    answer = persist(event_db, booking, CHOSEN)
+    answer = persist_selections(event_db, CHOSEN, booking)
     assert (answer["status"], answer["revision"]) == ("pending", started["revision"])
     assert stored(event_db, booking)["status"] == "pending"
 
-    answer = persist(event_db, booking, {TOMAS: selection(tickets={CEREMONY: 1})})
+    answer = persist_selections(event_db, {TOMAS: selection(tickets={CEREMONY: 1})}, booking)
     assert (answer["status"], answer["revision"]) == ("draft", started["revision"] + 1)
     assert stored(event_db, booking)["status"] == "draft"
     assert start(event_db, booking)["amount_due"] == TOTAL - 115
@@ -156,8 +136,8 @@ def test_start_payment_extends_the_hold_once(event_db: Connection, booking: str)
 
     # nor by going back and forth
     for _ in range(3):
-        persist(event_db, booking, {TOMAS: selection(tickets={CEREMONY: 1})})
-        persist(event_db, booking, {TOMAS: CHOSEN[TOMAS]})
+        persist_selections(event_db, {TOMAS: selection(tickets={CEREMONY: 1})}, booking)
+        persist_selections(event_db, {TOMAS: CHOSEN[TOMAS]}, booking)
         answer = start(event_db, booking)
     now = datetime.fromisoformat(answer["server_time"])
     assert now + timedelta(minutes=59) < hold_of(answer) <= now + timedelta(minutes=60)
@@ -173,7 +153,7 @@ def test_start_payment_extends_a_hold_at_its_limit(event_db: Connection, booking
     created = stored(event_db, booking)["created_at"]
     assert hold_of(start(event_db, booking)) == created + timedelta(minutes=1440 + 30)
     # and no further
-    persist(event_db, booking, {TOMAS: selection(tickets={CEREMONY: 1})})
+    persist_selections(event_db, {TOMAS: selection(tickets={CEREMONY: 1})}, booking)
     assert hold_of(start(event_db, booking)) == created + timedelta(minutes=1440 + 30)
 
 
@@ -203,7 +183,7 @@ def test_start_payment_after_expiry_takes_capacity_anew(
 
 
 def test_attendee_without_ticket_is_raised_for_each_attendee(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT | {TOMAS: selection(), HAROLD: selection()})
+    registration_id = book(event_db, {**ONE, TOMAS: selection(), HAROLD: selection()})
     before = dump(event_db)
     refusal = owner(event_db).refusal("start_payment", p_registration_id=registration_id)
     assert refusal.sqlstate == "TK004"
@@ -229,7 +209,7 @@ CONTACTS: Mapping[str, Document | None] = {
 def test_booking_contact_missing_without_a_name_or_an_address(
     event_db: Connection, contact: Document | None
 ) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     data = wizard_registration(registration_id, set()) | {"billingDetails": contact}
     owner(event_db).call("create_individual_registration_jsonb", p_registration_data=data)
     refusal = owner(event_db).refusal("start_payment", p_registration_id=registration_id)
@@ -238,7 +218,7 @@ def test_booking_contact_missing_without_a_name_or_an_address(
 
 
 def test_start_payment_accepts_a_business_as_booking_contact(event_db: Connection) -> None:
-    registration_id = book(event_db, SHORT)
+    registration_id = book(event_db, ONE)
     contact = {"businessName": "Lodge 1", "emailAddress": "lodge@example.org"}
     data = wizard_registration(registration_id, set()) | {"billingDetails": contact}
     owner(event_db).call("create_individual_registration_jsonb", p_registration_data=data)

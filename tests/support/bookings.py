@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import LiteralString
 from uuid import uuid4
 
 from psycopg import sql
-from tests.support.caller import Caller, Connection, Document, owner, service
+from tests.support.caller import Caller, Connection, Document, anonymous, owner, service
 from tests.support.example import (
     BANQUET,
     CEREMONY,
     CHOSEN,
     COMMUNICATION,
+    FUNCTION,
     HAROLD,
     INES,
     LADIES,
@@ -71,6 +73,11 @@ def book(connection: Connection, chosen: Mapping[str, Document], user_id: str = 
     return registration_id
 
 
+def start(connection: Connection, registration_id: str, **arguments: object) -> Document:
+    """Start payment as the owner, and return the answer."""
+    return owner(connection).call("start_payment", p_registration_id=registration_id, **arguments)
+
+
 def payment(amount: object, reference: str = "payment-1", **more: object) -> Document:
     """Return a p_payment or p_refund with what it cannot do without, and more."""
     return {"reference": reference, "amount": amount, "currency": "AUD"} | more
@@ -109,6 +116,9 @@ def ticket_states(connection: Connection, registration_id: str) -> set[tuple[str
     }
 
 
+ONE: Mapping[str, Document] = {WALTER: selection(tickets={CEREMONY: 1})}
+"""One ticket at 20.00."""
+
 SEVERAL: Mapping[str, Document] = {
     WALTER: selection({MASONS: 1}),
     INES: selection({LADIES: 1}),
@@ -131,12 +141,11 @@ def every_state(connection: Connection) -> dict[str, str]:
     catalogue = document("catalogue")
     part(catalogue, MASONS)["capacity"] = 50
     import_catalogue(connection, catalogue)
-    one = {WALTER: selection(tickets={CEREMONY: 1})}
     states = {
         name: book(connection, SEVERAL)
         for name in ("draft", "pending", "overdue", "completed", "cancelled")
     }
-    states["expired"] = book(connection, one)
+    states["expired"] = book(connection, ONE)
     let_lapse(connection, states["expired"])
     service(connection).call("release_expired_holds")
     let_lapse(connection, states["overdue"])
@@ -147,7 +156,7 @@ def every_state(connection: Connection) -> dict[str, str]:
     states["empty"] = book(connection, {})
     states["free"] = book(connection, {WALTER: selection(tickets={COMMUNICATION: 1})})
     owner(connection).call("start_payment", p_registration_id=states["free"])
-    states["refused"] = book(connection, one)
+    states["refused"] = book(connection, ONE)
     owner(connection).call(
         "persist_ticket_selections",
         p_registration_id=states["refused"],
@@ -178,7 +187,19 @@ def integrity(connection: Connection, role: LiteralString = "service_role") -> l
     return found
 
 
+def left(connection: Connection, element_id: str) -> int | None:
+    """Return how many of an event, ticket type or package of the example event are left."""
+    answer = anonymous(connection).call("get_ticket_availability", p_function_id=FUNCTION)
+    available: int | None = part(answer, element_id)["available"]
+    return available
+
+
 # Time and other sessions
+
+
+def hold_of(answer: Document) -> datetime:
+    """Return until when an answer says that the tickets are held."""
+    return datetime.fromisoformat(answer["hold_expires_at"])
 
 
 def let_lapse(connection: Connection, registration_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
@@ -23,6 +24,9 @@ REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
 
 WALTER, INES, TOMAS, HAROLD = (f"01974a10-0000-7000-8000-00000000000{n}" for n in range(1, 5))
 """The attendees of the wizard, by its own ids: a mason, a partner, a guest, another mason."""
+
+NEWCOMER = "01974a10-0000-7000-8000-000000000005"
+"""An attendee that the wizard has not made yet."""
 
 RECEPTION = "d586ecc1-e410-4ef3-a59c-4a53a866bc33"
 COMMUNICATION = "be94ef03-6647-48d5-97ea-f98c862e30e6"
@@ -154,6 +158,9 @@ CHOSEN: Mapping[str, Document] = {
 
 TICKETS: Sequence[Document] = tickets_of(CHOSEN)
 """The p_tickets that this amounts to."""
+
+TOTAL = Decimal("735.00")
+"""What this costs."""
 
 
 def part(catalogue: Document, element_id: str) -> Document:

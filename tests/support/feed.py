@@ -4,12 +4,11 @@ import time
 
 from tests.support.bookings import PATIENCE
 from tests.support.caller import Connection, Document, service
-from tests.support.example import BANQUET, CEREMONY, WALTER, selection
+from tests.support.example import BANQUET, WALTER, selection
 from tests.support.stored import rows
 
-ONE = {WALTER: selection(tickets={CEREMONY: 1})}
 ELSEWHERE = {WALTER: selection(tickets={BANQUET: 1})}
-"""A ticket that has no pool in common with the other, so that no other buyer waits."""
+"""A ticket that has no pool in common with ONE, so that no other buyer waits."""
 
 LOCK_TIMEOUT = "-c lock_timeout=10s"
 
