@@ -232,7 +232,6 @@ def test_complete_payment_takes_capacity_from_overdue_holds(
 
 # Money
 
-
 MISMATCHES: Mapping[str, tuple[Document, list[tuple[str, str, object, object]]]] = {
     "a cent too little": (
         payment("19.99"),

@@ -49,7 +49,6 @@ def refused(caller: Caller, registration: object, **arguments: object) -> list[t
 
 # Shapes
 
-
 SHAPES: Mapping[str, tuple[str, object, list[str]]] = {
     "functionId absent": ("functionId", ..., ["missing_key functionId"]),
     "functionId null": ("functionId", None, ["missing_key functionId"]),
@@ -309,7 +308,6 @@ def test_sold_out_is_raised_for_a_new_registration(shop: Shop) -> None:
 
 
 # Several classes
-
 
 CLASSES: Mapping[str, tuple[str | None, Document, Mapping[str, object], str]] = {
     "no user before a bad shape": (None, {"functionId": ABSENT}, BAD_SHAPE, "42501"),

@@ -51,7 +51,7 @@ def registration(wizard_state: Document) -> Document:
 
 @pytest.fixture(autouse=True)
 def created(event_db: Connection, registration: Document) -> Document:
-    """Put the example event on sale, and create the registration with its tickets."""
+    """Create the registration with its tickets."""
     return owner(event_db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=registration,

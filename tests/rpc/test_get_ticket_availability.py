@@ -240,7 +240,6 @@ def test_availability_is_null_without_a_pool(event_db: Connection, catalogue: Do
 
 # Statuses
 
-
 WINDOWS: Mapping[str, tuple[Document, str]] = {
     "before the sale": ({"sale_starts_at": LATER}, "not_yet"),
     "after the sale": ({"sale_ends_at": EARLIER}, "ended"),

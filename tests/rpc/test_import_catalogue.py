@@ -15,6 +15,7 @@ from tests.support.example import (
     CEREMONY,
     EVENTS,
     FUNCTION,
+    HALL,
     INES,
     LADIES,
     LUNCHEON,
@@ -124,9 +125,6 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
                 package["package_id"],
             )
         ) == sorted((item["ticket_type_id"], item["quantity"]) for item in given["items"])
-
-
-HALL = "01974a10-0000-7000-8000-0000000000e1"
 
 
 def test_import_catalogue_stores_everything_of_the_document(

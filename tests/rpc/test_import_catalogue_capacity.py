@@ -13,6 +13,7 @@ from tests.support.example import (
     CEREMONY,
     COMMUNICATION,
     EVENTS,
+    HALL,
     INES,
     LADIES,
     LUNCHEON,
@@ -28,9 +29,6 @@ from tests.support.example import (
 )
 from tests.support.refusals import refused_import
 from tests.support.stored import pool_counters, rows
-
-HALL = "01974a10-0000-7000-8000-0000000000e1"
-
 
 # Capacities
 
@@ -214,7 +212,6 @@ def test_pool_counts_sales_of_all_its_types(event_db: Connection, catalogue: Doc
 
 
 # What may not change any more
-
 
 CONTENT_CHANGES: Mapping[str, Callable[[list[Document]], object]] = {
     "one thing less": lambda items: items.pop(),

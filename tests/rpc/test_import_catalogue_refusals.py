@@ -10,6 +10,7 @@ from tests.support.example import (
     BRUNCH,
     CEREMONY,
     EVENTS,
+    HALL,
     LADIES,
     LUNCHEON,
     MEZZANINE,
@@ -22,7 +23,6 @@ from tests.support.example import (
 )
 from tests.support.refusals import BIG, Shop, refused_import
 
-HALL = "01974a10-0000-7000-8000-0000000000e1"
 Change: TypeAlias = Callable[[Document], object]
 """Changes a catalogue document."""
 
@@ -36,7 +36,6 @@ def issues_of(words: Sequence[str]) -> list[tuple[str, str]]:
 
 
 # Documents that contradict themselves or others
-
 
 BROKEN: Mapping[str, tuple[Change, Sequence[str]]] = {
     "two events with an id": (
@@ -183,7 +182,6 @@ def test_slug_taken_is_raised_for_the_slug_of_an_event_left_out(
 
 
 # Documents of another shape
-
 
 RULE: Document = {"type": "attendee_type", "operator": "equals", "value": "guest"}
 

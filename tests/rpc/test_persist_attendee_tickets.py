@@ -44,6 +44,7 @@ SINGLE: Mapping[str, Document] = {
     HAROLD: selection(),
 }
 """One ticket each for Walter and Tomas: rows that are sent in the order in which they are held."""
+
 held_or_not = pytest.mark.parametrize("is_held", [True, False], ids=["held", "hold over"])
 of_one = pytest.mark.parametrize("name", [WALTER, INES], ids=["with a ticket", "without one"])
 """The attendee in p_attendee_updates; p_tickets has the rows of all."""

@@ -36,12 +36,12 @@ from tests.support.refusals import (
     OUTSIDER,
     SECOND,
     STRANGERS,
+    Issue,
     Shop,
     persisting,
 )
 from tests.support.stored import attendee_ids, held_tickets
 
-Issue = tuple[str, str]
 BROKEN_TICKETS: dict[str, tuple[Sequence[Document], Sequence[Issue]]] = {
     "of an event that the type does not admit to": (
         [ticket(TOMAS, CEREMONY, event_id=EVENTS[BANQUET])],
@@ -178,14 +178,14 @@ def test_persist_attendee_tickets_finds_one_bad_ticket_among_many(
 
 def test_persist_attendee_tickets_finds_no_attendees_and_tickets_of_others(shop: Shop) -> None:
     strangers = attendee_ids(shop.connection, STRANGERS)
-    hers = held_tickets(shop.connection, REGISTRATION)[INES][0]
+    another = held_tickets(shop.connection, REGISTRATION)[INES][0]
     refusal = shop.refused(
         "persist_attendee_tickets",
         persisting(
             p_tickets=[
                 # the wizard's ids are the same in both registrations, the stored ones are not
                 ticket(strangers[TOMAS], CEREMONY),
-                ticket(TOMAS, CEREMONY, ticket_id=hers),
+                ticket(TOMAS, CEREMONY, ticket_id=another),
             ]
         ),
     )
@@ -215,7 +215,6 @@ def test_price_mismatch_says_what_a_screen_needs(shop: Shop) -> None:
 
 
 # Selections that the tickets do not match
-
 
 SELECTED = "p_attendee_updates[0].selected_tickets"
 

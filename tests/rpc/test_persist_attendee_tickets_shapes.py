@@ -15,10 +15,7 @@ from tests.support.example import (
     ticket,
     updates_of,
 )
-from tests.support.refusals import BIG, Shop, persisting
-
-Issue = tuple[str, str]
-
+from tests.support.refusals import BIG, Issue, Shop, persisting
 
 AMOUNTS: dict[str, tuple[object, str]] = {
     "words": ("a lot", "invalid_value"),

@@ -29,9 +29,7 @@ from tests.support.example import (
     tickets_of,
     updates_of,
 )
-from tests.support.refusals import BIG, CANCELLED, COMPLETED, OUTSIDER, Shop, persisting
-
-Issue = tuple[str, str]
+from tests.support.refusals import BIG, CANCELLED, COMPLETED, OUTSIDER, Issue, Shop, persisting
 
 
 def _package(**more: object) -> Document:
@@ -43,7 +41,6 @@ def _individual(**more: object) -> Document:
 
 
 # Rules
-
 
 # The path of an issue goes on from that of the selection, which is another in each RPC.
 SELECTIONS: dict[str, tuple[Document, Sequence[Issue]]] = {
@@ -277,7 +274,6 @@ def test_revision_conflict_is_raised_by_persist_at_another_revision(
 
 
 # Shapes
-
 
 KEYED_SHAPES: dict[str, tuple[object, Sequence[Issue]]] = {
     "null of SQL": (None, [("missing_key", "p_selections")]),

@@ -36,6 +36,9 @@ MEZZANINE = "b2c3d4e5-f6a7-4891-bcde-f23456789012"
 BRUNCH = "d4e5f6a7-b8c9-4567-def0-456789012345"
 LUNCHEON = "bce41292-3662-44a7-85da-eeb1a1e89d8a"
 
+HALL = "01974a10-0000-7000-8000-0000000000e1"
+"""A pool that is not in the catalogue."""
+
 EVENTS: Mapping[str, str] = {
     RECEPTION: "e842bdb2-aff8-46d8-a347-bf50840fff13",
     COMMUNICATION: "d19d0c78-bf04-48a3-b8c5-7b9724079451",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import LiteralString
+from typing import LiteralString, TypeAlias
 
 from tests.support.bookings import import_catalogue
 from tests.support.caller import Caller, Connection, Document, Outcome, owner, service
@@ -29,6 +29,9 @@ SECOND, STRANGERS, COMPLETED, CANCELLED = (
 OUTSIDER = "01974a10-0000-7000-8000-000000000006"
 """An attendee of another registration of the same owner."""
 
+Issue: TypeAlias = tuple[str, str]
+"""Code and path of an issue."""
+
 BIG = "x" * 10_000_000
 
 BAD_SHAPE: Mapping[str, object] = {"p_tickets": [{}]}
@@ -43,7 +46,7 @@ class Shop:
     """The database that all calls are refused by.
 
     Attributes:
-        connection: To it; every call is a transaction.
+        connection: To it.
         wizard: The recorded registration object.
         ids: The stored ids of the attendees of the registration, by the wizard's.
         stored: What is stored.
@@ -70,8 +73,10 @@ class Shop:
         Raises:
             AssertionError: When the call succeeds, or writes something.
         """
-        refusal = (caller or owner(self.connection)).refusal(rpc, **arguments)
-        assert dump(self.connection) == self.stored
+        # rolled back, so that a call that succeeds fails its own test alone
+        with self.connection.transaction(force_rollback=True):
+            refusal = (caller or owner(self.connection)).refusal(rpc, **arguments)
+            assert dump(self.connection) == self.stored
         return refusal
 
 
