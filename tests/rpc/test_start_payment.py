@@ -206,7 +206,7 @@ CONTACTS: Mapping[str, Document | None] = {
 
 
 @pytest.mark.parametrize("contact", CONTACTS.values(), ids=CONTACTS)
-def test_booking_contact_missing_without_a_name_or_an_address(
+def test_booking_contact_missing_is_raised_without_a_name_or_an_address(
     event_db: Connection, contact: Document | None
 ) -> None:
     registration_id = book(event_db, ONE)
