@@ -123,9 +123,7 @@ def test_application_stores_what_persist_would(
     assert float(stored["total"]) == again["total"]
 
 
-def test_application_stores_difference(
-    office: BookingOffice, application: Application
-) -> None:
+def test_application_stores_difference(office: BookingOffice, application: Application) -> None:
     booking = office.guests(10)
     first = application.persist(booking)
     changed = application.persist(office.with_one_changed(booking))

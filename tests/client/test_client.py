@@ -329,7 +329,9 @@ def test_client_leaves_given_connection_open(probed: Connection) -> None:
     assert not probed.closed
 
 
-def test_client_borrows_pooled_connection_per_call(pool: ConnectionPool, observer: Connection) -> None:
+def test_client_borrows_pooled_connection_per_call(
+    pool: ConnectionPool, observer: Connection
+) -> None:
     with Client(pool) as client:
         client.execute(ADD)
         client.execute(ADD)
@@ -440,7 +442,9 @@ def test_as_user_leaves_no_identity_to_next_borrower(pool: ConnectionPool) -> No
         assert identity(connection) == NO_IDENTITY
 
 
-def test_as_user_leaves_no_identity_after_cancelled_call(pool: ConnectionPool, observer: Connection) -> None:
+def test_as_user_leaves_no_identity_after_cancelled_call(
+    pool: ConnectionPool, observer: Connection
+) -> None:
     with ThreadPoolExecutor() as executor:
         sleeping = executor.submit(Client(pool).as_user(WALTER).execute, SLEEP)
         deadline = time.monotonic() + 30
@@ -517,9 +521,7 @@ def test_client_gives_up_after_five_attempts(observer: Connection, connect: Conn
     assert attempts(observer) == 1 + RETRIES
 
 
-def test_client_repeats_call_overtaken_by_upgrade(
-    observer: Connection, connect: Connect
-) -> None:
+def test_client_repeats_call_overtaken_by_upgrade(observer: Connection, connect: Connect) -> None:
     gatekeeper = connect()
     gatekeeper.execute("SELECT pg_advisory_xact_lock(1)")
     observer.execute(UPGRADED.format(old="", new=""))
@@ -558,7 +560,9 @@ def test_client_does_not_repeat_refusals(
     assert attempts(observer) == 1
 
 
-def test_client_does_not_repeat_in_joined_transaction(observer: Connection, connect: Connect) -> None:
+def test_client_does_not_repeat_in_joined_transaction(
+    observer: Connection, connect: Connect
+) -> None:
     connection = connect()
     connection.execute("SELECT 1")
     with pytest.raises(TransientError):
@@ -596,9 +600,7 @@ def test_async_client_does_the_same(probed_url: str, observer: Connection) -> No
     assert attempts(observer) == 1 + 2 * (1 + RETRIES) + 1 + 1 + 1
 
 
-def test_async_client_with_url_owns_its_connection(
-    probed_url: str, observer: Connection
-) -> None:
+def test_async_client_with_url_owns_its_connection(probed_url: str, observer: Connection) -> None:
     async def main() -> None:
         async with AsyncClient(probed_url) as client:
             await client.execute(ADD)
@@ -630,7 +632,9 @@ def test_async_client_keeps_tasks_of_one_connection_apart(probed_url: str) -> No
     assert asyncio.run(main()) == [user(UUID(int=number)) for number in range(8)]
 
 
-def test_async_client_leaves_no_identity_after_cancelled_task(probed_url: str, observer: Connection) -> None:
+def test_async_client_leaves_no_identity_after_cancelled_task(
+    probed_url: str, observer: Connection
+) -> None:
     async def main() -> Who:
         async with AsyncConnectionPool(probed_url, min_size=1, max_size=1, open=False) as pool:
             client = AsyncClient(pool)

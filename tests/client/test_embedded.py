@@ -270,9 +270,7 @@ def test_server_accepts_any_name_of_folder_and_database(folder: Path) -> None:
         assert scalar(server.url(name), "SELECT current_database()") == name
 
 
-def test_server_folder_is_relative_to_caller(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_folder_is_relative_to_caller(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     with run_server(Path(folder.name)) as server:
         assert server.data_dir == folder
@@ -490,7 +488,9 @@ def test_server_refuses_folder_in_use(folder: Path) -> None:
         assert scalar(server.url(), "SELECT value FROM kept") == 1
 
 
-def test_server_refuses_folder_of_running_server_of_another_program(server: Server, folder: Path) -> None:
+def test_server_refuses_folder_of_running_server_of_another_program(
+    server: Server, folder: Path
+) -> None:
     with subprocess.Popen(
         [server.bin_dir / "postgres", "-D", folder, "-k", folder, "-h", ""],
         user=server_user() if ROOT else None,
@@ -526,7 +526,9 @@ def test_server_without_programs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert "PG_BIN" in message
 
 
-def test_pg_bin_without_programs_is_refused(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pg_bin_without_programs_is_refused(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PG_BIN", str(programs))
     assert f"There is no postgres in {programs}: set PG_BIN" in refusal()
     monkeypatch.setenv("PG_BIN", str(programs / "missing"))
