@@ -5,7 +5,7 @@
 | `db` | a connection whose transaction is rolled back at the end; the default | 0.3 ms |
 | `event_db` | the same, with the example event on sale | 0.3 ms |
 | `database_url`, `connect` | a migrated database of its own, to commit, race or go async | 50 ms |
-| `module_url` | a migrated database that the tests of a module share, to commit once and read | 50 ms |
+| `module_url` | one that the tests of a module share, to commit once and read | 50 ms |
 | `event_url`, `event_connect` | the same, with the example event on sale | 50 ms |
 | `empty_database_url` | an empty database of its own, to migrate | 50 ms |
 
