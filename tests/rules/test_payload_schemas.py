@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from tests.answers import FORMATS
 from tests.pages import ROOT
 from tools.generator.catalog import read_api
-from tools.generator.shapes import camel
+from tools.generator.text import camel
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Schema: TypeAlias = dict[str, Any]

@@ -129,7 +129,7 @@ class TicketTypeAvailability:
         min_per_attendee: Minimum quantity of an attendee who has any.
         max_per_attendee: Maximum quantity of an attendee; None: no limit.
         max_per_registration: Maximum quantity of a registration; None: no limit.
-        eligibility: Eligibility rules {operator, rules}, as in the catalogue.
+        eligibility: Eligibility rules `{operator, rules}`, as in the catalogue.
         available: How many can be added now; None: no limit.
         status: Whether it can be added now. One of `on_sale`, `sold_out`, `not_yet`, `ended`,
             `inactive`.
@@ -179,7 +179,7 @@ class PackageAvailability:
         min_per_attendee: Minimum quantity of an attendee who has any.
         max_per_attendee: Maximum quantity of an attendee; None: no limit.
         max_per_registration: Maximum quantity of a registration; None: no limit.
-        eligibility: Eligibility rules {operator, rules}, as in the catalogue.
+        eligibility: Eligibility rules `{operator, rules}`, as in the catalogue.
         items: Its contents, in the order of the events.
         available: How many can be added now, as many as all its contents allow; None: no limit.
         status: Whether it can be added now. One of `on_sale`, `sold_out`, `not_yet`, `ended`,
@@ -306,13 +306,13 @@ class CreateAnswer:
         tickets_created: Number of tickets added.
         tickets_removed: Number of tickets removed.
         tickets_unchanged: Number of tickets of the listed attendees that stayed.
-        attendees_updated: Number of attendees whose selected_tickets changed.
+        attendees_updated: Number of attendees whose `selected_tickets` changed.
         attendees_without_tickets: The attendees of the registration without a ticket, in its order.
         subtotal: Sum of the prices of all tickets of the registration.
         total: The price of the registration.
         currency: ISO 4217 code of its amounts.
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
-        server_time: Time of the database, to count down to hold_expires_at from.
+        server_time: Time of the database, to count down to `hold_expires_at` from.
         tickets: The tickets of the listed attendees, in the order of the attendees.
         registrationId: The same as registration_id, by the name that the wizard uses.
         confirmationNumber: Number for the buyer; None until the registration is completed.
@@ -371,7 +371,7 @@ class ImportAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityProblem:
-    """A row of check_integrity: a stored value that disagrees with another.
+    """A row of `check_integrity`: a stored value that disagrees with another.
 
     Attributes:
         check_name: The check that found it. One of `pool_counters`, `registration_totals`,
@@ -440,13 +440,13 @@ class PersistAnswer:
         tickets_created: Number of tickets added.
         tickets_removed: Number of tickets removed.
         tickets_unchanged: Number of tickets of the listed attendees that stayed.
-        attendees_updated: Number of attendees whose selected_tickets changed.
+        attendees_updated: Number of attendees whose `selected_tickets` changed.
         attendees_without_tickets: The attendees of the registration without a ticket, in its order.
         subtotal: Sum of the prices of all tickets of the registration.
         total: The price of the registration.
         currency: ISO 4217 code of its amounts.
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
-        server_time: Time of the database, to count down to hold_expires_at from.
+        server_time: Time of the database, to count down to `hold_expires_at` from.
         tickets: The tickets of the listed attendees, in the order of the attendees.
     """
 
@@ -473,7 +473,7 @@ class Issue:
 
     Attributes:
         code: Kind of problem, to branch on.
-        path: Path of the value at fault, from the argument on, such as tickets[3].price_paid.
+        path: Path of the value at fault, from the argument on, such as `tickets[3].price_paid`.
         message: The problem in words.
         attendee_id: The attendee concerned, by the id in the database; absent if none.
         client_attendee_id: The same attendee by the id in the wizard; absent if none.
@@ -553,7 +553,7 @@ class ExpandedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotedTicket:
-    """A full ticket of a quote; persist_attendee_tickets accepts it unchanged.
+    """A full ticket of a quote; `persist_attendee_tickets` accepts it unchanged.
 
     Attributes:
         attendee_id: The attendee: the id in the database, or that of the wizard until it is stored.
@@ -646,7 +646,7 @@ class RegistrationAttendee:
         last_name: Last name; None if none.
         email: E-mail address; None if none.
         phone: Telephone number; None if none.
-        attendee_data: The attendee object of the wizard, with selected_tickets.
+        attendee_data: The attendee object of the wizard, with `selected_tickets`.
     """
 
     attendee_id: UUID
@@ -710,7 +710,7 @@ class RegistrationAnswer:
         revision: Its revision; every change increments it.
         registration: The registration object of the wizard; sent back unchanged, it changes
             nothing.
-        ticket_selections: The ticketSelections of the wizard; sent back unchanged, they change
+        ticket_selections: The `ticketSelections` of the wizard; sent back unchanged, they change
             nothing.
         attendees: Its attendees, in the order of the wizard.
         tickets: All its tickets, in the order of the attendees.
@@ -720,7 +720,7 @@ class RegistrationAnswer:
         currency: ISO 4217 code of its amounts.
         confirmation_number: Number for the buyer; None until the registration is completed.
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
-        server_time: Time of the database, to count down to hold_expires_at from.
+        server_time: Time of the database, to count down to `hold_expires_at` from.
     """
 
     registration_id: UUID
@@ -786,7 +786,7 @@ class StartPaymentAnswer:
         confirmation_number: Number for the buyer; None unless completed.
         revision: Its revision after the call; every change increments it.
         hold_expires_at: Until when its tickets keep their capacity; None: they are sold.
-        server_time: Time of the database, to count down to hold_expires_at from.
+        server_time: Time of the database, to count down to `hold_expires_at` from.
     """
 
     success: bool
@@ -843,8 +843,8 @@ class TicketChangesAnswer:
     """A page of the change feed.
 
     Attributes:
-        changes: The changes after after, in order.
-        cursor: Opaque cursor, the after of the next call; None: there are no changes yet.
+        changes: The changes after `after`, in order.
+        cursor: Opaque cursor, the `after` of the next call; None: there are no changes yet.
     """
 
     changes: tuple[TicketChange, ...]
