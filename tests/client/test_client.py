@@ -244,7 +244,7 @@ def test_each_sqlstate_is_an_exception(
     assert type(error) is expected
     assert (error.message, error.sqlstate, error.hint) == ("Refused", sqlstate, "Do better.")
     assert [issue.code for issue in error.issues] == ["c", "d"]
-    assert error.issues[0].attendee_id == WALTER
+    assert error.issues[0].attendee_id == str(WALTER)
     assert error.issues_total == 7
     assert isinstance(error.__cause__, psycopg.Error)
 
@@ -749,7 +749,7 @@ def test_everything_in_one_call(client: Client, wizard_state: Document) -> None:
     created = client.create_individual_registration_with_tickets(
         registration, quote.tickets, updates
     )
-    assert (created.registration_id, created.tickets_created) == (WALTER, 13)
+    assert (created.registration_id, created.tickets_created) == (str(WALTER), 13)
     updated = client.create_individual_registration_with_tickets(
         registration, quote.tickets, updates, expected_revision=created.revision
     )

@@ -34,7 +34,7 @@ TYPES: Final = {
     "timestamp with time zone": SqlType(
         {"type": "string", "format": "date-time"}, "time", "datetime", "datetime | str"
     ),
-    "uuid": SqlType({"type": "string", "format": "uuid"}, "UUID", "UUID", "UUID | str"),
+    "uuid": SqlType({"type": "string", "format": "uuid"}, "UUID", "Id", "UUID | str"),
 }
 
 ABOUT: Final = (

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from time import perf_counter
 from typing import Any, LiteralString, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -280,7 +280,7 @@ def _show_refusals(
 
 
 def _pay(
-    console: Console, service: Client, user: Client, registration_id: UUID
+    console: Console, service: Client, user: Client, registration_id: str
 ) -> StartPaymentAnswer:
     """Pay too little, then the amount due, then the same again."""
     _heading(console, "The user starts the payment: all is checked again, the hold is extended")
@@ -381,15 +381,15 @@ def _example(name: str) -> dict[str, Any]:
     return document
 
 
-def _names(catalogue: dict[str, Any]) -> dict[UUID, str]:
+def _names(catalogue: dict[str, Any]) -> dict[str, str]:
     """Return the names of ticket types and packages by id."""
-    types = {UUID(item["ticket_type_id"]): item["name"] for item in catalogue["ticket_types"]}
-    return types | {UUID(item["package_id"]): item["name"] for item in catalogue["packages"]}
+    types = {item["ticket_type_id"]: item["name"] for item in catalogue["ticket_types"]}
+    return types | {item["package_id"]: item["name"] for item in catalogue["packages"]}
 
 
 def _ids(catalogue: dict[str, Any]) -> dict[str, str]:
     """Return the ids of ticket types and packages by name."""
-    return {name: str(id_) for id_, name in _names(catalogue).items()}
+    return {name: id_ for id_, name in _names(catalogue).items()}
 
 
 def _with_brunches(catalogue: dict[str, Any], capacity: int) -> dict[str, Any]:
@@ -471,7 +471,7 @@ def _numbers(header: str, footer: str = "") -> Column:
     return Column(header, footer, justify="right")
 
 
-def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> Table:
+def _ticket_table(registration: RegistrationAnswer, names: dict[str, str]) -> Table:
     """Draw all tickets, those of a package below the package, and the total."""
     table = _table(
         Column("  Attendee", footer="  Total"),
@@ -504,7 +504,7 @@ def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> T
 
 
 def _show_difference(
-    console: Console, before: RegistrationAnswer, after: PersistAnswer, names: dict[UUID, str]
+    console: Console, before: RegistrationAnswer, after: PersistAnswer, names: dict[str, str]
 ) -> None:
     """Print the tickets of the attendees of a persist: added, removed, unchanged."""
     new = {ticket.ticket_id: ticket for ticket in after.tickets}
