@@ -290,9 +290,10 @@ def _run(
     connection: psycopg.Connection[Any], call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> str:
     queries = transact(call, identity, joined=joined)
-    # Not connection.cursor(): the caller may have configured its cursor class and row factory, and
-    # only a ClientCursor sends several statements at once.
-    with psycopg.ClientCursor(connection, row_factory=tuple_row) as cursor:
+    # Not connection.cursor(): the caller may have configured its cursor class and row factory. A
+    # ClientCursor sends several statements at once; the other one prepares a single statement.
+    cursor_class = psycopg.ClientCursor if joined or identity else psycopg.Cursor
+    with cursor_class(connection, row_factory=tuple_row) as cursor:
         try:
             query = next(queries)
             while True:
@@ -313,7 +314,8 @@ async def _run_async(
     joined: bool,
 ) -> str:
     queries = transact(call, identity, joined=joined)
-    async with psycopg.AsyncClientCursor(connection, row_factory=tuple_row) as cursor:
+    cursor_class = psycopg.AsyncClientCursor if joined or identity else psycopg.AsyncCursor
+    async with cursor_class(connection, row_factory=tuple_row) as cursor:
         try:
             query = next(queries)
             while True:
