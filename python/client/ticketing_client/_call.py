@@ -155,14 +155,11 @@ class Identity:
 def transact(
     call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> Generator[tuple[LiteralString, Mapping[str, str | int]], Any, str]:
-    """Yield the queries of one call, to be executed in one transaction.
+    """Yield the statements of one call, to be executed in one transaction or savepoint.
 
-    A query is several statements where that saves round trips, which cost more than all else that a
-    client does. One of its statements returns a row.
-
-    A joined transaction gets a savepoint: after an error, the executor sends UNDO. The identity is
-    set for the transaction only and ends with it. Settings made in a savepoint do outlive its
-    release, so they are restored in a joined transaction.
+    The identity is set for the transaction only and ends with it. Settings made in a savepoint do
+    outlive the savepoint, so they are restored in a joined transaction. (After an error the
+    savepoint is rolled back, and its settings with it.)
 
     Args:
         call: The call.
@@ -170,37 +167,30 @@ def transact(
         joined: Whether the transaction was running before.
 
     Yields:
-        A query and its parameters; the executor sends back the row.
+        A statement and its parameters; the executor sends back its only row.
 
     Returns:
         The answer, for Call.decode.
     """
-    before: LiteralString = _SAVEPOINT if joined else ""
-    after: LiteralString = _RELEASE if joined else ""
-    params = call.params
+    previous = None
     if identity:
         if joined:
-            role, claims = yield before + _WHO, {}
-            params |= {"previous_role": role, "previous_claims": claims}
-            before, after = "", _RESTORE + after
-        params |= {"role": identity.role, "claims": identity.claims}
-        before += _BECOME
-    (answer,) = yield before + call.sql + after, params
+            previous = Identity(*(yield _WHO, {}))
+        yield _BECOME, {"role": identity.role, "claims": identity.claims}
+    (answer,) = yield call.sql, call.params
+    if previous:
+        yield _BECOME, {"role": previous.role, "claims": previous.claims}
     return cast("str", answer)
 
 
-_SAVEPOINT: LiteralString = "SAVEPOINT ticketing_call; "
-_RELEASE: LiteralString = "; RELEASE SAVEPOINT ticketing_call"
 _WHO: LiteralString = (
     "SELECT pg_catalog.current_setting('role'),"
     " coalesce(pg_catalog.current_setting('request.jwt.claims', true), '')"
 )
-_BECOME: LiteralString = "SET LOCAL role = %(role)s; SET LOCAL request.jwt.claims = %(claims)s; "
-_RESTORE: LiteralString = (
-    "; SET LOCAL role = %(previous_role)s; SET LOCAL request.jwt.claims = %(previous_claims)s"
+_BECOME: LiteralString = (
+    "SELECT pg_catalog.set_config('role', %(role)s, true),"
+    " pg_catalog.set_config('request.jwt.claims', %(claims)s, true)"
 )
-UNDO: LiteralString = "ROLLBACK TO SAVEPOINT ticketing_call" + _RELEASE
-"""The query that takes back a joined call and its settings."""
 
 
 def argument(name: LiteralString, type_: LiteralString, value: object) -> Argument:

@@ -1,8 +1,8 @@
 """The executors: they execute the calls of calls.py and return the decoded answers.
 
 A call runs in its own transaction or, when a transaction is already running on the connection, in a
-savepoint. The caller's transactions are never committed or rolled back here. In autocommit mode the
-query of a call is a transaction by itself, without BEGIN and COMMIT, which saves two round trips.
+savepoint. The caller's transactions are never committed or rolled back here. In autocommit mode a
+call of a single statement runs without BEGIN and COMMIT, which saves two round trips.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
     nullcontext,
-    suppress,
 )
 from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -25,7 +24,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from ticketing_client._call import UNDO, Identity, transact
+from ticketing_client._call import Identity, transact
 from ticketing_client._methods import AsyncMethods, Methods
 from ticketing_client.errors import TransientError, pause_before_retry, translated
 
@@ -188,7 +187,12 @@ class Client(_Executor, Methods):
             with self._borrow() as connection:
                 joined = _in_transaction(connection)
                 try:
-                    with translated(), _transaction(connection, joined=joined):
+                    with (
+                        translated(),
+                        nullcontext()
+                        if _is_transaction_by_itself(connection, self._identity, joined=joined)
+                        else connection.transaction(),
+                    ):
                         answer = _run(connection, call, self._identity, joined=joined)
                     return call.decode(answer)
                 except TransientError as error:
@@ -270,7 +274,11 @@ class AsyncClient(_Executor, AsyncMethods):
                 joined = _in_transaction(connection)
                 try:
                     with translated():
-                        async with _async_transaction(connection, joined=joined):
+                        async with (
+                            nullcontext()
+                            if _is_transaction_by_itself(connection, self._identity, joined=joined)
+                            else connection.transaction()
+                        ):
                             answer = await _run_async(
                                 connection, call, self._identity, joined=joined
                             )
@@ -289,18 +297,13 @@ class AsyncClient(_Executor, AsyncMethods):
 def _run(
     connection: psycopg.Connection[Any], call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> str:
-    queries = transact(call, identity, joined=joined)
-    # Not connection.cursor(): the caller may have configured its cursor class and row factory. A
-    # ClientCursor sends several statements at once; the other one prepares a single statement.
-    cursor_class = psycopg.ClientCursor if joined or identity else psycopg.Cursor
-    with cursor_class(connection, row_factory=tuple_row) as cursor:
+    statements = transact(call, identity, joined=joined)
+    # not connection.cursor(): the caller may have configured its cursor class and row factory
+    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         try:
-            query = next(queries)
+            statement = next(statements)
             while True:
-                cursor.execute(*query)
-                while cursor.description is None and cursor.nextset():
-                    pass
-                query = queries.send(cursor.fetchone())
+                statement = statements.send(cursor.execute(*statement).fetchone())
         except StopIteration as end:
             answer: str = end.value
             return answer
@@ -313,58 +316,16 @@ async def _run_async(
     *,
     joined: bool,
 ) -> str:
-    queries = transact(call, identity, joined=joined)
-    cursor_class = psycopg.AsyncClientCursor if joined or identity else psycopg.AsyncCursor
-    async with cursor_class(connection, row_factory=tuple_row) as cursor:
+    statements = transact(call, identity, joined=joined)
+    async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
         try:
-            query = next(queries)
+            statement = next(statements)
             while True:
-                await cursor.execute(*query)
-                while cursor.description is None and cursor.nextset():
-                    pass
-                query = queries.send(await cursor.fetchone())
+                await cursor.execute(*statement)
+                statement = statements.send(await cursor.fetchone())
         except StopIteration as end:
             answer: str = end.value
             return answer
-
-
-def _transaction(
-    connection: psycopg.Connection[Any], *, joined: bool
-) -> AbstractContextManager[object]:
-    """Return the context of a call: its own transaction, or the savepoint of its queries."""
-    if joined:
-        return _undone_on_error(connection)
-    return nullcontext() if connection.autocommit else connection.transaction()
-
-
-def _async_transaction(
-    connection: psycopg.AsyncConnection[Any], *, joined: bool
-) -> AbstractAsyncContextManager[object]:
-    """Return the context of a call: its own transaction, or the savepoint of its queries."""
-    if joined:
-        return _undone_on_error_async(connection)
-    return nullcontext() if connection.autocommit else connection.transaction()
-
-
-@contextmanager
-def _undone_on_error(connection: psycopg.Connection[Any]) -> Generator[None]:
-    try:
-        yield
-    except BaseException:
-        # fails without a savepoint or a connection; then the transaction can only be rolled back
-        with suppress(psycopg.Error):
-            psycopg.ClientCursor(connection).execute(UNDO)
-        raise
-
-
-@asynccontextmanager
-async def _undone_on_error_async(connection: psycopg.AsyncConnection[Any]) -> AsyncGenerator[None]:
-    try:
-        yield
-    except BaseException:
-        with suppress(psycopg.Error):
-            await psycopg.AsyncClientCursor(connection).execute(UNDO)
-        raise
 
 
 def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
@@ -375,6 +336,16 @@ def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnectio
     join the transaction, with its identity, and never be committed.
     """
     return connection.info.transaction_status != TransactionStatus.IDLE
+
+
+def _is_transaction_by_itself(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+    identity: Identity | None,
+    *,
+    joined: bool,
+) -> bool:
+    """Return whether the call is a single statement that the database commits by itself."""
+    return connection.autocommit and identity is None and not joined
 
 
 def _turns(
