@@ -200,7 +200,11 @@ def test_an_answer_becomes_a_dataclass() -> None:
     }
     ticket = decoded(PersistedTicket, answer)
     assert ticket == PersistedTicket(
-        ticket_id=A, attendee_id=B, ticket_type_id=C, package_id=None, price_paid=Decimal(115)
+        ticket_id=str(A),
+        attendee_id=str(B),
+        ticket_type_id=str(C),
+        package_id=None,
+        price_paid=Decimal(115),
     )
     with pytest.raises(AttributeError):
         ticket.price_paid = Decimal(0)  # type: ignore[misc]
@@ -223,7 +227,7 @@ def test_an_answer_becomes_the_json_that_it_was() -> None:
         '"price":115.00,"isFromPackage":false,"quantity":2}'
     )
     ticket = Call("f", (), ExpandedTicket).decode(text)
-    assert (ticket.attendee_id, ticket.is_from_package) == (A, False)
+    assert (ticket.attendee_id, ticket.is_from_package) == (str(A), False)
     assert to_json(ticket) == text
     assert to_json((ticket, ticket)) == f"[{text},{text}]"
 
@@ -236,7 +240,7 @@ def test_times_keep_their_zone() -> None:
 def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
     answer = {"attendee_id": str(A), "client_attendee_id": str(B), "name": "Walter", "age": 70}
     assert decoded(AttendeeWithoutTickets, answer) == AttendeeWithoutTickets(
-        attendee_id=A, client_attendee_id=B, name="Walter"
+        attendee_id=str(A), client_attendee_id=str(B), name="Walter"
     )
 
 
@@ -248,7 +252,6 @@ def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
         {"attendee_id": str(A), "client_attendee_id": str(B)},
         {"attendee_id": str(A), "client_attendee_id": str(B), "name": None},
         {"attendee_id": str(A), "client_attendee_id": str(B), "name": True},
-        {"attendee_id": "?", "client_attendee_id": str(B), "name": "Walter"},
         {"attendee_id": 1, "client_attendee_id": str(B), "name": "Walter"},
     ],
 )
@@ -296,8 +299,8 @@ def test_an_issue_carries_what_a_screen_needs() -> None:
     )
     (issue,) = answer.issues
     assert (issue.code, issue.path) == ("sold_out", "p_tickets[3]")
-    assert issue.ticket_type_id == A
-    assert issue.attendee_ids == (B, C)
+    assert issue.ticket_type_id == str(A)
+    assert issue.attendee_ids == (str(B), str(C))
     assert (issue.requested, issue.available) == (2, 1)
     assert issue.expected == Decimal("1.10")
     assert (issue.attendee_id, issue.actual) == (None, None)
@@ -404,10 +407,10 @@ def test_selections_of_any_form_come_back_as_they_were(document: dict[str, Any])
 
 def test_a_quoted_ticket_is_sent_with_its_own_keys() -> None:
     ticket = QuotedTicket(
-        attendee_id=A,
-        client_attendee_id=B,
-        event_id=C,
-        ticket_type_id=C,
+        attendee_id=str(A),
+        client_attendee_id=str(B),
+        event_id=str(C),
+        ticket_type_id=str(C),
         package_id=None,
         price_paid=Decimal("1.10"),
         original_price=Decimal("2.20"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tools.generator.pages import mark_up, markdown
+from tools.generator.pages import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,11 +33,6 @@ def test_every_call_and_each_of_its_parameters_is_explained(db: Connection) -> N
     for name, parameters in functions:
         explained = re.findall(r"^- (`p_.*?): ", sections[name], re.MULTILINE)
         assert re.findall(r"`(\w+)`", " ".join(explained)) == parameters
-
-
-def test_shapes_names_and_codes_in_comments_become_code() -> None:
-    comment = "p_tickets: {a: [{b, c}]?, d\n(or e)}, `as is`. Raises TK004."
-    assert mark_up(comment) == "`p_tickets`: `{a: [{b, c}]?, d (or e)}`, `as is`. Raises `TK004`."
 
 
 def test_markdown_of_comments_is_wrapped() -> None:

@@ -32,6 +32,7 @@ SLOW = "A policy determines the caller again for each row."
 NO_INDEX = "A foreign key has no index: deleting a referenced row scans the whole table."
 VIEW = "A view runs with the rights of its owner instead of its reader."
 UNPINNED = "A function has no fixed search_path: its caller decides what its names refer to."
+UNTOLD = "The comment of an RPC does not name its callers, so its privileges cannot be checked."
 NOT_OURS = "The owner of an object is not ticketing_owner."
 LATER = "Default privileges give access to objects created later."
 SUPERUSER = "A role that runs requests, or that owns the functions they call, is a superuser."
@@ -209,6 +210,19 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
         "ALTER FUNCTION ticketing_internal.specimen RESET ALL",
         UNPINNED,
         "ticketing_internal.specimen()",
+    ),
+    (
+        "COMMENT ON FUNCTION ticketing.get_registration IS 'Ours.'",
+        UNTOLD,
+        "ticketing.get_registration(uuid)",
+    ),
+    (
+        """
+        COMMENT ON FUNCTION ticketing.get_registration IS NULL;
+        REVOKE EXECUTE ON FUNCTION ticketing.get_registration FROM authenticated, service_role
+        """,
+        UNTOLD,
+        "ticketing.get_registration(uuid)",
     ),
     (
         "ALTER TABLE ticketing.tickets OWNER TO CURRENT_USER",

@@ -30,6 +30,7 @@ class Routine:
         required: The parameters without a default.
         is_volatile: Whether it may write.
         is_table: Whether it returns rows rather than one value.
+        roles: The roles of requests that may execute it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Routine:
     required: frozenset[str]
     is_volatile: bool
     is_table: bool
+    roles: frozenset[str]
 
     def takes(self, keys: frozenset[str]) -> bool:
         """Return whether a request with exactly these arguments means this function."""
@@ -120,7 +122,11 @@ class PostgREST:
                         FROM unnest(proargtypes) WITH ORDINALITY AS argument (type, position)
                         ORDER BY position
                     ) AS types,
-                    pronargs - pronargdefaults AS required, provolatile, proretset
+                    pronargs - pronargdefaults AS required, provolatile, proretset,
+                    array(
+                        SELECT role FROM unnest('{anon,authenticated,service_role}'::text[]) AS role
+                        WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
+                    ) AS roles
                 FROM pg_proc WHERE pronamespace = 'ticketing'::regnamespace
                 ORDER BY proname
                 """
@@ -132,6 +138,7 @@ class PostgREST:
                 required=frozenset(row["names"][: row["required"]]),
                 is_volatile=row["provolatile"] == "v",
                 is_table=row["proretset"],
+                roles=frozenset(row["roles"]),
             )
             for row in found
         ]

@@ -41,9 +41,13 @@ class Methods(ABC):
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
+        Callers:
+            authenticated: Own registrations until they are paid; staff also those of their
+                organisation, paid or not
+            service_role: All registrations
+
         Args:
-            registration_id: The registration. Its owner may cancel it until it is paid; staff of
-                its organisation and the service always.
+            registration_id: The registration.
             reason: The reason, stored with the registration (the first 1,000 characters).
 
         Returns:
@@ -61,6 +65,10 @@ class Methods(ABC):
         No rows mean that there is none.
 
         Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Everything
+            ticketing_reader: Everything
 
         Returns:
             Each row is one inconsistency, found by one of these checks.
@@ -89,6 +97,9 @@ class Methods(ABC):
         then void or refund the payment.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that is draft, pending or expired.
@@ -119,6 +130,10 @@ class Methods(ABC):
 
         The same `registrationId` again updates the registration; without one, each call creates
         another.
+
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard, as in
@@ -152,9 +167,11 @@ class Methods(ABC):
 
         The same `registrationId` again updates the registration: its attendees become exactly the
         submitted ones (others leave with their tickets); selections that are not submitted stay.
+        Without a `registrationId`, each call creates another registration.
 
-        The same `registrationId` again updates the registration; without one, each call creates
-        another.
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard. Required: `functionId`, and
@@ -196,9 +213,12 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
 
         Returns:
             The registration as of now.
@@ -218,10 +238,15 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its own capacity counts as free.
+            function_id: The function.
+            registration_id: A registration, whose own capacity counts as free.
 
         Returns:
             The function with its events, ticket types and packages.
@@ -244,6 +269,9 @@ class Methods(ABC):
 
         The same cursor gets the same changes again, and new ones after them.
 
+        Callers:
+            service_role: All changes
+
         Args:
             after: The cursor of the last answer; absent: from the beginning.
             limit: The maximum number of changes, 1 to 10,000.
@@ -264,6 +292,10 @@ class Methods(ABC):
         capacity stays; rows that the document no longer lists become inactive.
 
         The same document again leaves the same catalogue.
+
+        Callers:
+            authenticated: Functions of organisations in which the caller is admin or owner
+            service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
@@ -306,9 +338,12 @@ class Methods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
@@ -354,9 +389,12 @@ class Methods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             selections: An object with a selection for each attendee, by either id: `{packages:
                 [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`,
                 where `tickets` is `[{ticketId, quantity}]`; at most 500 attendees and 2,000
@@ -395,15 +433,20 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
+            function_id: The function.
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
             registration_type: Individuals, lodges or delegations.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its attendees and its type are used, its own
-                capacity counts as free, and `attendees` adds facts to its attendees.
+            registration_id: A registration. Its attendees and its type are used, its own capacity
+                counts as free, and `attendees` adds facts to its attendees.
 
         Returns:
             Prices and all problems.
@@ -428,6 +471,9 @@ class Methods(ABC):
         the registration.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that was paid and is cancelled.
@@ -454,6 +500,9 @@ class Methods(ABC):
 
         A repeated call expires the registrations that are left or have become overdue since.
 
+        Callers:
+            service_role: All registrations
+
         Args:
             limit: The maximum number of registrations, 1 to 10,000.
 
@@ -473,6 +522,9 @@ class Methods(ABC):
         is recounted.
 
         A repeated call corrects nothing, unless counters differ again.
+
+        Callers:
+            service_role: All functions
 
         Args:
             function_id: The function; absent: all functions, one after the other.
@@ -501,9 +553,12 @@ class Methods(ABC):
         A repeated call answers the same amount and extends the hold no further; a completed
         registration is refused.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             expected_revision: The revision that the caller has read; the call is refused if another
                 one is stored.
 
@@ -536,9 +591,13 @@ class AsyncMethods(ABC):
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
+        Callers:
+            authenticated: Own registrations until they are paid; staff also those of their
+                organisation, paid or not
+            service_role: All registrations
+
         Args:
-            registration_id: The registration. Its owner may cancel it until it is paid; staff of
-                its organisation and the service always.
+            registration_id: The registration.
             reason: The reason, stored with the registration (the first 1,000 characters).
 
         Returns:
@@ -556,6 +615,10 @@ class AsyncMethods(ABC):
         No rows mean that there is none.
 
         Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Everything
+            ticketing_reader: Everything
 
         Returns:
             Each row is one inconsistency, found by one of these checks.
@@ -584,6 +647,9 @@ class AsyncMethods(ABC):
         then void or refund the payment.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that is draft, pending or expired.
@@ -614,6 +680,10 @@ class AsyncMethods(ABC):
 
         The same `registrationId` again updates the registration; without one, each call creates
         another.
+
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard, as in
@@ -647,9 +717,11 @@ class AsyncMethods(ABC):
 
         The same `registrationId` again updates the registration: its attendees become exactly the
         submitted ones (others leave with their tickets); selections that are not submitted stay.
+        Without a `registrationId`, each call creates another registration.
 
-        The same `registrationId` again updates the registration; without one, each call creates
-        another.
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard. Required: `functionId`, and
@@ -691,9 +763,12 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
 
         Returns:
             The registration as of now.
@@ -713,10 +788,15 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its own capacity counts as free.
+            function_id: The function.
+            registration_id: A registration, whose own capacity counts as free.
 
         Returns:
             The function with its events, ticket types and packages.
@@ -739,6 +819,9 @@ class AsyncMethods(ABC):
 
         The same cursor gets the same changes again, and new ones after them.
 
+        Callers:
+            service_role: All changes
+
         Args:
             after: The cursor of the last answer; absent: from the beginning.
             limit: The maximum number of changes, 1 to 10,000.
@@ -759,6 +842,10 @@ class AsyncMethods(ABC):
         capacity stays; rows that the document no longer lists become inactive.
 
         The same document again leaves the same catalogue.
+
+        Callers:
+            authenticated: Functions of organisations in which the caller is admin or owner
+            service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
@@ -801,9 +888,12 @@ class AsyncMethods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
@@ -849,9 +939,12 @@ class AsyncMethods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             selections: An object with a selection for each attendee, by either id: `{packages:
                 [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`,
                 where `tickets` is `[{ticketId, quantity}]`; at most 500 attendees and 2,000
@@ -890,15 +983,20 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
+            function_id: The function.
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
             registration_type: Individuals, lodges or delegations.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its attendees and its type are used, its own
-                capacity counts as free, and `attendees` adds facts to its attendees.
+            registration_id: A registration. Its attendees and its type are used, its own capacity
+                counts as free, and `attendees` adds facts to its attendees.
 
         Returns:
             Prices and all problems.
@@ -923,6 +1021,9 @@ class AsyncMethods(ABC):
         the registration.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that was paid and is cancelled.
@@ -949,6 +1050,9 @@ class AsyncMethods(ABC):
 
         A repeated call expires the registrations that are left or have become overdue since.
 
+        Callers:
+            service_role: All registrations
+
         Args:
             limit: The maximum number of registrations, 1 to 10,000.
 
@@ -968,6 +1072,9 @@ class AsyncMethods(ABC):
         is recounted.
 
         A repeated call corrects nothing, unless counters differ again.
+
+        Callers:
+            service_role: All functions
 
         Args:
             function_id: The function; absent: all functions, one after the other.
@@ -996,9 +1103,12 @@ class AsyncMethods(ABC):
         A repeated call answers the same amount and extends the hold no further; a completed
         registration is refused.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             expected_revision: The revision that the caller has read; the call is refused if another
                 one is stored.
 

@@ -68,9 +68,8 @@ BEGIN
         v_function := ticketing_internal.require_function(v_submitted.function_id, 'p_registration_data.functionId');
         v_function_id := v_function.function_id;
     END IF;
-    IF NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id) THEN
-        PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
-    END IF;
+    PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId')
+    WHERE NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id);
     BEGIN
         -- p_tickets too, although they are compared later: an unreadable request must write nothing
         PERFORM ticketing_internal.read_submitted_tickets(v_tickets);
@@ -82,9 +81,7 @@ BEGIN
                 'p_tickets', v_tickets, 'p_attendee_updates', v_updates
             ));
     END;
-    IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
-    END IF;
+    PERFORM ticketing_internal.raise_issues('TK001', v_issues) WHERE v_issues <> '[]';
 
     -- The registration: created, or locked if it exists. A concurrent call with the same registrationId
     -- waits here. The catalogue comes before any row that refers to the function: an import that holds
@@ -168,8 +165,9 @@ $$;
 COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 'Stores a registration, its attendees and their tickets in one transaction.
 
-The same `registrationId` again updates the registration: its attendees become exactly the submitted
-ones (others leave with their tickets); selections that are not submitted stay.
+### Callers
+- `authenticated`: own registrations
+- `service_role`: registrations of any user
 
 ### Parameters
 - `p_registration_data`: the registration object of the wizard. Required: `functionId`, and
@@ -194,7 +192,9 @@ ones (others leave with their tickets); selections that are not submitted stay.
 - `TK008` function_not_found: it does not exist, or is not published to the caller
 
 ### Retry
-The same `registrationId` again updates the registration; without one, each call creates another.';
+The same `registrationId` again updates the registration: its attendees become exactly the submitted
+ones (others leave with their tickets); selections that are not submitted stay. Without a
+`registrationId`, each call creates another registration.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets
 TO authenticated, service_role;
