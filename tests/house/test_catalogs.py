@@ -498,7 +498,9 @@ def test_catalog_rule_accepts_the_specimen(db: Connection, rule: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "fault", "breach"), FAULTS)
-def test_catalog_rule_finds_the_fault(db: Connection, rule: str, fault: LiteralString, breach: str) -> None:
+def test_catalog_rule_finds_the_fault(
+    db: Connection, rule: str, fault: LiteralString, breach: str
+) -> None:
     db.execute(SPECIMEN)
     before = breaches(db, rule)
     db.execute(fault)
