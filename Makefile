@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test soak fuzz bench lint format generate clean
+.PHONY: help demo psql test test-all soak fuzz bench lint format generate clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ psql: $(VENV)/.demo ## Open the demo's database in psql
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
+	$(BIN)/pytest -n auto -m "not long" $(ARGS)
+
+test-all: $(VENV)/.dev ## Run also the tests that search for long
 	$(BIN)/pytest -n auto $(ARGS)
 
 soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"

@@ -1,44 +1,29 @@
-"""A server of its own for tests with more sessions than PostgreSQL allows by default."""
+"""The session that is ahead of its rivals."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pytest_postgresql.janitor import DatabaseJanitor
-
-from ticketing_client.embedded import Server, run_server
-from ticketing_client.migrate import migrate
-
-
-@pytest.fixture(scope="session")
-def crowded_server() -> Iterator[Server]:
-    """A throw-away server for crowds, whose database `migrated` is a template."""
-    careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    with run_server(settings=careless | {"max_connections": "200"}) as server:
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE migrated")
-        migrate(server.url("migrated"))
-        yield server
+from tests.support.bookings import integrity
+from tests.support.caller import Connection
+from tests.support.safeguards import remove
+from tests.support.sessions import Connect
 
 
 @pytest.fixture
-def connect_crowd(crowded_server: Server) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
-    """Like `connect`, for a crowd: opens connections to a database that only this test uses."""
-    connections: list[psycopg.Connection[Any]] = []
-    with DatabaseJanitor(
-        host=crowded_server.host,
-        port=crowded_server.port,
-        user=crowded_server.user,
-        dbname="crowd",
-        template_dbname="migrated",
-    ):
+def hand(request: pytest.FixtureRequest, connect: Connect) -> Iterator[Connection]:
+    """The session that is ahead: it commits when the test says so.
 
-        def open_connection(**options: Any) -> psycopg.Connection[Any]:  # noqa: ANN401
-            connection = psycopg.connect(crowded_server.url("crowd"), **options)
-            connections.append(connection)
-            return connection
-
-        yield open_connection
-        for connection in connections:
-            connection.close()
+    With `guards(...)` above the test, a safeguard is missing from the database in some runs. In all
+    others nothing may be wrong in it afterwards.
+    """
+    connection = connect(autocommit=True)
+    missing: str | None = getattr(request, "param", None)
+    if missing:
+        try:
+            remove(connection, missing)
+        except psycopg.Error as error:  # which would look like a test that fails, as it should
+            raise LookupError(missing) from error
+    yield connection
+    if not missing:
+        assert integrity(connection) == []

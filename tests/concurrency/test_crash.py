@@ -13,9 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.crowd import (
-    problems,
-)
+from tests.support.bookings import integrity
 from tests.support.histories import (
     History,
 )
@@ -52,7 +50,8 @@ def kill(server: Server) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_what_was_acknowledged_survives_the_servers_death(
+@pytest.mark.long
+def test_acknowledged_calls_survive_a_crash_of_the_server(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, "psycopg")  # it warns of every connection lost
@@ -73,7 +72,7 @@ def test_what_was_acknowledged_survives_the_servers_death(
         assert history.ledger.faults == []
     with run_server(folder) as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
-            assert problems(connection) == []
+            assert integrity(connection) == []
             history.verify(connection, history.ledger.registrations())
             assert history.ledger.faults == []
         # and everything goes on: the interrupted round again, the feed from its beginning

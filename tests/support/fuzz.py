@@ -1,6 +1,6 @@
 """Random requests to every RPC, and what must hold for all of them.
 
-    python -m tests.security.fuzz --examples 5000 --seed 7
+    python -m tests.support.fuzz --examples 5000 --seed 7
 
 A request is a working call whose arguments have been changed at random (a value replaced, left out,
 repeated, wrapped, moved), or one made up from scratch, sent by any role. In every case:

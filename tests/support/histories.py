@@ -1,6 +1,6 @@
 """Randomised histories of many sessions, and the proof that what came of them is right.
 
-    python -m tests.concurrency.histories --seed 7 --seconds 300
+    python -m tests.support.histories --seed 7 --seconds 300
 
 Sessions do everything that may be done, all at once, to few bookings that want little capacity:
 create, change, pay, cancel, refund, let holds run out, release them, change capacities, move ticket
@@ -38,6 +38,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import IsolationLevel
+from tests.support.bookings import let_lapse, payment
 from tests.support.caller import (
     Caller,
     Document,
@@ -58,8 +59,6 @@ from tests.support.crowd import (
     attendee_of,
     booking,
     catalogue,
-    move_hold_into_the_past,
-    payment,
     selection,
     ticket_arguments,
     uid,
@@ -545,7 +544,7 @@ class Session:
                 "complete_registration_payment",
                 step,
                 p_registration_id=step.registration,
-                p_payment=payment(f"payment {step.registration} {step.number % 2}", due),
+                p_payment=payment(str(due), f"payment {step.registration} {step.number % 2}"),
             )
 
     def _cancel(self, step: Step) -> None:
@@ -560,13 +559,11 @@ class Session:
                 "record_refund",
                 step,
                 p_registration_id=step.registration,
-                p_refund=payment(f"refund {step.registration} {step.number % 2}", amount),
+                p_refund=payment(str(amount), f"refund {step.registration} {step.number % 2}"),
             )
 
     def _expire(self, step: Step) -> None:
-        self._as_superuser(
-            lambda connection: move_hold_into_the_past(connection, step.registration)
-        )
+        self._as_superuser(lambda connection: let_lapse(connection, step.registration))
 
     def _release(self, step: Step) -> None:
         self._call("release_expired_holds", step, p_limit=1 + step.number % 5)
