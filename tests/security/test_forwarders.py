@@ -10,16 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from tests.support.postgrest import (
-    Person,
-)
-from tests.support.stage import (
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-    Steady,
-)
+from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
+from tests.support.postgrest import Person, PostgREST
+from tests.support.stage import Steady
 
 from ticketing_client.embedded import Server
 
@@ -47,15 +40,19 @@ def likeness(connection: Connection, schema: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def forwarded(db: Connection) -> Connection:
-    """A connection in a transaction that is rolled back, with the forwarders."""
-    assert likeness(db, "public") == []  # an installation has none
-    statements = APPLY.read_text(encoding="utf-8")
-    _, begin, rest = statements.partition("\nBEGIN;\n")
+def forwarded(stage: Connection) -> Connection:
+    """A connection to the stage in a transaction that is rolled back, with the forwarders."""
+    assert likeness(stage, "public") == []  # an installation has none
+    apply_in_transaction(stage)
+    return stage
+
+
+def apply_in_transaction(connection: Connection) -> None:
+    """Run what the file has between BEGIN and COMMIT."""
+    _, begin, rest = APPLY.read_text(encoding="utf-8").partition("\nBEGIN;\n")
     inside, commit, after = rest.partition("\nCOMMIT;\n")
     assert (bool(begin), bool(commit), after) == (True, True, "")
-    db.execute(inside.encode())
-    return db
+    connection.execute(inside.encode())
 
 
 def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
@@ -102,8 +99,7 @@ def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connectio
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO {}"
             ).format(sql.Identifier(role))
         )
-    statements = APPLY.read_text(encoding="utf-8")
-    db.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    apply_in_transaction(db)
     assert likeness(db, "public") == likeness(db, "ticketing")
 
 
@@ -118,8 +114,7 @@ def test_applying_it_again_follows_the_rpcs(forwarded: Connection) -> None:
     forwarded.execute("REVOKE ALL ON FUNCTION ticketing.release_expired_holds FROM PUBLIC")
     forwarded.execute("GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO ticketing_reader")
     forwarded.execute("GRANT EXECUTE ON FUNCTION public.start_payment TO ticketing_reader")
-    statements = APPLY.read_text(encoding="utf-8")
-    forwarded.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    apply_in_transaction(forwarded)
     assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
 
 
@@ -194,17 +189,18 @@ def test_what_is_left_out_has_the_same_default(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
-    for name, optional in (
-        ("persist_attendee_tickets", {"p_attendee_updates", "p_expected_revision"}),
-        ("quote_ticket_selections", {"p_attendees", "p_registration_type", "p_registration_id"}),
-        ("get_ticket_availability", {"p_registration_id"}),
-        ("get_ticket_changes", {"p_after", "p_limit"}),
-        ("release_expired_holds", {"p_limit"}),
-    ):
-        least = {key: value for key, value in calls[name].items() if key not in optional}
-        direct = steady(answer(forwarded, "ticketing", SERVICE, name, least))
-        assert steady(answer(forwarded, "public", SERVICE, name, least)) == direct
-        assert isinstance(direct, dict), (name, direct)
+    tried = 0
+    for routine in PostgREST(forwarded).routines:
+        least = {
+            key: value for key, value in calls[routine.name].items() if key in routine.required
+        }
+        if least != calls[routine.name]:
+            direct = steady(answer(forwarded, "ticketing", SERVICE, routine.name, least))
+            through = steady(answer(forwarded, "public", SERVICE, routine.name, least))
+            assert through == direct
+            assert isinstance(direct, dict), (routine.name, direct)
+            tried += 1
+    assert tried > 5
 
 
 # Applying the file

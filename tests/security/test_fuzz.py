@@ -8,8 +8,8 @@ from tests.support.postgrest import (
 )
 
 
-def test_whatever_is_sent_only_what_is_documented_comes_back(db: Connection) -> None:
-    fuzz = Fuzz(db)
+def test_whatever_is_sent_only_what_is_documented_comes_back(stage: Connection) -> None:
+    fuzz = Fuzz(stage)
     fuzz.run(200)
     print(fuzz.report())  # noqa: T201 - shown when the test fails
     assert {rpc for rpc, _ in fuzz.outcomes} == fuzz.calls.keys()

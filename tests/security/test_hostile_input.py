@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-import psycopg
 import pytest
+from tests.support.caller import Connection
 from tests.support.example import (
     FUNCTION,
     OWNER,
@@ -25,22 +25,11 @@ from tests.support.fuzz import (
     at,
     paths_of,
 )
-from tests.support.personas import (
-    REGISTRATION,
-)
-from tests.support.postgrest import (
-    Person,
-    Raw,
-)
-from tests.support.stage import (
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-)
-from tests.support.stored import (
-    rows,
-)
+from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
+from tests.support.postgrest import Person, Raw
+from tests.support.requests import without_registration
+from tests.support.stage import REGISTRATION
+from tests.support.stored import rows
 
 INJECTION = "'); DROP TABLE ticketing.tickets CASCADE; SELECT pg_sleep(60); --"
 
@@ -156,18 +145,10 @@ PATHS: Sequence[tuple[str, Sequence[str | int]]] = (
 )
 
 
-@pytest.fixture(scope="module")
-def stage(module_url: str) -> Iterator[Fuzz]:
-    """A stage, and a judge of what happens there."""
-    with psycopg.connect(module_url, autocommit=True) as db:
-        yield Fuzz(db)
-
-
 @pytest.fixture
-def fuzz(stage: Fuzz) -> Fuzz:
-    """The same, as if nothing had happened yet."""
-    stage.outcomes.clear()
-    return stage
+def fuzz(stage: Connection) -> Fuzz:
+    """A judge of what happens on the stage."""
+    return Fuzz(stage)
 
 
 def with_raw(call: Document, path: Sequence[str | int], value: Raw) -> Document:
@@ -352,18 +333,13 @@ def test_many_mistakes_are_counted_in_no_time(
     rows_of_keys = [dict.fromkeys("abcdefghij", 1)] * (MANY // 20)
     wrong = Raw(json.dumps(keys if isinstance(value, dict) else rows_of_keys))
     working = fuzz.calls[rpc]
-    call = with_raw(for_a_visitor(working) if person == VISITOR else working, path, wrong)
+    call = with_raw(without_registration(working) if person == VISITOR else working, path, wrong)
     fuzz.api.connection.execute("SET statement_timeout = '4s'")
     try:
         reply = fuzz.api.post(person, rpc, call)
     finally:
         fuzz.api.connection.execute("RESET statement_timeout")
     assert reply.code == ("42501" if (person, rpc) == (USER, "import_catalogue") else "TK001")
-
-
-def for_a_visitor(call: Document) -> Document:
-    """Return the call without the registration, which a visitor has none of."""
-    return {name: value for name, value in call.items() if name != "p_registration_id"}
 
 
 def test_what_is_said_of_bad_input_is_short(fuzz: Fuzz) -> None:

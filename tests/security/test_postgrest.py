@@ -3,31 +3,12 @@
 import json
 from collections.abc import Mapping
 
-from tests.support.caller import (
-    Connection,
-)
-from tests.support.example import (
-    Document,
-)
-from tests.support.personas import (
-    REGISTRATION,
-    STRANGERS,
-)
-from tests.support.postgrest import (
-    NO_SUCH_FUNCTION,
-    Person,
-    PostgREST,
-)
-from tests.support.stage import (
-    CANCELLED,
-    HIDDEN,
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-    Digest,
-    Steady,
-)
+from tests.support.caller import Connection
+from tests.support.example import Document
+from tests.support.personas import SERVICE, USER, VISITOR
+from tests.support.postgrest import NO_SUCH_FUNCTION, PostgREST
+from tests.support.requests import RPCS, user_of, without_registration
+from tests.support.stage import Digest, Steady
 
 FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
 FOR_USERS = FOR_VISITORS | {
@@ -46,16 +27,9 @@ DENIED = "42501"
 READ_ONLY = "25006"
 
 
-def caller(rpc: str) -> Person:
-    """Return a user who succeeds with the call of this RPC."""
-    return MANAGER if rpc == "import_catalogue" else USER
-
-
 def for_a_visitor(rpc: str, call: Document) -> Document:
-    """Return the call without the registration, which a visitor has none of."""
-    if rpc not in FOR_VISITORS:
-        return call
-    return {key: value for key, value in call.items() if key != "p_registration_id"}
+    """Return the call as a visitor sends it."""
+    return without_registration(call) if rpc in FOR_VISITORS else call
 
 
 def test_every_rpc_has_its_call_and_its_readers(api: PostgREST, calls: dict[str, Document]) -> None:
@@ -78,7 +52,7 @@ def test_every_caller_gets_what_is_granted_to_the_role(
     for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS), (SERVICE, set(calls))):
         outcomes = {}
         for name, call in calls.items():
-            who = caller(name) if person == USER else person
+            who = user_of(name) if person == USER else person
             body = for_a_visitor(name, call) if person == VISITOR else call
             outcomes[name] = api.post(who, name, body).code
         assert outcomes == {name: None if name in granted else DENIED for name in calls}, person
@@ -98,9 +72,9 @@ def test_what_the_role_was_not_granted_never_begins(
 
 
 def test_an_optional_argument_that_is_null_is_absent(
-    db: Connection, api: PostgREST, calls: dict[str, Document]
+    stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    steady = Steady(db)
+    steady = Steady(stage)
     tried = 0
     for routine in api.routines:
         call = calls[routine.name]
@@ -159,10 +133,10 @@ def test_arguments_that_no_function_takes_reach_none(
 
 
 def test_what_reads_can_be_got_and_what_writes_cannot(
-    db: Connection, api: PostgREST, calls: dict[str, Document]
+    stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    steady = Steady(db)
-    digest = Digest(db)
+    steady = Steady(stage)
+    digest = Digest(stage)
     for name, call in calls.items():
         got = api.get(SERVICE, name, call)
         if name in READERS:
@@ -186,100 +160,17 @@ def test_what_users_and_visitors_read_can_be_got(
             assert api.get(person, name, call).code == (None if name in granted else DENIED)
 
 
-# One refusal of every RPC: the sender, the changes to the working call, the code and the issues.
-Refused = tuple[str, Person, Document, str, list[tuple[str, str]]]
-
-NOT_FOUND = [("registration_not_found", "p_registration_id")]
-
-REFUSED: list[Refused] = [
-    ("cancel_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
-    (
-        "complete_registration_payment",
-        SERVICE,
-        {"p_registration_id": CANCELLED},
-        "TK003",
-        [("not_editable", "p_registration_id")],
-    ),
-    (
-        "create_individual_registration_jsonb",
-        USER,
-        {"p_registration_data": {"functionId": HIDDEN}},
-        "TK008",
-        [("function_not_found", "p_registration_data.functionId")],
-    ),
-    (
-        "create_individual_registration_with_tickets",
-        USER,
-        {"p_expected_revision": 99, "p_tickets": []},
-        "TK006",
-        [("revision_conflict", "p_expected_revision")],
-    ),
-    ("get_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
-    ("get_ticket_availability", VISITOR, {}, "TK002", NOT_FOUND),
-    ("get_ticket_changes", SERVICE, {"p_after": "x"}, "TK001", [("invalid_value", "p_after")]),
-    (
-        "import_catalogue",
-        USER,
-        {},
-        "42501",
-        [("not_allowed", "p_catalogue.organisation.organisation_id")],
-    ),
-    (
-        "persist_attendee_tickets",
-        USER,
-        {"p_attendee_updates": 1},
-        "TK001",
-        [("invalid_type", "p_attendee_updates")],
-    ),
-    (
-        "persist_ticket_selections",
-        USER,
-        {"p_selections": {HIDDEN: {}}},
-        "TK004",
-        [("attendee_not_found", f"p_selections.{HIDDEN}")],
-    ),
-    (
-        "quote_ticket_selections",
-        VISITOR,
-        {"p_registration_id": None, "p_registration_type": "x"},
-        "TK001",
-        [("invalid_value", "p_registration_type")],
-    ),
-    (
-        "record_refund",
-        SERVICE,
-        {"p_registration_id": REGISTRATION},
-        "TK007",
-        [("not_refundable", "p_registration_id")],
-    ),
-    ("release_expired_holds", SERVICE, {"p_limit": 0}, "TK001", [("invalid_value", "p_limit")]),
-    (
-        "repair_capacity",
-        SERVICE,
-        {"p_function_id": STRANGERS},
-        "TK008",
-        [("function_not_found", "p_function_id")],
-    ),
-    (
-        "start_payment",
-        USER,
-        {"p_expected_revision": 0},
-        "TK006",
-        [("revision_conflict", "p_expected_revision")],
-    ),
-]
-
-
 def test_every_refusal_has_all_that_its_body_can_say(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    for name, person, changes, code, issues in REFUSED:
-        reply = api.post(person, name, calls[name] | changes)
-        assert (reply.code, reply.issues) == (code, issues)
+    for name, rpc in RPCS.items():
+        if rpc.refusal is None:
+            assert calls[name] == {}
+            continue
+        reply = api.post(rpc.refusal.person, name, calls[name] | rpc.refusal.changes)
+        assert (reply.code, reply.issues) == (rpc.refusal.code, rpc.refusal.issues)
         assert set(reply.body) == {"code", "message", "details", "hint"}
         assert all(isinstance(part, str) and part for part in reply.body.values())
         document = json.loads(reply.body["details"])
         assert set(document) == {"issues", "issues_total"}
         assert all(issue["message"] for issue in document["issues"])
-    # (what checks everything takes nothing, so it has nothing to refuse)
-    assert {name for name, *_ in REFUSED} == calls.keys() - {"check_integrity"}

@@ -11,34 +11,22 @@ from typing import LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.support.caller import (
-    Connection,
-)
-from tests.support.example import (
-    FUNCTION,
-    ORGANISATION,
-    OWNER,
-    STRANGER,
-    Document,
-)
+from tests.support.caller import Connection
+from tests.support.example import FUNCTION, ORGANISATION, OWNER, STRANGER, Document
 from tests.support.personas import (
-    CLOSED,
-    DRAFT,
     IDLE_ORGANISATION,
     OTHER_ORGANISATION,
-    OWNERS,
     OWNERS_CLAIMS,
     PERSONAS,
     STRANGERS_CLAIMS,
     UNUSABLE_CLAIMS,
     Persona,
     acting,
+    admit,
     claims_of,
-    plant,
 )
-from tests.support.stored import (
-    rows,
-)
+from tests.support.stage import CLOSED, DRAFT, OWNERS
+from tests.support.stored import rows
 
 TABLES: Mapping[str, str] = {
     "ticketing.organisations": "catalogue",
@@ -99,24 +87,10 @@ Matrix: TypeAlias = dict[tuple[str, str, str], str | frozenset[str]]
 
 
 @pytest.fixture
-def db(db: Connection, catalogue: Document, wizard_state: Document) -> Connection:
-    """The database with the rows of all personas in it, payments included."""
-    plant(db, catalogue, wizard_state)
-    for registration_id, user_id in OWNERS.items():
-        db.execute(
-            """
-            INSERT INTO ticketing.payments (
-                function_id, payment_id, registration_id, provider, reference, kind, amount,
-                currency, paid_at
-            )
-            SELECT function_id, gen_random_uuid(), registration_id, 'till', registration_id,
-                'payment', 1, currency, now()
-            FROM ticketing.registrations
-            WHERE registration_id = %s AND owner_id = %s
-            """,
-            [registration_id, user_id],
-        )
-    return db
+def db(stage: Connection) -> Connection:
+    """The stage, with all roles."""
+    admit(stage)
+    return stage
 
 
 def identifier(name: str) -> sql.Identifier:

@@ -30,6 +30,7 @@ class Routine:
         required: The parameters without a default.
         is_volatile: Whether it may write.
         is_table: Whether it returns rows rather than one value.
+        granted_to: The roles of requests that may execute it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Routine:
     required: frozenset[str]
     is_volatile: bool
     is_table: bool
+    granted_to: frozenset[str]
 
     def takes(self, keys: frozenset[str]) -> bool:
         """Return whether a request with exactly these arguments means this function."""
@@ -72,11 +74,11 @@ class Person:
     """A sender of requests.
 
     Attributes:
-        role: The database role that the token names.
+        role: The database role that the token names: anon, authenticated or service_role.
         user_id: The sub claim of the token; None for a token without one.
     """
 
-    role: Literal["anon", "authenticated", "service_role"]
+    role: str
     user_id: str | None = None
 
     @property
@@ -120,10 +122,15 @@ class PostgREST:
                         FROM unnest(proargtypes) WITH ORDINALITY AS argument (type, position)
                         ORDER BY position
                     ) AS types,
-                    pronargs - pronargdefaults AS required, provolatile, proretset
+                    pronargs - pronargdefaults AS required, provolatile, proretset,
+                    array(
+                        SELECT role FROM unnest(%s::text[]) AS role
+                        WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
+                    ) AS granted_to
                 FROM pg_proc WHERE pronamespace = 'ticketing'::regnamespace
                 ORDER BY proname
-                """
+                """,
+                [["anon", "authenticated", "service_role"]],
             ).fetchall()
         self.routines = [
             Routine(
@@ -132,6 +139,7 @@ class PostgREST:
                 required=frozenset(row["names"][: row["required"]]),
                 is_volatile=row["provolatile"] == "v",
                 is_table=row["proretset"],
+                granted_to=frozenset(row["granted_to"]),
             )
             for row in found
         ]
