@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from pytest_postgresql.janitor import DatabaseJanitor
 from tests.support.bookings import integrity, let_lapse
 from tests.support.caller import (
     Connection,
@@ -31,6 +30,7 @@ from tests.support.crowd import (
     selection,
     uid,
 )
+from tests.support.databases import database
 from tests.support.sessions import Connect
 
 from ticketing_client.embedded import Server, run_server
@@ -47,27 +47,21 @@ WANTED = (selection(seat=1), selection(stand=1), selection(boat=1), selection(da
 def crowded_server() -> Iterator[Server]:
     """A server for more sessions than PostgreSQL allows by default, with a migrated database."""
     careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    with run_server(settings=careless | {"max_connections": "200"}) as server:
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE migrated")
-        migrate(server.url("migrated"))
+    with (
+        run_server(settings=careless | {"max_connections": "200"}) as server,
+        database(server, "migrated") as url,
+    ):
+        migrate(url)
         yield server
 
 
 @pytest.fixture
 def connect_crowd(crowded_server: Server) -> Iterator[Connect]:
     """Like `connect`, for a crowd: opens connections to a database that only this test uses."""
-    janitor = DatabaseJanitor(
-        host=crowded_server.host,
-        port=crowded_server.port,
-        user=crowded_server.user,
-        dbname="crowd",
-        template_dbname="migrated",
-    )
-    with janitor, ExitStack() as stack:
+    with database(crowded_server, "crowd", "migrated") as url, ExitStack() as stack:
 
         def open_connection(**options: Any) -> Connection:  # noqa: ANN401
-            connection: Connection = psycopg.connect(crowded_server.url("crowd"), **options)
+            connection: Connection = psycopg.connect(url, **options)
             stack.callback(connection.close)
             return connection
 

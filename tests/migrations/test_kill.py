@@ -11,16 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.support.small_product import (
-    FUNCTIONS,
-    MIGRATIONS,
-    SqlDir,
-)
+from tests.support.sessions import wait_until
+from tests.support.small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 from ticketing_client.migrate import MigrationReport, migrate, status
 
 Query = Callable[..., list[Any]]
-Eventually = Callable[[str], None]
 
 GATE = "SELECT pg_advisory_lock(1)"
 
@@ -138,6 +134,7 @@ def _start(stack: ExitStack, script: str, *arguments: str) -> subprocess.Popen[s
     return process
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: str) -> None:
     with ExitStack() as stack:
@@ -151,17 +148,17 @@ def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: s
 
 
 def test_killed_in_the_middle_of_a_statement(
-    empty_database_url: str, sql: SqlDir, query: Query, eventually: Eventually
+    empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
     with _closed_gate(empty_database_url), ExitStack() as stack:
         runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
-        eventually(AT_THE_GATE)
+        wait_until(lambda: query(AT_THE_GATE), "it waits at the gate")
         assert query("SELECT 1 FROM ticketing_install.yoyo_lock")
         runner.kill()
         assert runner.wait() == -signal.SIGKILL
         # The server notices, although the statement would never end.
-        eventually(NONE_AT_THE_GATE)
+        wait_until(lambda: query(NONE_AT_THE_GATE), "its session ends")
     assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
     assert query("SELECT to_regclass('shop.notes')") == [(None,)]
     report = migrate(empty_database_url, sql_dir=sql.path)
@@ -170,12 +167,12 @@ def test_killed_in_the_middle_of_a_statement(
     assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
 
 
-def test_four_at_once(empty_database_url: str, sql: SqlDir, eventually: Eventually) -> None:
+def test_four_at_once(empty_database_url: str, sql: SqlDir, query: Query) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
     with ExitStack() as stack:
         with _closed_gate(empty_database_url):
             runners = [_start(stack, RUNNER, empty_database_url, str(sql.path)) for _ in range(4)]
-            eventually(FOUR_WITH_ONE_AT_THE_GATE)
+            wait_until(lambda: query(FOUR_WITH_ONE_AT_THE_GATE), "one of four waits at the gate")
         reports = [json.loads(runner.communicate(timeout=60)[0]) for runner in runners]
         assert [runner.returncode for runner in runners] == [0] * 4
     everything = {
@@ -189,7 +186,7 @@ def test_four_at_once(empty_database_url: str, sql: SqlDir, eventually: Eventual
 
 
 def test_waiting_runner_does_not_hold_back_a_concurrent_index(
-    empty_database_url: str, sql: SqlDir, eventually: Eventually
+    empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     with (
@@ -198,7 +195,10 @@ def test_waiting_runner_does_not_hold_back_a_concurrent_index(
     ):
         rival.execute("SELECT pg_advisory_lock(127995988370804)")
         runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
-        eventually("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ticketing'")
+        wait_until(
+            lambda: query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ticketing'"),
+            "the runner connects",
+        )
         rival.execute("SET lock_timeout = '20s'")
         rival.execute("CREATE INDEX CONCURRENTLY ON shop.orders (amount)")
         rival.execute("SELECT pg_advisory_unlock_all()")

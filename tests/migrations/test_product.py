@@ -168,6 +168,19 @@ def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_pat
     assert rollback(url, to=None) == first.applied[::-1]
     assert migrate(url) == first
 
+    # The role that installed may also ask the doctor.
+    program = [sys.executable, "-m", "ticketing_client.cli", "doctor", "--database-url", url]
+    doctor = subprocess.run(
+        program,
+        env=os.environ | {"COLUMNS": "300", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (doctor.returncode, doctor.stdout.splitlines()[-1]) == (0, "nothing found")
+    assert re.search(r"connected as +│ installer ", doctor.stdout)
+    assert re.search(r"logins in ticketing_owner +│ installer ", doctor.stdout)
+
     # Another database of the same server, installed by another role.
     other = make_conninfo(own_server.url("other"), user="other")
     with psycopg.connect(own_server.url(), autocommit=True) as superuser:

@@ -17,8 +17,6 @@ from tests.support.caller import (
 )
 
 from ticketing_client.cli import main
-from ticketing_client.embedded import run_server
-from ticketing_client.migrate import migrate
 
 Doctor: TypeAlias = Callable[[str], tuple[int, str, str]]
 
@@ -567,16 +565,3 @@ def test_the_doctor_says_when_it_may_not_look_or_finds_no_server(
     code, out, err = doctor("host=/nowhere")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "/nowhere" in err
-
-
-def test_the_role_that_installed_may_ask_the_doctor(doctor: Doctor) -> None:
-    with run_server() as server:
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute("CREATE ROLE installer LOGIN CREATEROLE")
-            connection.execute("GRANT CREATE ON DATABASE postgres TO installer")
-        url = make_conninfo(server.url(), user="installer")
-        migrate(url)
-        code, out, _ = doctor(url)
-    assert (code, out.splitlines()[-1]) == (0, "nothing found")
-    assert ["connected as", "installer"] in cells(out)
-    assert ["logins in ticketing_owner", "installer"] in cells(out)

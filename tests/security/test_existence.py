@@ -391,6 +391,7 @@ def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
 
 def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
     """Shows that the other test would notice a request that touches a locked row."""
+    scene.api.connection.execute("SET LOCAL lock_timeout = '100ms'")
     for rpc in ("start_payment", "cancel_registration", "persist_ticket_selections"):
         call = scene.calls[rpc] | {"p_registration_id": STRANGERS, REVISION: None}
         if rpc == "cancel_registration":

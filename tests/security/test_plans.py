@@ -18,9 +18,11 @@ import psycopg
 import pytest
 from psycopg import sql
 from pytest_postgresql.executors import NoopExecutor
-from pytest_postgresql.janitor import DatabaseJanitor
+from tests.support.databases import database
 
 from ticketing_client.embedded import Server
+
+pytestmark = pytest.mark.long  # filling the databases takes half a minute
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -187,16 +189,11 @@ def filled(
     server: Server, template: str, functions: int, registrations: int
 ) -> Iterator[Connection]:
     """Make a database with so many registrations, and connect to it."""
-    name = f"plans_{registrations}"
-    janitor = DatabaseJanitor(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        dbname=name,
-        template_dbname=template,
-    )
     numbers = {"functions": functions, "registrations": registrations, "unpaid": UNPAID}
-    with janitor, closing(psycopg.connect(server.url(name), autocommit=True)) as connection:
+    with (
+        database(server, f"plans_{registrations}", template) as url,
+        closing(psycopg.connect(url, autocommit=True)) as connection,
+    ):
         connection.execute(
             sql.SQL(FILL).format(**{key: sql.Literal(number) for key, number in numbers.items()})
         )

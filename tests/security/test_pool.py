@@ -7,7 +7,6 @@ users, and have one connection, which all borrowers share.
 import asyncio
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
@@ -20,11 +19,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from tests.support.example import (
-    CEREMONY,
-    STRANGER,
-    TOMAS,
-)
+from pytest_postgresql.executors import NoopExecutor
+from tests.support.databases import database
+from tests.support.example import CEREMONY, STRANGER, TOMAS, Document, document
+from tests.support.sessions import Connect, wait_until
 
 from ticketing_client import (
     AsyncClient,
@@ -39,16 +37,13 @@ from ticketing_client import (
     calls,
 )
 from ticketing_client.calls import Call
+from ticketing_client.embedded import Server
 from ticketing_client.errors import UnexpectedAnswerError
 
 Connection: TypeAlias = psycopg.Connection[Any]
-Connect: TypeAlias = Callable[..., Connection]
-Document: TypeAlias = dict[str, Any]
 
 OWNER = UUID("7e9a6303-0000-4000-8000-000000000001")
 REGISTRATION = UUID("01974a10-0000-7000-8000-0000000000fa")
-PATIENCE = 30
-"""Seconds after which what should have happened is not going to happen."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +90,38 @@ SELECT
 """
 
 
+@pytest.fixture(scope="module")
+def owners_template(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """A database to copy, in which the owner has a registration."""
+    with database(server, "owners_template", migrated.template_dbname) as url:
+        with psycopg.connect(url, autocommit=True) as superuser:
+            superuser.execute(
+                "CREATE ROLE authenticator LOGIN NOINHERIT IN ROLE anon, authenticated"
+            )
+            superuser.execute(PROBE)
+            superuser.execute(
+                "GRANT EXECUTE ON FUNCTION ticketing.probe_identity TO anon, authenticated"
+            )
+            Client(superuser).import_catalogue(document("catalogue"))
+            Client(superuser).as_user(OWNER).create_individual_registration_jsonb(
+                document("wizard_state")["registration"] | {"registrationId": str(REGISTRATION)}
+            )
+        yield "owners_template"
+    with psycopg.connect(server.url(), autocommit=True) as superuser:
+        superuser.execute("DROP ROLE authenticator")
+
+
 @pytest.fixture
-def url(
-    database_url: str, connect: Connect, catalogue: Document, wizard_state: Document
-) -> Iterator[str]:
-    """The URL at which the pools log in; the owner has a registration there."""
-    superuser = connect(autocommit=True)
-    superuser.execute("CREATE ROLE authenticator LOGIN NOINHERIT IN ROLE anon, authenticated")
-    superuser.execute(PROBE)
-    superuser.execute("GRANT EXECUTE ON FUNCTION ticketing.probe_identity TO anon, authenticated")
-    Client(superuser).import_catalogue(catalogue)
-    Client(connect()).as_user(OWNER).create_individual_registration_jsonb(
-        wizard_state["registration"] | {"registrationId": str(REGISTRATION)}
-    )
-    yield make_conninfo(database_url, user="authenticator")
-    superuser.execute("DROP ROLE authenticator")
+def database_url(server: Server, owners_template: str) -> Iterator[str]:
+    """The URL of a database that only this test uses."""
+    with database(server, "pool", owners_template) as url:
+        yield url
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """The URL at which the pools log in."""
+    return make_conninfo(database_url, user="authenticator")
 
 
 @pytest.fixture
@@ -146,14 +158,11 @@ def session(connection: Connection) -> tuple[object, ...]:
 
 def act_on_the_waiting(rival: Connection, action: LiteralString) -> None:
     """Do something to the session that waits for the rival, once it does."""
-    deadline = time.monotonic() + PATIENCE
     query = (
         f"SELECT {action} FROM pg_stat_activity"  # noqa: S608 - our own
-        " WHERE usename = 'authenticator' AND wait_event_type = 'Lock'"
+        " WHERE usename = 'authenticator' AND pg_blocking_pids(pid) <> '{}'"
     )
-    while not rival.execute(query).fetchall():
-        assert time.monotonic() < deadline, "no session waits"
-        time.sleep(0.005)
+    wait_until(lambda: rival.execute(query).fetchall(), "a session waits")
 
 
 # However it ends

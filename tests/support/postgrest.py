@@ -252,8 +252,11 @@ class PostgREST:
             # functions that do not write get transactions that cannot, whichever the method
             if method == "GET" or not routine.is_volatile:
                 self.connection.execute("SET LOCAL transaction_read_only = on")
-            for setting, value in settings.items():
-                self.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+            self.connection.execute(
+                "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[])"
+                " AS setting (name, value)",
+                [list(settings), list(settings.values())],
+            )
             reply = self._run(statement, values)
             self.connection.execute("RESET ROLE")
             yield reply
