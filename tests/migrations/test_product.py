@@ -133,6 +133,7 @@ def test_every_rollback_leads_to_the_state_before(
         assert rollback(empty_database_url, to=names[-1], sql_dir=tmp_path) == (last,)
 
 
+@pytest.mark.long  # the commands are also run by the test above
 def test_installed_by_hand_is_the_same(
     server: Server, empty_database_url: str, programs: str
 ) -> None:

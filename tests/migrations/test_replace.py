@@ -510,6 +510,7 @@ def test_later_migration_is_not_one_of_an_unreleased_state(
         migrate(empty_database_url, sql_dir=sql.path)
 
 
+@pytest.mark.long
 def test_demo_replaces_a_database_of_an_unreleased_state(
     sql: SqlDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

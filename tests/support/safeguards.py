@@ -105,7 +105,7 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
 
 
 def guards(*names: str) -> pytest.MarkDecorator:
-    """Run a test that uses the fixture `hand` also without each of these safeguards, to fail."""
+    """Run a test of tests/concurrency also without each of these safeguards, to see it fail."""
     without = [
         pytest.param(
             name,
@@ -122,7 +122,7 @@ def guards(*names: str) -> pytest.MarkDecorator:
         for name in names
     ]
     return pytest.mark.parametrize(
-        "hand", [pytest.param(None, id="as installed"), *without], indirect=True
+        "missing", [pytest.param(None, id="as installed"), *without], indirect=True
     )
 
 
