@@ -17,11 +17,17 @@ def sql(tmp_path: Path) -> SqlDir:
 
 
 @pytest.fixture
-def query(empty_database_url: str) -> Callable[..., list[Any]]:
+def url(empty_database_url: str) -> str:
+    """The URL of the database that `query` asks: an empty one of the test's own."""
+    return empty_database_url
+
+
+@pytest.fixture
+def query(url: str) -> Callable[..., list[Any]]:
     """A function that runs one statement on a connection of its own and returns its rows."""
 
     def run(statement: str, *parameters: object) -> list[Any]:
-        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
 

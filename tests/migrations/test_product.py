@@ -111,6 +111,7 @@ def test_rolled_back_to_nothing_and_up_again(server: Server, empty_database_url:
     assert "CREATE FUNCTION ticketing.persist_attendee_tickets" in installed
 
 
+@pytest.mark.long
 def test_every_rollback_leads_to_the_state_before(
     server: Server, empty_database_url: str, tmp_path: Path
 ) -> None:

@@ -1,19 +1,13 @@
 """Types, functions and views are replaced: what goes, what stays, and what stops it."""
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support.small_product import (
-    FUNCTIONS,
-    MIGRATIONS,
-    SqlDir,
-)
+from tests.support.databases import database
+from tests.support.small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
-from ticketing_client import demo
-from ticketing_client.embedded import run_server
+from ticketing_client.embedded import Server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
 
 Query = Callable[..., list[Any]]
@@ -27,9 +21,8 @@ REPORT = "views/report.sql"
 TYPED = (LINES, *FUNCTIONS[:2], COUNT_LINES, "functions/shop/orders/first_line.sql", REPORT)
 
 
-@pytest.fixture
-def typed(sql: SqlDir) -> SqlDir:
-    """The small product with two types, two functions that mention one, and a view."""
+def typed_product(sql: SqlDir) -> SqlDir:
+    """Give the small product two types, two functions that mention one, and a view."""
     sql.write(
         "migrations/0103.views.sql",
         "CREATE SCHEMA IF NOT EXISTS ticketing AUTHORIZATION ticketing_owner;",
@@ -74,13 +67,36 @@ COMMENT ON TYPE shop.cart IS 'All lines.';
 
 
 @pytest.fixture
-def install(empty_database_url: str, typed: SqlDir) -> Install:
-    """A function that migrates to what the files are now; it has been called once."""
+def typed(sql: SqlDir) -> SqlDir:
+    """The small product with types, to change."""
+    return typed_product(sql)
+
+
+@pytest.fixture(scope="module")
+def installed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database in which the small product with types is installed, to copy."""
+    files = typed_product(SqlDir(tmp_path_factory.mktemp("typed")))
+    with database(server, "typed") as new:
+        assert migrate(new, sql_dir=files.path) == MigrationReport(
+            (*MIGRATIONS, "0103.views"), TYPED
+        )
+        yield "typed"
+
+
+@pytest.fixture
+def url(server: Server, installed: str) -> Iterator[str]:
+    """The URL of a copy of it that only this test uses."""
+    with database(server, "copy", installed) as copy:
+        yield copy
+
+
+@pytest.fixture
+def install(url: str, typed: SqlDir) -> Install:
+    """A function that migrates to what the files are now."""
 
     def run() -> MigrationReport:
-        return migrate(empty_database_url, sql_dir=typed.path)
+        return migrate(url, sql_dir=typed.path)
 
-    assert run() == MigrationReport((*MIGRATIONS, "0103.views"), TYPED)
     assert run() == MigrationReport()
     return run
 
@@ -315,15 +331,15 @@ def test_function_of_the_same_name_with_another_owner_is_named(
 
 
 def test_removed_file_drops_its_function(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+    url: str, typed: SqlDir, query: Query, install: Install
 ) -> None:
     typed.remove(COUNT_LINES)
-    state = status(empty_database_url, sql_dir=typed.path)
+    state = status(url, sql_dir=typed.path)
     assert (state.files_pending, state.orphaned) == ((), ("function shop.count_lines",))
     assert not state.up_to_date
     assert install() == MigrationReport((), (), ("function shop.count_lines",))
     assert _names(query) == ALL - {"count_lines"}
-    assert status(empty_database_url, sql_dir=typed.path).up_to_date
+    assert status(url, sql_dir=typed.path).up_to_date
 
 
 def test_removed_file_of_a_function_that_a_policy_needs(
@@ -364,7 +380,7 @@ def test_name_that_two_files_create_is_refused(typed: SqlDir, other: str, named:
 
 
 def test_failing_function_leaves_the_last_migration_unapplied(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+    url: str, typed: SqlDir, query: Query, install: Install
 ) -> None:
     assert install() == MigrationReport()
     typed.write("migrations/0104.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
@@ -378,7 +394,7 @@ def test_failing_function_leaves_the_last_migration_unapplied(
         MigrationError, match=r"^functions/shop/count_lines\.sql, line 3: .*nothing"
     ):
         install()
-    state = status(empty_database_url, sql_dir=typed.path)
+    state = status(url, sql_dir=typed.path)
     assert (state.applied[-1], state.pending) == ("0104.notes", ("0105.more",))
     assert query("SELECT 1 FROM pg_attribute WHERE attname IN ('more', 'amount')") == [(1,)]
     typed.replace(COUNT_LINES, "shop.nothing()", "1")
@@ -451,15 +467,13 @@ def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Re
 # --- All of them ----------------------------------------------------------------------------
 
 
-def test_rolled_back_and_up_again(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
-) -> None:
-    assert rollback(empty_database_url, to="0101", sql_dir=typed.path) == (
+def test_rolled_back_and_up_again(url: str, typed: SqlDir, query: Query, install: Install) -> None:
+    assert rollback(url, to="0101", sql_dir=typed.path) == (
         "0103.views",
         "0102.orders",
     )
     assert _names(query) == set()
-    assert status(empty_database_url, sql_dir=typed.path).files_pending == TYPED
+    assert status(url, sql_dir=typed.path).files_pending == TYPED
     assert install() == MigrationReport(("0102.orders", "0103.views"), TYPED)
 
 
@@ -468,65 +482,3 @@ def test_what_disappeared_is_installed_again(query: Query, install: Install) -> 
     assert install() == MigrationReport((), (REPORT,))
     query("DROP FUNCTION shop.count_lines; DROP TYPE shop.cart")
     assert install() == MigrationReport((), TYPED)
-
-
-# --- Unreleased states ----------------------------------------------------------------------
-
-
-def _apply_by_name(query: Query, name: str) -> None:
-    query("INSERT INTO ticketing_install._yoyo_migration VALUES (%s, %s, now())", name, name)
-
-
-@pytest.mark.parametrize("name", ["0005.pipeline_types", "0016.tickets_as_sent"])
-def test_database_of_an_unreleased_state_is_refused(
-    empty_database_url: str, sql: SqlDir, query: Query, name: str
-) -> None:
-    migrate(empty_database_url, sql_dir=sql.path)
-    _apply_by_name(query, name)
-    with pytest.raises(MigrationError) as refused:
-        migrate(empty_database_url, sql_dir=sql.path)
-    assert str(refused.value) == (
-        f"An unreleased state of the package installed this database ({name}): create a new "
-        "database, run `ticketing migrate` there, and copy what you need by hand."
-    )
-
-
-def test_edited_baseline_is_an_unreleased_state(empty_database_url: str, sql: SqlDir) -> None:
-    sql.write("migrations/0008.baseline.sql", "SELECT 1;")
-    migrate(empty_database_url, sql_dir=sql.path)
-    sql.write("migrations/0008.baseline.sql", "SELECT 2;")
-    with pytest.raises(MigrationError, match=r"^An unreleased state .* \(0008\.baseline\): create"):
-        migrate(empty_database_url, sql_dir=sql.path)
-
-
-def test_later_migration_is_not_one_of_an_unreleased_state(
-    empty_database_url: str, sql: SqlDir, query: Query
-) -> None:
-    migrate(empty_database_url, sql_dir=sql.path)
-    _apply_by_name(query, "0009.of_the_next_release")
-    with pytest.raises(
-        MigrationError, match=r"^Applied, but unknown to this version: 0009\.of_the"
-    ):
-        migrate(empty_database_url, sql_dir=sql.path)
-
-
-@pytest.mark.long
-def test_demo_replaces_a_database_of_an_unreleased_state(
-    sql: SqlDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # root's server runs as another user
-        monkeypatch.setattr(demo, "default_data_dir", lambda: folder / "demo")
-        with run_server(folder / "demo") as server:
-            url = demo.recreate_database(server)
-            sql.write("migrations/0008.baseline.sql", "SELECT 1;")
-            migrate(url, sql_dir=sql.path)
-            with pytest.raises(MigrationError, match="unreleased state"):
-                migrate(url)
-        demo.demo()
-        assert (
-            "The database of the last demo is replaced by a new one.\n" in capsys.readouterr().out
-        )
-        with run_server(folder / "demo") as server:
-            assert status(server.url(demo.DATABASE)).up_to_date
