@@ -140,7 +140,9 @@ def _migrate(url: str, sql: SqlDir) -> MigrationReport:
 
 @pytest.mark.long
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: str) -> None:
+def test_migrate_or_rollback_killed_at_any_moment_is_finished_by_the_next(
+    empty_database_url: str, sql: SqlDir, direction: str
+) -> None:
     with ExitStack() as stack:
         killer = _start(stack, KILLER, empty_database_url, str(sql.path), direction)
         outcomes = [json.loads(line) for line in killer.communicate(timeout=120)[0].splitlines()]
@@ -152,7 +154,7 @@ def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: s
 
 
 @pytest.mark.long
-def test_killed_in_the_middle_of_a_statement(
+def test_migrate_killed_in_the_middle_of_a_statement_leaves_no_trace(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
@@ -172,7 +174,9 @@ def test_killed_in_the_middle_of_a_statement(
     assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
 
 
-def test_four_at_once(empty_database_url: str, sql: SqlDir, query: Query) -> None:
+def test_migrate_by_four_at_once_is_done_by_one(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
     with ThreadPoolExecutor(4) as threads, _closed_gate(empty_database_url) as gate:
         runners = [threads.submit(_migrate, empty_database_url, sql) for _ in range(4)]
@@ -183,7 +187,7 @@ def test_four_at_once(empty_database_url: str, sql: SqlDir, query: Query) -> Non
     assert Counter(reports) == {everything: 1, MigrationReport(): 3}
 
 
-def test_waiting_runner_does_not_hold_back_a_concurrent_index(
+def test_migrate_that_waits_does_not_hold_back_a_concurrent_index(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)

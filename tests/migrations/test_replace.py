@@ -151,7 +151,7 @@ ALL = {"amount_due", "amount_of", "count_lines", "first_line", "line", "cart"}
 # --- Types ----------------------------------------------------------------------------------
 
 
-def test_changed_type_takes_its_functions_along_and_no_other(
+def test_changed_type_replaces_its_functions_and_no_other(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     query("CREATE ROLE reporter NOLOGIN")
@@ -172,7 +172,7 @@ def test_changed_type_takes_its_functions_along_and_no_other(
     assert install() == MigrationReport()
 
 
-def test_new_type_and_file(typed: SqlDir, query: Query, install: Install) -> None:
+def test_new_type_is_installed_with_its_file(typed: SqlDir, query: Query, install: Install) -> None:
     typed.write("types/more.sql", "CREATE TYPE shop.pair AS (one shop.line, other shop.line);")
     assert install() == MigrationReport((), (LINES, "types/more.sql", *TYPED[1:]))
     assert _names(query) == ALL | {"pair"}
@@ -184,7 +184,9 @@ def test_types_are_installed_in_the_order_of_their_files(typed: SqlDir, install:
         install()
 
 
-def test_removed_type_and_its_functions(typed: SqlDir, query: Query, install: Install) -> None:
+def test_removed_type_is_dropped_with_its_functions(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
     typed.remove(COUNT_LINES)
     report = install()
@@ -200,7 +202,9 @@ def test_removed_type_and_its_functions(typed: SqlDir, query: Query, install: In
     assert install() == MigrationReport()
 
 
-def test_removed_type_that_a_function_still_mentions(typed: SqlDir, refused: Refused) -> None:
+def test_removed_type_is_refused_while_a_function_mentions_it(
+    typed: SqlDir, refused: Refused
+) -> None:
     typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
     reason = refused()
     assert reason.startswith("functions/shop/count_lines.sql")
@@ -230,7 +234,7 @@ def test_removed_type_that_a_function_still_mentions(typed: SqlDir, refused: Ref
         ),
     ],
 )
-def test_foreign_object_that_depends_on_a_type_is_named(
+def test_changed_type_names_a_foreign_object_that_depends_on_it(
     typed: SqlDir, query: Query, refused: Refused, foreign: str, named: str
 ) -> None:
     query(foreign)
@@ -250,7 +254,7 @@ def test_foreign_object_that_depends_on_a_type_is_named(
         "",
     ],
 )
-def test_file_of_types_that_creates_anything_else_is_refused(sql: SqlDir, text: str) -> None:
+def test_file_of_types_may_create_nothing_else(sql: SqlDir, text: str) -> None:
     sql.write(LINES, text)
     with pytest.raises(MigrationError, match=r"types/lines\.sql may create composite types only"):
         status("host=/nowhere", sql_dir=sql.path)
@@ -282,7 +286,7 @@ def test_changed_signature_leaves_one_function(  # noqa: PLR0917 - two are param
     assert install() == MigrationReport()
 
 
-def test_view_that_calls_a_function_with_another_signature_comes_back(
+def test_changed_signature_recreates_a_view_that_calls_the_function(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     path = "functions/shop/amount_due.sql"
@@ -291,7 +295,9 @@ def test_view_that_calls_a_function_with_another_signature_comes_back(
     assert query("TABLE ticketing.report") == [(1, 100)]
 
 
-def test_other_default_is_replaced_in_place(typed: SqlDir, query: Query, install: Install) -> None:
+def test_changed_default_replaces_the_function_in_place(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     path = "functions/shop/amount_due.sql"
     typed.replace(path, "(p_order_id integer)", "(p_order_id integer DEFAULT 2)")
     install()
@@ -305,7 +311,7 @@ def test_other_default_is_replaced_in_place(typed: SqlDir, query: Query, install
     assert _names(query) == ALL
 
 
-def test_foreign_view_of_a_function_survives_a_new_body_and_stops_a_new_signature(
+def test_changed_signature_is_refused_while_a_foreign_view_calls_the_function(
     typed: SqlDir, query: Query, install: Install, refused: Refused
 ) -> None:
     query("CREATE VIEW public.mine AS SELECT shop.amount_due(1) AS due")
@@ -319,7 +325,7 @@ def test_foreign_view_of_a_function_survives_a_new_body_and_stops_a_new_signatur
     )
 
 
-def test_function_of_the_same_name_with_another_owner_is_named(
+def test_function_of_the_same_name_with_another_owner_is_refused(
     typed: SqlDir, query: Query, refused: Refused
 ) -> None:
     query("CREATE FUNCTION shop.amount_due(text) RETURNS integer RETURN 1")
@@ -342,7 +348,7 @@ def test_removed_file_drops_its_function(
     assert status(url, sql_dir=typed.path).up_to_date
 
 
-def test_removed_file_of_a_function_that_a_policy_needs(
+def test_removed_file_is_refused_while_a_policy_needs_its_function(
     typed: SqlDir, query: Query, refused: Refused, install: Install
 ) -> None:
     typed.write(
@@ -355,7 +361,7 @@ def test_removed_file_of_a_function_that_a_policy_needs(
     assert "policy seen on table shop.orders depends on function shop.may_see(integer)" in refused()
 
 
-def test_file_that_moved_to_a_stage_folder(typed: SqlDir, query: Query, install: Install) -> None:
+def test_moved_file_keeps_its_function(typed: SqlDir, query: Query, install: Install) -> None:
     oid = query(OID)
     (typed.path / "functions/shop/pay").mkdir()
     (typed.path / FUNCTIONS[0]).rename(typed.path / "functions/shop/pay/amount_due.sql")
@@ -401,7 +407,7 @@ def test_failing_function_leaves_the_last_migration_unapplied(
     assert install() == MigrationReport(("0105.more",), TYPED)
 
 
-def test_migration_and_the_functions_that_it_needs_come_together(
+def test_migration_is_applied_together_with_its_functions(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     typed.write(
@@ -413,7 +419,9 @@ def test_migration_and_the_functions_that_it_needs_come_together(
     assert query("TABLE ticketing.report") == [(1, 100)]
 
 
-def test_public_may_execute_nothing(typed: SqlDir, query: Query, install: Install) -> None:
+def test_grants_to_public_are_revoked_and_others_kept(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     granted = """
         SELECT has_function_privilege('public', oid, 'EXECUTE')
         FROM pg_proc
@@ -455,7 +463,9 @@ def test_view_with_fewer_columns_is_created_again(
     assert "view public.mine depends on view ticketing.report" in refused()
 
 
-def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Refused) -> None:
+def test_removed_view_is_refused_while_a_foreign_view_needs_it(
+    typed: SqlDir, query: Query, install: Install, refused: Refused
+) -> None:
     query("CREATE VIEW public.mine AS SELECT due FROM ticketing.report")
     typed.remove(REPORT)
     assert refused().startswith("view public.mine depends on view ticketing.report: drop it")
@@ -467,7 +477,9 @@ def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Re
 # --- All of them ----------------------------------------------------------------------------
 
 
-def test_rolled_back_and_up_again(url: str, typed: SqlDir, query: Query, install: Install) -> None:
+def test_rollback_drops_types_and_functions_and_migrate_restores_them(
+    url: str, typed: SqlDir, query: Query, install: Install
+) -> None:
     assert rollback(url, to="0101", sql_dir=typed.path) == (
         "0103.views",
         "0102.orders",
@@ -477,7 +489,7 @@ def test_rolled_back_and_up_again(url: str, typed: SqlDir, query: Query, install
     assert install() == MigrationReport(("0102.orders", "0103.views"), TYPED)
 
 
-def test_what_disappeared_is_installed_again(query: Query, install: Install) -> None:
+def test_object_that_disappeared_is_installed_again(query: Query, install: Install) -> None:
     query("DROP VIEW ticketing.report")
     assert install() == MigrationReport((), (REPORT,))
     query("DROP FUNCTION shop.count_lines; DROP TYPE shop.cart")

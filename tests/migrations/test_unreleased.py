@@ -20,7 +20,7 @@ def _apply_by_name(query: Query, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["0005.pipeline_types", "0016.tickets_as_sent"])
-def test_database_of_an_unreleased_state_is_refused(
+def test_migrate_refuses_a_database_of_an_unreleased_state(
     empty_database_url: str, sql: SqlDir, query: Query, name: str
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -33,7 +33,9 @@ def test_database_of_an_unreleased_state_is_refused(
     )
 
 
-def test_edited_baseline_is_an_unreleased_state(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_takes_an_edited_baseline_for_an_unreleased_state(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     sql.write("migrations/0008.baseline.sql", "SELECT 1;")
     migrate(empty_database_url, sql_dir=sql.path)
     sql.write("migrations/0008.baseline.sql", "SELECT 2;")
@@ -41,7 +43,7 @@ def test_edited_baseline_is_an_unreleased_state(empty_database_url: str, sql: Sq
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_later_migration_is_not_one_of_an_unreleased_state(
+def test_migrate_takes_a_later_migration_for_a_newer_release(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)

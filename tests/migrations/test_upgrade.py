@@ -207,7 +207,9 @@ def _upgrade(url: str, sql_dir: Path) -> float:
     return done
 
 
-def test_no_call_of_the_client_fails(database_url: str, next_version: Path) -> None:
+def test_upgrade_under_traffic_fails_no_call_of_the_client(
+    database_url: str, next_version: Path
+) -> None:
     with _traffic(database_url, _through_the_client) as sessions:
         _upgrade(database_url, next_version)
     assert [session.failures for session in sessions] == [[]] * SESSIONS
@@ -215,7 +217,7 @@ def test_no_call_of_the_client_fails(database_url: str, next_version: Path) -> N
         assert Client(connection).check_integrity() == ()
 
 
-def test_only_calls_in_flight_at_the_commit_fail(
+def test_upgrade_under_traffic_fails_only_calls_in_flight_at_the_commit(
     database_url: str, next_version: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with _traffic(database_url, _without_repeating) as sessions:

@@ -32,7 +32,6 @@ from tests.support.personas import (
     acting,
     admit,
 )
-from tests.support.postgrest import PostgREST
 from tests.support.requests import DENIED, NOT_FOUND, RPCS, YES, among
 from tests.support.stage import REGISTRATION, STRANGERS
 from tests.support.stored import rows
@@ -67,15 +66,9 @@ def test_rpc_gives_every_persona_what_it_may_have(
         assert {name: outcome(caller, rpc, call) for name, caller in callers.items()} == gets
 
 
-def test_requests_name_every_rpc_with_all_its_arguments(
-    api: PostgREST, calls: dict[str, Document]
+def test_registration_not_found_for_one_of_another_owner_as_for_none(
+    callers: dict[str, Caller],
 ) -> None:
-    assert {each.name: set(each.types) for each in api.routines} == {
-        name: set(call) for name, call in calls.items()
-    }
-
-
-def test_the_registration_of_another_looks_like_none(callers: dict[str, Caller]) -> None:
     calls: tuple[tuple[LiteralString, Document], ...] = (
         ("get_registration", {}),
         ("persist_attendee_tickets", {"p_tickets": [{}]}),
@@ -94,7 +87,7 @@ def test_the_registration_of_another_looks_like_none(callers: dict[str, Caller])
         assert others.found == [("registration_not_found", "p_registration_id")]
 
 
-def test_a_draft_is_there_for_staff_and_services_alone(
+def test_function_not_found_for_a_draft_but_to_staff_and_services(
     stage: Connection, callers: dict[str, Caller], calls: dict[str, Document]
 ) -> None:
     stage.execute("UPDATE ticketing.functions SET status = 'draft'")
@@ -115,9 +108,7 @@ def test_a_draft_is_there_for_staff_and_services_alone(
         } == expected
 
 
-def test_staff_change_a_registration_without_becoming_its_owner(
-    stage: Connection, callers: dict[str, Caller]
-) -> None:
+def test_persist_by_staff_leaves_the_owner(stage: Connection, callers: dict[str, Caller]) -> None:
     callers["staff"].call(
         "persist_ticket_selections", p_registration_id=REGISTRATION, p_selections=CHOSEN
     )
@@ -170,13 +161,13 @@ def test_claims_without_a_user_id_give_no_access(stage: Connection) -> None:
 
 @pytest.mark.usefixtures("callers")
 @pytest.mark.parametrize("claims", OWNERS_CLAIMS)
-def test_the_sub_claim_is_the_user(stage: Connection, claims: str) -> None:
+def test_claims_name_the_user_by_sub(stage: Connection, claims: str) -> None:
     # (what is wrong with the last call is its document)
     assert list(claiming(stage, claims)) == [YES, YES, "TK001"]
 
 
 @pytest.mark.usefixtures("callers")
-def test_no_claim_makes_a_user_the_service(stage: Connection) -> None:
+def test_claims_never_make_a_user_the_service(stage: Connection) -> None:
     assert list(claiming(stage, STRANGERS_CLAIMS)) == [NOT_FOUND, NOT_FOUND, "TK001"]
 
 
@@ -185,7 +176,7 @@ def test_no_claim_makes_a_user_the_service(stage: Connection) -> None:
     ("login", "gets"),
     [("back_end", YES), ("service_role", YES), ("authenticated", NOT_FOUND), ("anon", DENIED)],
 )
-def test_without_a_set_role_the_login_role_counts(stage: Connection, login: str, gets: str) -> None:
+def test_login_role_counts_when_no_role_is_set(stage: Connection, login: str, gets: str) -> None:
     caller = Caller(stage, "none", STRANGER)
     with stage.transaction(force_rollback=True):
         stage.execute(sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(login)))
@@ -193,7 +184,7 @@ def test_without_a_set_role_the_login_role_counts(stage: Connection, login: str,
 
 
 @pytest.mark.usefixtures("callers")
-def test_a_service_that_calls_as_a_user_is_that_user(stage: Connection) -> None:
+def test_service_that_calls_as_a_user_is_that_user(stage: Connection) -> None:
     with stage.transaction(force_rollback=True):
         stage.execute("GRANT authenticated TO back_end")
         stage.execute("SET LOCAL SESSION AUTHORIZATION back_end")
@@ -204,7 +195,7 @@ def test_a_service_that_calls_as_a_user_is_that_user(stage: Connection) -> None:
         assert outcome(owner, "get_registration", ON_IT) == YES
 
 
-def test_who_leaves_the_organisation_leaves_its_registrations(
+def test_get_registration_is_not_found_once_staff_left_the_organisation(
     stage: Connection, callers: dict[str, Caller]
 ) -> None:
     assert outcome(callers["staff"], "get_registration", ON_IT) == YES

@@ -381,7 +381,7 @@ def ask(scene: Scene, pair: Pair, ident: str) -> Reply:
     return Reply(reply.code, json.dumps(scene.steady(said), sort_keys=True))
 
 
-def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
+def test_row_of_another_owner_gets_the_answer_of_none(scene: Scene) -> None:
     assert len(PAIRS) > 40
     for name, pair in PAIRS.items():
         theirs, nothing = (ask(scene, pair, ident) for ident in (scene.theirs[pair.names], ABSENT))
@@ -389,7 +389,7 @@ def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
         assert theirs.code == pair.code, (name, theirs)
 
 
-def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
+def test_row_lock_is_noticed_by_a_request_that_touches_the_row(scene: Scene) -> None:
     """Shows that the other test would notice a request that touches a locked row."""
     scene.api.connection.execute("SET LOCAL lock_timeout = '100ms'")
     for rpc in ("start_payment", "cancel_registration", "persist_ticket_selections"):
@@ -400,7 +400,7 @@ def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
         assert reply.code == psycopg.errors.LockNotAvailable.sqlstate
 
 
-def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
+def test_create_with_a_taken_id_says_only_that_it_is_taken(scene: Scene) -> None:
     """By nature: a caller who asks for an id gets it, or is told that it is taken.
 
     No caller can learn more than that, since ids are random: not who owns it, in what state it is,
@@ -423,7 +423,7 @@ def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
     assert len(answers) == 1
 
 
-def test_a_function_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
+def test_import_catalogue_with_a_taken_function_says_only_that(scene: Scene) -> None:
     """By nature again: an admin who imports a new function gets it, or may not have its id."""
     call = scene.calls["import_catalogue"]
     taken, foreign = (json.loads(json.dumps(call)) for _ in range(2))
@@ -434,7 +434,7 @@ def test_a_function_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
     assert replies[0] == replies[1]
 
 
-def test_the_owners_own_are_found(scene: Scene) -> None:
+def test_row_of_the_caller_is_found(scene: Scene) -> None:
     """Shows that the calls work: nothing is found elsewhere for the right reason."""
     for rpc in {pair.rpc for pair in PAIRS.values()}:
         assert scene.api.post(user_of(rpc), rpc, scene.calls[rpc]).code is None

@@ -55,7 +55,7 @@ def apply_in_transaction(connection: Connection) -> None:
     connection.execute(inside.encode())
 
 
-def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
+def test_forwarders_are_like_the_rpcs(forwarded: Connection) -> None:
     assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
     for name, definer, language, comment in forwarded.execute(
         """
@@ -86,12 +86,14 @@ def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
         ),
     ],
 )
-def test_an_rpc_without_its_like_is_noticed(forwarded: Connection, change: LiteralString) -> None:
+def test_forwarders_unlike_the_rpcs_are_noticed(
+    forwarded: Connection, change: LiteralString
+) -> None:
     forwarded.execute(change)
     assert likeness(forwarded, "public") != likeness(forwarded, "ticketing")
 
 
-def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connection) -> None:
+def test_forwarders_have_the_same_grants_where_public_grants_everything(db: Connection) -> None:
     """As Supabase does with what its users make there."""
     for role in ("anon", "authenticated", "service_role"):
         db.execute(
@@ -103,7 +105,7 @@ def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connectio
     assert likeness(db, "public") == likeness(db, "ticketing")
 
 
-def test_applying_it_again_follows_the_rpcs(forwarded: Connection) -> None:
+def test_forwarders_applied_again_follow_the_rpcs(forwarded: Connection) -> None:
     forwarded.execute("DROP FUNCTION ticketing.get_registration")
     forwarded.execute("DROP FUNCTION ticketing.release_expired_holds")
     forwarded.execute(
@@ -171,7 +173,7 @@ def answer(
     return found[0]
 
 
-def test_every_caller_gets_the_same_answer_through_a_forwarder(
+def test_forwarders_give_every_caller_the_same_answer(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
@@ -185,7 +187,7 @@ def test_every_caller_gets_the_same_answer_through_a_forwarder(
     assert len(calls) < refused < 3 * len(calls)
 
 
-def test_what_is_left_out_has_the_same_default(
+def test_forwarders_have_the_same_defaults(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
@@ -223,7 +225,7 @@ def apply(server: Server, url: str, path: Path) -> str:
     return subprocess.run(psql, check=False, capture_output=True, text=True).stderr
 
 
-def test_it_takes_no_superuser_but_create_on_public(
+def test_forwarders_are_applied_by_a_role_with_create_on_public(
     server: Server, installer: str, connect: Connect
 ) -> None:
     superuser = connect(autocommit=True)
@@ -235,7 +237,7 @@ def test_it_takes_no_superuser_but_create_on_public(
         assert likeness(superuser, "public") == likeness(superuser, "ticketing")
 
 
-def test_a_function_of_the_app_is_left_alone(
+def test_forwarders_leave_a_function_of_the_application_alone(
     server: Server,
     database_url: str,
     connect: Connect,

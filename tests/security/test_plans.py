@@ -363,7 +363,7 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
 # One test for all, here and below, so that as few workers as can be have to fill these databases.
 
 
-def test_a_read_is_an_index_lookup(shop: Shop) -> None:
+def test_plan_of_a_read_is_an_index_lookup(shop: Shop) -> None:
     for read, (user, query, rows) in READS.items():
         plan = explain(shop.many, "authenticated", user, query, function=FUNCTION, paid=PAID)
         assert plan.rows == rows, read
@@ -374,7 +374,7 @@ def test_a_read_is_an_index_lookup(shop: Shop) -> None:
         assert not asked_elsewhere, read
 
 
-def test_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> None:
+def test_plan_of_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> None:
     tables: dict[LiteralString, int] = {"events": 5, "ticket_types": 10, "functions": 1}
     for table, rows in tables.items():
         query = f"SELECT * FROM ticketing.{table} WHERE function_id = {{function}}"  # noqa: S608 - ours
@@ -387,7 +387,7 @@ def test_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> None:
 # Why the policies are as they are
 
 
-def test_without_its_second_condition_the_staffs_policy_costs_the_owner_a_whole_table(
+def test_plan_reads_a_whole_table_without_the_second_condition_of_the_staff_policy(
     shop: Shop,
 ) -> None:
     query: LiteralString = "SELECT * FROM ticketing.registrations"
@@ -404,7 +404,7 @@ def test_without_its_second_condition_the_staffs_policy_costs_the_owner_a_whole_
     assert (plan.pages > PAGES) == (shop.functions == 1)
 
 
-def test_an_identity_that_is_not_read_ahead_is_read_for_every_row(shop: Shop) -> None:
+def test_plan_reads_the_identity_for_every_row_without_a_subquery(shop: Shop) -> None:
     with shop.many.transaction(force_rollback=True):
         shop.many.execute(
             """
@@ -488,19 +488,19 @@ def scans(connection: Connection) -> object:
     )
 
 
-def test_a_table_that_is_read_from_end_to_end_is_noticed(shop: Shop) -> None:
+def test_sequential_scan_is_noticed(shop: Shop) -> None:
     before = scans(shop.few)
     shop.few.execute("SELECT count(booking_contact) FROM ticketing.registrations")
     assert scans(shop.few) != before
 
 
-def test_a_call_costs_as_much_among_many_registrations_as_among_few(shop: Shop) -> None:
+def test_rpc_costs_as_much_among_many_registrations_as_among_few(shop: Shop) -> None:
     # an index of a hundred times as many rows is a level deeper
     for name, call in CALLS.items():
         assert cost(shop.many, call) <= 1.5 * cost(shop.few, call), name
 
 
-def test_what_is_on_sale_costs_no_more_than_the_registrations_that_are_being_edited(
+def test_availability_costs_no_more_than_the_unpaid_registrations(
     shop: Shop,
 ) -> None:
     call: LiteralString = "SELECT ticketing.get_ticket_availability({function})"

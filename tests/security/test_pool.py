@@ -258,7 +258,7 @@ ENDINGS: dict[str, Callable[[ConnectionPool, Connection], None]] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_next_borrower_has_no_identity_when_a_call_was(
+def test_next_borrower_has_no_identity_after_a_call(
     pool: ConnectionPool, rival: Connection, ending: str
 ) -> None:
     with pool.connection() as connection:
@@ -277,7 +277,7 @@ def test_the_next_borrower_has_no_identity_when_a_call_was(
         Client(pool).as_user({}, role="anon").execute(PERSIST)
 
 
-def test_the_next_borrower_has_no_identity_when_the_connection_broke(
+def test_next_borrower_has_no_identity_after_a_broken_connection(
     pool: ConnectionPool, rival: Connection
 ) -> None:
     with pool.connection() as connection:
@@ -295,7 +295,7 @@ def test_the_next_borrower_has_no_identity_when_the_connection_broke(
         Client(pool).execute(READ)
 
 
-def test_what_a_broken_or_cancelled_call_began_is_not_stored(
+def test_persist_that_was_cancelled_or_broken_stores_nothing(
     pool: ConnectionPool, rival: Connection
 ) -> None:
     for action in ("pg_cancel_backend(pid)", "pg_terminate_backend(pid)"):
@@ -365,7 +365,7 @@ async def broken(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     [given_up_once, given_up_again_while_it_ends, out_of_patience, in_bad_company, broken],
     ids=lambda ending: ending.__name__,
 )
-def test_the_next_task_has_no_identity_when_a_call_is(
+def test_next_task_has_no_identity_after_a_call(
     url: str,
     rival: Connection,
     ending: Callable[[Awaitable[PersistAnswer], Connection], Awaitable[None]],
@@ -392,7 +392,7 @@ def test_the_next_task_has_no_identity_when_a_call_is(
     asyncio.run(main())
 
 
-def test_a_task_may_be_given_up_at_any_step(url: str) -> None:
+def test_task_cancelled_at_any_step_leaves_no_identity(url: str) -> None:
     """Between BEGIN, the identity, the call and COMMIT; once, or again while it is undone."""
 
     async def give_up(client: AsyncClient, steps: int, more: int) -> None:
@@ -421,7 +421,7 @@ def test_a_task_may_be_given_up_at_any_step(url: str) -> None:
     assert asyncio.run(main()) <= {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}
 
 
-def test_a_transaction_that_could_not_be_ended_takes_its_connection_with_it(
+def test_connection_is_closed_when_its_transaction_cannot_be_ended(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -450,7 +450,7 @@ def test_a_transaction_that_could_not_be_ended_takes_its_connection_with_it(
 # Several at once
 
 
-def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> None:
+def test_threads_that_share_a_client_keep_their_identities(pool: ConnectionPool) -> None:
     client = Client(pool)
     start = threading.Barrier(6)
 
@@ -472,7 +472,7 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
         list(executor.map(ask, range(6)))
 
 
-def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
+def test_tasks_that_share_a_client_keep_their_identities(url: str) -> None:
     async def ask(client: AsyncClient, number: int) -> None:
         user_id = UUID(int=number) if number else OWNER
         mine = client.as_user(user_id)
@@ -492,7 +492,7 @@ def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
     asyncio.run(main())
 
 
-def test_two_users_take_turns_on_one_connection(pool: ConnectionPool) -> None:
+def test_users_in_turn_on_one_connection_keep_their_identities(pool: ConnectionPool) -> None:
     owner, stranger = Client(pool).as_user(OWNER), Client(pool).as_user(STRANGER)
     for turn in range(7):
         assert owner.execute(PERSIST).tickets_created == (not turn)
@@ -508,7 +508,7 @@ def test_two_users_take_turns_on_one_connection(pool: ConnectionPool) -> None:
 # Who one is inside
 
 
-def test_claims_are_only_claims(pool: ConnectionPool) -> None:
+def test_claims_change_nothing_but_the_claims(pool: ConnectionPool) -> None:
     cases: list[Document] = [
         {"sub": str(OWNER), "role": "service_role"},
         {"sub": str(OWNER), "name": "'; RESET ROLE; --"},
@@ -526,7 +526,7 @@ def test_claims_are_only_claims(pool: ConnectionPool) -> None:
             client.execute(PAY)
 
 
-def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
+def test_role_is_refused_unless_the_login_may_take_it(pool: ConnectionPool) -> None:
     cases: dict[str, type[Exception]] = {
         "service_role": PermissionDenied,
         "ticketing_owner": PermissionDenied,
@@ -540,7 +540,7 @@ def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
             Client(pool).as_user(OWNER, role=role).execute(WHO)
 
 
-def test_none_is_not_a_role_of_a_user(connect: Connect) -> None:
+def test_role_none_is_refused(connect: Connect) -> None:
     """To PostgreSQL it is the login role: here the service, which may do everything."""
     with pytest.raises(ValueError, match="role must be a caller's role, such as 'authenticated'"):
         Client(connect()).as_user(OWNER, role="none")
@@ -548,7 +548,7 @@ def test_none_is_not_a_role_of_a_user(connect: Connect) -> None:
 
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
-def test_a_call_as_another_user_gives_the_outer_identity_back(
+def test_call_as_another_user_restores_the_outer_identity(
     pool: ConnectionPool, refused: bool, ends: LiteralString
 ) -> None:
     with pool.connection() as connection:

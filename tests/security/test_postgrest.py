@@ -32,21 +32,23 @@ def for_a_visitor(rpc: str, call: Document) -> Document:
     return without_registration(call) if rpc in FOR_VISITORS else call
 
 
-def test_every_rpc_has_its_call_and_its_readers(api: PostgREST, calls: dict[str, Document]) -> None:
+def test_requests_name_every_rpc_with_all_its_arguments(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
     assert {each.name: set(each.types) for each in api.routines} == {
         name: set(call) for name, call in calls.items()
     }
     assert {each.name for each in api.routines if not each.is_volatile} == READERS
 
 
-def test_no_two_functions_can_be_meant_by_one_request(api: PostgREST) -> None:
+def test_requests_mean_one_function_only(api: PostgREST) -> None:
     names = [each.name for each in api.routines]
     assert len(names) == len(set(names))
     # one nameless argument would make PostgREST pass the whole body to it, whatever its keys
     assert all(key.startswith("p_") for each in api.routines for key in each.types)
 
 
-def test_every_caller_gets_what_is_granted_to_the_role(
+def test_grants_let_every_role_call_what_is_granted(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS), (SERVICE, set(calls))):
@@ -58,7 +60,7 @@ def test_every_caller_gets_what_is_granted_to_the_role(
         assert outcomes == {name: None if name in granted else DENIED for name in calls}, person
 
 
-def test_what_the_role_was_not_granted_never_begins(
+def test_grants_stop_a_call_before_its_body_runs(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS)):
@@ -71,7 +73,7 @@ def test_what_the_role_was_not_granted_never_begins(
             }
 
 
-def test_an_optional_argument_that_is_null_is_absent(
+def test_optional_argument_that_is_null_counts_as_absent(
     stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
     steady = Steady(stage)
@@ -101,7 +103,7 @@ NULLS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def test_a_required_argument_that_is_null_is_refused_by_name(
+def test_required_argument_that_is_null_is_refused_by_name(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for routine in api.routines:
@@ -132,7 +134,7 @@ def test_arguments_that_no_function_takes_reach_none(
             assert api.get(SERVICE, routine.name, body).code == NO_SUCH_FUNCTION
 
 
-def test_what_reads_can_be_got_and_what_writes_cannot(
+def test_get_works_for_reads_and_is_refused_for_writes(
     stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
     steady = Steady(stage)
@@ -149,7 +151,7 @@ def test_what_reads_can_be_got_and_what_writes_cannot(
         assert digest.changed() == []
 
 
-def test_what_users_and_visitors_read_can_be_got(
+def test_get_works_for_users_and_visitors_as_granted(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for name in READERS:
@@ -160,9 +162,7 @@ def test_what_users_and_visitors_read_can_be_got(
             assert api.get(person, name, call).code == (None if name in granted else DENIED)
 
 
-def test_every_refusal_has_all_that_its_body_can_say(
-    api: PostgREST, calls: dict[str, Document]
-) -> None:
+def test_refusals_fill_all_fields_of_the_body(api: PostgREST, calls: dict[str, Document]) -> None:
     for name, rpc in RPCS.items():
         if rpc.refusal is None:
             assert calls[name] == {}

@@ -265,22 +265,22 @@ def sessions(own_stage_url: str, stage_template: tuple[str, dict[str, Document]]
     return Sessions(own_stage_url, stage_template[1])
 
 
-def test_names_of_the_callers_choice_are_never_looked_at(sessions: Sessions) -> None:
+def test_search_path_of_the_caller_is_never_used(sessions: Sessions) -> None:
     assert sessions.answers({"search_path": HOSTILE}) == sessions.plain
 
 
-def test_no_name_needs_a_search_path(sessions: Sessions) -> None:
+def test_search_path_may_be_empty(sessions: Sessions) -> None:
     assert sessions.answers({"search_path": ""}) == sessions.plain
 
 
-def test_temporary_tables_are_never_looked_at(sessions: Sessions) -> None:
+def test_temporary_tables_are_never_used(sessions: Sessions) -> None:
     settings = {"search_path": "pg_temp, ticketing, pg_catalog"}
     with sessions.session(settings, *TEMPORARY) as db:
         assert db.execute("SELECT * FROM registrations").fetchall() == []
     assert sessions.answers(settings, *TEMPORARY) == sessions.plain
 
 
-def test_settings_of_a_database_or_a_role_change_nothing(sessions: Sessions) -> None:
+def test_search_path_of_the_database_is_never_used(sessions: Sessions) -> None:
     with psycopg.connect(sessions.url, autocommit=True) as db:
         database = sql.Identifier(db.info.dbname)
         db.execute(
@@ -296,7 +296,7 @@ def test_settings_of_a_database_or_a_role_change_nothing(sessions: Sessions) -> 
             db.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
 
 
-def test_rows_are_shown_to_the_same_users_whatever_the_names(sessions: Sessions) -> None:
+def test_policies_show_the_same_rows_on_a_hostile_search_path(sessions: Sessions) -> None:
     seen = []
     for settings in ({}, {"search_path": HOSTILE}):
         with sessions.session(settings) as db:
@@ -322,7 +322,9 @@ def test_rows_are_shown_to_the_same_users_whatever_the_names(sessions: Sessions)
         "SELECT public.careless()",
     ],
 )
-def test_a_careless_function_trips_the_wires(sessions: Sessions, careless: LiteralString) -> None:
+def test_hostile_objects_are_noticed_when_they_are_used(
+    sessions: Sessions, careless: LiteralString
+) -> None:
     with sessions.session({}) as db, db.transaction(force_rollback=True):
         # a function of the kind that ours must not be
         db.execute(
@@ -412,7 +414,7 @@ OTHERWISE = {
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_settings_of_the_callers_choice_change_no_answer(sessions: Sessions, kind: str) -> None:
+def test_settings_of_the_caller_change_no_answer(sessions: Sessions, kind: str) -> None:
     with sessions.session({}) as db:
         known = {name for (name,) in db.execute("SELECT lower(name) FROM pg_settings")}
     settings = {
@@ -463,7 +465,7 @@ REFUSED: tuple[LiteralString, ...] = (
 )
 
 
-def test_what_would_change_more_is_refused(sessions: Sessions) -> None:
+def test_settings_and_objects_beyond_the_caller_are_refused(sessions: Sessions) -> None:
     with psycopg.connect(sessions.url, autocommit=True) as db:
         db.execute("CREATE ROLE attacker LOGIN IN ROLE authenticated")
         try:

@@ -215,13 +215,11 @@ def words(does: str | Rows, must: str | Rows) -> str:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_persona_reads_and_writes_what_it_may_and_nothing_else(
-    db: Connection, table: str
-) -> None:
+def test_table_is_read_and_written_by_every_persona_as_it_may(db: Connection, table: str) -> None:
     assert list(differences(db, table)) == []
 
 
-def test_every_table_and_view_is_in_the_matrix(db: Connection) -> None:
+def test_tables_and_views_are_all_in_the_matrix(db: Connection) -> None:
     query: LiteralString = """
         SELECT oid::regclass::text AS name FROM pg_class
         WHERE relnamespace IN ('ticketing'::regnamespace, 'ticketing_internal'::regnamespace)
@@ -230,7 +228,7 @@ def test_every_table_and_view_is_in_the_matrix(db: Connection) -> None:
     assert {row["name"] for row in rows(db, query)} == set(TABLES)
 
 
-def test_every_table_has_rows_that_some_see_and_others_do_not(db: Connection) -> None:
+def test_tables_have_rows_that_some_personas_see_and_others_do_not(db: Connection) -> None:
     for table, kind in TABLES.items():
         stored = stored_in(db, table)
         seen = {must_read(who, table, stored) for _, who in others()} - {REFUSED}
@@ -240,7 +238,7 @@ def test_every_table_has_rows_that_some_see_and_others_do_not(db: Connection) ->
 
 
 @pytest.mark.parametrize("role", READERS)
-def test_no_column_is_open_beside_its_table(db: Connection, role: str) -> None:
+def test_columns_are_no_more_open_than_their_table(db: Connection, role: str) -> None:
     for table, kind in TABLES.items():
         for column in columns_of(db, table):
             names = {"table": identifier(table), "column": sql.Identifier(column)}
@@ -259,7 +257,7 @@ def test_no_column_is_open_beside_its_table(db: Connection, role: str) -> None:
             )
 
 
-def test_the_service_manages_organisations_and_their_members(db: Connection) -> None:
+def test_service_manages_organisations_and_their_members(db: Connection) -> None:
     with acting(db, "back_end"):
         for statement in (
             "INSERT INTO ticketing.organisations VALUES (%(new)s, 'new', 'New')",
@@ -309,12 +307,12 @@ def of_tables(tables: Iterable[str], statement: LiteralString) -> Iterator[tuple
         yield table, sql.SQL(statement).format(table=identifier(table))
 
 
-def test_a_policy_that_is_missing_is_noticed(db: Connection) -> None:
+def test_policy_that_is_missing_is_noticed(db: Connection) -> None:
     faults = of_policies(rows(db, POLICIES), "DROP POLICY {policy} ON {table}")
     assert unnoticed(db, faults) == []
 
 
-def test_a_policy_that_shows_everything_is_noticed(db: Connection) -> None:
+def test_policy_that_shows_everything_is_noticed(db: Connection) -> None:
     narrow = [policy for policy in rows(db, POLICIES) if policy["condition"] not in {None, "true"}]
     faults = of_policies(narrow, "ALTER POLICY {policy} ON {table} USING (TRUE)")
     assert unnoticed(db, faults) == []
@@ -327,7 +325,7 @@ def test_row_security_that_is_off_is_noticed(db: Connection) -> None:
 
 
 @pytest.mark.parametrize("name", ["visitor", "owner", "service", "reader"])
-def test_a_privilege_too_many_is_noticed(db: Connection, name: str) -> None:
+def test_privilege_too_many_is_noticed(db: Connection, name: str) -> None:
     role = PERSONAS[name].role
     for table in (table for table in TABLES if table.startswith("ticketing.")):
         with db.transaction(force_rollback=True):
@@ -356,22 +354,22 @@ def must_see(db: Connection, name: str) -> Seen:
     return {table: must_read(PERSONAS[name], table, stored_in(db, table)) for table in TABLES}
 
 
-def test_with_claims_without_a_user_id_only_what_is_published_is_seen(db: Connection) -> None:
+def test_claims_without_a_user_id_show_only_what_is_published(db: Connection) -> None:
     published = must_see(db, "user without claims")
     for claims in UNUSABLE_CLAIMS:
         assert seen(db, claims) == published, (claims or "")[:100]
 
 
 @pytest.mark.parametrize("claims", OWNERS_CLAIMS)
-def test_the_sub_claim_is_the_reader(db: Connection, claims: str) -> None:
+def test_claims_name_the_reader_by_sub(db: Connection, claims: str) -> None:
     assert seen(db, claims) == must_see(db, "owner")
 
 
-def test_no_claim_shows_a_user_what_the_service_sees(db: Connection) -> None:
+def test_claims_never_show_a_user_what_the_service_sees(db: Connection) -> None:
     assert seen(db, STRANGERS_CLAIMS) == must_see(db, "stranger")
 
 
-def test_only_the_claims_that_postgrest_sets_count(db: Connection) -> None:
+def test_claims_count_only_where_postgrest_sets_them(db: Connection) -> None:
     with db.transaction(force_rollback=True):
         for setting in ("request.jwt.claim.sub", "request.jwt.sub", "request.headers"):
             db.execute("SELECT set_config(%s, %s, true)", [setting, OWNER])
@@ -406,7 +404,7 @@ def each(
         "SELECT last_value FROM {sequence}",
     ],
 )
-def test_no_role_uses_a_sequence(db: Connection, statement: LiteralString) -> None:
+def test_sequences_are_closed_to_all_roles(db: Connection, statement: LiteralString) -> None:
     db.execute("SELECT nextval('ticketing.ticket_changes_change_id_seq')")  # currval needs one
     sequences: LiteralString = """
         SELECT oid::regclass::text AS name FROM pg_class
@@ -429,7 +427,7 @@ INSIDE: LiteralString = """
 """
 
 
-def test_no_role_calls_an_internal_function(db: Connection) -> None:
+def test_internal_functions_are_refused_to_all_roles(db: Connection) -> None:
     tried = each(
         db,
         INSIDE,
@@ -441,7 +439,7 @@ def test_no_role_calls_an_internal_function(db: Connection) -> None:
     assert [one for one in tried if one[2] != REFUSED] == []
 
 
-def test_only_users_have_privileges_inside_and_only_for_their_policies(db: Connection) -> None:
+def test_internal_functions_are_granted_only_for_policies(db: Connection) -> None:
     functions = rows(db, INSIDE)
     executable = {
         (role, row["name"])
@@ -468,7 +466,9 @@ def test_only_users_have_privileges_inside_and_only_for_their_policies(db: Conne
         "DROP SCHEMA {schema} CASCADE",
     ],
 )
-def test_no_role_creates_or_drops_anything(db: Connection, statement: LiteralString) -> None:
+def test_schemas_let_no_role_create_or_drop_anything(
+    db: Connection, statement: LiteralString
+) -> None:
     tried = each(
         db,
         """
@@ -481,7 +481,7 @@ def test_no_role_creates_or_drops_anything(db: Connection, statement: LiteralStr
     assert [one for one in tried if one[2] != REFUSED] == []
 
 
-def test_what_is_created_later_is_closed_to_all_roles(db: Connection) -> None:
+def test_objects_created_later_are_closed_to_all_roles(db: Connection) -> None:
     with db.transaction():
         db.execute("SET LOCAL ROLE ticketing_owner")
         db.execute("CREATE TABLE ticketing.later (number integer GENERATED ALWAYS AS IDENTITY)")
