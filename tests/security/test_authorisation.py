@@ -1,4 +1,4 @@
-"""Who may call what, on whose registration: every RPC by every persona.
+"""Which caller may call what, on which registration: every RPC by every persona.
 
 Each persona calls as through PostgREST, in a savepoint of its own, so that no call sees what an
 earlier one has done.

@@ -553,7 +553,7 @@ def test_doctor_says_that_it_may_not_look_or_finds_no_server(
         connection.execute("CREATE ROLE passer_by LOGIN")
         try:
             assert doctor(make_conninfo(database_url, user="passer_by")) == (2, "", may_not_look)
-            # who reads the records is not let in by that alone
+            # reading the records is not enough
             connection.execute("GRANT USAGE ON SCHEMA ticketing_install TO passer_by")
             connection.execute(
                 "GRANT SELECT ON ALL TABLES IN SCHEMA ticketing_install TO passer_by"

@@ -188,13 +188,15 @@ PAIRS: dict[str, Pair] = {
         VISITOR,
         {"p_registration_id": None},
     ),
-    "availability in a draft for one's own": Pair(
+    "availability in a draft for a registration of the caller": Pair(
         "get_ticket_availability", "function", OF_IT, "TK002"
     ),
     "quote in a draft": Pair(
         "quote_ticket_selections", "function", OF_IT, "TK008", more={"p_registration_id": None}
     ),
-    "quote in a draft for one's own": Pair("quote_ticket_selections", "function", OF_IT, "TK002"),
+    "quote in a draft for a registration of the caller": Pair(
+        "quote_ticket_selections", "function", OF_IT, "TK002"
+    ),
     "create in a draft": Pair(CREATE, "function", inside(DATA, "functionId"), "TK008"),
     "create only, in a draft": Pair(CREATE_ONLY, "function", inside(DATA, "functionId"), "TK008"),
     "create in a draft, wrong form": Pair(
@@ -401,10 +403,10 @@ def test_row_lock_is_noticed_by_a_request_that_touches_the_row(scene: Scene) -> 
 
 
 def test_create_with_a_taken_id_says_only_that_it_is_taken(scene: Scene) -> None:
-    """By nature: a caller who asks for an id gets it, or is told that it is taken.
+    """A caller that asks for an id gets it, or learns that it is taken.
 
-    No caller can learn more than that, since ids are random: not who owns it, in what state it is,
-    for which function, or whether the rest of the request fits.
+    No caller learns more than that, and ids are random: not the owner, the status or the function,
+    nor whether the rest of the request fits.
     """
     wrong: list[Document] = [
         {},
@@ -424,7 +426,7 @@ def test_create_with_a_taken_id_says_only_that_it_is_taken(scene: Scene) -> None
 
 
 def test_import_catalogue_with_a_taken_function_says_only_that(scene: Scene) -> None:
-    """By nature again: an admin who imports a new function gets it, or may not have its id."""
+    """An admin that imports a new function gets it, or may not have its id."""
     call = scene.calls["import_catalogue"]
     taken, foreign = (json.loads(json.dumps(call)) for _ in range(2))
     taken["p_catalogue"]["function"]["function_id"] = DRAFT
@@ -435,6 +437,6 @@ def test_import_catalogue_with_a_taken_function_says_only_that(scene: Scene) -> 
 
 
 def test_row_of_the_caller_is_found(scene: Scene) -> None:
-    """Shows that the calls work: nothing is found elsewhere for the right reason."""
+    """Shows that the calls work, so that they fail elsewhere for the right reason."""
     for rpc in {pair.rpc for pair in PAIRS.values()}:
         assert scene.api.post(user_of(rpc), rpc, scene.calls[rpc]).code is None

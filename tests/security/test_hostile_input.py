@@ -1,4 +1,4 @@
-"""Input that is out to do harm does nothing, and is answered like any other wrong input.
+"""Hostile input does nothing, and is answered like any other wrong input.
 
 Every case is judged as the fuzzer judges its requests: only documented SQLSTATEs, nothing written
 by a refusal, everything that is stored twice still equal.
@@ -359,7 +359,7 @@ MANY = 20_000
 def test_many_mistakes_are_counted_within_the_timeout(
     fuzz: Fuzz, person: Person, rpc: str, path: Sequence[str | int], value: object
 ) -> None:
-    """A mebibyte holds tens of thousands of them, and must not keep the server busy for minutes."""
+    """A mebibyte holds tens of thousands of them, which must not keep the server busy for long."""
     keys = {str(number): number for number in range(MANY)}
     rows_of_keys = [dict.fromkeys("abcdefghij", 1)] * (MANY // 20)
     wrong = Raw(json.dumps(keys if isinstance(value, dict) else rows_of_keys))

@@ -1,4 +1,4 @@
-"""What is one's own is found by index, however much belongs to others.
+"""A caller's own rows are found by index, no matter how many belong to others.
 
 Two databases of a hundred thousand registrations, all of one function or spread over twenty, and a
 small one of each shape to compare with. The answers of EXPLAIN are asserted, and how many pages
@@ -150,7 +150,7 @@ def made_id(kind: str, number: int) -> str:
 
 
 # In the first function, of one or of twenty: a registration that is paid, one that is being edited,
-# and for whom they are looked at.
+# and the users that look at them.
 FUNCTION = made_id("function", 0)
 PAID, EDITED = made_id("registration", 600), made_id("registration", 20)
 BUYER, EDITOR = made_id("user", 300), made_id("user", 10)
@@ -228,8 +228,8 @@ class Plan:
         return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"}
 
     @property
-    def asked_who(self) -> tuple[int, int]:
-        """How often it was found out who is asking: as a step before the rest, and elsewhere."""
+    def asked_identity(self) -> tuple[int, int]:
+        """How often the identity was read: as a step before the rest, and elsewhere."""
         asking = [node for node in self.nodes if re.search(WHO, json.dumps(own_part(node)))]
         once = [
             node
@@ -279,26 +279,26 @@ def explain(
 
 # The user, the query, and the number of rows read.
 READS: dict[str, tuple[str, LiteralString, int]] = {
-    "one's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
-    "one's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
-    "one's tickets": (BUYER, "SELECT * FROM ticketing.tickets", 2),
-    "one's payments": (BUYER, "SELECT * FROM ticketing.payments", 2),
-    "one registration of one's own": (
+    "the user's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
+    "the user's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
+    "the user's tickets": (BUYER, "SELECT * FROM ticketing.tickets", 2),
+    "the user's payments": (BUYER, "SELECT * FROM ticketing.payments", 2),
+    "one registration of the user": (
         BUYER,
         "SELECT * FROM ticketing.registrations WHERE registration_id = {paid}",
         1,
     ),
-    "the tickets of one registration of one's own": (
+    "the tickets of one registration of the user": (
         BUYER,
         "SELECT * FROM ticketing.tickets WHERE registration_id = {paid}",
         1,
     ),
-    "one's latest registrations": (
+    "the user's latest registrations": (
         BUYER,
         "SELECT * FROM ticketing.registrations ORDER BY created_at DESC LIMIT 10",
         2,
     ),
-    "one's registrations with their attendees": (
+    "the user's registrations with their attendees": (
         BUYER,
         """
         SELECT * FROM ticketing.registrations
@@ -369,7 +369,7 @@ def test_plan_of_a_read_is_an_index_lookup(shop: Shop) -> None:
         assert plan.rows == rows, read
         assert plan.read_whole & LARGE == set(), read
         assert plan.pages < PAGES, read
-        asked, asked_elsewhere = plan.asked_who
+        asked, asked_elsewhere = plan.asked_identity
         assert asked, read
         assert not asked_elsewhere, read
 
@@ -381,7 +381,7 @@ def test_plan_of_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> No
         plan = explain(shop.many, "anon", STRANGER, query, function=FUNCTION)
         assert plan.rows == rows
         assert plan.pages < PAGES
-        assert plan.asked_who == (0, 0)
+        assert plan.asked_identity == (0, 0)
 
 
 # Why the policies are as they are
@@ -419,7 +419,7 @@ def test_plan_reads_the_identity_for_every_row_without_a_subquery(shop: Shop) ->
             "SELECT * FROM ticketing.payments WHERE registration_id = {paid}",
             paid=PAID,
         )
-    assert plan.asked_who[1]
+    assert plan.asked_identity[1]
 
 
 # Calling

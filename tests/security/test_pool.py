@@ -1,4 +1,4 @@
-"""The next borrower of a connection has no identity, however the call before ended.
+"""The next borrower of a connection has no identity, no matter how the call before ended.
 
 The pools log in as PostgREST does, as a role that may do nothing itself and take the roles of
 users, and have one connection, which all borrowers share.
@@ -165,7 +165,7 @@ def act_on_the_waiting(rival: Connection, action: LiteralString) -> None:
     wait_until(lambda: rival.execute(query).fetchall(), "a session waits")
 
 
-# However it ends
+# How a call ends
 
 
 def answered(pool: ConnectionPool, rival: Connection) -> None:
@@ -505,7 +505,7 @@ def test_users_in_turn_on_one_connection_keep_their_identities(pool: ConnectionP
                 Client(connection).as_user(STRANGER).execute(READ)
 
 
-# Who one is inside
+# The identity inside
 
 
 def test_claims_change_nothing_but_the_claims(pool: ConnectionPool) -> None:
@@ -541,7 +541,7 @@ def test_role_is_refused_unless_the_login_may_take_it(pool: ConnectionPool) -> N
 
 
 def test_role_none_is_refused(connect: Connect) -> None:
-    """To PostgreSQL it is the login role: here the service, which may do everything."""
+    """To PostgreSQL it is the login role: here the superuser, which may do everything."""
     with pytest.raises(ValueError, match="role must be a caller's role, such as 'authenticated'"):
         Client(connect()).as_user(OWNER, role="none")
 

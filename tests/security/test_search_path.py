@@ -1,10 +1,10 @@
-"""Whatever a session brings along, a call means the same: other names first in its search path, or
-any setting that it may choose.
+"""A call means the same with other names first in the search path, and with any setting that a
+session may choose.
 
 In a schema of the attacker's, and among temporary tables, everything that the functions use by an
 unqualified name would be found first: tables, functions, aggregates, operators and types. A
 function that touches one trips a wire. All that is called here is called by a session that has
-called nothing before, so that no plan and no compiled function is left of better times.
+called nothing before, so that no plan and no compiled function is left from before.
 """
 
 import json

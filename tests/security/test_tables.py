@@ -1,4 +1,4 @@
-"""Who may read and write which row: every table by every persona, and all else in the schemas.
+"""Which caller may read and write which row: every table by every persona, and all else there is.
 
 What a persona must see is derived here from the rows themselves, not from the policies; and every
 policy is broken once, to show that the comparison notices.
@@ -47,9 +47,9 @@ TABLES: Mapping[str, str] = {
     "ticketing_internal.feed_epoch": "none",
     "ticketing_internal.capacity_allotments": "none",
 }
-"""All tables and views, by who may read them at all: all roles what is published (and staff what is
-not), users what is their own (and staff all of it), staff alone, services and readers alone, or
-none."""
+"""All tables and views, by the roles that may read them at all: all roles what is published (and
+staff what is not), users what is their own (and staff all of it), staff alone, services and readers
+alone, or none."""
 
 MANAGED = {"ticketing.organisations", "ticketing.organisation_members"}
 """What the service writes itself. All else is written through RPCs."""
@@ -140,7 +140,7 @@ def may_write(role: str, table: str, command: str) -> bool:
 
 
 def others() -> Iterator[tuple[str, Persona]]:
-    """All personas but the superuser, whom nothing binds."""
+    """All personas but the superuser, which nothing binds."""
     return ((name, who) for name, who in PERSONAS.items() if who.role != "none")
 
 
@@ -163,7 +163,7 @@ def attempt(db: Connection, role: str, claims: str, statement: Statement) -> str
             return NOTHING if db.execute(statement).rowcount == 0 else DONE
     except psycopg.errors.InsufficientPrivilege as error:
         return STOPPED if "row-level security policy" in str(error) else REFUSED
-    # a constraint stops only whom privileges and policies have let through
+    # a constraint stops only what privileges and policies have let through
     except (psycopg.errors.IntegrityError, psycopg.errors.FeatureNotSupported):
         return DONE
 

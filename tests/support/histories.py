@@ -476,7 +476,7 @@ class Session:
 
         Args:
             step: What to do.
-            others: Those of whom a step of the kind "kill" chooses one.
+            others: Those of which a step of the kind "kill" chooses one.
         """
         actions: Mapping[str, Callable[[Step], object]] = {
             "create": self._create,
@@ -900,7 +900,7 @@ class History:
 
 
 class _Crew:
-    """All sessions of a history, and the twins who send their requests a second time."""
+    """All sessions of a history, and the twins that send their requests a second time."""
 
     def __init__(self, url: str, ledger: Ledger, size: int) -> None:
         levels = [ISOLATION[number % len(ISOLATION)] for number in range(size)]

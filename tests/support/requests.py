@@ -1,4 +1,4 @@
-"""Every RPC once: a call that works, who gets what for it, and a refusal.
+"""Every RPC once: a call that works, what each caller gets for it, and a refusal.
 
 To add an RPC, add its entry to RPCS. All tests that go through all RPCs take it from there:
 
@@ -62,7 +62,7 @@ READABLE = OWN | {"visitor": NOT_FOUND, "visitor with the owner's claims": YES}
 """The same, of what visitors may call, too. Identity comes from the claims, whatever the role."""
 
 OWN_ONLY = among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "user without claims"})
-"""The same without staff, who make only registrations of their own."""
+"""The same without staff, that make only registrations of their own."""
 
 ANY_CALLER = among(set(PERSONAS) - {"reader"}, DENIED, {"reader"})
 SIGNED_IN = among(USERS | SERVICES, DENIED, set())
@@ -335,5 +335,5 @@ def working_calls(db: Connection) -> dict[str, Document]:
 
 
 def user_of(rpc: str) -> Person:
-    """Return a user who succeeds with the call of an RPC, if any user does."""
+    """Return a user that succeeds with the call of an RPC, if any user does."""
     return MANAGER if RPCS[rpc].gets["owner"] == DENIED else USER
