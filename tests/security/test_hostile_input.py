@@ -340,20 +340,16 @@ MANY = 20_000
         (VISITOR, "quote_ticket_selections", ["p_selections", TOMAS], {}),
         (SERVICE, "complete_registration_payment", ["p_payment"], {}),
         (MANAGER, "import_catalogue", ["p_catalogue", "events"], []),
-        *(
-            pytest.param(*case, marks=pytest.mark.long)
-            for case in (
-                (USER, "persist_attendee_tickets", ["p_tickets"], []),
-                (
-                    USER,
-                    "persist_attendee_tickets",
-                    ["p_attendee_updates", 0, "selected_tickets"],
-                    {},
-                ),
-                (USER, CREATE, ["p_tickets", 0], {}),
-                (USER, "import_catalogue", ["p_catalogue"], {}),
-            )
+        pytest.param(USER, "persist_attendee_tickets", ["p_tickets"], [], marks=pytest.mark.long),
+        pytest.param(
+            USER,
+            "persist_attendee_tickets",
+            ["p_attendee_updates", 0, "selected_tickets"],
+            {},
+            marks=pytest.mark.long,
         ),
+        pytest.param(USER, CREATE, ["p_tickets", 0], {}, marks=pytest.mark.long),
+        pytest.param(USER, "import_catalogue", ["p_catalogue"], {}, marks=pytest.mark.long),
     ],
 )
 def test_many_mistakes_are_counted_within_the_timeout(

@@ -569,14 +569,10 @@ class Session:
         self._call("release_expired_holds", step, p_limit=1 + step.number % 5)
 
     def _import(self, step: Step) -> None:
-        usual, self._isolation = self._isolation, IsolationLevel.READ_COMMITTED
-        self._call("import_catalogue", step, p_catalogue=step.document)
-        self._isolation = usual
+        self._call_at_read_committed("import_catalogue", step, p_catalogue=step.document)
 
     def _repair(self, step: Step) -> None:
-        usual, self._isolation = self._isolation, IsolationLevel.READ_COMMITTED
-        self._call("repair_capacity", step)
-        self._isolation = usual
+        self._call_at_read_committed("repair_capacity", step)
 
     def _read(self, step: Step) -> None:
         self._call("get_registration", step, p_registration_id=step.registration)
@@ -591,6 +587,12 @@ class Session:
             )
 
     # Calling
+
+    def _call_at_read_committed(self, rpc: LiteralString, step: Step, **arguments: object) -> None:
+        """Call what refuses any other isolation level."""
+        usual, self._isolation = self._isolation, IsolationLevel.READ_COMMITTED
+        self._call(rpc, step, **arguments)
+        self._isolation = usual
 
     def _call(self, rpc: LiteralString, step: Step, **arguments: object) -> Document | None:
         """Call until there is an answer or a refusal; the answer is None when there was none."""
