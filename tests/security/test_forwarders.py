@@ -1,8 +1,7 @@
 """The optional forwarders in schema public: like what they forward to, and nothing more."""
 
-import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, LiteralString, TypeAlias
 
@@ -11,7 +10,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
-from tests.support.postgrest import Person, PostgREST
+from tests.support.postgrest import PostgREST
 from tests.support.stage import Steady
 
 from ticketing_client.embedded import Server
@@ -123,67 +122,19 @@ def test_forwarders_applied_again_follow_the_rpcs(forwarded: Connection) -> None
 # Calling through them
 
 
-def answer(
-    db: Connection, schema: str, person: Person, name: str, arguments: Mapping[str, object]
-) -> Any:  # noqa: ANN401 - JSON
-    """Call as PostgREST does, take it back, and return the answer or the refusal."""
-    row = db.execute(
-        """
-        SELECT coalesce(proargnames[:pronargs], '{}'), proargtypes::regtype[]::text[], proretset
-        FROM pg_proc WHERE proname = %s AND pronamespace = %s::regnamespace
-        """,
-        [name, schema],
-    ).fetchone()
-    assert row is not None
-    names, types, returns_rows = row
-    of_type = dict(zip(names, types, strict=True))
-    statement = sql.SQL("SELECT {} FROM {}").format(
-        sql.SQL("coalesce(jsonb_agg(answer), '[]')" if returns_rows else "answer"),
-        sql.SQL("json_to_record({}) AS _({}), LATERAL {}({}) AS answer").format(
-            sql.Literal(json.dumps(arguments)),
-            sql.SQL(", ").join(
-                sql.SQL("{} {}").format(sql.Identifier(key), sql.SQL(of_type[key]))
-                for key in arguments
-            ),
-            sql.Identifier(schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{0} := _.{0}").format(sql.Identifier(key)) for key in arguments
-            ),
-        )
-        if arguments
-        else sql.SQL("{}() AS answer").format(sql.Identifier(schema, name)),
-    )
-    with db.transaction(force_rollback=True):
-        db.execute(
-            "SELECT set_config('search_path', %s, true), set_config('role', %s, true),"
-            " set_config('request.jwt.claims', %s, true)",
-            [schema, person.role, person.claims],
-        )
-        try:
-            found = db.execute(statement).fetchone()
-        except psycopg.Error as error:
-            diagnosis = error.diag
-            return [
-                diagnosis.sqlstate,
-                diagnosis.message_primary,
-                diagnosis.message_detail,
-                diagnosis.message_hint,
-            ]
-    assert found is not None
-    return found[0]
-
-
 def test_forwarders_give_every_caller_the_same_answer(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
+    direct, through = PostgREST(forwarded), PostgREST(forwarded, "public")
     refused = 0
     for person in (VISITOR, USER, MANAGER, SERVICE):
         for name, arguments in calls.items():
-            direct = steady(answer(forwarded, "ticketing", person, name, arguments))
-            through = steady(answer(forwarded, "public", person, name, arguments))
-            assert through == direct, (person, name)
-            refused += isinstance(direct, list) and direct[:1] == ["42501"]
+            reply = direct.post(person, name, arguments)
+            forwarded_reply = through.post(person, name, arguments)
+            assert forwarded_reply.code == reply.code
+            assert steady(forwarded_reply.body) == steady(reply.body), (person, name)
+            refused += reply.code == "42501"
     assert len(calls) < refused < 3 * len(calls)
 
 
@@ -191,16 +142,16 @@ def test_forwarders_have_the_same_defaults(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
+    direct, through = PostgREST(forwarded), PostgREST(forwarded, "public")
     tried = 0
-    for routine in PostgREST(forwarded).routines:
-        least = {
-            key: value for key, value in calls[routine.name].items() if key in routine.required
-        }
-        if least != calls[routine.name]:
-            direct = steady(answer(forwarded, "ticketing", SERVICE, routine.name, least))
-            through = steady(answer(forwarded, "public", SERVICE, routine.name, least))
-            assert through == direct
-            assert isinstance(direct, dict), (routine.name, direct)
+    for routine in direct.routines:
+        call = calls[routine.name]
+        least = {key: value for key, value in call.items() if key in routine.required}
+        if least != call:
+            reply = direct.post(SERVICE, routine.name, least)
+            assert reply.code is None
+            forwarded_reply = through.post(SERVICE, routine.name, least)
+            assert steady(forwarded_reply.body) == steady(reply.body), routine.name
             tried += 1
     assert tried > 5
 
