@@ -19,7 +19,7 @@ DO $$
 DECLARE
     v_table regclass;
 BEGIN
-    SET LOCAL session_replication_role = replica;  -- quicker than TRUNCATE, which recompiles
+    SET LOCAL session_replication_role = replica;  -- TRUNCATE would make all plans anew
     FOR v_table IN
         SELECT oid FROM pg_class
         WHERE relkind = 'r' AND relname <> 'feed_epoch'
