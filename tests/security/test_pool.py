@@ -158,9 +158,10 @@ def session(connection: Connection) -> tuple[object, ...]:
 
 def act_on_the_waiting(rival: Connection, action: LiteralString) -> None:
     """Do something to the session that waits for the rival, once it does."""
+    # not by pg_stat_activity, of which a transaction goes on seeing what it saw first
     query = (
-        f"SELECT {action} FROM pg_stat_activity"  # noqa: S608 - our own
-        " WHERE usename = 'authenticator' AND pg_blocking_pids(pid) <> '{}'"
+        f"SELECT {action} FROM pg_locks"  # noqa: S608 - our own
+        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
     )
     wait_until(lambda: rival.execute(query).fetchall(), "a session waits")
 

@@ -229,7 +229,7 @@ class Sessions:
             call = self._calls[routine.name]
             yield SERVICE, routine, call
             yield user_of(routine.name), routine, call
-            if "anon" in routine.granted_to:
+            if "anon" in routine.roles:
                 yield VISITOR, routine, without_registration(call)
 
     def _answer(

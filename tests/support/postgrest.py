@@ -30,7 +30,7 @@ class Routine:
         required: The parameters without a default.
         is_volatile: Whether it may write.
         is_table: Whether it returns rows rather than one value.
-        granted_to: The roles of requests that may execute it.
+        roles: The roles of requests that may execute it.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Routine:
     required: frozenset[str]
     is_volatile: bool
     is_table: bool
-    granted_to: frozenset[str]
+    roles: frozenset[str]
 
     def takes(self, keys: frozenset[str]) -> bool:
         """Return whether a request with exactly these arguments means this function."""
@@ -128,7 +128,7 @@ class PostgREST:
                     array(
                         SELECT role FROM unnest(%s::text[]) AS role
                         WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
-                    ) AS granted_to
+                    ) AS roles
                 FROM pg_proc WHERE pronamespace = %s::regnamespace
                 ORDER BY proname
                 """,
@@ -141,7 +141,7 @@ class PostgREST:
                 required=frozenset(row["names"][: row["required"]]),
                 is_volatile=row["provolatile"] == "v",
                 is_table=row["proretset"],
-                granted_to=frozenset(row["granted_to"]),
+                roles=frozenset(row["roles"]),
             )
             for row in found
         ]
