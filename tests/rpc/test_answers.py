@@ -33,7 +33,8 @@ from tests.support.example import (
     updates_of,
     wizard_registration,
 )
-from tests.support.stage import set_stage, working_calls
+from tests.support.requests import working_calls
+from tests.support.stage import set_stage
 from tests.support.stored import (
     rows,
 )
@@ -187,13 +188,11 @@ def life(db: Connection, catalogue: Document) -> Iterator[tuple[str, Document]]:
     yield call(service, "repair_capacity")
 
 
-def test_answers_are_what_their_types_say(
-    connect: Connect, catalogue: Document, wizard_state: Document
-) -> None:
+def test_answers_are_what_their_types_say(connect: Connect, catalogue: Document) -> None:
     connection = connect(autocommit=True)
-    set_stage(connection, catalogue, wizard_state)
+    set_stage(connection)
     documented = {row["rpc"]: row["type"] for row in rows(connection, DOCUMENTED)}
-    calls = working_calls(connection, catalogue, wizard_state)
+    calls = working_calls(connection)
     assert calls.keys() == documented.keys()
     types = Types(connection)
     made = list(life(connection, catalogue))

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from tests.support.bookings import ONE, await_lock, book, import_catalogue, integrity
+from tests.support.bookings import ONE, book, import_catalogue, integrity
 from tests.support.caller import Connect, Connection, anonymous, owner, service, staff, stranger
 from tests.support.example import (
     ABSENT,
@@ -19,6 +19,7 @@ from tests.support.example import (
     other_id,
     selection,
 )
+from tests.support.sessions import await_lock
 from tests.support.stored import dump, pool_counters
 
 

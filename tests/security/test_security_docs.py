@@ -43,7 +43,7 @@ def shell(
         superuser.execute("ALTER ROLE authenticated RESET statement_timeout")
 
 
-def test_everything_the_page_shows_can_be_done(shell: Shell, database_url: str) -> None:
+def test_security_page_shows_commands_that_work(shell: Shell, database_url: str) -> None:
     """One test, because each block goes on where the last one stopped."""
     printed = ""
     shown = 0
@@ -118,7 +118,7 @@ def test_who_may_read_is_who_is_granted(db: Connection) -> None:
     assert documented == privileged(db, "table")
 
 
-def test_the_tables_that_the_service_writes_are_said_to_be(db: Connection) -> None:
+def test_security_page_names_the_tables_that_the_service_writes(db: Connection) -> None:
     written = {
         name
         for names, *_, service, _ in rows("table")
@@ -132,7 +132,7 @@ def test_the_tables_that_the_service_writes_are_said_to_be(db: Connection) -> No
     assert written == {name for (name,) in found}
 
 
-def test_the_roles_are_those_there_are_and_none_logs_in(db: Connection) -> None:
+def test_security_page_names_the_roles_and_none_logs_in(db: Connection) -> None:
     documented = {named(role)[0]: logs_in for role, _, logs_in in rows("role | is")}
     found = dict(
         db.execute(
@@ -144,7 +144,7 @@ def test_the_roles_are_those_there_are_and_none_logs_in(db: Connection) -> None:
     assert found == dict.fromkeys(documented, False)
 
 
-def test_what_stops_a_threat_is_shown_by_tests() -> None:
+def test_security_page_names_tests_for_every_threat() -> None:
     threats = rows("threat")
     assert len(threats) > 10
     for threat, stopped_by, shown_by in threats:

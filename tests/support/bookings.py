@@ -1,6 +1,5 @@
-"""Bookings, payments, the passing of time, and other sessions."""
+"""Bookings of the example event, payments, and the passing of time."""
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import LiteralString
@@ -30,10 +29,6 @@ from tests.support.example import (
     wizard_registration,
 )
 from tests.support.stored import held_tickets, rows
-
-PATIENCE = 30
-"""Seconds after which what another session has to do is not going to happen."""
-
 
 # Booking and paying
 
@@ -194,7 +189,7 @@ def left(connection: Connection, element_id: str) -> int | None:
     return available
 
 
-# Time and other sessions
+# The passing of time
 
 
 def hold_of(answer: Document) -> datetime:
@@ -203,26 +198,12 @@ def hold_of(answer: Document) -> datetime:
 
 
 def let_lapse(connection: Connection, registration_id: str) -> None:
-    """Make the hold of a registration overdue, without releasing it."""
+    """Make the hold of a registration overdue, without releasing it; if it has no hold, nothing."""
     connection.execute(
         """
         UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'
-        WHERE registration_id = %s
+        WHERE registration_id = %s AND status IN ('draft', 'pending')
+            AND hold_expires_at IS NOT NULL
         """,
         [registration_id],
     )
-
-
-def await_lock(connection: Connection, process_id: int) -> None:
-    """Wait until the session with this process id waits for a lock.
-
-    Raises:
-        AssertionError: When it does not.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not rows(
-        connection,
-        "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
-        process_id,
-    ):
-        assert time.monotonic() < deadline, "it did not wait"

@@ -2,9 +2,9 @@
 
 import time
 
-from tests.support.bookings import PATIENCE
 from tests.support.caller import Connection, Document, service
 from tests.support.example import BANQUET, WALTER, selection
+from tests.support.sessions import PATIENCE
 from tests.support.stored import rows
 
 ELSEWHERE = {WALTER: selection(tickets={BANQUET: 1})}
