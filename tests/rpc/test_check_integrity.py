@@ -237,7 +237,8 @@ def test_check_integrity_finds_a_deleted_ticket_by_every_check_that_counts_it(
 
 def test_check_integrity_documents_the_checks_that_find_faults_here(db: Connection) -> None:
     (row,) = rows(db, "SELECT obj_description('ticketing.check_integrity()'::regprocedure) AS text")
-    documented = re.findall(r"^- `(\w+)`: ", row["text"], re.MULTILINE)
+    returns = row["text"].partition("### Returns")[2].partition("\n### ")[0]
+    documented = re.findall(r"^- `(\w+)`: ", returns, re.MULTILINE)
     assert sorted(documented) == sorted({check for check, _, _ in FAULTS} | {"package_contents"})
 
 
