@@ -52,24 +52,16 @@ BEGIN
         WHEN data_exception THEN
             v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
             v_owner_id := CASE WHEN v_is_service THEN NULL ELSE v_owner_id END;
-            IF jsonb_typeof(v_data -> 'functionId') = 'string'
-                AND ticketing_internal.is_uuid(v_data ->> 'functionId')
-            THEN
-                v_submitted.function_id := v_data ->> 'functionId';
-            END IF;
-            IF jsonb_typeof(v_data -> 'registrationId') = 'string'
-                AND ticketing_internal.is_uuid(v_data ->> 'registrationId')
-            THEN
-                v_submitted.registration_id := v_data ->> 'registrationId';
-            END IF;
+            v_submitted := ticketing_internal.read_registration_ids(v_data);
     END;
     v_registration_id := v_submitted.registration_id;
     IF v_submitted.function_id IS NOT NULL THEN
         v_function := ticketing_internal.require_function(v_submitted.function_id, 'p_registration_data.functionId');
         v_function_id := v_function.function_id;
     END IF;
-    PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId')
-    WHERE NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id);
+    IF NOT ticketing_internal.may_create_registration(v_registration_id, v_owner_id) THEN
+        PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
+    END IF;
     BEGIN
         -- p_tickets too, although they are compared later: an unreadable request must write nothing
         PERFORM ticketing_internal.read_submitted_tickets(v_tickets);
@@ -81,7 +73,9 @@ BEGIN
                 'p_tickets', v_tickets, 'p_attendee_updates', v_updates
             ));
     END;
-    PERFORM ticketing_internal.raise_issues('TK001', v_issues) WHERE v_issues <> '[]';
+    IF v_issues <> '[]' THEN
+        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
+    END IF;
 
     -- The registration: created, or locked if it exists. A concurrent call with the same registrationId
     -- waits here. The catalogue comes before any row that refers to the function: an import that holds
