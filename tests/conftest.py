@@ -3,18 +3,18 @@
 | fixture | what a test gets | cost |
 |---|---|---|
 | `db` | a connection whose transaction is rolled back at the end; the default | 0.3 ms |
+| `event_db` | the same, with the example event on sale | 0.3 ms |
 | `database_url`, `connect` | a migrated database of its own, to commit, race or go async | 50 ms |
 | `module_url` | one that the tests of a module share, to commit once and read | 50 ms |
+| `event_url`, `event_connect` | the same, with the example event on sale | 50 ms |
 | `empty_database_url` | an empty database of its own, to migrate | 50 ms |
 
 Roles belong to a whole server, so every pytest-xdist worker runs one of its own. `PG_BIN` chooses
 another PostgreSQL. All connections are the superuser's: a test of rights has to `SET ROLE`.
 """
 
-import json
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from importlib.resources import files
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -25,12 +25,17 @@ from psycopg.rows import TupleRow
 from pytest_postgresql import factories
 from pytest_postgresql.executors import NoopExecutor
 from pytest_postgresql.janitor import DatabaseJanitor
+from tests.support.bookings import import_catalogue
+from tests.support.caller import Connect
+from tests.support.example import document
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+
 Document: TypeAlias = dict[str, Any]
+EventDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
 
 # No deadlines, because machines differ, and no files in a folder that may not be ours.
 hypothesis_settings.register_profile("ticketing", deadline=None, database=None)
@@ -88,21 +93,53 @@ def _database(server: Server, name: str, template: str | None = None) -> Generat
 
 
 @pytest.fixture(scope="session")
+def event_template(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """The name of a database with the example event on sale, to make others from."""
+    name = "event_template"
+    with _database(server, name, migrated.template_dbname) as url:
+        with psycopg.connect(url) as connection:  # a template has no sessions
+            import_catalogue(connection, document("catalogue"))
+        yield name
+
+
+@contextmanager
+def _kept_connection(url: str) -> Generator[Callable[[], Connection]]:
+    """Yield a function that returns one connection, reopened when a test closed it."""
+    connection = psycopg.connect(url)
+
+    def connected() -> Connection:
+        nonlocal connection
+        if connection.closed:
+            connection = psycopg.connect(url)
+        return connection
+
+    yield connected
+    connection.close()
+
+
+@pytest.fixture(scope="session")
 def _shared_connection(
     server: Server, migrated: NoopExecutor
 ) -> Iterator[Callable[[], Connection]]:
-    """A function that returns this worker's one connection, reopened when a test closed it."""
-    with _database(server, "shared", migrated.template_dbname) as url:
-        connection = psycopg.connect(url)
-
-        def connected() -> Connection:
-            nonlocal connection
-            if connection.closed:
-                connection = psycopg.connect(url)
-            return connection
-
+    """A function that returns this worker's connection to a migrated database."""
+    with (
+        _database(server, "shared", migrated.template_dbname) as url,
+        _kept_connection(url) as connected,
+    ):
         yield connected
-        connection.close()
+
+
+@pytest.fixture(scope="session")
+def event_database(server: Server, event_template: str) -> EventDatabase:
+    """A function that makes a database with the example event on sale, by its name."""
+    return lambda name: _database(server, name, event_template)
+
+
+@pytest.fixture(scope="session")
+def _event_connection(event_database: EventDatabase) -> Iterator[Callable[[], Connection]]:
+    """A function that returns this worker's connection to a database with the example event."""
+    with event_database("event") as url, _kept_connection(url) as connected:
+        yield connected
 
 
 @pytest.fixture
@@ -113,6 +150,14 @@ def db(_shared_connection: Callable[[], Connection]) -> Iterator[Connection]:
     `db.rollback()`: a test that needs them takes `connect`.
     """
     connection = _shared_connection()
+    with connection.transaction(force_rollback=True):
+        yield connection
+
+
+@pytest.fixture
+def event_db(_event_connection: Callable[[], Connection]) -> Iterator[Connection]:
+    """Like `db`, and the example event is on sale: `import_catalogue` changes it."""
+    connection = _event_connection()
     with connection.transaction(force_rollback=True):
         yield connection
 
@@ -132,6 +177,13 @@ def module_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
 
 
 @pytest.fixture
+def event_url(event_database: EventDatabase) -> Iterator[str]:
+    """The URL of a database with the example event on sale that only this test uses."""
+    with event_database("event_test") as url:
+        yield url
+
+
+@pytest.fixture
 def empty_database_url(server: Server) -> Iterator[str]:
     """The URL of an empty database that only this test uses."""
     with _database(server, "empty") as url:
@@ -139,34 +191,37 @@ def empty_database_url(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def connect(database_url: str) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+def connect(database_url: str) -> Iterator[Connect]:
     """A function that opens one more connection to this test's own database."""
-    connections: list[psycopg.Connection[Any]] = []
+    with _connections(database_url) as open_connection:
+        yield open_connection
 
-    def open_connection(**options: Any) -> psycopg.Connection[Any]:  # noqa: ANN401
-        connection = psycopg.connect(database_url, **options)
-        connections.append(connection)
-        return connection
 
-    yield open_connection
-    for connection in connections:
-        connection.close()
+@pytest.fixture
+def event_connect(event_url: str) -> Iterator[Connect]:
+    """A function that opens one more connection to this test's own database with the event."""
+    with _connections(event_url) as open_connection:
+        yield open_connection
+
+
+@contextmanager
+def _connections(url: str) -> Generator[Connect]:
+    """Yield a function that opens connections, and close them."""
+    with ExitStack() as opened:
+
+        def open_connection(**options: Any) -> psycopg.Connection[Any]:  # noqa: ANN401
+            return opened.enter_context(closing(psycopg.connect(url, **options)))
+
+        yield open_connection
 
 
 @pytest.fixture
 def catalogue() -> Document:
     """The example event's catalogue, for this test to change at will."""
-    return _example("catalogue")
+    return document("catalogue")
 
 
 @pytest.fixture
 def wizard_state() -> Document:
     """A recorded state of the registration wizard, for this test to change at will."""
-    return _example("wizard_state")
-
-
-def _example(name: str) -> Document:
-    document: Document = json.loads(
-        files("ticketing_client").joinpath(f"example/{name}.json").read_text(encoding="utf-8")
-    )
-    return document
+    return document("wizard_state")

@@ -3,7 +3,7 @@
 PostgreSQL looks up the names in a body only when it runs, and sqlfluff treats a ``$$`` body as a
 string. This tool parses the body of every function below ``sql/functions`` with PostgreSQL's own
 parser, and applies the rules at the end of this file to its queries and expressions. What the
-catalogs of a migrated database can tell is asked in tests/rules/test_catalogs.py. It prints
+catalogs of a migrated database can tell is asked in tests/house/test_catalogs.py. It prints
 ``file:line: rule: message`` for each violation.
 
 A query that intentionally reads the rows of all functions (all tenants) says so on the line of the

@@ -2,9 +2,10 @@
 
 | files | from |
 |---|---|
-| `docs/rpc.md` | signatures, grants and COMMENTs of the RPCs, answer types, `payload_schema` |
-| `docs/errors.md` | `error_classes`, `issue_codes`, and what the RPCs raise |
-| `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
+| parts of `docs/rpc.md` | signatures and COMMENTs of the RPCs, answer types, `payload_schema` |
+| parts of `docs/errors.md` | `error_classes`, `issue_codes`, and what the RPCs raise |
+| parts of `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
+| a part of `docs/security.md` | the callers in the COMMENTs of the RPCs |
 | `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
 | `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
 
@@ -13,24 +14,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from tools.generator.catalog import read_api
-from tools.generator.pages import pages
+from tools.generator.pages import parts
 from tools.generator.python import modules
 from tools.generator.schemas import json_schema, openapi
-from tools.generator.shapes import read_shapes
 
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 CLIENT: Final = "python/client/ticketing_client"
+
+PART: Final = re.compile(r"(<!-- begin (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 
 
 def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
@@ -47,13 +53,24 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
     # so that every name outside pg_catalog is printed with its schema
     connection.execute("SELECT pg_catalog.set_config('search_path', '', true)")
     api = read_api(connection)
-    shapes = read_shapes(api)
+    pages = parts(connection, api)
     return {
-        **{f"docs/{name}": text for name, text in pages(connection, api, shapes)},
-        "docs/schemas/ticketing.schema.json": json_schema(api, shapes),
-        "docs/schemas/openapi.json": openapi(api, shapes, ROOT),
-        **{f"{CLIENT}/{name}": text for name, text in modules(api, shapes)},
+        **{f"docs/{page}": with_parts(f"docs/{page}", found) for page, found in pages.items()},
+        "docs/schemas/ticketing.schema.json": json_schema(api),
+        "docs/schemas/openapi.json": openapi(api, ROOT),
+        **{f"{CLIENT}/{name}": text for name, text in modules(api)},
     }
+
+
+def with_parts(path: str, found: Mapping[str, Iterable[str]]) -> str:
+    """Replace the generated parts of a page; the text outside of them is written by hand."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if sorted(name for _, name, _ in PART.findall(text)) != sorted(found):
+        message = (
+            f"{path} needs one <!-- begin name --> and <!-- end --> each for {', '.join(found)}"
+        )
+        raise ValueError(message)
+    return PART.sub(lambda match: "\n".join([match[1], *found[match[2]], match[3]]), text)
 
 
 def formatted(path: str, text: str) -> str:

@@ -104,6 +104,5 @@ CONSTRAINT eligibility_shape CHECK (
 );
 
 COMMENT ON DOMAIN ticketing.eligibility IS
-'Eligibility rules over the facts of an attendee:
-{"operator": "AND"|"OR", "rules": [{"type", "operator": equals|not_equals|in|not_in, "value"}]}.
-A missing operator means AND; without rules every attendee is eligible.';
+'Eligibility rules over the facts of an attendee: `{"operator": "AND"|"OR", "rules": [{"type", "operator":
+equals|not_equals|in|not_in, "value"}]}`. A missing operator means AND; without rules every attendee is eligible.';

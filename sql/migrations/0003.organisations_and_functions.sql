@@ -93,8 +93,8 @@ CREATE TABLE ticketing.functions (
 CREATE INDEX functions_organisation_idx ON ticketing.functions (organisation_id);
 
 COMMENT ON TABLE ticketing.functions IS
-'Event functions: each groups the events of, say, one weekend and is the tenant of all that is sold for them. The keys of
-all tables below start with function_id.';
+'Event functions: each groups the events of, say, one weekend and is the tenant of all that is sold for them. The keys
+of all tables below start with `function_id`.';
 COMMENT ON COLUMN ticketing.functions.function_id IS 'Id of the function; the tenant key of all tables below.';
 COMMENT ON COLUMN ticketing.functions.organisation_id IS 'The organisation.';
 COMMENT ON COLUMN ticketing.functions.slug IS 'Name in URLs: lower-case words joined by hyphens, unique.';

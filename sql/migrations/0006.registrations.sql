@@ -83,11 +83,11 @@ COMMENT ON COLUMN ticketing.registrations.status IS
 was released).';
 COMMENT ON COLUMN ticketing.registrations.payment_status IS 'Unpaid, Paid or Refunded.';
 COMMENT ON COLUMN ticketing.registrations.booking_contact IS
-'The contact for the booking: billingDetails as the wizard sent it.';
+'The contact for the booking: `billingDetails` as the wizard sent it.';
 COMMENT ON COLUMN ticketing.registrations.registration_data IS
 'The registration object as the wizard sent it, without its attendees.';
 COMMENT ON COLUMN ticketing.registrations.subtotal IS
-'Sum of price_paid of its active tickets; a cancelled registration keeps its last subtotal.';
+'Sum of `price_paid` of its active tickets; a cancelled registration keeps its last subtotal.';
 COMMENT ON COLUMN ticketing.registrations.total IS 'Price of the registration, without fees of the payment provider.';
 COMMENT ON COLUMN ticketing.registrations.currency IS 'ISO 4217 code of its amounts: the currency of the function.';
 COMMENT ON COLUMN ticketing.registrations.confirmation_number IS
@@ -182,9 +182,9 @@ COMMENT ON COLUMN ticketing.attendees.last_name IS 'Last name.';
 COMMENT ON COLUMN ticketing.attendees.email IS 'E-mail address.';
 COMMENT ON COLUMN ticketing.attendees.phone IS 'Phone number.';
 COMMENT ON COLUMN ticketing.attendees.attendee_data IS
-'The attendee object as the wizard sent it, plus selected_tickets: the selection of the attendee in canonical form
-{"packages": [{"packageId", "quantity", "tickets": [{"ticketId", "quantity"}]}], "individualTickets": [{"ticketId",
-"quantity"}]}.';
+'The attendee object as the wizard sent it, plus `selected_tickets`: the selection of the attendee in canonical form
+`{"packages": [{"packageId", "quantity", "tickets": [{"ticketId", "quantity"}]}], "individualTickets": [{"ticketId",
+"quantity"}]}`.';
 COMMENT ON COLUMN ticketing.attendees.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.attendees.updated_at IS 'When the row was last changed.';
 
@@ -238,8 +238,8 @@ WHERE package_id IS NOT NULL;
 CREATE INDEX tickets_owner_idx ON ticketing.tickets (owner_id);
 
 COMMENT ON TABLE ticketing.tickets IS
-'Tickets: one admission each of an attendee to an event. A ticket removed before payment is deleted; ticket_changes keeps
-its history.';
+'Tickets: one admission each of an attendee to an event. A ticket removed before payment is deleted; `ticket_changes`
+keeps its history.';
 COMMENT ON COLUMN ticketing.tickets.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.tickets.ticket_id IS 'Id of the ticket, generated; stays the same while the ticket is kept.';
 COMMENT ON COLUMN ticketing.tickets.registration_id IS 'The registration.';
@@ -249,8 +249,9 @@ COMMENT ON COLUMN ticketing.tickets.event_id IS 'The event of its ticket type.';
 COMMENT ON COLUMN ticketing.tickets.ticket_type_id IS 'The ticket type.';
 COMMENT ON COLUMN ticketing.tickets.package_id IS 'The package it is part of; null for an individual ticket.';
 COMMENT ON COLUMN ticketing.tickets.package_number IS
-'Number of that package among the attendee''s packages with the same package_id, from 1; null for an individual ticket.
-Packages are added and removed as a whole, so that the prices of their tickets always add up to the package price.';
+'Number of that package among the attendee''s packages with the same `package_id`, from 1; null for an individual
+ticket. Packages are added and removed as a whole, so that the prices of their tickets always add up to the package
+price.';
 COMMENT ON COLUMN ticketing.tickets.price_paid IS
 'Price when it was added: the list price, or its part of the price allocation of its package.';
 COMMENT ON COLUMN ticketing.tickets.original_price IS 'List price when it was added.';

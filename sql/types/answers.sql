@@ -79,7 +79,7 @@ COMMENT ON COLUMN ticketing_internal.persist_answer.tickets_removed IS 'Number o
 COMMENT ON COLUMN ticketing_internal.persist_answer.tickets_unchanged IS
 'Number of tickets of the listed attendees that stayed.';
 COMMENT ON COLUMN ticketing_internal.persist_answer.attendees_updated IS
-'Number of attendees whose selected_tickets changed.';
+'Number of attendees whose `selected_tickets` changed.';
 COMMENT ON COLUMN ticketing_internal.persist_answer.attendees_without_tickets IS
 'The attendees of the registration without a ticket, in its order.';
 COMMENT ON COLUMN ticketing_internal.persist_answer.subtotal IS
@@ -89,7 +89,7 @@ COMMENT ON COLUMN ticketing_internal.persist_answer.currency IS 'ISO 4217 code o
 COMMENT ON COLUMN ticketing_internal.persist_answer.hold_expires_at IS
 'Until when its tickets keep their capacity; null: it holds none.';
 COMMENT ON COLUMN ticketing_internal.persist_answer.server_time IS
-'Time of the database, to count down to hold_expires_at from.';
+'Time of the database, to count down to `hold_expires_at` from.';
 COMMENT ON COLUMN ticketing_internal.persist_answer.tickets IS
 'The tickets of the listed attendees, in the order of the attendees.';
 
@@ -127,7 +127,7 @@ COMMENT ON COLUMN ticketing_internal.create_answer.tickets_removed IS 'Number of
 COMMENT ON COLUMN ticketing_internal.create_answer.tickets_unchanged IS
 'Number of tickets of the listed attendees that stayed.';
 COMMENT ON COLUMN ticketing_internal.create_answer.attendees_updated IS
-'Number of attendees whose selected_tickets changed.';
+'Number of attendees whose `selected_tickets` changed.';
 COMMENT ON COLUMN ticketing_internal.create_answer.attendees_without_tickets IS
 'The attendees of the registration without a ticket, in its order.';
 COMMENT ON COLUMN ticketing_internal.create_answer.subtotal IS
@@ -137,7 +137,7 @@ COMMENT ON COLUMN ticketing_internal.create_answer.currency IS 'ISO 4217 code of
 COMMENT ON COLUMN ticketing_internal.create_answer.hold_expires_at IS
 'Until when its tickets keep their capacity; null: it holds none.';
 COMMENT ON COLUMN ticketing_internal.create_answer.server_time IS
-'Time of the database, to count down to hold_expires_at from.';
+'Time of the database, to count down to `hold_expires_at` from.';
 COMMENT ON COLUMN ticketing_internal.create_answer.tickets IS
 'The tickets of the listed attendees, in the order of the attendees.';
 COMMENT ON COLUMN ticketing_internal.create_answer."registrationId" IS
@@ -184,7 +184,7 @@ CREATE TYPE ticketing_internal.quoted_ticket AS (
     is_partner_ticket boolean
 );
 COMMENT ON TYPE ticketing_internal.quoted_ticket IS
-'A full ticket of a quote; persist_attendee_tickets accepts it unchanged.';
+'A full ticket of a quote; `persist_attendee_tickets` accepts it unchanged.';
 COMMENT ON COLUMN ticketing_internal.quoted_ticket.attendee_id IS
 'The attendee: the id in the database, or that of the wizard until it is stored.';
 COMMENT ON COLUMN ticketing_internal.quoted_ticket.client_attendee_id IS
@@ -224,7 +224,7 @@ COMMENT ON TYPE ticketing_internal.issue IS
 'One problem of a refused call or of a quote. Keys that do not apply are absent.';
 COMMENT ON COLUMN ticketing_internal.issue.code IS 'Kind of problem, to branch on.';
 COMMENT ON COLUMN ticketing_internal.issue.path IS
-'Path of the value at fault, from the argument on, such as p_tickets[3].price_paid.';
+'Path of the value at fault, from the argument on, such as `p_tickets[3].price_paid`.';
 COMMENT ON COLUMN ticketing_internal.issue.message IS 'The problem in words.';
 COMMENT ON COLUMN ticketing_internal.issue.attendee_id IS
 'The attendee concerned, by the id in the database; absent if none.';
@@ -307,7 +307,7 @@ COMMENT ON COLUMN ticketing_internal.registration_attendee.email IS 'E-mail addr
 COMMENT ON COLUMN ticketing_internal.registration_attendee.phone IS
 'Telephone number; null if none.';
 COMMENT ON COLUMN ticketing_internal.registration_attendee.attendee_data IS
-'The attendee object of the wizard, with selected_tickets.';
+'The attendee object of the wizard, with `selected_tickets`.';
 
 CREATE TYPE ticketing_internal.registration_ticket AS (
     ticket_id uuid,
@@ -381,7 +381,7 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.revision IS
 COMMENT ON COLUMN ticketing_internal.registration_answer.registration IS
 'The registration object of the wizard; sent back unchanged, it changes nothing.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.ticket_selections IS
-'The ticketSelections of the wizard; sent back unchanged, they change nothing.';
+'The `ticketSelections` of the wizard; sent back unchanged, they change nothing.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.attendees IS
 'Its attendees, in the order of the wizard.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.tickets IS
@@ -398,7 +398,7 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.confirmation_number IS
 COMMENT ON COLUMN ticketing_internal.registration_answer.hold_expires_at IS
 'Until when its tickets keep their capacity; null: it holds none.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.server_time IS
-'Time of the database, to count down to hold_expires_at from.';
+'Time of the database, to count down to `hold_expires_at` from.';
 
 CREATE TYPE ticketing_internal.function_availability AS (
     function_id uuid,
@@ -491,7 +491,7 @@ COMMENT ON COLUMN ticketing_internal.ticket_type_availability.max_per_attendee I
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.max_per_registration IS
 'Maximum quantity of a registration; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.eligibility IS
-'Eligibility rules {operator, rules}, as in the catalogue.';
+'Eligibility rules `{operator, rules}`, as in the catalogue.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.available IS
 'How many can be added now; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.status IS
@@ -540,7 +540,7 @@ COMMENT ON COLUMN ticketing_internal.package_availability.max_per_attendee IS
 COMMENT ON COLUMN ticketing_internal.package_availability.max_per_registration IS
 'Maximum quantity of a registration; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.package_availability.eligibility IS
-'Eligibility rules {operator, rules}, as in the catalogue.';
+'Eligibility rules `{operator, rules}`, as in the catalogue.';
 COMMENT ON COLUMN ticketing_internal.package_availability.items IS
 'Its contents, in the order of the events.';
 COMMENT ON COLUMN ticketing_internal.package_availability.available IS
@@ -595,7 +595,7 @@ COMMENT ON COLUMN ticketing_internal.start_payment_answer.revision IS
 COMMENT ON COLUMN ticketing_internal.start_payment_answer.hold_expires_at IS
 'Until when its tickets keep their capacity; null: they are sold.';
 COMMENT ON COLUMN ticketing_internal.start_payment_answer.server_time IS
-'Time of the database, to count down to hold_expires_at from.';
+'Time of the database, to count down to `hold_expires_at` from.';
 
 CREATE TYPE ticketing_internal.payment_answer AS (
     success boolean,
@@ -762,9 +762,9 @@ CREATE TYPE ticketing_internal.ticket_changes_answer AS (
 );
 COMMENT ON TYPE ticketing_internal.ticket_changes_answer IS 'A page of the change feed.';
 COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.changes IS
-'The changes after p_after, in order.';
+'The changes after `p_after`, in order.';
 COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.cursor IS
-'Opaque cursor, the p_after of the next call; null: there are no changes yet.';
+'Opaque cursor, the `p_after` of the next call; null: there are no changes yet.';
 
 CREATE TYPE ticketing_internal.repair_answer AS (
     success boolean,
@@ -786,7 +786,7 @@ CREATE TYPE ticketing_internal.integrity_problem AS (
     detail jsonb
 );
 COMMENT ON TYPE ticketing_internal.integrity_problem IS
-'A row of check_integrity: a stored value that disagrees with another.';
+'A row of `check_integrity`: a stored value that disagrees with another.';
 COMMENT ON COLUMN ticketing_internal.integrity_problem.check_name IS
 'The check that found it. One of `pool_counters`, `registration_totals`, `selected_tickets`,
 `package_contents`, `registration_state`, `payments`, `registration_index`, `change_feed`,
@@ -804,7 +804,7 @@ CREATE TYPE ticketing_internal.selected_ticket AS (
     quantity bigint
 );
 COMMENT ON TYPE ticketing_internal.selected_ticket IS
-'A ticket type with its quantity, in selected_tickets and in the packages listed there.';
+'A ticket type with its quantity, in `selected_tickets` and in the packages listed there.';
 COMMENT ON COLUMN ticketing_internal.selected_ticket."ticketId" IS 'The ticket type.';
 COMMENT ON COLUMN ticketing_internal.selected_ticket.quantity IS 'The quantity.';
 
@@ -814,7 +814,7 @@ CREATE TYPE ticketing_internal.selected_package AS (
     tickets ticketing_internal.selected_ticket []
 );
 COMMENT ON TYPE ticketing_internal.selected_package IS
-'A package with its quantity, in selected_tickets.';
+'A package with its quantity, in `selected_tickets`.';
 COMMENT ON COLUMN ticketing_internal.selected_package."packageId" IS 'The package.';
 COMMENT ON COLUMN ticketing_internal.selected_package.quantity IS 'The quantity.';
 COMMENT ON COLUMN ticketing_internal.selected_package.tickets IS 'The contents of one package.';

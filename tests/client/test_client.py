@@ -244,7 +244,7 @@ def test_client_raises_one_exception_per_sqlstate(
     assert type(error) is expected
     assert (error.message, error.sqlstate, error.hint) == ("Refused", sqlstate, "Do better.")
     assert [issue.code for issue in error.issues] == ["c", "d"]
-    assert error.issues[0].attendee_id == WALTER
+    assert error.issues[0].attendee_id == str(WALTER)
     assert error.issues_total == 7
     assert isinstance(error.__cause__, psycopg.Error)
 
@@ -753,7 +753,7 @@ def test_create_with_tickets_by_client(client: Client, wizard_state: Document) -
     created = client.create_individual_registration_with_tickets(
         registration, quote.tickets, updates
     )
-    assert (created.registration_id, created.tickets_created) == (WALTER, 13)
+    assert (created.registration_id, created.tickets_created) == (str(WALTER), 13)
     updated = client.create_individual_registration_with_tickets(
         registration, quote.tickets, updates, expected_revision=created.revision
     )

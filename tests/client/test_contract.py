@@ -30,13 +30,15 @@ BUILDERS: dict[str, Callable[..., Call[Any]]] = {
     name: getattr(calls, name) for name in calls.__all__
 }
 
-RPC, ERRORS, SCHEMA = "docs/rpc.md", "docs/errors.md", "docs/schema.md"
+RPC, ERRORS, SCHEMA, SECURITY = (
+    f"docs/{name}.md" for name in ("rpc", "errors", "schema", "security")
+)
 OPENAPI, JSON_SCHEMA = "docs/schemas/openapi.json", "docs/schemas/ticketing.schema.json"
 MODELS, PAYLOADS, CALLS, METHODS = (
     f"python/client/ticketing_client/{name}.py"
     for name in ("models", "payloads", "calls", "_methods")
 )
-FILES = [RPC, ERRORS, SCHEMA, OPENAPI, JSON_SCHEMA, MODELS, PAYLOADS, CALLS, METHODS]
+FILES = [RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, MODELS, PAYLOADS, CALLS, METHODS]
 
 
 # The generated files
@@ -54,7 +56,7 @@ CHANGES: list[tuple[str, list[str]]] = [
     # a parameter and its default
     (
         "ALTER FUNCTION ticketing.get_registration(uuid) RENAME TO read_registration",
-        [RPC, ERRORS, OPENAPI, CALLS, METHODS],
+        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS],
     ),
     (
         (
@@ -68,8 +70,10 @@ CHANGES: list[tuple[str, list[str]]] = [
             "DROP FUNCTION ticketing.release_expired_holds;"
             "CREATE FUNCTION ticketing.release_expired_holds(p_limit integer)"
             " RETURNS jsonb LANGUAGE sql BEGIN ATOMIC SELECT NULL::jsonb; END;"
+            "REVOKE EXECUTE ON FUNCTION ticketing.release_expired_holds FROM PUBLIC;"
             "GRANT EXECUTE ON FUNCTION ticketing.release_expired_holds TO service_role;"
-            "COMMENT ON FUNCTION ticketing.release_expired_holds IS E'Expires.\n\n### Parameters\n"
+            "COMMENT ON FUNCTION ticketing.release_expired_holds IS E'Expires.\n\n### Callers\n"
+            "- `service_role`: all registrations\n\n### Parameters\n"
             "- `p_limit`: the limit.\n\n### Returns\n`release_answer`: the number.\n\n"
             "### Raises\n- `42501` so: so\n- `TK001` so: so.\n\n### Retry\nNothing.'"
         ),
@@ -106,12 +110,14 @@ CHANGES: list[tuple[str, list[str]]] = [
     ),
     # who may call, and what is raised
     (
-        "REVOKE EXECUTE ON FUNCTION ticketing.get_registration(uuid) FROM service_role",
-        [RPC],
-    ),
-    (
-        "REVOKE EXECUTE ON FUNCTION ticketing.get_ticket_availability FROM anon",
-        [RPC, OPENAPI],
+        (
+            "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon;"
+            "COMMENT ON FUNCTION ticketing.get_registration IS E'Reads.\n\n"
+            "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n\n"
+            "### Parameters\n- `p_registration_id`: it.\n\n### Returns\n"
+            "`registration_answer`: it.\n\n### Raises\n- `TK003` so\n\n### Retry\nNothing.'"
+        ),
+        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS],
     ),
     # tables
     ("COMMENT ON TABLE ticketing.tickets IS 'Another.'", [SCHEMA]),
@@ -136,30 +142,36 @@ def test_generated_files_become_stale_with_the_database(
     assert [name for name in FILES if before[name] != after[name]] == sorted(stale, key=FILES.index)
 
 
+CALLERS = "Reads.\n\n### Callers\n- `authenticated`: own\n- `service_role`: all\n\n"
+RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
+PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
+
+
 @pytest.mark.parametrize(
     ("comment", "fault"),
     [
-        ("Reads.", "needs the headings Parameters, Returns, Raises, Retry"),
+        ("Reads.", "needs the headings Callers, Parameters, Returns, Raises, Retry"),
         (
-            (
-                "Reads.\n\n### Parameters\n\n### Returns\n`registration_answer`: it.\n\n"
-                "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
-            ),
+            f"{CALLERS}### Parameters\n\n### Returns\n`registration_answer`: it.\n\n{RAISES}",
             "does not describe exactly its parameters",
         ),
         (
-            (
-                "Reads.\n\n### Parameters\n- `p_registration_id`: it.\n\n### Returns\nIt.\n\n"
-                "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
-            ),
+            f"{CALLERS}{PARAMETERS}### Returns\nIt.\n\n{RAISES}",
             "does not say `type`: under Returns",
         ),
         (
-            (
-                "Reads.\n\n### Parameters\n- `p_registration_id`: it.\n\n### Returns\n`it`: it.\n\n"
-                "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
-            ),
+            f"{CALLERS}{PARAMETERS}### Returns\n`it`: it.\n\n{RAISES}",
             "returns it, which is no type of ticketing_internal",
+        ),
+        *(
+            (
+                f"{callers}{PARAMETERS}### Returns\n`registration_answer`: it.\n\n{RAISES}",
+                "does not list exactly the roles of its GRANT",
+            )
+            for callers in (
+                CALLERS.replace("- `service_role`: all\n", ""),
+                CALLERS.replace("- `auth", "- `anon`: all\n- `auth"),
+            )
         ),
     ],
 )
@@ -168,6 +180,12 @@ def test_comment_of_another_form_is_refused(db: Connection, comment: str, fault:
         psycopg.sql.SQL("COMMENT ON FUNCTION ticketing.get_registration IS {}").format(comment)
     )
     with pytest.raises(ValueError, match=fault):
+        render(db)
+
+
+def test_grant_that_the_comment_does_not_name_is_refused(db: Connection) -> None:
+    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon")
+    with pytest.raises(ValueError, match="does not list exactly the roles of its GRANT"):
         render(db)
 
 
@@ -180,8 +198,12 @@ COMMENT ON COLUMN ticketing_internal.extend_answer.kind IS 'Kind of hold. One of
 CREATE FUNCTION ticketing.extend(
     p_registration_id uuid, p_until timestamptz, p_kind text DEFAULT 'a', p_fee numeric DEFAULT 0
 ) RETURNS jsonb LANGUAGE sql RETURN '{"until": null, "kind": "a"}'::jsonb;
+REVOKE EXECUTE ON FUNCTION ticketing.extend FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ticketing.extend TO service_role;
 COMMENT ON FUNCTION ticketing.extend IS 'Extends a hold.
+
+### Callers
+- `service_role`: all registrations
 
 ### Parameters
 - `p_registration_id`: a registration.
@@ -210,6 +232,9 @@ NEW_METHOD = """\
         \"""Extends a hold.
 
         A repeated call changes nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration.
@@ -437,7 +462,7 @@ def test_answers_of_selecting_are_as_documented(
     attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
 
     imported = answer_of(db, calls.import_catalogue(catalogue))
-    assert str(imported.function_id) == function_id
+    assert imported.function_id == function_id
 
     created = answer_of(db, calls.create_individual_registration_jsonb(registration))
     assert len(created.attendees) == len(created.attendees_without_tickets) == len(attendees)
@@ -491,7 +516,7 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
 
     for_all = answer_of(db, calls.get_ticket_availability(function_id))
     for_owner = answer_of(db, calls.get_ticket_availability(function_id, registration_id))
-    assert str(for_all.function.function_id) == function_id
+    assert for_all.function.function_id == function_id
     assert len(for_all.events) == len(catalogue["events"])
     assert len(for_all.ticket_types) == len(catalogue["ticket_types"])
     assert [package.package_id for package in for_all.packages if not package.items] == []
@@ -550,8 +575,6 @@ def test_answers_of_the_change_feed_are_as_documented(
     assert {change.ticket_id for change in changes} == {
         ticket.ticket_id for ticket in persisted.tickets
     }
-    assert {str(change.actor_id) for change in changes} == {
-        wizard_state["registration"]["authUserId"]
-    }
+    assert {change.actor_id for change in changes} == {wizard_state["registration"]["authUserId"]}
     end = answer_of(db, calls.get_ticket_changes(rest.cursor))
     assert (end.changes, end.cursor) == ((), rest.cursor)

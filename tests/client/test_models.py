@@ -50,7 +50,7 @@ def sent(call: Call[Any], name: str) -> Any:  # noqa: ANN401 - any JSON
 # What is sent
 
 
-def test_an_argument_is_sent_by_name_with_its_type() -> None:
+def test_argument_is_sent_by_name_with_its_type() -> None:
     call = calls.persist_ticket_selections(A, {}, expected_revision=7)
     assert call.sql == (
         "SELECT ticketing.persist_ticket_selections("
@@ -65,14 +65,14 @@ def test_an_argument_is_sent_by_name_with_its_type() -> None:
     }
 
 
-def test_an_optional_argument_that_is_not_given_is_not_sent() -> None:
+def test_optional_argument_not_given_is_not_sent() -> None:
     assert list(calls.quote_ticket_selections(A, {}).params) == ["p_function_id", "p_selections"]
     assert list(calls.create_individual_registration_with_tickets({}).params) == [
         "p_registration_data"
     ]
 
 
-def test_an_empty_array_is_given() -> None:
+def test_empty_array_counts_as_given() -> None:
     assert calls.persist_attendee_tickets(A, [], []).params == {
         "p_registration_id": str(A),
         "p_tickets": "[]",
@@ -81,12 +81,12 @@ def test_an_empty_array_is_given() -> None:
 
 
 @pytest.mark.parametrize("value", [A, str(A), str(A).upper(), A.hex])
-def test_an_id_is_a_uuid_or_its_text(value: UUID | str) -> None:
+def test_id_argument_is_a_uuid_or_its_text(value: UUID | str) -> None:
     assert calls.get_registration(value).params == {"p_registration_id": str(A)}
 
 
 @pytest.mark.parametrize("value", ["abc", "", None, 7])
-def test_what_is_no_id_is_refused_by_name(value: Any) -> None:  # noqa: ANN401 - not only the right
+def test_id_argument_that_is_no_uuid_is_refused_by_name(value: Any) -> None:  # noqa: ANN401 - not only the right
     with pytest.raises(ValueError, match=f"registration_id must be a UUID, not {value!r}"):
         calls.get_registration(value)
 
@@ -100,14 +100,14 @@ def test_what_is_no_id_is_refused_by_name(value: Any) -> None:  # noqa: ANN401 -
         ("integer", 7, 7),
     ],
 )
-def test_an_argument_of_another_type_is_its_text(
+def test_argument_of_another_type_is_sent_as_text(
     type_: LiteralString, value: object, sent_as: str | int
 ) -> None:
     assert optional("p_x", type_, value) == (Argument("p_x", type_, sent_as),)
     assert optional("p_x", type_, None) == ()
 
 
-def test_a_time_without_a_zone_is_refused() -> None:
+def test_time_argument_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="until must have a time zone"):
         argument("p_until", "timestamp with time zone", WHEN.replace(tzinfo=None))
 
@@ -139,13 +139,13 @@ def test_ids_amounts_times_and_collections_become_json() -> None:
         3j,
     ],
 )
-def test_what_has_no_meaning_in_json_is_refused(value: object) -> None:
+def test_json_argument_without_meaning_in_json_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="cannot be sent as JSON"):
         calls.import_catalogue({"key": value})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_float_that_json_does_not_know_is_refused(value: float) -> None:
+def test_json_argument_with_nan_or_infinity_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         calls.import_catalogue({"key": value})
 
@@ -160,7 +160,7 @@ def test_selections_are_keyed_by_ids() -> None:
         assert sent(call, "p_selections") == {str(A): nothing}
 
 
-def test_the_wrong_kind_of_json_is_left_to_the_database() -> None:
+def test_json_argument_of_wrong_kind_is_left_to_the_database() -> None:
     wrong: Any = [{"attendee_id": str(A)}]
     assert sent(calls.persist_ticket_selections(B, wrong), "p_selections") == wrong
     wrong = {"attendee_id": str(A)}
@@ -172,7 +172,7 @@ def test_tickets_may_come_from_a_generator() -> None:
     assert sent(call, "p_tickets") == [{"attendee_id": str(B)}, {"attendee_id": str(C)}]
 
 
-def test_the_user_is_claims_or_an_id() -> None:
+def test_identity_is_made_of_claims_or_an_id() -> None:
     assert Identity.of(A, "authenticated").claims == json.dumps({"sub": str(A)})
     assert json.loads(Identity.of({"sub": A, "role": "x"}, "x").claims) == {
         "sub": str(A),
@@ -190,7 +190,7 @@ def decoded(type_: type[T], answer: object) -> T:
     return Call("f", (), type_).decode(json.dumps(answer))
 
 
-def test_an_answer_becomes_a_dataclass() -> None:
+def test_answer_is_decoded_into_dataclasses() -> None:
     answer = {
         "ticket_id": str(A),
         "attendee_id": str(B),
@@ -200,7 +200,11 @@ def test_an_answer_becomes_a_dataclass() -> None:
     }
     ticket = decoded(PersistedTicket, answer)
     assert ticket == PersistedTicket(
-        ticket_id=A, attendee_id=B, ticket_type_id=C, package_id=None, price_paid=Decimal(115)
+        ticket_id=str(A),
+        attendee_id=str(B),
+        ticket_type_id=str(C),
+        package_id=None,
+        price_paid=Decimal(115),
     )
     with pytest.raises(AttributeError):
         ticket.price_paid = Decimal(0)  # type: ignore[misc]
@@ -217,13 +221,13 @@ def test_amounts_are_exact() -> None:
     assert json.dumps(found) == '{"a": [735.0, {"b": 2}]}'
 
 
-def test_an_answer_becomes_the_json_that_it_was() -> None:
+def test_to_json_returns_the_json_of_the_answer() -> None:
     text = (
         f'{{"attendeeId":"{A}","eventId":"{B}","ticketTypeId":"{C}","packageId":null,'
         '"price":115.00,"isFromPackage":false,"quantity":2}'
     )
     ticket = Call("f", (), ExpandedTicket).decode(text)
-    assert (ticket.attendee_id, ticket.is_from_package) == (A, False)
+    assert (ticket.attendee_id, ticket.is_from_package) == (str(A), False)
     assert to_json(ticket) == text
     assert to_json((ticket, ticket)) == f"[{text},{text}]"
 
@@ -233,10 +237,10 @@ def test_times_keep_their_zone() -> None:
     assert found == WHEN.replace(microsecond=123456)
 
 
-def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
+def test_answer_with_unknown_key_is_decoded() -> None:
     answer = {"attendee_id": str(A), "client_attendee_id": str(B), "name": "Walter", "age": 70}
     assert decoded(AttendeeWithoutTickets, answer) == AttendeeWithoutTickets(
-        attendee_id=A, client_attendee_id=B, name="Walter"
+        attendee_id=str(A), client_attendee_id=str(B), name="Walter"
     )
 
 
@@ -248,11 +252,10 @@ def test_a_key_that_the_client_does_not_know_is_ignored() -> None:
         {"attendee_id": str(A), "client_attendee_id": str(B)},
         {"attendee_id": str(A), "client_attendee_id": str(B), "name": None},
         {"attendee_id": str(A), "client_attendee_id": str(B), "name": True},
-        {"attendee_id": "?", "client_attendee_id": str(B), "name": "Walter"},
         {"attendee_id": 1, "client_attendee_id": str(B), "name": "Walter"},
     ],
 )
-def test_an_answer_that_does_not_fit_says_so(answer: object) -> None:
+def test_answer_that_does_not_fit_is_an_unexpected_answer(answer: object) -> None:
     with pytest.raises(UnexpectedAnswerError, match="is not the one that this client"):
         decoded(AttendeeWithoutTickets, answer)
 
@@ -270,7 +273,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXT, JSON_VALUES, max_size=3))
-def test_the_wizards_objects_come_back_as_they_were(document: dict[str, Any]) -> None:
+def test_wizard_objects_in_answers_stay_plain_json(document: dict[str, Any]) -> None:
     text = json.dumps({"registration": document})
     found = Call("f", (), Resumed).decode(text).registration
     assert json.dumps({"registration": found}) == text
@@ -280,7 +283,7 @@ def test_the_wizards_objects_come_back_as_they_were(document: dict[str, Any]) ->
 # How issues and refusals are read
 
 
-def test_an_issue_carries_what_a_screen_needs() -> None:
+def test_issue_has_what_a_screen_needs() -> None:
     answer = quote(
         {
             "code": "sold_out",
@@ -296,8 +299,8 @@ def test_an_issue_carries_what_a_screen_needs() -> None:
     )
     (issue,) = answer.issues
     assert (issue.code, issue.path) == ("sold_out", "p_tickets[3]")
-    assert issue.ticket_type_id == A
-    assert issue.attendee_ids == (B, C)
+    assert issue.ticket_type_id == str(A)
+    assert issue.attendee_ids == (str(B), str(C))
     assert (issue.requested, issue.available) == (2, 1)
     assert issue.expected == Decimal("1.10")
     assert (issue.attendee_id, issue.actual) == (None, None)
@@ -318,7 +321,7 @@ def refusal(number: int, total: int) -> SelectionInvalid:
     return SelectionInvalid("The request breaks a rule", "TK004", "Correct it.", issues, total)
 
 
-def test_a_refusal_prints_every_issue_and_what_to_do() -> None:
+def test_error_prints_every_issue_and_hint() -> None:
     assert str(refusal(2, 5)).splitlines() == [
         "The request breaks a rule",
         "  at p_tickets[0]: Wrong 0.",
@@ -330,7 +333,7 @@ def test_a_refusal_prints_every_issue_and_what_to_do() -> None:
     assert str(refusal(0, 0)).splitlines() == ["The request breaks a rule", "Correct it."]
 
 
-def test_a_refusal_survives_pickling() -> None:
+def test_error_survives_pickling() -> None:
     error = refusal(2, 5)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert type(copy) is SelectionInvalid
@@ -338,7 +341,7 @@ def test_a_refusal_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
-def test_a_lost_race_is_repeated_a_few_times(sqlstate: str) -> None:
+def test_transient_sqlstates_are_repeated(sqlstate: str) -> None:
     error = TransientError("Lost", sqlstate)
     for attempt in range(RETRIES):
         pause = pause_before_retry(error, attempt)
@@ -348,7 +351,7 @@ def test_a_lost_race_is_repeated_a_few_times(sqlstate: str) -> None:
 
 
 @pytest.mark.parametrize("sqlstate", ["55P03", "57014"])
-def test_the_callers_own_timeout_is_not_repeated(sqlstate: str) -> None:
+def test_timeout_of_the_caller_is_not_repeated(sqlstate: str) -> None:
     assert pause_before_retry(TransientError("Late", sqlstate), 0) is None
 
 
@@ -370,7 +373,7 @@ def test_selections_are_built_choice_by_choice() -> None:
     }
 
 
-def test_nothing_clears_what_was_chosen_before() -> None:
+def test_nothing_clears_earlier_selections() -> None:
     selections = TicketSelections().package(A, B).nothing(A).ticket(str(A), str(C))
     assert selections.to_json() == {
         str(A): {"packages": [], "individualTickets": [{"ticketId": str(C), "quantity": 1}]}
@@ -402,12 +405,12 @@ def test_selections_of_any_form_come_back_as_they_were(document: dict[str, Any])
     assert TicketSelections.from_json(document).to_json() == document
 
 
-def test_a_quoted_ticket_is_sent_with_its_own_keys() -> None:
+def test_quoted_ticket_is_sent_with_its_own_keys() -> None:
     ticket = QuotedTicket(
-        attendee_id=A,
-        client_attendee_id=B,
-        event_id=C,
-        ticket_type_id=C,
+        attendee_id=str(A),
+        client_attendee_id=str(B),
+        event_id=str(C),
+        ticket_type_id=str(C),
         package_id=None,
         price_paid=Decimal("1.10"),
         original_price=Decimal("2.20"),

@@ -1,12 +1,12 @@
 """Allotments of a contended pool: no buyer waits while there are some, and no capacity is lost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import psycopg
 import pytest
+from tests.support.bookings import integrity, let_lapse, pay
 from tests.support.caller import (
     Connection,
-    Document,
     refused,
     service,
 )
@@ -14,35 +14,23 @@ from tests.support.crowd import (
     BOAT,
     FUNCTION,
     HALL,
-    PATIENCE,
     SEAT,
     STAND,
     WALK,
-    Connect,
     buy,
     catalogue,
-    move_hold_into_the_past,
-    payment,
     pool,
-    problems,
-    rivals,
     selection,
     uid,
 )
+from tests.support.safeguards import guards
+from tests.support.sessions import PATIENCE, Connect, rivals
 
 FIRST, SECOND, THIRD, FOURTH = (uid(0xA1 + number) for number in range(4))
 
 CAPACITY = 1000
 
 NO_OTHERS: Mapping[str, int] = {}
-
-
-@pytest.fixture
-def hand(connect: Connect) -> Iterator[Connection]:
-    """The session that is ahead: it commits when the test says so."""
-    connection = connect(autocommit=True)
-    yield connection
-    assert problems(connection) == []
 
 
 def crowd(
@@ -58,15 +46,6 @@ def crowd(
             buy(hand, FIRST, selection(seat=1))
             bought = rival.start_waiting(buy, SECOND, selection(seat=1))
         assert bought.result(PATIENCE)["success"]
-
-
-def pay(connection: Connection, registration: str) -> Document:
-    """Pay for the one seat of a registration."""
-    return service(connection).call(
-        "complete_registration_payment",
-        p_registration_id=registration,
-        p_payment=payment(registration, "20.00"),
-    )
 
 
 def allotments(connection: Connection) -> list[int]:
@@ -89,7 +68,7 @@ def seats_left(connection: Connection) -> int:
     return left
 
 
-def test_a_pool_has_allotments_only_after_a_buyer_had_to_wait(
+def test_pool_gets_allotments_only_once_a_buyer_has_waited(
     connect: Connect, hand: Connection
 ) -> None:
     service(hand).call("import_catalogue", p_catalogue=catalogue({SEAT: CAPACITY}))
@@ -103,13 +82,13 @@ def test_a_pool_has_allotments_only_after_a_buyer_had_to_wait(
     assert pool(hand, SEAT) == (CAPACITY, 4, 0)
 
 
-def test_a_small_pool_has_no_allotments(connect: Connect, hand: Connection) -> None:
+def test_small_pool_gets_no_allotments(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand, capacity=100)
     assert allotments(hand) == []
     assert pool(hand, SEAT) == (100, 2, 0)
 
 
-def test_no_buyer_waits_for_a_pool_while_there_is_an_allotment(
+def test_create_does_not_wait_for_a_pool_with_an_allotment(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -121,7 +100,9 @@ def test_no_buyer_waits_for_a_pool_while_there_is_an_allotment(
     assert pool(hand, SEAT) == (CAPACITY, 4, 0)
 
 
-def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connection) -> None:
+def test_payment_and_cancellation_do_not_wait_for_a_pool_with_an_allotment(
+    connect: Connect, hand: Connection
+) -> None:
     crowd(connect, hand)
     other = connect(autocommit=True)
     with hand.transaction():
@@ -134,12 +115,12 @@ def test_who_pays_or_cancels_does_not_wait_either(connect: Connect, hand: Connec
         service(other).call("cancel_registration", p_registration_id=FIRST)
         assert pool(other, SEAT) == (CAPACITY, 0, 0)
     assert pool(hand, SEAT) == (CAPACITY, 1, 0)
-    assert problems(hand) == []
+    assert integrity(hand) == []
     assert service(hand).call("repair_capacity")["pools_repaired"] == 0
     assert pool(hand, SEAT) == (CAPACITY, 1, 0)
 
 
-def test_what_was_paid_in_an_allotment_can_be_cancelled_when_the_pool_is_idle(
+def test_cancel_registration_frees_what_was_paid_from_an_allotment(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -153,7 +134,8 @@ def test_what_was_paid_in_an_allotment_can_be_cancelled_when_the_pool_is_idle(
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
 
 
-def test_who_wants_more_than_an_allotment_has_waits_for_the_pool(
+@guards("the check of an allotment in take_capacity")
+def test_create_waits_for_the_pool_when_it_needs_more_than_an_allotment(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -166,7 +148,7 @@ def test_who_wants_more_than_an_allotment_has_waits_for_the_pool(
     assert pool(hand, SEAT) == (CAPACITY, 4 + available, 0)
 
 
-def test_a_second_buyer_waits_for_the_pool_and_not_for_an_allotment_in_use(
+def test_create_waits_for_the_pool_when_the_allotment_is_locked(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -182,7 +164,8 @@ def test_a_second_buyer_waits_for_the_pool_and_not_for_an_allotment_in_use(
     assert pool(hand, SEAT) == (CAPACITY, 5, 0)
 
 
-def test_what_is_in_allotments_is_sold_to_the_last_unit(connect: Connect, hand: Connection) -> None:
+@guards("draining the allotments in take_capacity")
+def test_create_takes_the_last_unit_from_allotments(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand)
     assert allotments(hand)
     buy(hand, THIRD, selection(seat=CAPACITY - 2))
@@ -195,7 +178,7 @@ def test_what_is_in_allotments_is_sold_to_the_last_unit(connect: Connect, hand: 
 
 
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
-def test_the_last_units_are_decided_when_an_allotment_in_use_is_free_again(
+def test_create_of_the_last_units_waits_for_a_locked_allotment(
     connect: Connect, hand: Connection, ends: str
 ) -> None:
     crowd(connect, hand)
@@ -221,10 +204,10 @@ def test_the_last_units_are_decided_when_an_allotment_in_use_is_free_again(
             assert pool(hand, SEAT) == (CAPACITY, 4, 0)
 
 
-@pytest.mark.parametrize("last_pool_is_taken", [True, False])
-def test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
+def buy_while_another_waits(
     connect: Connect, hand: Connection, *, last_pool_is_taken: bool
 ) -> None:
+    """Let a buyer wait for a stand with a seat from the allotment that the next buyer needs."""
     crowd(connect, hand, others={STAND: 100, WALK: 100, BOAT: 100})
     in_stand, in_boat = connect(autocommit=True), connect(autocommit=True)
     with rivals(connect, 2) as (small, large):
@@ -247,29 +230,44 @@ def test_who_waits_for_an_allotment_holds_no_pool_that_its_user_may_want(
     assert pool(hand, SEAT) == (CAPACITY, CAPACITY, 0)
 
 
-def test_repair_corrects_the_counters_of_a_contended_pool(
+@guards("releasing the pools in take_idle_pools")
+def test_create_holds_no_pool_while_it_waits_for_an_allotment(
+    connect: Connect, hand: Connection
+) -> None:
+    buy_while_another_waits(connect, hand, last_pool_is_taken=True)
+
+
+def test_create_holds_no_idle_pool_while_it_waits_for_an_allotment(
+    connect: Connect, hand: Connection
+) -> None:
+    buy_while_another_waits(connect, hand, last_pool_is_taken=False)
+
+
+def test_repair_capacity_corrects_the_counters_of_a_contended_pool(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
     hand.execute("UPDATE ticketing.capacity_pools SET reserved = 1, sold = 3")
-    assert problems(hand)
+    assert integrity(hand)
     assert service(hand).call("repair_capacity")["pools_repaired"] == 1
     assert pool(hand, SEAT) == (CAPACITY, 2, 0)
     assert allotments(hand) == []
 
 
-def test_what_is_in_allotments_counts_as_free(connect: Connect, hand: Connection) -> None:
+@guards("pool_availability in free_capacity")
+def test_availability_counts_allotments_as_free(connect: Connect, hand: Connection) -> None:
     crowd(connect, hand)
     (available,) = allotments(hand)
     assert seats_left(hand) == CAPACITY - 2
     # more than the pool has without them, so that an overdue hold would have to go
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     buy(hand, THIRD, selection(seat=CAPACITY - available))
     assert pool(hand, SEAT) == (CAPACITY, CAPACITY - available + 2, 0)
     assert seats_left(hand) == available - 1
 
 
-def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
+@guards("draining the allotments in save_pools")
+def test_import_catalogue_may_cut_a_contended_pool_to_its_tickets(
     connect: Connect, hand: Connection
 ) -> None:
     crowd(connect, hand)
@@ -278,7 +276,9 @@ def test_an_import_may_cut_a_pool_to_what_its_tickets_need(
     assert pool(hand, SEAT) == (2, 2, 0)
 
 
-def test_a_crowded_pool_can_be_left_out_of_a_catalogue(connect: Connect, hand: Connection) -> None:
+def test_import_catalogue_may_leave_out_a_contended_pool(
+    connect: Connect, hand: Connection
+) -> None:
     crowd(connect, hand)
     service(hand).call("import_catalogue", p_catalogue=catalogue({HALL: CAPACITY}))
     assert pool(hand, HALL) == (CAPACITY, 2, 0)

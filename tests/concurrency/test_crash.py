@@ -6,19 +6,15 @@ import random
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.crowd import (
-    problems,
-)
-from tests.support.histories import (
-    History,
-)
+from tests.support.bookings import integrity
+from tests.support.histories import History
+from tests.support.sessions import PATIENCE, wait_until
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
@@ -52,7 +48,8 @@ def kill(server: Server) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_what_was_acknowledged_survives_the_servers_death(
+@pytest.mark.long
+def test_acknowledged_calls_survive_a_crash_of_the_server(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, "psycopg")  # it warns of every connection lost
@@ -62,18 +59,19 @@ def test_what_was_acknowledged_survives_the_servers_death(
         migrate(server.url())
         history = History(server.url(), seed)
         load = threads.submit(history.run, seconds=600)
-        deadline = time.monotonic() + 60
-        while history.ledger.total("success") < ENOUGH:
-            assert time.monotonic() < deadline, "no load"
+
+        def is_enough() -> bool:
             assert not load.done(), load.result()
-            time.sleep(0.01)
+            return history.ledger.total("success") >= ENOUGH
+
+        wait_until(is_enough, f"{ENOUGH} calls are acknowledged")
         kill(server)
         with pytest.raises(psycopg.OperationalError):
-            load.result(60)
+            load.result(PATIENCE)
         assert history.ledger.faults == []
     with run_server(folder) as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
-            assert problems(connection) == []
+            assert integrity(connection) == []
             history.verify(connection, history.ledger.registrations())
             assert history.ledger.faults == []
         # and everything goes on: the interrupted round again, the feed from its beginning

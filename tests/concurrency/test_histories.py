@@ -1,4 +1,4 @@
-"""Randomised histories, in the short form; `make soak` runs them for as long as one likes."""
+"""Randomised histories; `make soak` runs them for any length of time."""
 
 import random
 
@@ -10,10 +10,13 @@ from tests.support.histories import (
 )
 
 
+def test_history_of_one_round_has_no_fault(database_url: str) -> None:
+    assert History(database_url, seed=1).run(seconds=0) == []
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])
-def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(
-    database_url: str, small_pools: str
-) -> None:
+def test_history_of_many_sessions_has_no_fault(database_url: str, small_pools: str) -> None:
     seed = 2 * random.SystemRandom().randrange(1 << 31) + (small_pools == "with allotments")
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     history = History(database_url, seed)
@@ -38,7 +41,7 @@ def test_whatever_many_sessions_do_at_once_the_tickets_stay_right(
     assert history.ledger.total("changing hands") < sum(outcomes.values()) / 50
 
 
-def test_a_seed_says_what_every_session_decides() -> None:
+def test_history_seed_determines_every_step() -> None:
     assert list(steps(7, 3, 1)) == list(steps(7, 3, 1))
     assert list(steps(7, 3, 1)) != list(steps(8, 3, 1))
     assert list(steps(7, 3, 1)) != list(steps(7, 4, 1))

@@ -1,6 +1,6 @@
 """The last ticket, requested by two buyers at once: exactly one gets it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import psycopg
@@ -16,22 +16,19 @@ from tests.support.crowd import (
     BOAT,
     FAMILY,
     HALL,
-    PATIENCE,
     SEAT,
     SHARED,
     STAND,
-    Connect,
     booking,
     buy,
     catalogue,
     pool,
-    problems,
-    rivals,
     select,
     selection,
     ticket_arguments,
     uid,
 )
+from tests.support.sessions import PATIENCE, Connect, rivals
 
 FIRST, SECOND = uid(0xA1), uid(0xA2)
 
@@ -72,16 +69,8 @@ def tickets(hand: Connection, registration: str) -> list[str]:
     ]
 
 
-@pytest.fixture
-def hand(connect: Connect) -> Iterator[Connection]:
-    """The session that is ahead: it commits when the test says so."""
-    connection = connect(autocommit=True)
-    yield connection
-    assert problems(connection) == []
-
-
 @pytest.mark.parametrize("buy_it", [give, select])
-def test_who_comes_second_is_told_that_it_is_sold_out(
+def test_sold_out_for_the_second_of_two_buyers(
     connect: Connect, hand: Connection, buy_it: Buy
 ) -> None:
     offer(hand, {SEAT: 1})
@@ -102,7 +91,7 @@ def test_who_comes_second_is_told_that_it_is_sold_out(
 
 
 @pytest.mark.parametrize("buy_it", [give, select])
-def test_who_comes_second_gets_the_capacity_that_the_first_releases(
+def test_persist_gets_the_capacity_that_the_first_buyer_releases(
     connect: Connect, hand: Connection, buy_it: Buy
 ) -> None:
     offer(hand, {SEAT: 1})
@@ -117,7 +106,7 @@ def test_who_comes_second_gets_the_capacity_that_the_first_releases(
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
-def test_a_booking_that_comes_second_is_not_made_at_all(connect: Connect, hand: Connection) -> None:
+def test_create_that_comes_second_stores_nothing(connect: Connect, hand: Connection) -> None:
     offer(hand, {SEAT: 1})
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
@@ -150,7 +139,7 @@ def test_a_booking_that_comes_second_is_not_made_at_all(connect: Connect, hand: 
         ({SEAT: 5}, selection(seat=3), selection(seat=3), (SEAT, 3, 2)),
     ],
 )
-def test_the_last_unit_of_any_pool_is_taken_once(
+def test_last_unit_of_a_pool_is_taken_once(
     connect: Connect,
     hand: Connection,
     *,
@@ -175,7 +164,7 @@ def test_the_last_unit_of_any_pool_is_taken_once(
 
 
 @pytest.mark.parametrize("held", [SEAT, BOAT])
-def test_buyers_of_the_same_pools_in_opposite_order_do_not_deadlock(
+def test_create_in_opposite_order_of_pools_does_not_deadlock(
     connect: Connect, hand: Connection, held: str
 ) -> None:
     offer(hand, {SEAT: 2, BOAT: 2})
@@ -194,7 +183,7 @@ def test_buyers_of_the_same_pools_in_opposite_order_do_not_deadlock(
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
-def test_a_booking_sent_twice_at_once_is_made_once(
+def test_create_sent_twice_at_once_makes_one_registration(
     connect: Connect, hand: Connection, *, is_committed: bool
 ) -> None:
     # capacity for a second ticket is left, in case the second call makes a second booking

@@ -1,10 +1,9 @@
 """Races, each decided by hand: one session holds its locks until the rival is seen waiting."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+from tests.support.bookings import let_lapse, payment
 from tests.support.caller import (
     Connection,
     Document,
@@ -14,24 +13,19 @@ from tests.support.caller import (
 from tests.support.crowd import (
     BOAT,
     HALL,
-    PATIENCE,
     SEAT,
     SHARED,
     STAND,
     WALK,
-    Connect,
     buy,
     catalogue,
-    move_hold_into_the_past,
-    outcome,
-    payment,
     pool,
-    problems,
-    rivals,
     select,
     selection,
     uid,
 )
+from tests.support.safeguards import guards
+from tests.support.sessions import PATIENCE, Connect, outcome, rivals
 
 FIRST, SECOND = uid(0xA1), uid(0xA2)
 SNAPSHOTS = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
@@ -50,7 +44,7 @@ def pay(connection: Connection, registration: str, reference: str, amount: str) 
     return service(connection).call(
         "complete_registration_payment",
         p_registration_id=registration,
-        p_payment=payment(reference, amount),
+        p_payment=payment(amount, reference),
     )
 
 
@@ -58,7 +52,7 @@ def refund(connection: Connection, registration: str, reference: str, amount: st
     return service(connection).call(
         "record_refund",
         p_registration_id=registration,
-        p_refund=payment(reference, amount),
+        p_refund=payment(amount, reference),
     )
 
 
@@ -77,23 +71,15 @@ def payments(connection: Connection) -> list[tuple[str, str]]:
     ).fetchall()
 
 
-@pytest.fixture
-def hand(connect: Connect) -> Iterator[Connection]:
-    """The session that is ahead: it commits when the test says so."""
-    connection = connect(autocommit=True)
-    yield connection
-    assert problems(connection) == []
-
-
 # --- pay against expire
 
 
-def test_a_payment_waits_for_an_expiry_and_retakes_capacity(
+def test_payment_waits_for_an_expiry_and_retakes_the_capacity(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
     buy(hand, FIRST, selection(seat=1))
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             assert service(hand).call("release_expired_holds")["released"] == 1
@@ -102,12 +88,12 @@ def test_a_payment_waits_for_an_expiry_and_retakes_capacity(
     assert pool(hand, SEAT) == (1, 0, 1)
 
 
-def test_a_payment_whose_capacity_went_to_another_is_refused_and_not_recorded(
+def test_payment_is_refused_when_its_capacity_went_to_another_buyer(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
     buy(hand, FIRST, selection(seat=1))
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             buy(hand, SECOND, selection(seat=1))
@@ -117,12 +103,12 @@ def test_a_payment_whose_capacity_went_to_another_is_refused_and_not_recorded(
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
-def test_a_payment_under_way_keeps_the_capacity_of_an_overdue_hold(
+def test_payment_under_way_keeps_the_capacity_of_an_overdue_hold(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
     buy(hand, FIRST, selection(seat=1))
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     with rivals(connect, 2) as (releaser, buyer):
         with hand.transaction():
             pay(hand, FIRST, "p1", "20.00")
@@ -138,7 +124,7 @@ def test_a_payment_under_way_keeps_the_capacity_of_an_overdue_hold(
 # --- cancel, persist, pay
 
 
-def test_a_persist_that_meets_a_cancellation_changes_nothing(
+def test_persist_that_waited_for_a_cancellation_changes_nothing(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=2)
@@ -151,7 +137,7 @@ def test_a_persist_that_meets_a_cancellation_changes_nothing(
     assert pool(hand, SEAT) == (2, 0, 0)
 
 
-def test_a_cancellation_that_meets_a_persist_cancels_what_it_stored(
+def test_cancel_registration_that_waited_for_a_persist_cancels_what_it_stored(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=2)
@@ -164,7 +150,9 @@ def test_a_cancellation_that_meets_a_persist_cancels_what_it_stored(
     assert pool(hand, SEAT) == (2, 0, 0)
 
 
-def test_what_is_being_changed_is_not_paid(connect: Connect, hand: Connection) -> None:
+def test_payment_is_refused_when_the_total_changes_meanwhile(
+    connect: Connect, hand: Connection
+) -> None:
     offer(hand)
     buy(hand, FIRST, selection(seat=1))
     with rivals(connect, 1) as (rival,):
@@ -178,7 +166,8 @@ def test_what_is_being_changed_is_not_paid(connect: Connect, hand: Connection) -
 # --- payments and refunds twice
 
 
-def test_of_two_payments_with_different_references_one_is_recorded(
+@guards("the row lock in lock_registration")
+def test_payment_at_once_with_another_reference_is_refused(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
@@ -192,9 +181,7 @@ def test_of_two_payments_with_different_references_one_is_recorded(
     assert pool(hand, SEAT) == (1, 0, 1)
 
 
-def test_the_same_payment_twice_at_once_is_one_payment_with_one_answer(
-    connect: Connect, hand: Connection
-) -> None:
+def test_payment_sent_twice_at_once_is_recorded_once(connect: Connect, hand: Connection) -> None:
     offer(hand, seat=1)
     buy(hand, FIRST, selection(seat=1))
     with rivals(connect, 1) as (rival,):
@@ -206,7 +193,9 @@ def test_the_same_payment_twice_at_once_is_one_payment_with_one_answer(
     assert pool(hand, SEAT) == (1, 0, 1)
 
 
-def test_one_reference_pays_for_one_registration(connect: Connect, hand: Connection) -> None:
+def test_payment_reference_pays_for_one_registration_only(
+    connect: Connect, hand: Connection
+) -> None:
     offer(hand)
     buy(hand, FIRST, selection(seat=1))
     buy(hand, SECOND, selection(seat=1))
@@ -219,7 +208,9 @@ def test_one_reference_pays_for_one_registration(connect: Connect, hand: Connect
 
 
 @pytest.mark.parametrize("reference", ["r1", "r2"])
-def test_money_is_given_back_once(connect: Connect, hand: Connection, reference: str) -> None:
+def test_record_refund_at_once_gives_money_back_once(
+    connect: Connect, hand: Connection, reference: str
+) -> None:
     offer(hand)
     buy(hand, FIRST, selection(seat=1))
     pay(hand, FIRST, "p1", "20.00")
@@ -235,7 +226,9 @@ def test_money_is_given_back_once(connect: Connect, hand: Connection, reference:
 # --- capacity and pools
 
 
-def test_a_buyer_who_meets_a_capacity_cut_is_refused(connect: Connect, hand: Connection) -> None:
+def test_sold_out_after_a_capacity_cut_that_the_buyer_waited_for(
+    connect: Connect, hand: Connection
+) -> None:
     offer(hand, seat=2)
     buy(hand, FIRST, selection(seat=1))
     buy(hand, SECOND, selection())
@@ -247,7 +240,7 @@ def test_a_buyer_who_meets_a_capacity_cut_is_refused(connect: Connect, hand: Con
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
-def test_a_capacity_cut_that_meets_a_purchase_is_refused_with_the_numbers(
+def test_capacity_below_use_counts_a_purchase_that_the_import_waited_for(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=2)
@@ -292,7 +285,8 @@ def is_free(connection: Connection, pool_id: str) -> bool:
 
 
 @pytest.mark.parametrize("stored_in_order", [True, False])
-def test_who_waits_for_a_pool_holds_none_that_comes_later(
+@guards("the order of the pools in take_capacity")
+def test_create_holds_no_later_pool_while_it_waits_for_one(
     connect: Connect, hand: Connection, *, stored_in_order: bool
 ) -> None:
     order = (SEAT, STAND, BOAT, HALL)
@@ -320,7 +314,11 @@ def test_who_waits_for_a_pool_holds_none_that_comes_later(
     assert pool(hand, HALL) == (5, 4, 0)
 
 
-def test_a_refusal_after_a_lost_race_names_only_what_is_short(
+@guards(
+    "the check of the pool in take_capacity",
+    "the same check and the CHECK capacity_pools_not_oversold",
+)
+def test_sold_out_after_a_lost_race_names_only_the_pool_that_is_short(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1, boat=1)
@@ -337,13 +335,13 @@ def test_a_refusal_after_a_lost_race_names_only_what_is_short(
     ] == [(BOAT, 1, 0)]
 
 
-def test_a_refusal_after_a_lost_race_counts_overdue_holds_as_free(
+def test_sold_out_after_a_lost_race_counts_overdue_holds_as_free(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=3)
     overdue = uid(0xA3)
     buy(hand, overdue, selection(seat=1))
-    move_hold_into_the_past(hand, overdue)
+    let_lapse(hand, overdue)
     with rivals(connect, 1) as (rival,):
         with hand.transaction():
             buy(hand, FIRST, selection(seat=1))
@@ -356,12 +354,13 @@ def test_a_refusal_after_a_lost_race_counts_overdue_holds_as_free(
     ] == [(3, 2)]
 
 
-def test_a_buyer_never_waits_for_another_owners_overdue_registration(
+@guards("SKIP LOCKED in expire_overdue")
+def test_create_does_not_wait_for_a_locked_overdue_registration(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand, seat=1)
     buy(hand, FIRST, selection(seat=1))
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     with rivals(connect, 1) as (rival,):
         rival.connection.execute("SET lock_timeout = '2s'")
         with hand.transaction():
@@ -371,7 +370,8 @@ def test_a_buyer_never_waits_for_another_owners_overdue_registration(
     assert pool(hand, SEAT) == (1, 1, 0)
 
 
-def test_a_type_enters_a_pool_only_after_those_who_are_buying_it(
+@guards("the shared lock in lock_catalogue")
+def test_import_catalogue_waits_for_buyers_of_a_ticket_type_that_joins_a_pool(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand)
@@ -384,7 +384,7 @@ def test_a_type_enters_a_pool_only_after_those_who_are_buying_it(
     assert pool(hand, SHARED) == (5, 1, 0)
 
 
-def test_a_buyer_takes_capacity_from_pools_that_the_type_is_joining(
+def test_persist_takes_capacity_from_a_pool_that_the_ticket_type_joins(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand)
@@ -398,7 +398,7 @@ def test_a_buyer_takes_capacity_from_pools_that_the_type_is_joining(
 
 
 @pytest.mark.parametrize("isolation", SNAPSHOTS)
-def test_an_import_that_cannot_see_a_purchase_does_not_miscount_it(
+def test_import_catalogue_under_a_snapshot_does_not_miscount_a_purchase(
     connect: Connect, hand: Connection, isolation: IsolationLevel
 ) -> None:
     offer(hand)
@@ -417,7 +417,7 @@ def test_an_import_that_cannot_see_a_purchase_does_not_miscount_it(
 
 
 @pytest.mark.parametrize("slug", ["hot-function", "renamed"])
-def test_creating_and_restructuring_do_not_deadlock(
+def test_create_and_import_catalogue_do_not_deadlock(
     connect: Connect, hand: Connection, slug: str
 ) -> None:
     offer(hand, seat=5)
@@ -430,12 +430,12 @@ def test_creating_and_restructuring_do_not_deadlock(
         assert created.result(PATIENCE)["success"]
 
 
-def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
+def test_first_writers_after_a_server_start_do_not_wait_for_each_other(
     connect: Connect, hand: Connection
 ) -> None:
     cut(hand, catalogue({WALK: 5, SEAT: 5}))
     buy(hand, FIRST, selection(walk=1))
-    move_hold_into_the_past(hand, FIRST)
+    let_lapse(hand, FIRST)
     service(hand).call("release_expired_holds")
     # as if the server had just been started
     hand.execute("UPDATE ticketing_internal.feed_epoch SET server_started_at = 'epoch'")
@@ -456,7 +456,7 @@ def test_the_first_writers_after_a_start_do_not_wait_for_each_other(
 
 
 @pytest.mark.parametrize("isolation", SNAPSHOTS)
-def test_the_last_ticket_under_a_snapshot_is_sold_once(
+def test_last_ticket_under_a_snapshot_is_sold_once(
     connect: Connect, hand: Connection, isolation: IsolationLevel
 ) -> None:
     offer(hand, seat=1)
@@ -473,7 +473,8 @@ def test_the_last_ticket_under_a_snapshot_is_sold_once(
 # --- the feed
 
 
-def test_the_feed_waits_for_a_slower_transaction_and_skips_nothing(
+@guards("the snapshot rule of get_ticket_changes")
+def test_changes_wait_for_a_slower_transaction_and_skip_nothing(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand)
@@ -503,18 +504,7 @@ def test_the_feed_waits_for_a_slower_transaction_and_skips_nothing(
     assert seen == [before, between, after]
 
 
-def test_a_booking_made_twice_at_once_is_one(connect: Connect, hand: Connection) -> None:
-    offer(hand, seat=5)
-    with rivals(connect, 1) as (rival,):
-        with hand.transaction():
-            answer = buy(hand, FIRST, selection(seat=1))
-            again = rival.start_waiting(buy, FIRST, selection(seat=1))
-        second = again.result(PATIENCE)
-        assert (second["revision"], second["tickets"]) == (answer["revision"], answer["tickets"])
-    assert pool(hand, SEAT) == (5, 1, 0)
-
-
-def test_the_feed_tells_of_a_ticket_in_order_also_when_transactions_overlap(
+def test_changes_of_a_ticket_are_in_order_when_transactions_overlap(
     connect: Connect, hand: Connection
 ) -> None:
     offer(hand)

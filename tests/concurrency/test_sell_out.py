@@ -1,11 +1,15 @@
 """The sell-out: many more buyers than capacity, all at once."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
+from tests.support.bookings import integrity, let_lapse
 from tests.support.caller import (
     Connection,
     Document,
@@ -19,22 +23,49 @@ from tests.support.crowd import (
     SHARED,
     STAND,
     WALK,
-    Connect,
     allow_allotments_of_small_pools,
     buy,
     catalogue,
-    move_hold_into_the_past,
     pool,
-    problems,
     selection,
     uid,
 )
+from tests.support.databases import database
+from tests.support.sessions import Connect
+
+from ticketing_client.embedded import Server, run_server
+from ticketing_client.migrate import migrate
 
 BUYERS = 100
 CAPACITY = 60
 
 WANTED = (selection(seat=1), selection(stand=1), selection(boat=1), selection(day=1))
 """What buyers want: one of three ticket types, or a package with one of them."""
+
+
+@pytest.fixture(scope="module")
+def crowded_server() -> Iterator[Server]:
+    """A server for more sessions than PostgreSQL allows by default, with a migrated database."""
+    careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with (
+        run_server(settings=careless | {"max_connections": "200"}) as server,
+        database(server, "migrated") as url,
+    ):
+        migrate(url)
+        yield server
+
+
+@pytest.fixture
+def connect_crowd(crowded_server: Server) -> Iterator[Connect]:
+    """Like `connect`, for a crowd: opens connections to a database that only this test uses."""
+    with database(crowded_server, "crowd", "migrated") as url, ExitStack() as stack:
+
+        def open_connection(**options: Any) -> Connection:  # noqa: ANN401
+            connection: Connection = psycopg.connect(url, **options)
+            stack.callback(connection.close)
+            return connection
+
+        yield open_connection
 
 
 @dataclass(frozen=True)
@@ -77,7 +108,7 @@ def sell_out(
     for number in range(overdue):
         late = uid(0xB000 + number)
         buy(till, late, WANTED[number % len(WANTED)])
-        move_hold_into_the_past(till, late)
+        let_lapse(till, late)
     connections = [connect(autocommit=True) for _ in range(BUYERS)]
     start = threading.Barrier(BUYERS)
 
@@ -123,22 +154,24 @@ def check(connection: Connection, attempts: list[Attempt]) -> None:
             (issue["code"], issue["ticket_type_id"], issue["requested"], issue["available"])
             for issue in attempt.issues
         ] == [("sold_out", wanted, 1, 0)]
-    assert problems(connection) == []
+    assert integrity(connection) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("small_pools", ["without allotments", "with allotments"])
-def test_sixty_of_a_hundred_buyers_get_the_sixty_tickets(
+def test_sell_out_serves_sixty_of_a_hundred_buyers(
     connect_crowd: Connect, small_pools: str
 ) -> None:
     check(*sell_out(connect_crowd, overdue=0, small_pools=small_pools))
 
 
-def test_capacity_of_overdue_holds_is_sold_in_a_sell_out(connect_crowd: Connect) -> None:
+@pytest.mark.long
+def test_sell_out_takes_the_capacity_of_overdue_holds(connect_crowd: Connect) -> None:
     check(*sell_out(connect_crowd, overdue=CAPACITY))
 
 
-def test_a_package_counts_what_is_in_it(connect_crowd: Connect) -> None:
-    till = connect_crowd(autocommit=True)
+def test_package_takes_capacity_for_its_tickets_and_itself(connect: Connect) -> None:
+    till = connect(autocommit=True)
     document = catalogue({SHARED: 3, DAY: 5}, shared=[SEAT, WALK])
     service(till).call("import_catalogue", p_catalogue=document)
     buy(till, uid(0xA000), selection(day=1))

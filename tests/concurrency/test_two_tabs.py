@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
+from tests.support.bookings import integrity
 from tests.support.caller import (
     Connection,
     Document,
@@ -18,20 +19,17 @@ from tests.support.caller import (
 )
 from tests.support.crowd import (
     DAY,
-    PATIENCE,
     SEAT,
     STAND,
-    Connect,
     attendee_of,
     booking,
     catalogue,
     pool,
-    problems,
-    rivals,
     selection,
     ticket_arguments,
     uid,
 )
+from tests.support.sessions import PATIENCE, Connect, rivals
 
 REGISTRATION = uid(0xA1)
 
@@ -108,11 +106,11 @@ def tab(connect: Connect) -> Iterator[Connection]:
         p_registration_data=booking(REGISTRATION, attendees=2),
     )
     yield tab
-    assert problems(tab) == []
+    assert integrity(tab) == []
 
 
 @saves
-def test_the_second_tab_hears_that_the_first_has_saved(
+def test_revision_conflict_for_the_second_of_two_tabs(
     connect: Connect, tab: Connection, save: Save
 ) -> None:
     other = connect(autocommit=True)
@@ -133,14 +131,16 @@ def test_the_second_tab_hears_that_the_first_has_saved(
 
 
 @saves
-def test_a_save_without_a_revision_wins(connect: Connect, tab: Connection, save: Save) -> None:
+def test_save_without_a_revision_replaces_what_another_tab_saved(
+    connect: Connect, tab: Connection, save: Save
+) -> None:
     save(tab, None, selection(seat=1))
     save(connect(autocommit=True), None, selection(stand=1))
     assert [ticket["ticket_type_id"] for ticket in seen(tab)["tickets"]] == [STAND]
 
 
 @saves
-def test_a_revision_of_the_future_is_refused_as_well(tab: Connection, save: Save) -> None:
+def test_revision_conflict_for_a_revision_of_the_future(tab: Connection, save: Save) -> None:
     before = seen(tab)
     issue = conflict(save, tab, before["revision"] + 1, selection(seat=1))
     assert issue["actual"] == before["revision"]
@@ -148,7 +148,7 @@ def test_a_revision_of_the_future_is_refused_as_well(tab: Connection, save: Save
 
 
 @saves
-def test_a_stale_tab_hears_so_before_anything_else(
+def test_revision_conflict_comes_before_any_other_issue(
     connect: Connect, tab: Connection, save: Save
 ) -> None:
     revision = seen(tab)["revision"]
@@ -158,7 +158,9 @@ def test_a_stale_tab_hears_so_before_anything_else(
 
 
 @saves
-def test_a_lost_reply_can_be_had_again(connect: Connect, tab: Connection, save: Save) -> None:
+def test_save_repeated_after_a_lost_reply_gets_the_same_answer(
+    connect: Connect, tab: Connection, save: Save
+) -> None:
     revision = seen(tab)["revision"]
     chosen = (selection(seat=1), selection(day=2))
     lost = save(tab, revision, *chosen)
@@ -173,7 +175,9 @@ def test_a_lost_reply_can_be_had_again(connect: Connect, tab: Connection, save: 
 
 
 @saves
-def test_tabs_that_agree_do_not_disagree(connect: Connect, tab: Connection, save: Save) -> None:
+def test_save_of_what_is_stored_succeeds_with_any_revision(
+    connect: Connect, tab: Connection, save: Save
+) -> None:
     # the other tab comes to what is stored by another way, and has seen neither revision
     revision = seen(tab)["revision"]
     by_selections(tab, revision, selection(stand=1), selection(seat=1))
@@ -182,7 +186,7 @@ def test_tabs_that_agree_do_not_disagree(connect: Connect, tab: Connection, save
 
 
 @saves
-def test_a_tab_that_waits_for_the_other_hears_of_it(
+def test_revision_conflict_for_a_save_that_waited_for_another(
     connect: Connect, tab: Connection, save: Save
 ) -> None:
     revision = seen(tab)["revision"]
@@ -197,7 +201,7 @@ def test_a_tab_that_waits_for_the_other_hears_of_it(
 
 
 @saves
-def test_a_tab_that_waits_for_one_that_gives_up_saves(
+def test_save_that_waited_for_a_rollback_succeeds(
     connect: Connect, tab: Connection, save: Save
 ) -> None:
     revision = seen(tab)["revision"]
@@ -212,7 +216,7 @@ def test_a_tab_that_waits_for_one_that_gives_up_saves(
 
 @saves
 @pytest.mark.parametrize("knows", [True, False], ids=["with revision", "without"])
-def test_a_button_pressed_twice_makes_one_set_of_tickets(
+def test_save_sent_twice_at_once_makes_one_set_of_tickets(
     connect: Connect, tab: Connection, save: Save, *, knows: bool
 ) -> None:
     revision = seen(tab)["revision"] if knows else None
@@ -235,7 +239,7 @@ def test_a_button_pressed_twice_makes_one_set_of_tickets(
 
 
 @saves
-def test_a_button_pressed_twice_before_the_first_fails_is_pressed_once(
+def test_save_sent_twice_at_once_is_made_once_when_the_first_fails(
     connect: Connect, tab: Connection, save: Save
 ) -> None:
     revision = seen(tab)["revision"]

@@ -1,7 +1,6 @@
 """What the tests of the migration runner share."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.support.small_product import (
-    SqlDir,
-)
+from tests.support.small_product import SqlDir
 
 
 @pytest.fixture
@@ -20,28 +17,21 @@ def sql(tmp_path: Path) -> SqlDir:
 
 
 @pytest.fixture
-def query(empty_database_url: str) -> Callable[..., list[Any]]:
+def url(empty_database_url: str) -> str:
+    """The URL of the database that `query` asks: an empty one of the test's own."""
+    return empty_database_url
+
+
+@pytest.fixture
+def query(url: str) -> Callable[..., list[Any]]:
     """A function that runs one statement on a connection of its own and returns its rows."""
 
     def run(statement: str, *parameters: object) -> list[Any]:
-        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     return run
-
-
-@pytest.fixture
-def eventually(query: Callable[..., list[Any]]) -> Callable[[str], None]:
-    """A function that waits until a query returns a row."""
-
-    def wait(statement: str) -> None:
-        deadline = time.monotonic() + 30
-        while not query(statement):
-            assert time.monotonic() < deadline, f"never happened: {statement}"
-            time.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture

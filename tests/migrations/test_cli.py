@@ -44,13 +44,13 @@ def ticketing(
     return run
 
 
-def test_migrate(ticketing: Ticketing) -> None:
+def test_migrate_prints_what_it_did(ticketing: Ticketing) -> None:
     expected = "applied 0101.begin\napplied 0102.orders\ninstalled 2 functions\n"
     assert ticketing("migrate") == (0, expected, "")
     assert ticketing("migrate") == (0, "nothing to do: the database is up to date\n", "")
 
 
-def test_refusal_is_one_sentence_on_stderr(ticketing: Ticketing, sql: SqlDir) -> None:
+def test_migrate_prints_a_refusal_as_one_line_on_stderr(ticketing: Ticketing, sql: SqlDir) -> None:
     ticketing("migrate")
     sql.replace("migrations/0102.orders.sql", "100", "200")
     code, out, err = ticketing("migrate")
@@ -58,7 +58,7 @@ def test_refusal_is_one_sentence_on_stderr(ticketing: Ticketing, sql: SqlDir) ->
     assert err.startswith("ticketing: Edited after they were applied: 0102.orders; restore")
 
 
-def test_status_names_every_state_and_says_by_its_exit_code_whether_all_is_well(
+def test_status_names_every_state_and_exits_with_1_unless_up_to_date(
     ticketing: Ticketing, sql: SqlDir
 ) -> None:
     code, out, _ = ticketing("status")
@@ -118,7 +118,7 @@ def test_rollback_asks_first(
     assert query("SELECT to_regnamespace('shop')") == [("shop",)]
 
 
-def test_rollback_of_everything(ticketing: Ticketing) -> None:
+def test_rollback_all_prints_what_it_did(ticketing: Ticketing) -> None:
     ticketing("migrate")
     expected = "rolled back 0102.orders\nrolled back 0101.begin\n"
     assert ticketing("rollback", "--all", "--yes") == (0, expected, "")
@@ -128,13 +128,13 @@ def test_rollback_of_everything(ticketing: Ticketing) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--to", "0101", "--all"]])
-def test_rollback_wants_to_know_how_far(ticketing: Ticketing, arguments: list[str]) -> None:
+def test_rollback_needs_either_to_or_all(ticketing: Ticketing, arguments: list[str]) -> None:
     code, out, err = ticketing("rollback", "--yes", *arguments)
     assert (code, out) == (2, "")
     assert "give either --to NAME or --all" in err
 
 
-def test_unreachable_server(ticketing: Ticketing) -> None:
+def test_commands_name_an_unreachable_server(ticketing: Ticketing) -> None:
     for command in (["status"], ["doctor"], ["migrate"], ["rollback", "--all"]):
         code, out, err = ticketing(*command, "--database-url", "host=/nowhere")
         assert (code, out, err.count("\n")) == (2, "", 1)
@@ -142,12 +142,12 @@ def test_unreachable_server(ticketing: Ticketing) -> None:
         assert "/nowhere" in err
 
 
-def test_version(ticketing: Ticketing) -> None:
+def test_version_names_the_package(ticketing: Ticketing) -> None:
     code, out, _ = ticketing("--version")
     assert (code, out.split()[0]) == (0, "ticketing-sql")
 
 
-def test_psql_without_a_demo(
+def test_psql_without_a_demo_says_how_to_make_one(
     ticketing: Ticketing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "default_data_dir", lambda: tmp_path / "demo")
@@ -156,7 +156,9 @@ def test_psql_without_a_demo(
     assert not (tmp_path / "demo").exists()
 
 
-def test_psql_passes_everything_on(ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_psql_passes_arguments_and_exit_code_on(
+    ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's server runs as another user
@@ -178,7 +180,7 @@ def test_psql_passes_everything_on(ticketing: Ticketing, monkeypatch: pytest.Mon
         assert "was made by PostgreSQL 9" in err
 
 
-def test_package_does_without_the_command_lines_libraries() -> None:
+def test_import_works_without_the_libraries_of_the_command_line() -> None:
     without = "import sys; sys.modules |= dict.fromkeys(['typer', 'rich', 'yoyo', 'sqlparse']);"
     used = _python(f"{without} import ticketing_client")
     assert (used.returncode, used.stderr) == (0, "")

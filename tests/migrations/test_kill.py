@@ -1,26 +1,24 @@
-"""Killed at any moment, by SIGKILL, and several at once."""
+"""Migrations killed at any moment by SIGKILL, and several runners at once."""
 
 import json
 import signal
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
 import pytest
-from tests.support.small_product import (
-    FUNCTIONS,
-    MIGRATIONS,
-    SqlDir,
-)
+from tests.support.sessions import PATIENCE, wait_until
+from tests.support.small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
 from ticketing_client.migrate import MigrationReport, migrate, status
 
 Query = Callable[..., list[Any]]
-Eventually = Callable[[str], None]
 
 GATE = "SELECT pg_advisory_lock(1)"
 
@@ -49,13 +47,11 @@ HAVING count(*) = 4 AND count(*) FILTER (WHERE wait_event = 'advisory') = 1
 """
 
 RUNNER = """
-import json, sys
-from dataclasses import asdict
+import sys
 from pathlib import Path
 from ticketing_client.migrate import migrate
 
-report = migrate(sys.argv[1], sql_dir=Path(sys.argv[2]), lock_timeout_seconds=60)
-print(json.dumps(asdict(report)))
+migrate(sys.argv[1], sql_dir=Path(sys.argv[2]), lock_timeout_seconds=60)
 """
 
 # Kills a process at the first moment that matters, another at the second and so on, until one gets
@@ -138,8 +134,15 @@ def _start(stack: ExitStack, script: str, *arguments: str) -> subprocess.Popen[s
     return process
 
 
+def _migrate(url: str, sql: SqlDir) -> MigrationReport:
+    return migrate(url, sql_dir=sql.path, lock_timeout_seconds=60)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: str) -> None:
+def test_migrate_or_rollback_killed_at_any_moment_is_finished_by_the_next(
+    empty_database_url: str, sql: SqlDir, direction: str
+) -> None:
     with ExitStack() as stack:
         killer = _start(stack, KILLER, empty_database_url, str(sql.path), direction)
         outcomes = [json.loads(line) for line in killer.communicate(timeout=120)[0].splitlines()]
@@ -150,18 +153,19 @@ def test_killed_at_any_moment(empty_database_url: str, sql: SqlDir, direction: s
     assert [outcome for _, outcome in outcomes] == [done] * len(outcomes)
 
 
-def test_killed_in_the_middle_of_a_statement(
-    empty_database_url: str, sql: SqlDir, query: Query, eventually: Eventually
+@pytest.mark.long
+def test_migrate_killed_in_the_middle_of_a_statement_leaves_no_trace(
+    empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
     with _closed_gate(empty_database_url), ExitStack() as stack:
         runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
-        eventually(AT_THE_GATE)
+        wait_until(lambda: query(AT_THE_GATE), "it waits at the gate")
         assert query("SELECT 1 FROM ticketing_install.yoyo_lock")
         runner.kill()
         assert runner.wait() == -signal.SIGKILL
         # The server notices, although the statement would never end.
-        eventually(NONE_AT_THE_GATE)
+        wait_until(lambda: query(NONE_AT_THE_GATE), "its session ends")
     assert status(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
     assert query("SELECT to_regclass('shop.notes')") == [(None,)]
     report = migrate(empty_database_url, sql_dir=sql.path)
@@ -170,36 +174,34 @@ def test_killed_in_the_middle_of_a_statement(
     assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
 
 
-def test_four_at_once(empty_database_url: str, sql: SqlDir, eventually: Eventually) -> None:
+def test_migrate_by_four_at_once_is_done_by_one(
+    empty_database_url: str, sql: SqlDir, query: Query
+) -> None:
     sql.write("migrations/0103.notes.sql", GATED)
-    with ExitStack() as stack:
-        with _closed_gate(empty_database_url):
-            runners = [_start(stack, RUNNER, empty_database_url, str(sql.path)) for _ in range(4)]
-            eventually(FOUR_WITH_ONE_AT_THE_GATE)
-        reports = [json.loads(runner.communicate(timeout=60)[0]) for runner in runners]
-        assert [runner.returncode for runner in runners] == [0] * 4
-    everything = {
-        "applied": [*MIGRATIONS, "0103.notes"],
-        "installed": list(FUNCTIONS),
-        "dropped": [],
-    }
-    nothing: dict[str, list[str]] = {"applied": [], "installed": [], "dropped": []}
-    reports.sort(key=lambda report: len(report["applied"]))
-    assert reports == [nothing, nothing, nothing, everything]
+    with ThreadPoolExecutor(4) as threads, _closed_gate(empty_database_url) as gate:
+        runners = [threads.submit(_migrate, empty_database_url, sql) for _ in range(4)]
+        wait_until(lambda: query(FOUR_WITH_ONE_AT_THE_GATE), "one of four waits at the gate")
+        gate.execute("SELECT pg_advisory_unlock_all()")
+        reports = [runner.result(PATIENCE) for runner in runners]
+    everything = MigrationReport((*MIGRATIONS, "0103.notes"), FUNCTIONS)
+    assert Counter(reports) == {everything: 1, MigrationReport(): 3}
 
 
-def test_waiting_runner_does_not_hold_back_a_concurrent_index(
-    empty_database_url: str, sql: SqlDir, eventually: Eventually
+def test_migrate_that_waits_does_not_hold_back_a_concurrent_index(
+    empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     with (
-        ExitStack() as stack,
+        ThreadPoolExecutor(1) as threads,
         psycopg.connect(empty_database_url, autocommit=True) as rival,
     ):
         rival.execute("SELECT pg_advisory_lock(127995988370804)")
-        runner = _start(stack, RUNNER, empty_database_url, str(sql.path))
-        eventually("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ticketing'")
+        runner = threads.submit(_migrate, empty_database_url, sql)
+        wait_until(
+            lambda: query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ticketing'"),
+            "the runner connects",
+        )
         rival.execute("SET lock_timeout = '20s'")
         rival.execute("CREATE INDEX CONCURRENTLY ON shop.orders (amount)")
         rival.execute("SELECT pg_advisory_unlock_all()")
-        assert runner.wait(timeout=60) == 0
+        assert runner.result(PATIENCE) == MigrationReport()

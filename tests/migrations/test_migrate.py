@@ -24,7 +24,7 @@ NOTHING = MigrationReport((), ())
 LOCK_KEY = 127995988370804  # as docs/operations.md says
 
 
-def test_empty_database_then_nothing_to_do(
+def test_migrate_installs_into_an_empty_database_once(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport(MIGRATIONS, FUNCTIONS)
@@ -35,7 +35,7 @@ def test_empty_database_then_nothing_to_do(
     assert status(empty_database_url, sql_dir=sql.path).up_to_date
 
 
-def test_only_what_is_new_is_applied(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_applies_only_new_migrations(empty_database_url: str, sql: SqlDir) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     sql.write("migrations/0103.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
     assert status(empty_database_url, sql_dir=sql.path).pending == ("0103.notes",)
@@ -43,7 +43,7 @@ def test_only_what_is_new_is_applied(empty_database_url: str, sql: SqlDir) -> No
     assert report == MigrationReport(("0103.notes",), FUNCTIONS)
 
 
-def test_function_that_a_migration_declares_gets_its_body(
+def test_migrate_replaces_a_function_that_a_migration_declares(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -53,7 +53,7 @@ def test_function_that_a_migration_declares_gets_its_body(
     assert query("SELECT shop.amount_due(1)") == [(100,)]
 
 
-def test_records_are_kept_out_of_every_other_schema(
+def test_migrate_keeps_its_records_in_a_schema_of_their_own(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -75,7 +75,7 @@ def test_records_are_kept_out_of_every_other_schema(
     ]
 
 
-def test_edited_files_are_all_named_and_nothing_is_done(
+def test_migrate_names_all_edited_migrations_and_does_nothing(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -94,14 +94,16 @@ def test_edited_files_are_all_named_and_nothing_is_done(
     )
 
 
-def test_other_line_ends_are_no_edit(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_takes_other_line_ends_for_no_edit(empty_database_url: str, sql: SqlDir) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     for path in sql.path.rglob("*.sql"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert migrate(empty_database_url, sql_dir=sql.path) == NOTHING
 
 
-def test_database_newer_than_the_files(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_refuses_a_database_newer_than_the_files(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     sql.remove("migrations/0102.orders.sql")
     sql.remove("migrations/0102.orders.rollback.sql")
@@ -110,7 +112,9 @@ def test_database_newer_than_the_files(empty_database_url: str, sql: SqlDir) -> 
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_hole_in_the_sequence(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_refuses_a_migration_before_an_applied_one(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     sql.write("migrations/0104.later.sql", "SELECT;")
     migrate(empty_database_url, sql_dir=sql.path)
     sql.write("migrations/0103.earlier.sql", "SELECT;")
@@ -118,7 +122,7 @@ def test_hole_in_the_sequence(empty_database_url: str, sql: SqlDir) -> None:
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_failing_migration_has_no_effect_and_those_before_it_stay(
+def test_migrate_keeps_the_migrations_before_one_that_fails(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     sql.write(
@@ -135,7 +139,7 @@ def test_failing_migration_has_no_effect_and_those_before_it_stay(
     assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0103.wrong",)
 
 
-def test_connection_lost_in_a_migration_is_what_is_reported(
+def test_migrate_reports_a_connection_lost_in_a_migration(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     sql.write(
@@ -148,7 +152,7 @@ def test_connection_lost_in_a_migration_is_what_is_reported(
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
-def test_applications_lock_makes_it_give_up(
+def test_migrate_gives_up_when_an_application_holds_a_lock(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -161,7 +165,7 @@ def test_applications_lock_makes_it_give_up(
     assert migrate(empty_database_url, sql_dir=sql.path).applied == ("0103.notes",)
 
 
-def test_limits_meant_for_applications_are_lifted(
+def test_migrate_lifts_timeouts_meant_for_applications(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     name = conninfo_to_dict(empty_database_url)["dbname"]
@@ -171,7 +175,9 @@ def test_limits_meant_for_applications_are_lifted(
     assert migrate(empty_database_url, sql_dir=sql.path).applied == (*MIGRATIONS, "0103.slow")
 
 
-def test_waits_no_longer_than_told(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_waits_for_another_runner_no_longer_than_told(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as rival:
         rival.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
         who = rf"another runner \(server process {rival.info.backend_pid}\) is still migrating"
@@ -180,7 +186,7 @@ def test_waits_no_longer_than_told(empty_database_url: str, sql: SqlDir) -> None
     assert migrate(empty_database_url, sql_dir=sql.path).applied == MIGRATIONS
 
 
-def test_user_without_a_name(
+def test_migrate_works_for_a_user_without_a_name(
     empty_database_url: str, sql: SqlDir, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
@@ -195,7 +201,7 @@ def test_user_without_a_name(
 # --- Functions ------------------------------------------------------------------------------
 
 
-def test_only_changed_functions_are_installed(
+def test_migrate_installs_only_changed_functions(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -215,7 +221,7 @@ def test_only_changed_functions_are_installed(
         ("$$ BEGIN RETURN 1; END $$; SELECT 1 / 0", r": division by zero"),
     ],
 )
-def test_failing_function_file_leaves_the_old_functions(
+def test_migrate_leaves_the_old_functions_when_a_file_fails(
     empty_database_url: str, sql: SqlDir, query: Query, new: str, reason: str
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -227,7 +233,7 @@ def test_failing_function_file_leaves_the_old_functions(
     assert status(empty_database_url, sql_dir=sql.path).files_pending == FUNCTIONS
 
 
-def test_body_that_names_a_missing_function_is_refused(
+def test_migrate_refuses_a_body_that_names_a_missing_function(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     sql.replace("functions/shop/amount_due.sql", "shop.amount_of(o)", "shop.amount_off(o)")
@@ -235,7 +241,7 @@ def test_body_that_names_a_missing_function_is_refused(
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_unqualified_name_in_a_function_file_is_refused(
+def test_migrate_refuses_an_unqualified_name_in_a_function_file(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     sql.replace("functions/shop/amount_due.sql", "FUNCTION shop.amount_due", "FUNCTION amount_due")
@@ -243,7 +249,9 @@ def test_unqualified_name_in_a_function_file_is_refused(
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_file_named_after_another_function(empty_database_url: str, sql: SqlDir) -> None:
+def test_migrate_refuses_a_file_named_after_another_function(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     sql.replace("functions/shop/amount_of.sql", "shop.amount_of(", "shop.amount(")
     sql.replace("functions/shop/amount_due.sql", "shop.amount_of(", "shop.amount(")
     with pytest.raises(
@@ -252,7 +260,7 @@ def test_file_named_after_another_function(empty_database_url: str, sql: SqlDir)
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_function_that_disappeared_is_installed_again(
+def test_migrate_installs_a_function_that_disappeared_again(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -315,7 +323,9 @@ def test_status_of_an_empty_database_writes_nothing(
         ),
     ],
 )
-def test_misnamed_file_is_refused_before_connecting(sql: SqlDir, name: str, reason: str) -> None:
+def test_migrate_and_status_refuse_a_misnamed_file_before_connecting(
+    sql: SqlDir, name: str, reason: str
+) -> None:
     sql.write(name, "SELECT;")
     for call in (migrate, status):
         with pytest.raises(MigrationError) as refused:
@@ -330,14 +340,14 @@ def test_misnamed_file_is_refused_before_connecting(sql: SqlDir, name: str, reas
         (b"SELECT '\xff';", "0103.notes.sql cannot be read as UTF-8"),
     ],
 )
-def test_unsuitable_migration_is_refused(sql: SqlDir, content: bytes, reason: str) -> None:
+def test_status_refuses_an_unsuitable_migration(sql: SqlDir, content: bytes, reason: str) -> None:
     (sql.path / "migrations/0103.notes.sql").write_bytes(content)
     with pytest.raises(MigrationError) as refused:
         status("host=/nowhere", sql_dir=sql.path)
     assert reason in str(refused.value)
 
 
-def test_unknown_dependency_is_refused_before_anything_is_applied(
+def test_migrate_refuses_an_unknown_dependency_before_it_applies_anything(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     sql.write("migrations/0103.notes.sql", "-- depends: 0109.nowhere\nSELECT;")
@@ -346,12 +356,12 @@ def test_unknown_dependency_is_refused_before_anything_is_applied(
     assert status(empty_database_url, sql_dir=sql.path).applied == ()
 
 
-def test_folder_without_migrations(tmp_path: Path) -> None:
+def test_migrate_refuses_a_folder_without_migrations(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="has no folder named migrations"):
         migrate("host=/nowhere", sql_dir=tmp_path)
 
 
-def test_folder_names_and_files_that_mean_something_to_others(
+def test_migrate_ignores_hidden_files_and_patterns_in_the_name_of_the_folder(
     empty_database_url: str, tmp_path: Path
 ) -> None:
     sql = SqlDir(tmp_path / "a [1] *")
@@ -362,7 +372,7 @@ def test_folder_names_and_files_that_mean_something_to_others(
 # --- Connections ----------------------------------------------------------------------------
 
 
-def test_keywords_or_the_environment_instead_of_a_url(
+def test_migrate_takes_keywords_or_the_environment_instead_of_a_url(
     empty_database_url: str,
     sql: SqlDir,
     pg_environment: dict[str, str],
@@ -377,7 +387,7 @@ def test_keywords_or_the_environment_instead_of_a_url(
     assert status("", sql_dir=sql.path).up_to_date
 
 
-def test_no_sentence_repeats_the_password(sql: SqlDir) -> None:
+def test_migrate_and_status_never_repeat_the_password(sql: SqlDir) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

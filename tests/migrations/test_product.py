@@ -91,7 +91,7 @@ def _dump(server: Server, url: str, *options: str) -> str:
 
 
 @pytest.mark.parametrize("commands", DOCUMENTED_COMMANDS)
-def test_documented_commands_work(
+def test_operations_page_shows_commands_that_work(
     server: Server, database_url: str, programs: str, commands: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
@@ -99,7 +99,9 @@ def test_documented_commands_work(
     _run(commands, programs, server, database)
 
 
-def test_rolled_back_to_nothing_and_up_again(server: Server, empty_database_url: str) -> None:
+def test_rollback_to_nothing_and_migrate_give_the_same_database(
+    server: Server, empty_database_url: str
+) -> None:
     empty = _dump(server, empty_database_url)
     first = migrate(empty_database_url)
     installed = _dump(server, empty_database_url)
@@ -111,7 +113,8 @@ def test_rolled_back_to_nothing_and_up_again(server: Server, empty_database_url:
     assert "CREATE FUNCTION ticketing.persist_attendee_tickets" in installed
 
 
-def test_every_rollback_leads_to_the_state_before(
+@pytest.mark.long
+def test_rollback_of_each_migration_leads_to_the_state_before(
     server: Server, empty_database_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "migrations"
@@ -133,7 +136,8 @@ def test_every_rollback_leads_to_the_state_before(
         assert rollback(empty_database_url, to=names[-1], sql_dir=tmp_path) == (last,)
 
 
-def test_installed_by_hand_is_the_same(
+@pytest.mark.long  # the commands are also run by the test above
+def test_install_by_hand_gives_the_same_database(
     server: Server, empty_database_url: str, programs: str
 ) -> None:
     with psycopg.connect(empty_database_url) as connection:
@@ -161,12 +165,27 @@ def own_server() -> Iterator[Server]:
         yield server
 
 
-def test_role_that_may_only_create_roles_and_schemas(own_server: Server, tmp_path: Path) -> None:
+def test_migrate_works_for_a_role_that_may_create_roles_and_schemas(
+    own_server: Server, tmp_path: Path
+) -> None:
     url = make_conninfo(own_server.url("installer"), user="installer")
     first = migrate(url)
     assert status(url).up_to_date
     assert rollback(url, to=None) == first.applied[::-1]
     assert migrate(url) == first
+
+    # The role that installed may also ask the doctor.
+    program = [sys.executable, "-m", "ticketing_client.cli", "doctor", "--database-url", url]
+    doctor = subprocess.run(
+        program,
+        env=os.environ | {"COLUMNS": "300", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (doctor.returncode, doctor.stdout.splitlines()[-1]) == (0, "nothing found")
+    assert re.search(r"connected as +│ installer ", doctor.stdout)
+    assert re.search(r"logins in ticketing_owner +│ installer ", doctor.stdout)
 
     # Another database of the same server, installed by another role.
     other = make_conninfo(own_server.url("other"), user="other")
@@ -210,7 +229,7 @@ POSTGREST = """
 
 
 @pytest.mark.parametrize(("before", "after"), [(SUPABASE, ""), ("", POSTGREST)])
-def test_rows_belong_to_their_owners_no_matter_who_made_the_roles(
+def test_migrate_protects_rows_no_matter_who_made_the_roles(
     own_server: Server, catalogue: Document, wizard_state: Document, before: str, after: str
 ) -> None:
     with psycopg.connect(own_server.url("installer"), autocommit=True) as superuser:

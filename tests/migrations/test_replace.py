@@ -1,19 +1,13 @@
 """Types, functions and views are replaced: what goes, what stays, and what stops it."""
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support.small_product import (
-    FUNCTIONS,
-    MIGRATIONS,
-    SqlDir,
-)
+from tests.support.databases import database
+from tests.support.small_product import FUNCTIONS, MIGRATIONS, SqlDir
 
-from ticketing_client import demo
-from ticketing_client.embedded import run_server
+from ticketing_client.embedded import Server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
 
 Query = Callable[..., list[Any]]
@@ -27,9 +21,8 @@ REPORT = "views/report.sql"
 TYPED = (LINES, *FUNCTIONS[:2], COUNT_LINES, "functions/shop/orders/first_line.sql", REPORT)
 
 
-@pytest.fixture
-def typed(sql: SqlDir) -> SqlDir:
-    """The small product with two types, two functions that mention one, and a view."""
+def typed_product(sql: SqlDir) -> SqlDir:
+    """Give the small product two types, two functions that mention one, and a view."""
     sql.write(
         "migrations/0103.views.sql",
         "CREATE SCHEMA IF NOT EXISTS ticketing AUTHORIZATION ticketing_owner;",
@@ -74,13 +67,36 @@ COMMENT ON TYPE shop.cart IS 'All lines.';
 
 
 @pytest.fixture
-def install(empty_database_url: str, typed: SqlDir) -> Install:
-    """A function that migrates to what the files are now; it has been called once."""
+def typed(sql: SqlDir) -> SqlDir:
+    """The small product with types, to change."""
+    return typed_product(sql)
+
+
+@pytest.fixture(scope="module")
+def installed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database in which the small product with types is installed, to copy."""
+    files = typed_product(SqlDir(tmp_path_factory.mktemp("typed")))
+    with database(server, "typed") as new:
+        assert migrate(new, sql_dir=files.path) == MigrationReport(
+            (*MIGRATIONS, "0103.views"), TYPED
+        )
+        yield "typed"
+
+
+@pytest.fixture
+def url(server: Server, installed: str) -> Iterator[str]:
+    """The URL of a copy of it that only this test uses."""
+    with database(server, "copy", installed) as copy:
+        yield copy
+
+
+@pytest.fixture
+def install(url: str, typed: SqlDir) -> Install:
+    """A function that migrates to what the files are now."""
 
     def run() -> MigrationReport:
-        return migrate(empty_database_url, sql_dir=typed.path)
+        return migrate(url, sql_dir=typed.path)
 
-    assert run() == MigrationReport((*MIGRATIONS, "0103.views"), TYPED)
     assert run() == MigrationReport()
     return run
 
@@ -135,7 +151,7 @@ ALL = {"amount_due", "amount_of", "count_lines", "first_line", "line", "cart"}
 # --- Types ----------------------------------------------------------------------------------
 
 
-def test_changed_type_takes_its_functions_along_and_no_other(
+def test_changed_type_replaces_its_functions_and_no_other(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     query("CREATE ROLE reporter NOLOGIN")
@@ -156,7 +172,7 @@ def test_changed_type_takes_its_functions_along_and_no_other(
     assert install() == MigrationReport()
 
 
-def test_new_type_and_file(typed: SqlDir, query: Query, install: Install) -> None:
+def test_new_type_is_installed_with_its_file(typed: SqlDir, query: Query, install: Install) -> None:
     typed.write("types/more.sql", "CREATE TYPE shop.pair AS (one shop.line, other shop.line);")
     assert install() == MigrationReport((), (LINES, "types/more.sql", *TYPED[1:]))
     assert _names(query) == ALL | {"pair"}
@@ -168,7 +184,9 @@ def test_types_are_installed_in_the_order_of_their_files(typed: SqlDir, install:
         install()
 
 
-def test_removed_type_and_its_functions(typed: SqlDir, query: Query, install: Install) -> None:
+def test_removed_type_is_dropped_with_its_functions(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
     typed.remove(COUNT_LINES)
     report = install()
@@ -184,7 +202,9 @@ def test_removed_type_and_its_functions(typed: SqlDir, query: Query, install: In
     assert install() == MigrationReport()
 
 
-def test_removed_type_that_a_function_still_mentions(typed: SqlDir, refused: Refused) -> None:
+def test_removed_type_is_refused_while_a_function_mentions_it(
+    typed: SqlDir, refused: Refused
+) -> None:
     typed.write(LINES, "CREATE TYPE shop.line AS (name text);")
     reason = refused()
     assert reason.startswith("functions/shop/count_lines.sql")
@@ -214,7 +234,7 @@ def test_removed_type_that_a_function_still_mentions(typed: SqlDir, refused: Ref
         ),
     ],
 )
-def test_foreign_object_that_depends_on_a_type_is_named(
+def test_changed_type_names_a_foreign_object_that_depends_on_it(
     typed: SqlDir, query: Query, refused: Refused, foreign: str, named: str
 ) -> None:
     query(foreign)
@@ -234,7 +254,7 @@ def test_foreign_object_that_depends_on_a_type_is_named(
         "",
     ],
 )
-def test_file_of_types_that_creates_anything_else_is_refused(sql: SqlDir, text: str) -> None:
+def test_file_of_types_may_create_nothing_else(sql: SqlDir, text: str) -> None:
     sql.write(LINES, text)
     with pytest.raises(MigrationError, match=r"types/lines\.sql may create composite types only"):
         status("host=/nowhere", sql_dir=sql.path)
@@ -266,7 +286,7 @@ def test_changed_signature_leaves_one_function(  # noqa: PLR0917 - two are param
     assert install() == MigrationReport()
 
 
-def test_view_that_calls_a_function_with_another_signature_comes_back(
+def test_changed_signature_recreates_a_view_that_calls_the_function(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     path = "functions/shop/amount_due.sql"
@@ -275,7 +295,9 @@ def test_view_that_calls_a_function_with_another_signature_comes_back(
     assert query("TABLE ticketing.report") == [(1, 100)]
 
 
-def test_other_default_is_replaced_in_place(typed: SqlDir, query: Query, install: Install) -> None:
+def test_changed_default_replaces_the_function_in_place(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     path = "functions/shop/amount_due.sql"
     typed.replace(path, "(p_order_id integer)", "(p_order_id integer DEFAULT 2)")
     install()
@@ -289,7 +311,7 @@ def test_other_default_is_replaced_in_place(typed: SqlDir, query: Query, install
     assert _names(query) == ALL
 
 
-def test_foreign_view_of_a_function_survives_a_new_body_and_stops_a_new_signature(
+def test_changed_signature_is_refused_while_a_foreign_view_calls_the_function(
     typed: SqlDir, query: Query, install: Install, refused: Refused
 ) -> None:
     query("CREATE VIEW public.mine AS SELECT shop.amount_due(1) AS due")
@@ -303,7 +325,7 @@ def test_foreign_view_of_a_function_survives_a_new_body_and_stops_a_new_signatur
     )
 
 
-def test_function_of_the_same_name_with_another_owner_is_named(
+def test_function_of_the_same_name_with_another_owner_is_refused(
     typed: SqlDir, query: Query, refused: Refused
 ) -> None:
     query("CREATE FUNCTION shop.amount_due(text) RETURNS integer RETURN 1")
@@ -315,18 +337,18 @@ def test_function_of_the_same_name_with_another_owner_is_named(
 
 
 def test_removed_file_drops_its_function(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+    url: str, typed: SqlDir, query: Query, install: Install
 ) -> None:
     typed.remove(COUNT_LINES)
-    state = status(empty_database_url, sql_dir=typed.path)
+    state = status(url, sql_dir=typed.path)
     assert (state.files_pending, state.orphaned) == ((), ("function shop.count_lines",))
     assert not state.up_to_date
     assert install() == MigrationReport((), (), ("function shop.count_lines",))
     assert _names(query) == ALL - {"count_lines"}
-    assert status(empty_database_url, sql_dir=typed.path).up_to_date
+    assert status(url, sql_dir=typed.path).up_to_date
 
 
-def test_removed_file_of_a_function_that_a_policy_needs(
+def test_removed_file_is_refused_while_a_policy_needs_its_function(
     typed: SqlDir, query: Query, refused: Refused, install: Install
 ) -> None:
     typed.write(
@@ -339,7 +361,7 @@ def test_removed_file_of_a_function_that_a_policy_needs(
     assert "policy seen on table shop.orders depends on function shop.may_see(integer)" in refused()
 
 
-def test_file_that_moved_to_a_stage_folder(typed: SqlDir, query: Query, install: Install) -> None:
+def test_moved_file_keeps_its_function(typed: SqlDir, query: Query, install: Install) -> None:
     oid = query(OID)
     (typed.path / "functions/shop/pay").mkdir()
     (typed.path / FUNCTIONS[0]).rename(typed.path / "functions/shop/pay/amount_due.sql")
@@ -364,7 +386,7 @@ def test_name_that_two_files_create_is_refused(typed: SqlDir, other: str, named:
 
 
 def test_failing_function_leaves_the_last_migration_unapplied(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+    url: str, typed: SqlDir, query: Query, install: Install
 ) -> None:
     assert install() == MigrationReport()
     typed.write("migrations/0104.notes.sql", "ALTER TABLE shop.orders ADD COLUMN note text;")
@@ -378,14 +400,14 @@ def test_failing_function_leaves_the_last_migration_unapplied(
         MigrationError, match=r"^functions/shop/count_lines\.sql, line 3: .*nothing"
     ):
         install()
-    state = status(empty_database_url, sql_dir=typed.path)
+    state = status(url, sql_dir=typed.path)
     assert (state.applied[-1], state.pending) == ("0104.notes", ("0105.more",))
     assert query("SELECT 1 FROM pg_attribute WHERE attname IN ('more', 'amount')") == [(1,)]
     typed.replace(COUNT_LINES, "shop.nothing()", "1")
     assert install() == MigrationReport(("0105.more",), TYPED)
 
 
-def test_migration_and_the_functions_that_it_needs_come_together(
+def test_migration_is_applied_together_with_its_functions(
     typed: SqlDir, query: Query, install: Install
 ) -> None:
     typed.write(
@@ -397,7 +419,9 @@ def test_migration_and_the_functions_that_it_needs_come_together(
     assert query("TABLE ticketing.report") == [(1, 100)]
 
 
-def test_public_may_execute_nothing(typed: SqlDir, query: Query, install: Install) -> None:
+def test_grants_to_public_are_revoked_and_others_kept(
+    typed: SqlDir, query: Query, install: Install
+) -> None:
     granted = """
         SELECT has_function_privilege('public', oid, 'EXECUTE')
         FROM pg_proc
@@ -439,7 +463,9 @@ def test_view_with_fewer_columns_is_created_again(
     assert "view public.mine depends on view ticketing.report" in refused()
 
 
-def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Refused) -> None:
+def test_removed_view_is_refused_while_a_foreign_view_needs_it(
+    typed: SqlDir, query: Query, install: Install, refused: Refused
+) -> None:
     query("CREATE VIEW public.mine AS SELECT due FROM ticketing.report")
     typed.remove(REPORT)
     assert refused().startswith("view public.mine depends on view ticketing.report: drop it")
@@ -451,81 +477,20 @@ def test_removed_view(typed: SqlDir, query: Query, install: Install, refused: Re
 # --- All of them ----------------------------------------------------------------------------
 
 
-def test_rolled_back_and_up_again(
-    empty_database_url: str, typed: SqlDir, query: Query, install: Install
+def test_rollback_drops_types_and_functions_and_migrate_restores_them(
+    url: str, typed: SqlDir, query: Query, install: Install
 ) -> None:
-    assert rollback(empty_database_url, to="0101", sql_dir=typed.path) == (
+    assert rollback(url, to="0101", sql_dir=typed.path) == (
         "0103.views",
         "0102.orders",
     )
     assert _names(query) == set()
-    assert status(empty_database_url, sql_dir=typed.path).files_pending == TYPED
+    assert status(url, sql_dir=typed.path).files_pending == TYPED
     assert install() == MigrationReport(("0102.orders", "0103.views"), TYPED)
 
 
-def test_what_disappeared_is_installed_again(query: Query, install: Install) -> None:
+def test_object_that_disappeared_is_installed_again(query: Query, install: Install) -> None:
     query("DROP VIEW ticketing.report")
     assert install() == MigrationReport((), (REPORT,))
     query("DROP FUNCTION shop.count_lines; DROP TYPE shop.cart")
     assert install() == MigrationReport((), TYPED)
-
-
-# --- Unreleased states ----------------------------------------------------------------------
-
-
-def _apply_by_name(query: Query, name: str) -> None:
-    query("INSERT INTO ticketing_install._yoyo_migration VALUES (%s, %s, now())", name, name)
-
-
-@pytest.mark.parametrize("name", ["0005.pipeline_types", "0016.tickets_as_sent"])
-def test_database_of_an_unreleased_state_is_refused(
-    empty_database_url: str, sql: SqlDir, query: Query, name: str
-) -> None:
-    migrate(empty_database_url, sql_dir=sql.path)
-    _apply_by_name(query, name)
-    with pytest.raises(MigrationError) as refused:
-        migrate(empty_database_url, sql_dir=sql.path)
-    assert str(refused.value) == (
-        f"An unreleased state of the package installed this database ({name}): create a new "
-        "database, run `ticketing migrate` there, and copy what you need by hand."
-    )
-
-
-def test_edited_baseline_is_an_unreleased_state(empty_database_url: str, sql: SqlDir) -> None:
-    sql.write("migrations/0008.baseline.sql", "SELECT 1;")
-    migrate(empty_database_url, sql_dir=sql.path)
-    sql.write("migrations/0008.baseline.sql", "SELECT 2;")
-    with pytest.raises(MigrationError, match=r"^An unreleased state .* \(0008\.baseline\): create"):
-        migrate(empty_database_url, sql_dir=sql.path)
-
-
-def test_later_migration_is_not_one_of_an_unreleased_state(
-    empty_database_url: str, sql: SqlDir, query: Query
-) -> None:
-    migrate(empty_database_url, sql_dir=sql.path)
-    _apply_by_name(query, "0009.of_the_next_release")
-    with pytest.raises(
-        MigrationError, match=r"^Applied, but unknown to this version: 0009\.of_the"
-    ):
-        migrate(empty_database_url, sql_dir=sql.path)
-
-
-def test_demo_replaces_a_database_of_an_unreleased_state(
-    sql: SqlDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # root's server runs as another user
-        monkeypatch.setattr(demo, "default_data_dir", lambda: folder / "demo")
-        with run_server(folder / "demo") as server:
-            url = demo.recreate_database(server)
-            sql.write("migrations/0008.baseline.sql", "SELECT 1;")
-            migrate(url, sql_dir=sql.path)
-            with pytest.raises(MigrationError, match="unreleased state"):
-                migrate(url)
-        demo.demo()
-        assert (
-            "The database of the last demo is replaced by a new one.\n" in capsys.readouterr().out
-        )
-        with run_server(folder / "demo") as server:
-            assert status(server.url(demo.DATABASE)).up_to_date

@@ -15,7 +15,7 @@ from ticketing_client.migrate import MigrationError, MigrationReport, migrate, r
 Query = Callable[..., list[Any]]
 
 
-def test_to_nothing_leaves_only_the_records(
+def test_rollback_to_nothing_leaves_only_the_records(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -29,7 +29,7 @@ def test_to_nothing_leaves_only_the_records(
 
 
 @pytest.mark.parametrize("to", ["0101", "0101.begin"])
-def test_to_a_migration_and_up_again(
+def test_rollback_to_a_migration_can_be_migrated_again(
     empty_database_url: str, sql: SqlDir, query: Query, to: str
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -40,7 +40,7 @@ def test_to_a_migration_and_up_again(
     assert report == MigrationReport(("0102.orders",), FUNCTIONS)
 
 
-def test_an_edited_migration_may_be_rolled_back_and_applied_anew(
+def test_rollback_of_an_edited_migration_lets_it_be_applied_anew(
     empty_database_url: str, sql: SqlDir
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -50,7 +50,9 @@ def test_an_edited_migration_may_be_rolled_back_and_applied_anew(
     assert status(empty_database_url, sql_dir=sql.path).up_to_date
 
 
-def test_never_applied_target(empty_database_url: str, sql: SqlDir) -> None:
+def test_rollback_to_a_migration_never_applied_is_refused(
+    empty_database_url: str, sql: SqlDir
+) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     with pytest.raises(MigrationError, match=r"to 0107: .* applied are: 0101\.begin, 0102\.orders"):
         rollback(empty_database_url, to="0107", sql_dir=sql.path)
@@ -58,7 +60,7 @@ def test_never_applied_target(empty_database_url: str, sql: SqlDir) -> None:
 
 
 @pytest.mark.parametrize("missing", ["0101.begin", "0102.orders"])
-def test_missing_rollback_file_is_refused_before_anything_is_done(
+def test_rollback_without_a_file_is_refused_before_anything_is_done(
     empty_database_url: str, sql: SqlDir, query: Query, missing: str
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -69,7 +71,7 @@ def test_missing_rollback_file_is_refused_before_anything_is_done(
     assert status(empty_database_url, sql_dir=sql.path).up_to_date
 
 
-def test_failing_rollback_file_has_no_effect(
+def test_rollback_that_fails_has_no_effect(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -81,7 +83,7 @@ def test_failing_rollback_file_has_no_effect(
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
-def test_function_that_a_policy_needs_is_left_to_its_migration(
+def test_rollback_leaves_a_function_that_a_policy_needs_to_its_migration(
     empty_database_url: str, sql: SqlDir, query: Query
 ) -> None:
     definition = "FUNCTION shop.may_see(p_id integer) RETURNS boolean RETURN p_id > 0"

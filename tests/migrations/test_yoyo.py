@@ -44,7 +44,9 @@ def yoyo(sql: SqlDir, query: Query, pg_environment: dict[str, str]) -> Yoyo:
     return run
 
 
-def test_migrations_of_yoyo_are_adopted(empty_database_url: str, sql: SqlDir, yoyo: Yoyo) -> None:
+def test_migrate_adopts_migrations_of_yoyo(
+    empty_database_url: str, sql: SqlDir, yoyo: Yoyo
+) -> None:
     yoyo("apply", "--batch")
     state = status(empty_database_url, sql_dir=sql.path)
     assert (state.applied, state.pending, state.edited) == (MIGRATIONS, (), ())
@@ -55,7 +57,9 @@ def test_migrations_of_yoyo_are_adopted(empty_database_url: str, sql: SqlDir, yo
         migrate(empty_database_url, sql_dir=sql.path)
 
 
-def test_yoyo_adopts_ours(empty_database_url: str, sql: SqlDir, yoyo: Yoyo) -> None:
+def test_yoyo_adopts_migrations_of_the_runner(
+    empty_database_url: str, sql: SqlDir, yoyo: Yoyo
+) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
     listed = [line.split()[:2] for line in yoyo("list").splitlines()[2:]]
     assert listed == [["A", name] for name in MIGRATIONS]
@@ -64,7 +68,7 @@ def test_yoyo_adopts_ours(empty_database_url: str, sql: SqlDir, yoyo: Yoyo) -> N
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
-def test_rolled_back_and_applied_anew_by_yoyo(
+def test_migrate_after_yoyo_rolled_back_and_applied_anew(
     empty_database_url: str, sql: SqlDir, query: Query, yoyo: Yoyo
 ) -> None:
     migrate(empty_database_url, sql_dir=sql.path)
@@ -76,7 +80,7 @@ def test_rolled_back_and_applied_anew_by_yoyo(
     assert query("SELECT shop.amount_due(1)") == [(200,)]
 
 
-def test_lock_that_a_killed_yoyo_left_is_broken(
+def test_migrate_breaks_a_lock_that_a_killed_yoyo_left(
     empty_database_url: str, sql: SqlDir, query: Query, yoyo: Yoyo
 ) -> None:
     yoyo("apply", "--batch")
@@ -85,7 +89,7 @@ def test_lock_that_a_killed_yoyo_left_is_broken(
     assert query("SELECT * FROM ticketing_install.yoyo_lock") == []
 
 
-def test_lock_of_a_living_yoyo_is_respected(
+def test_migrate_and_rollback_respect_the_lock_of_a_running_yoyo(
     empty_database_url: str, sql: SqlDir, query: Query, yoyo: Yoyo
 ) -> None:
     yoyo("apply", "--batch")
@@ -99,7 +103,7 @@ def test_lock_of_a_living_yoyo_is_respected(
     assert migrate(empty_database_url, sql_dir=sql.path) == MigrationReport((), FUNCTIONS)
 
 
-def test_yoyo_killed_between_commit_and_mark(
+def test_migrate_after_yoyo_was_killed_before_its_mark_needs_the_mark(
     empty_database_url: str, sql: SqlDir, yoyo: Yoyo
 ) -> None:
     # This is what it leaves; docs/operations.md says what to do.

@@ -1,17 +1,19 @@
 """Every answer is what its type says: keys, values that a key can have, and amounts."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, LiteralString
 from uuid import uuid4
 
-import psycopg
 import pytest
+from tests.support.answers import checked
 from tests.support.bookings import (
+    import_catalogue,
     payment,
 )
 from tests.support.caller import (
+    Connect,
     Connection,
     anonymous,
     owner,
@@ -31,11 +33,11 @@ from tests.support.example import (
     updates_of,
     wizard_registration,
 )
+from tests.support.requests import working_calls
+from tests.support.stage import set_stage
 from tests.support.stored import (
     rows,
 )
-
-Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]
 
 CHOSEN: Mapping[str, Document] = {
     WALTER: selection({ALL_EVENTS: 1}),
@@ -117,14 +119,11 @@ def _decimals(amount: object) -> int:
     return -int(amount.as_tuple().exponent) if isinstance(amount, Decimal) else 0
 
 
-@pytest.fixture
-def db(connect: Connect) -> Connection:
-    """A connection whose calls are committed, so that the feed shows them."""
-    return connect(autocommit=True)
+def life(db: Connection, catalogue: Document) -> Iterator[tuple[str, Document]]:
+    """Make the calls in the life of three registrations, and yield their names and answers.
 
-
-def answers(db: Connection, catalogue: Document) -> Iterator[tuple[str, Document]]:
-    """Make every call, most with and without tickets, and yield their names and answers."""
+    With and without tickets, money and issues, as a call of `working_calls` has all of them.
+    """
     one, two, free = (str(uuid4()) for _ in range(3))
     selections = {"p_function_id": FUNCTION, "p_selections": CHOSEN}
     attendees = wizard_registration(one, set(CHOSEN))
@@ -189,18 +188,19 @@ def answers(db: Connection, catalogue: Document) -> Iterator[tuple[str, Document
     yield call(service, "repair_capacity")
 
 
-@pytest.mark.parametrize(("currency", "decimals"), [("AUD", 2), ("JPY", 0)])
-def test_every_answer_is_what_its_type_says(
-    currency: str, decimals: int, db: Connection, catalogue: Document
-) -> None:
-    catalogue["function"]["currency"] = currency
-    types = Types(db)
-    documented = {row["rpc"]: row["type"] for row in rows(db, DOCUMENTED)}
-    made = list(answers(db, catalogue))
-    assert [
-        fault for rpc, answer in made for fault in types.faults(documented[rpc], answer, decimals)
-    ] == []
-    assert {rpc for rpc, _ in made} | {"check_integrity"} == documented.keys()
+def test_answers_are_what_their_types_say(connect: Connect, catalogue: Document) -> None:
+    connection = connect(autocommit=True)
+    set_stage(connection)
+    documented = {row["rpc"]: row["type"] for row in rows(connection, DOCUMENTED)}
+    calls = working_calls(connection)
+    assert calls.keys() == documented.keys()
+    types = Types(connection)
+    made = list(life(connection, catalogue))
+    for rpc, arguments in calls.items():
+        with connection.transaction(force_rollback=True):
+            texts = service(connection).rows(rpc, **arguments)
+            made += [(rpc, checked(rpc, text)) for text in texts]
+    assert faults(types, documented, made, 2) == []
     # the rest are the rows of check_integrity, issues, and the objects of the wizard
     assert types.keys.keys() - types.seen == {
         "integrity_problem",
@@ -210,12 +210,31 @@ def test_every_answer_is_what_its_type_says(
     }
 
 
-def test_the_rows_of_check_integrity_are_what_their_type_says(db: Connection) -> None:
+def test_answers_in_a_currency_without_decimals_are_what_their_types_say(
+    connect: Connect, catalogue: Document
+) -> None:
+    connection = connect(autocommit=True)
+    catalogue["function"]["currency"] = "JPY"
+    documented = {row["rpc"]: row["type"] for row in rows(connection, DOCUMENTED)}
+    made = list(life(connection, catalogue))
+    assert faults(Types(connection), documented, made, 0) == []
+
+
+def faults(
+    types: Types, documented: Document, made: list[tuple[str, Document]], decimals: int
+) -> list[str]:
+    """Return in what answers are other than their types say."""
+    return [
+        fault for rpc, answer in made for fault in types.faults(documented[rpc], answer, decimals)
+    ]
+
+
+def test_check_integrity_rows_are_what_their_type_says(db: Connection) -> None:
     (row,) = rows(db, "SELECT proargnames FROM pg_proc WHERE proname = 'check_integrity'")
     assert row["proargnames"] == list(Types(db).keys["integrity_problem"])
 
 
-def test_every_type_and_key_is_described(db: Connection) -> None:
+def test_answer_types_describe_every_key(db: Connection) -> None:
     types = Types(db)
     assert len(types.keys) > 25
     missing = [
@@ -227,7 +246,7 @@ def test_every_type_and_key_is_described(db: Connection) -> None:
     assert missing == []
 
 
-def test_a_wrong_answer_is_found(db: Connection) -> None:
+def test_answer_types_find_a_wrong_answer(db: Connection) -> None:
     types = Types(db)
     answer = {
         "success": None,
@@ -249,16 +268,18 @@ def test_a_wrong_answer_is_found(db: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("currency", "prices"), [("AUD", ["0.00", "20.00", "115.00"]), ("JPY", ["0", "20", "115"])]
+    ("currency", "prices"),
+    [("AUD", ["0.00", "20.00", "115.00"]), ("JPY", ["0", "20", "115"])],
+    ids=["AUD", "JPY"],
 )
 def test_amounts_have_the_decimals_of_their_currency(
-    currency: str, prices: list[str], db: Connection, catalogue: Document
+    currency: str, prices: list[str], event_db: Connection, catalogue: Document
 ) -> None:
     catalogue["function"]["currency"] = currency
-    service(db).call("import_catalogue", p_catalogue=catalogue)
+    import_catalogue(event_db, catalogue)
     chosen = {WALTER: selection(tickets={COMMUNICATION: 1, CEREMONY: 1, BANQUET: 1})}
     registration_id = str(uuid4())
-    answer = owner(db).call(
+    answer = owner(event_db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=wizard_registration(registration_id, set()),
         p_tickets=tickets_of(chosen),
@@ -267,20 +288,20 @@ def test_amounts_have_the_decimals_of_their_currency(
     assert sorted((str(row["price_paid"]) for row in answer["tickets"]), key=float) == prices
     total = "135.00" if currency == "AUD" else "135"
     assert (str(answer["subtotal"]), str(answer["total"])) == (total, total)
-    empty = owner(db).call(
+    empty = owner(event_db).call(
         "persist_ticket_selections",
         p_registration_id=registration_id,
         p_selections={WALTER: selection()},
     )
     assert str(empty["total"]) == prices[0]
-    owner(db).call(
+    owner(event_db).call(
         "persist_ticket_selections", p_registration_id=registration_id, p_selections=FREE
     )
-    due = owner(db).call("start_payment", p_registration_id=registration_id)
+    due = owner(event_db).call("start_payment", p_registration_id=registration_id)
     assert (due["status"], str(due["amount_due"])) == ("completed", prices[0])
 
 
-def test_an_amount_is_never_rounded_to_another(db: Connection) -> None:
+def test_amounts_are_never_rounded(db: Connection) -> None:
     scaled = rows(
         db,
         """

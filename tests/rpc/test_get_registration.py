@@ -1,4 +1,4 @@
-"""Reading a registration: everything that a wizard needs to go on, anywhere."""
+"""get_registration: everything that a wizard needs to go on, anywhere."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -6,11 +6,8 @@ from decimal import Decimal
 from typing import LiteralString
 
 import pytest
-from tests.support.caller import (
-    Connection,
-    owner,
-    service,
-)
+from tests.support.bookings import pay
+from tests.support.caller import Connection, owner
 from tests.support.example import (
     ALL_EVENTS,
     BANQUET,
@@ -23,6 +20,7 @@ from tests.support.example import (
     LODGE,
     MASONS,
     NOTHING,
+    REGISTRATION,
     TOMAS,
     WALTER,
     Document,
@@ -30,14 +28,7 @@ from tests.support.example import (
     tickets_of,
     updates_of,
 )
-from tests.support.stored import (
-    attendee_ids,
-    dump,
-    held_tickets,
-    rows,
-)
-
-REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
+from tests.support.stored import attendee_ids, dump, held_tickets, rows
 
 CHOSEN: Mapping[str, Document] = {
     WALTER: selection({ALL_EVENTS: 1}),
@@ -59,10 +50,9 @@ def registration(wizard_state: Document) -> Document:
 
 
 @pytest.fixture(autouse=True)
-def created(db: Connection, catalogue: Document, registration: Document) -> Document:
-    """Put the example event on sale, and create the registration with its tickets."""
-    service(db).call("import_catalogue", p_catalogue=catalogue)
-    return owner(db).call(
+def created(event_db: Connection, registration: Document) -> Document:
+    """Create the registration with its tickets."""
+    return owner(event_db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=registration,
         p_tickets=tickets_of(CHOSEN),
@@ -75,10 +65,10 @@ def read(db: Connection) -> Document:
     return owner(db).call("get_registration", p_registration_id=REGISTRATION)
 
 
-def test_the_whole_registration_is_answered(
-    db: Connection, created: Document, registration: Document
+def test_get_registration_answers_the_whole_registration(
+    event_db: Connection, created: Document, registration: Document
 ) -> None:
-    answer = read(db)
+    answer = read(event_db)
     assert answer == {
         "registration_id": REGISTRATION,
         "function_id": FUNCTION,
@@ -101,12 +91,12 @@ def test_the_whole_registration_is_answered(
     assert datetime.fromisoformat(answer["server_time"]).tzinfo
 
 
-def test_attendees_are_answered_in_full_and_in_order(
-    db: Connection, registration: Document
+def test_get_registration_answers_attendees_in_full_and_in_order(
+    event_db: Connection, registration: Document
 ) -> None:
-    ids = attendee_ids(db, REGISTRATION)
+    ids = attendee_ids(event_db, REGISTRATION)
     related = {WALTER: ids[INES], INES: ids[WALTER], TOMAS: ids[WALTER], HAROLD: None}
-    assert read(db)["attendees"] == [
+    assert read(event_db)["attendees"] == [
         {
             "attendee_id": ids[attendee["attendeeId"]],
             "client_attendee_id": attendee["attendeeId"],
@@ -125,12 +115,14 @@ def test_attendees_are_answered_in_full_and_in_order(
     ]
 
 
-def test_tickets_are_answered_in_full_and_in_order(db: Connection) -> None:
-    ids = attendee_ids(db, REGISTRATION)
-    answer = read(db)["tickets"]
+def test_get_registration_answers_tickets_in_full_and_in_order(event_db: Connection) -> None:
+    ids = attendee_ids(event_db, REGISTRATION)
+    answer = read(event_db)["tickets"]
     prices = {
         row["id"]: row["price"]
-        for row in rows(db, "SELECT ticket_type_id::text AS id, price FROM ticketing.ticket_types")
+        for row in rows(
+            event_db, "SELECT ticket_type_id::text AS id, price FROM ticketing.ticket_types"
+        )
     }
     # in this catalogue no package is cheaper than its tickets, so every share is the list price
     assert [{key: row[key] for key in row if key != "ticket_id"} for row in answer] == [
@@ -149,7 +141,7 @@ def test_tickets_are_answered_in_full_and_in_order(db: Connection) -> None:
         }
         for row in tickets_of(CHOSEN)
     ]
-    held = held_tickets(db, REGISTRATION)
+    held = held_tickets(event_db, REGISTRATION)
     for attendee in CHOSEN:
         assert (
             sorted(row["ticket_id"] for row in answer if row["client_attendee_id"] == attendee)
@@ -157,14 +149,14 @@ def test_tickets_are_answered_in_full_and_in_order(db: Connection) -> None:
         )
 
 
-def test_who_has_no_tickets_is_said(db: Connection) -> None:
-    owner(db).call(
+def test_get_registration_names_attendees_without_tickets(event_db: Connection) -> None:
+    owner(event_db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections={INES: selection(), HAROLD: selection()},
     )
-    answer = read(db)
-    ids = attendee_ids(db, REGISTRATION)
+    answer = read(event_db)
+    ids = attendee_ids(event_db, REGISTRATION)
     assert answer["attendees_without_tickets"] == [
         {"attendee_id": ids[INES], "client_attendee_id": INES, "name": "Ines Ashby"},
         {"attendee_id": ids[HAROLD], "client_attendee_id": HAROLD, "name": "Harold Quill"},
@@ -173,13 +165,13 @@ def test_who_has_no_tickets_is_said(db: Connection) -> None:
     assert answer["revision"] == 2
 
 
-def test_a_registration_without_tickets_is_answered_too(db: Connection) -> None:
-    owner(db).call(
+def test_get_registration_answers_a_registration_without_tickets(event_db: Connection) -> None:
+    owner(event_db).call(
         "persist_ticket_selections",
         p_registration_id=REGISTRATION,
         p_selections=dict.fromkeys(CHOSEN, selection()),
     )
-    answer = read(db)
+    answer = read(event_db)
     assert (answer["tickets"], answer["subtotal"], answer["hold_expires_at"]) == ([], 0, None)
     assert len(answer["attendees_without_tickets"]) == 4
 
@@ -194,44 +186,42 @@ def test_a_registration_without_tickets_is_answered_too(db: Connection) -> None:
         ("expired", -1, "expired"),
     ],
 )
-def test_the_status_is_that_of_now(db: Connection, stored: str, seconds: int, now: str) -> None:
-    db.execute(
+def test_get_registration_answers_the_status_of_now(
+    event_db: Connection, stored: str, seconds: int, now: str
+) -> None:
+    event_db.execute(
         """
         UPDATE ticketing.registrations
         SET status = %s, hold_expires_at = statement_timestamp() + make_interval(secs => %s)
         """,
         [stored, seconds],
     )
-    before = dump(db)
-    assert read(db)["status"] == now
-    assert dump(db) == before
+    before = dump(event_db)
+    assert read(event_db)["status"] == now
+    assert dump(event_db) == before
 
 
-def test_a_completed_registration_says_its_number(db: Connection) -> None:
-    db.execute(
-        """
-        UPDATE ticketing.registrations
-        SET status = 'completed', payment_status = 'Paid', confirmation_number = 'GP-1',
-            hold_expires_at = NULL
-        """
-    )
-    db.execute("UPDATE ticketing.tickets SET payment_status = 'Paid'")
-    answer = read(db)
+def test_get_registration_answers_what_was_paid(event_db: Connection) -> None:
+    paid = pay(event_db, REGISTRATION)
+    answer = read(event_db)
     assert answer == answer | {
         "status": "completed",
         "payment_status": "Paid",
-        "confirmation_number": "GP-1",
+        "confirmation_number": paid["confirmation_number"],
         "hold_expires_at": None,
     }
     assert {row["payment_status"] for row in answer["tickets"]} == {"Paid"}
+    assert rows(event_db, "SELECT function_id::text FROM ticketing.payments") == [
+        {"function_id": FUNCTION}
+    ]
 
 
-def test_reading_writes_nothing_and_runs_read_only(db: Connection) -> None:
-    before = dump(db)
-    with db.transaction():
-        db.execute("SET LOCAL transaction_read_only = on")
-        read(db)
-    assert dump(db) == before
+def test_get_registration_writes_nothing_and_runs_read_only(event_db: Connection) -> None:
+    before = dump(event_db)
+    with event_db.transaction():
+        event_db.execute("SET LOCAL transaction_read_only = on")
+        read(event_db)
+    assert dump(event_db) == before
 
 
 # What was read can be sent back
@@ -277,38 +267,40 @@ def everything_again(answer: Document) -> Document:
         ("persist_attendee_tickets", submitted_and_selected_again),
     ],
 )
-def test_what_was_read_can_be_sent_back_and_changes_nothing(
-    db: Connection, rpc: LiteralString, arguments: Callable[[Document], Document]
+def test_get_registration_answers_what_can_be_sent_back(
+    event_db: Connection, rpc: LiteralString, arguments: Callable[[Document], Document]
 ) -> None:
-    answer = read(db)
-    before = dump(db, without=["hold_expires_at"])
-    again = owner(db).call(rpc, **arguments(answer))
+    answer = read(event_db)
+    before = dump(event_db, without=["hold_expires_at"])
+    again = owner(event_db).call(rpc, **arguments(answer))
     assert again["revision"] == answer["revision"]
     assert (again["tickets_created"], again["tickets_removed"]) == (0, 0)
-    assert dump(db, without=["hold_expires_at"]) == before
-    now = read(db)
+    assert dump(event_db, without=["hold_expires_at"]) == before
+    now = read(event_db)
     assert now == answer | {key: now[key] for key in ("server_time", "hold_expires_at")}
 
 
-def test_a_lodge_can_be_sent_back(db: Connection, registration: Document) -> None:
+def test_get_registration_of_a_lodge_answers_what_can_be_sent_back(
+    event_db: Connection, registration: Document
+) -> None:
     del registration["primaryAttendee"], registration["additionalAttendees"]
     lodge = "01974a10-0000-7000-8000-0000000000fe"
     registration |= {"registrationId": lodge, "registrationType": "lodge"}
-    owner(db).call(
+    owner(event_db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=registration,
         p_tickets=tickets_of({lodge: selection({LODGE: 1})}),
     )
-    answer = owner(db).call("get_registration", p_registration_id=lodge)
+    answer = owner(event_db).call("get_registration", p_registration_id=lodge)
     assert answer["registration"] == registration | {"additionalAttendees": []}
     assert answer["registration_type"] == "lodges"
     assert answer["ticket_selections"] == {lodge: selection({LODGE: 1})}
     assert [attendee["attendee_type"] for attendee in answer["attendees"]] == ["contact"]
-    before = dump(db, without=["hold_expires_at"])
-    owner(db).call(
+    before = dump(event_db, without=["hold_expires_at"])
+    owner(event_db).call(
         "create_individual_registration_with_tickets",
         p_registration_data=answer["registration"],
         p_tickets=answer["tickets"],
         p_attendee_updates=updates_of(answer["ticket_selections"]),
     )
-    assert dump(db, without=["hold_expires_at"]) == before
+    assert dump(event_db, without=["hold_expires_at"]) == before

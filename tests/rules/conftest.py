@@ -7,6 +7,12 @@ from tests.support.workshop import FUNCTION, IDS, WORKSHOP, Names, create
 
 
 @pytest.fixture
+def db(event_db: Connection) -> Connection:
+    """The connection of `event_db`: beside the workshop there is always another function."""
+    return event_db
+
+
+@pytest.fixture
 def scene(db: Connection, catalogue: Document, wizard_state: Document, case: Case) -> Scene:
     """The circumstances of a case, ready for its selection."""
     return set_scene(db, catalogue, wizard_state, case)

@@ -148,7 +148,6 @@ def change(catalogue: Document, changes: Mapping[str, Document], function: Docum
 def stage(db: Connection, catalogue: Document, wizard_state: Document) -> Stage:
     """Put the workshop on sale beside the example, and make a registration."""
     stage = Stage(db, wizard_state["registration"], deepcopy(WORKSHOP), catalogue, service(db))
-    service(db).call("import_catalogue", p_catalogue=catalogue)
     stage.given()
     create(db, stage.state, FUNCTION)
     return stage

@@ -20,7 +20,7 @@ from tests.support.pages import (
 )
 from tests.support.search import SEARCH
 from tools.generator.catalog import read_api
-from tools.generator.shapes import camel
+from tools.generator.text import camel
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Schema: TypeAlias = dict[str, Any]

@@ -67,7 +67,7 @@ IDS = {
     name: UUID(int=(8 << 64) + number)
     for number, name in enumerate(dict.fromkeys((*EVENTS, *OFFERS, *POOLS)), 1)
 }
-NAMES = {ident: name for name, ident in IDS.items()}
+NAMES = {str(ident): name for name, ident in IDS.items()}
 FUNCTION = UUID(int=8 << 64)
 
 KIND = {
@@ -193,7 +193,7 @@ class History(RuleBasedStateMachine):
         self.service = Client(self.db)
         self.model = Model(CURRENCY)
         self.cursor: str | None = None
-        self.told: dict[UUID, str] = {}
+        self.told: dict[str, str] = {}
         self.stored: dict[UUID, Document] = {}
         self.is_settled = True
         self.steps = 0
@@ -223,7 +223,7 @@ class History(RuleBasedStateMachine):
         """A refusal says what was requested and what is left, of some short pool."""
         assert error.issues
         for issue in error.issues:
-            subject = NAMES[issue.ticket_type_id or issue.package_id or FUNCTION]
+            subject = NAMES[issue.ticket_type_id or issue.package_id or str(FUNCTION)]
             short = {self.model.shortage.get(p) for p in POOLS if subject in POOLS[p]} - {None}
             assert (issue.requested, issue.available) in short, (issue, self.model.shortage)
 
@@ -364,7 +364,7 @@ class History(RuleBasedStateMachine):
             ]
             if way == "tickets instead":
                 # what the tickets of an attendee amount to need not be said as well
-                holders = {str(ticket.client_attendee_id) for ticket in tickets}
+                holders = {ticket.client_attendee_id for ticket in tickets}
                 spared = next((u for u in updates if u["attendee_id"] in holders), None)
                 updates = [update for update in updates if update is not spared]
             answer = self.attempt(
@@ -632,7 +632,7 @@ class History(RuleBasedStateMachine):
         stored = {row["ticket_id"]: row for row in rows}
         found: dict[tuple[UUID, str], list[Document]] = {}
         for row in rows:
-            offer = NAMES[row["package_id"] or row["ticket_type_id"]]
+            offer = NAMES[str(row["package_id"] or row["ticket_type_id"])]
             found.setdefault((row["client_attendee_id"], offer), []).append(row)
 
         expected = {
@@ -645,7 +645,7 @@ class History(RuleBasedStateMachine):
         for (attendee, offer), (registration, units) in expected.items():
             booking = self.model.bookings[registration]
             tickets = found[attendee, offer]
-            assert Counter(NAMES[row["ticket_type_id"]] for row in tickets) == {
+            assert Counter(NAMES[str(row["ticket_type_id"])] for row in tickets) == {
                 name: quantity * len(units) for name, quantity in contents(offer).items()
             }
             assert sum(row["price_paid"] for row in tickets) == sum(unit.price for unit in units)
@@ -679,7 +679,7 @@ class History(RuleBasedStateMachine):
         reserved = self.model.counted(("draft", "pending"))
         sold = self.model.counted(("completed",))
         assert {
-            NAMES[pool]: numbers
+            NAMES[str(pool)]: numbers
             for pool, *numbers in self.db.execute(
                 "SELECT capacity_pool_id, capacity, reserved, sold FROM ticketing.capacity_pools"
             )
@@ -700,7 +700,7 @@ class History(RuleBasedStateMachine):
             user = self.service.as_user(booking.owner)
             views.append((booking, user.get_ticket_availability(FUNCTION, registration)))
         for viewer, seen in views:
-            offers: dict[UUID, TicketTypeAvailability | PackageAvailability] = {
+            offers: dict[str, TicketTypeAvailability | PackageAvailability] = {
                 kind.ticket_type_id: kind for kind in seen.ticket_types
             }
             offers |= {package.package_id: package for package in seen.packages}
@@ -755,7 +755,7 @@ class History(RuleBasedStateMachine):
             return  # it has failed already
         assert self.service.check_integrity() == ()
         expected = {
-            ticket: f"{row['status']} {row['payment_status']}"
+            str(ticket): f"{row['status']} {row['payment_status']}"
             for ticket, row in self.stored.items()
         }
         # the server may be at work in the background, which delays the feed

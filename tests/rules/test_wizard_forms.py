@@ -144,9 +144,8 @@ def quote(db: Connection, state: Document, selections: Document) -> Document:
 
 
 @pytest.fixture
-def state(db: Connection, catalogue: Document, wizard_state: Document) -> Document:
-    """Put the example event on sale; return what the wizard recorded."""
-    service(db).call("import_catalogue", p_catalogue=catalogue)
+def state(wizard_state: Document) -> Document:
+    """What the wizard recorded."""
     return wizard_state
 
 

@@ -13,9 +13,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.support.caller import (
-    Connection,
-)
+from tests.support.caller import Connection
 from tests.support.example import (
     ABSENT,
     CEREMONY,
@@ -28,29 +26,19 @@ from tests.support.example import (
     Document,
     other_id,
 )
-from tests.support.personas import (
-    STRANGERS,
-)
-from tests.support.postgrest import (
-    Person,
-    PostgREST,
-    Reply,
-)
+from tests.support.personas import MANAGER, PERSONAS, USER, VISITOR
+from tests.support.postgrest import Person, PostgREST, Reply
+from tests.support.requests import user_of
 from tests.support.stage import (
-    HIDDEN,
-    MANAGER,
+    DRAFT,
+    STRANGERS,
     STRANGERS_CANCELLED,
-    USER,
-    VISITOR,
+    STRANGERS_DRAFT,
     Steady,
-    set_stage,
-    working_calls,
 )
-from tests.support.stored import (
-    rows,
-)
+from tests.support.stored import rows
 
-NEWCOMER = Person("authenticated", "7e9a6303-0000-4000-8000-00000000000f")
+NEWCOMER = PERSONAS["newcomer"]
 
 Change: TypeAlias = Callable[[Document, str], object]
 """Puts an id into the arguments of a call that works."""
@@ -182,7 +170,7 @@ PAIRS: dict[str, Pair] = {
         "quote_ticket_selections", "registration", ON_IT, "TK002", VISITOR
     ),
     "quote for it in a draft": Pair(
-        "quote_ticket_selections", "registration", ON_IT, "TK002", more={"p_function_id": HIDDEN}
+        "quote_ticket_selections", "registration", ON_IT, "TK002", more={"p_function_id": DRAFT}
     ),
     "availability for it": Pair("get_ticket_availability", "registration", ON_IT, "TK002"),
     "availability for it, visitor": Pair(
@@ -200,13 +188,15 @@ PAIRS: dict[str, Pair] = {
         VISITOR,
         {"p_registration_id": None},
     ),
-    "availability in a draft for one's own": Pair(
+    "availability in a draft for a registration of the caller": Pair(
         "get_ticket_availability", "function", OF_IT, "TK002"
     ),
     "quote in a draft": Pair(
         "quote_ticket_selections", "function", OF_IT, "TK008", more={"p_registration_id": None}
     ),
-    "quote in a draft for one's own": Pair("quote_ticket_selections", "function", OF_IT, "TK002"),
+    "quote in a draft for a registration of the caller": Pair(
+        "quote_ticket_selections", "function", OF_IT, "TK002"
+    ),
     "create in a draft": Pair(CREATE, "function", inside(DATA, "functionId"), "TK008"),
     "create only, in a draft": Pair(CREATE_ONLY, "function", inside(DATA, "functionId"), "TK008"),
     "create in a draft, wrong form": Pair(
@@ -326,18 +316,16 @@ PAIRS: dict[str, Pair] = {
 
 @pytest.fixture
 def scene(
-    connect: Callable[..., Connection], catalogue: Document, wizard_state: Document
+    stage: Connection, stage_url: str, api: PostgREST, calls: dict[str, Document]
 ) -> Iterator[Scene]:
-    """Everything committed, and the rows of others locked by another session."""
-    db = connect(autocommit=True)
-    set_stage(db, catalogue, wizard_state)
+    """The stage, on which another session has locked the rows of others."""
     # nothing waits for long where nothing should wait at all
-    db.execute("SET lock_timeout = '2s'")
+    stage.execute("SET LOCAL lock_timeout = '2s'")
     theirs = {
         "registration": STRANGERS,
         "cancelled": STRANGERS_CANCELLED,
-        "theirs": registered_there(db, wizard_state),
-        "function": HIDDEN,
+        "theirs": STRANGERS_DRAFT,
+        "function": DRAFT,
         "organisation": other_id(ORGANISATION),
         "event": other_id(EVENTS[CEREMONY]),
         "ticket type": other_id(CEREMONY),
@@ -345,7 +333,7 @@ def scene(
         "client attendee": other_id(TOMAS),
     }
     (ids,) = rows(
-        db,
+        stage,
         """
         SELECT attendee_id::text AS attendee, min(ticket_id::text) AS ticket
         FROM ticketing.attendees INNER JOIN ticketing.tickets USING (function_id, attendee_id)
@@ -354,29 +342,9 @@ def scene(
         STRANGERS,
         other_id(TOMAS),
     )
-    calls = working_calls(db, catalogue, wizard_state)
-    with connect().transaction() as elsewhere:
-        lock_what_is_theirs(elsewhere.connection)
-        yield Scene(PostgREST(db), calls, theirs | ids, Steady(db))
-
-
-def registered_there(db: Connection, wizard_state: Document) -> str:
-    """Make a registration for the other organisation's function, which is on sale for a moment."""
-    ident = "01974a10-0000-7000-8000-0000000000ff"
-    db.execute(
-        "UPDATE ticketing.functions SET status = 'published' WHERE function_id = %s", [HIDDEN]
-    )
-    data = wizard_state["registration"] | {"registrationId": ident, "functionId": HIDDEN}
-    db.execute(
-        """
-        SELECT ticketing.create_individual_registration_jsonb(
-            p_registration_data => %s::jsonb || jsonb_build_object('authUserId', %s::text)
-        )
-        """,
-        [json.dumps(data), STRANGER],
-    )
-    db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [HIDDEN])
-    return ident
+    with psycopg.connect(stage_url) as elsewhere:
+        lock_what_is_theirs(elsewhere)
+        yield Scene(api, calls, theirs | ids, Steady(stage))
 
 
 def lock_what_is_theirs(elsewhere: Connection) -> None:
@@ -393,8 +361,8 @@ def lock_what_is_theirs(elsewhere: Connection) -> None:
     )
     theirs = {
         "organisation_id": [other_id(ORGANISATION)],
-        "function_id": [HIDDEN],
-        "registration_id": [STRANGERS, STRANGERS_CANCELLED],
+        "function_id": [DRAFT],
+        "registration_id": [STRANGERS, STRANGERS_CANCELLED, STRANGERS_DRAFT],
     }
     locked = 0
     for table in columns:
@@ -415,7 +383,7 @@ def ask(scene: Scene, pair: Pair, ident: str) -> Reply:
     return Reply(reply.code, json.dumps(scene.steady(said), sort_keys=True))
 
 
-def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
+def test_row_of_another_owner_gets_the_answer_of_none(scene: Scene) -> None:
     assert len(PAIRS) > 40
     for name, pair in PAIRS.items():
         theirs, nothing = (ask(scene, pair, ident) for ident in (scene.theirs[pair.names], ABSENT))
@@ -423,8 +391,9 @@ def test_what_is_not_mine_looks_like_nothing(scene: Scene) -> None:
         assert theirs.code == pair.code, (name, theirs)
 
 
-def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
+def test_row_lock_is_noticed_by_a_request_that_touches_the_row(scene: Scene) -> None:
     """Shows that the other test would notice a request that touches a locked row."""
+    scene.api.connection.execute("SET LOCAL lock_timeout = '100ms'")
     for rpc in ("start_payment", "cancel_registration", "persist_ticket_selections"):
         call = scene.calls[rpc] | {"p_registration_id": STRANGERS, REVISION: None}
         if rpc == "cancel_registration":
@@ -433,11 +402,11 @@ def test_whose_rows_they_are_has_to_wait_for_the_lock(scene: Scene) -> None:
         assert reply.code == psycopg.errors.LockNotAvailable.sqlstate
 
 
-def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
-    """By nature: a caller who asks for an id gets it, or is told that it is taken.
+def test_create_with_a_taken_id_says_only_that_it_is_taken(scene: Scene) -> None:
+    """A caller that asks for an id gets it, or learns that it is taken.
 
-    No caller can learn more than that, since ids are random: not who owns it, in what state it is,
-    for which function, or whether the rest of the request fits.
+    No caller learns more than that, and ids are random: not the owner, the status or the function,
+    nor whether the rest of the request fits.
     """
     wrong: list[Document] = [
         {},
@@ -456,19 +425,18 @@ def test_an_id_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
     assert len(answers) == 1
 
 
-def test_a_function_that_is_taken_says_nothing_but_that(scene: Scene) -> None:
-    """By nature again: an admin who imports a new function gets it, or may not have its id."""
+def test_import_catalogue_with_a_taken_function_says_only_that(scene: Scene) -> None:
+    """An admin that imports a new function gets it, or may not have its id."""
     call = scene.calls["import_catalogue"]
     taken, foreign = (json.loads(json.dumps(call)) for _ in range(2))
-    taken["p_catalogue"]["function"]["function_id"] = HIDDEN
+    taken["p_catalogue"]["function"]["function_id"] = DRAFT
     as_new_organisation(foreign, ABSENT)
     replies = [scene.api.post(MANAGER, "import_catalogue", each) for each in (taken, foreign)]
     assert replies[0].code == "42501"
     assert replies[0] == replies[1]
 
 
-def test_the_owners_own_are_found(scene: Scene) -> None:
-    """Shows that the calls work: nothing is found elsewhere for the right reason."""
+def test_row_of_the_caller_is_found(scene: Scene) -> None:
+    """Shows that the calls work, so that they fail elsewhere for the right reason."""
     for rpc in {pair.rpc for pair in PAIRS.values()}:
-        person = MANAGER if rpc == "import_catalogue" else USER
-        assert scene.api.post(person, rpc, scene.calls[rpc]).code is None
+        assert scene.api.post(user_of(rpc), rpc, scene.calls[rpc]).code is None

@@ -1,8 +1,7 @@
 """The optional forwarders in schema public: like what they forward to, and nothing more."""
 
-import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, LiteralString, TypeAlias
 
@@ -10,16 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from tests.support.postgrest import (
-    Person,
-)
-from tests.support.stage import (
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-    Steady,
-)
+from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
+from tests.support.postgrest import PostgREST
+from tests.support.stage import Steady
 
 from ticketing_client.embedded import Server
 
@@ -47,18 +39,22 @@ def likeness(connection: Connection, schema: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def forwarded(db: Connection) -> Connection:
-    """A connection in a transaction that is rolled back, with the forwarders."""
-    assert likeness(db, "public") == []  # an installation has none
-    statements = APPLY.read_text(encoding="utf-8")
-    _, begin, rest = statements.partition("\nBEGIN;\n")
+def forwarded(stage: Connection) -> Connection:
+    """A connection to the stage in a transaction that is rolled back, with the forwarders."""
+    assert likeness(stage, "public") == []  # an installation has none
+    apply_in_transaction(stage)
+    return stage
+
+
+def apply_in_transaction(connection: Connection) -> None:
+    """Run what the file has between BEGIN and COMMIT."""
+    _, begin, rest = APPLY.read_text(encoding="utf-8").partition("\nBEGIN;\n")
     inside, commit, after = rest.partition("\nCOMMIT;\n")
     assert (bool(begin), bool(commit), after) == (True, True, "")
-    db.execute(inside.encode())
-    return db
+    connection.execute(inside.encode())
 
 
-def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
+def test_forwarders_are_like_the_rpcs(forwarded: Connection) -> None:
     assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
     for name, definer, language, comment in forwarded.execute(
         """
@@ -89,12 +85,14 @@ def test_every_rpc_has_a_forwarder_like_it(forwarded: Connection) -> None:
         ),
     ],
 )
-def test_an_rpc_without_its_like_is_noticed(forwarded: Connection, change: LiteralString) -> None:
+def test_forwarders_unlike_the_rpcs_are_noticed(
+    forwarded: Connection, change: LiteralString
+) -> None:
     forwarded.execute(change)
     assert likeness(forwarded, "public") != likeness(forwarded, "ticketing")
 
 
-def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connection) -> None:
+def test_forwarders_have_the_same_grants_where_public_grants_everything(db: Connection) -> None:
     """As Supabase does with what its users make there."""
     for role in ("anon", "authenticated", "service_role"):
         db.execute(
@@ -102,12 +100,11 @@ def test_grants_are_the_same_where_everything_in_public_is_granted(db: Connectio
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO {}"
             ).format(sql.Identifier(role))
         )
-    statements = APPLY.read_text(encoding="utf-8")
-    db.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    apply_in_transaction(db)
     assert likeness(db, "public") == likeness(db, "ticketing")
 
 
-def test_applying_it_again_follows_the_rpcs(forwarded: Connection) -> None:
+def test_forwarders_applied_again_follow_the_rpcs(forwarded: Connection) -> None:
     forwarded.execute("DROP FUNCTION ticketing.get_registration")
     forwarded.execute("DROP FUNCTION ticketing.release_expired_holds")
     forwarded.execute(
@@ -118,93 +115,45 @@ def test_applying_it_again_follows_the_rpcs(forwarded: Connection) -> None:
     forwarded.execute("REVOKE ALL ON FUNCTION ticketing.release_expired_holds FROM PUBLIC")
     forwarded.execute("GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO ticketing_reader")
     forwarded.execute("GRANT EXECUTE ON FUNCTION public.start_payment TO ticketing_reader")
-    statements = APPLY.read_text(encoding="utf-8")
-    forwarded.execute(statements.replace("BEGIN;\n", "").replace("COMMIT;\n", "").encode())
+    apply_in_transaction(forwarded)
     assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
 
 
 # Calling through them
 
 
-def answer(
-    db: Connection, schema: str, person: Person, name: str, arguments: Mapping[str, object]
-) -> Any:  # noqa: ANN401 - JSON
-    """Call as PostgREST does, take it back, and return the answer or the refusal."""
-    row = db.execute(
-        """
-        SELECT coalesce(proargnames[:pronargs], '{}'), proargtypes::regtype[]::text[], proretset
-        FROM pg_proc WHERE proname = %s AND pronamespace = %s::regnamespace
-        """,
-        [name, schema],
-    ).fetchone()
-    assert row is not None
-    names, types, returns_rows = row
-    of_type = dict(zip(names, types, strict=True))
-    statement = sql.SQL("SELECT {} FROM {}").format(
-        sql.SQL("coalesce(jsonb_agg(answer), '[]')" if returns_rows else "answer"),
-        sql.SQL("json_to_record({}) AS _({}), LATERAL {}({}) AS answer").format(
-            sql.Literal(json.dumps(arguments)),
-            sql.SQL(", ").join(
-                sql.SQL("{} {}").format(sql.Identifier(key), sql.SQL(of_type[key]))
-                for key in arguments
-            ),
-            sql.Identifier(schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{0} := _.{0}").format(sql.Identifier(key)) for key in arguments
-            ),
-        )
-        if arguments
-        else sql.SQL("{}() AS answer").format(sql.Identifier(schema, name)),
-    )
-    with db.transaction(force_rollback=True):
-        db.execute(
-            "SELECT set_config('search_path', %s, true), set_config('role', %s, true),"
-            " set_config('request.jwt.claims', %s, true)",
-            [schema, person.role, person.claims],
-        )
-        try:
-            found = db.execute(statement).fetchone()
-        except psycopg.Error as error:
-            diagnosis = error.diag
-            return [
-                diagnosis.sqlstate,
-                diagnosis.message_primary,
-                diagnosis.message_detail,
-                diagnosis.message_hint,
-            ]
-    assert found is not None
-    return found[0]
-
-
-def test_every_caller_gets_the_same_answer_through_a_forwarder(
+def test_forwarders_give_every_caller_the_same_answer(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
+    direct, through = PostgREST(forwarded), PostgREST(forwarded, "public")
     refused = 0
     for person in (VISITOR, USER, MANAGER, SERVICE):
         for name, arguments in calls.items():
-            direct = steady(answer(forwarded, "ticketing", person, name, arguments))
-            through = steady(answer(forwarded, "public", person, name, arguments))
-            assert through == direct, (person, name)
-            refused += isinstance(direct, list) and direct[:1] == ["42501"]
+            reply = direct.post(person, name, arguments)
+            forwarded_reply = through.post(person, name, arguments)
+            assert forwarded_reply.code == reply.code
+            assert steady(forwarded_reply.body) == steady(reply.body), (person, name)
+            refused += reply.code == "42501"
     assert len(calls) < refused < 3 * len(calls)
 
 
-def test_what_is_left_out_has_the_same_default(
+def test_forwarders_have_the_same_defaults(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
     steady = Steady(forwarded)
-    for name, optional in (
-        ("persist_attendee_tickets", {"p_attendee_updates", "p_expected_revision"}),
-        ("quote_ticket_selections", {"p_attendees", "p_registration_type", "p_registration_id"}),
-        ("get_ticket_availability", {"p_registration_id"}),
-        ("get_ticket_changes", {"p_after", "p_limit"}),
-        ("release_expired_holds", {"p_limit"}),
-    ):
-        least = {key: value for key, value in calls[name].items() if key not in optional}
-        direct = steady(answer(forwarded, "ticketing", SERVICE, name, least))
-        assert steady(answer(forwarded, "public", SERVICE, name, least)) == direct
-        assert isinstance(direct, dict), (name, direct)
+    direct, through = PostgREST(forwarded), PostgREST(forwarded, "public")
+    tried = 0
+    for routine in direct.routines:
+        call = calls[routine.name]
+        least = {key: value for key, value in call.items() if key in routine.required}
+        if least != call:
+            reply = direct.post(SERVICE, routine.name, least)
+            assert reply.code is None
+            forwarded_reply = through.post(SERVICE, routine.name, least)
+            assert steady(forwarded_reply.body) == steady(reply.body), routine.name
+            tried += 1
+    assert tried > 5
 
 
 # Applying the file
@@ -227,7 +176,7 @@ def apply(server: Server, url: str, path: Path) -> str:
     return subprocess.run(psql, check=False, capture_output=True, text=True).stderr
 
 
-def test_it_takes_no_superuser_but_create_on_public(
+def test_forwarders_are_applied_by_a_role_with_create_on_public(
     server: Server, installer: str, connect: Connect
 ) -> None:
     superuser = connect(autocommit=True)
@@ -239,7 +188,7 @@ def test_it_takes_no_superuser_but_create_on_public(
         assert likeness(superuser, "public") == likeness(superuser, "ticketing")
 
 
-def test_a_function_of_the_app_is_left_alone(
+def test_forwarders_leave_a_function_of_the_application_alone(
     server: Server,
     database_url: str,
     connect: Connect,

@@ -1,4 +1,4 @@
-"""What is one's own is found by index, however much belongs to others.
+"""A caller's own rows are found by index, no matter how many belong to others.
 
 Two databases of a hundred thousand registrations, all of one function or spread over twenty, and a
 small one of each shape to compare with. The answers of EXPLAIN are asserted, and how many pages
@@ -18,9 +18,11 @@ import psycopg
 import pytest
 from psycopg import sql
 from pytest_postgresql.executors import NoopExecutor
-from pytest_postgresql.janitor import DatabaseJanitor
+from tests.support.databases import database
 
 from ticketing_client.embedded import Server
+
+pytestmark = pytest.mark.long  # filling the databases takes half a minute
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Document: TypeAlias = dict[str, Any]
@@ -148,7 +150,7 @@ def made_id(kind: str, number: int) -> str:
 
 
 # In the first function, of one or of twenty: a registration that is paid, one that is being edited,
-# and for whom they are looked at.
+# and the users that look at them.
 FUNCTION = made_id("function", 0)
 PAID, EDITED = made_id("registration", 600), made_id("registration", 20)
 BUYER, EDITOR = made_id("user", 300), made_id("user", 10)
@@ -187,16 +189,11 @@ def filled(
     server: Server, template: str, functions: int, registrations: int
 ) -> Iterator[Connection]:
     """Make a database with so many registrations, and connect to it."""
-    name = f"plans_{registrations}"
-    janitor = DatabaseJanitor(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        dbname=name,
-        template_dbname=template,
-    )
     numbers = {"functions": functions, "registrations": registrations, "unpaid": UNPAID}
-    with janitor, closing(psycopg.connect(server.url(name), autocommit=True)) as connection:
+    with (
+        database(server, f"plans_{registrations}", template) as url,
+        closing(psycopg.connect(url, autocommit=True)) as connection,
+    ):
         connection.execute(
             sql.SQL(FILL).format(**{key: sql.Literal(number) for key, number in numbers.items()})
         )
@@ -231,8 +228,8 @@ class Plan:
         return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"}
 
     @property
-    def asked_who(self) -> tuple[int, int]:
-        """How often it was found out who is asking: as a step before the rest, and elsewhere."""
+    def asked_identity(self) -> tuple[int, int]:
+        """How often the identity was read: as a step before the rest, and elsewhere."""
         asking = [node for node in self.nodes if re.search(WHO, json.dumps(own_part(node)))]
         once = [
             node
@@ -282,26 +279,26 @@ def explain(
 
 # The user, the query, and the number of rows read.
 READS: dict[str, tuple[str, LiteralString, int]] = {
-    "one's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
-    "one's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
-    "one's tickets": (BUYER, "SELECT * FROM ticketing.tickets", 2),
-    "one's payments": (BUYER, "SELECT * FROM ticketing.payments", 2),
-    "one registration of one's own": (
+    "the user's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
+    "the user's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
+    "the user's tickets": (BUYER, "SELECT * FROM ticketing.tickets", 2),
+    "the user's payments": (BUYER, "SELECT * FROM ticketing.payments", 2),
+    "one registration of the user": (
         BUYER,
         "SELECT * FROM ticketing.registrations WHERE registration_id = {paid}",
         1,
     ),
-    "the tickets of one registration of one's own": (
+    "the tickets of one registration of the user": (
         BUYER,
         "SELECT * FROM ticketing.tickets WHERE registration_id = {paid}",
         1,
     ),
-    "one's latest registrations": (
+    "the user's latest registrations": (
         BUYER,
         "SELECT * FROM ticketing.registrations ORDER BY created_at DESC LIMIT 10",
         2,
     ),
-    "one's registrations with their attendees": (
+    "the user's registrations with their attendees": (
         BUYER,
         """
         SELECT * FROM ticketing.registrations
@@ -366,31 +363,31 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
 # One test for all, here and below, so that as few workers as can be have to fill these databases.
 
 
-def test_a_read_is_an_index_lookup(shop: Shop) -> None:
+def test_plan_of_a_read_is_an_index_lookup(shop: Shop) -> None:
     for read, (user, query, rows) in READS.items():
         plan = explain(shop.many, "authenticated", user, query, function=FUNCTION, paid=PAID)
         assert plan.rows == rows, read
         assert plan.read_whole & LARGE == set(), read
         assert plan.pages < PAGES, read
-        asked, asked_elsewhere = plan.asked_who
+        asked, asked_elsewhere = plan.asked_identity
         assert asked, read
         assert not asked_elsewhere, read
 
 
-def test_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> None:
+def test_plan_of_a_visitor_reads_the_catalogue_of_one_function(shop: Shop) -> None:
     tables: dict[LiteralString, int] = {"events": 5, "ticket_types": 10, "functions": 1}
     for table, rows in tables.items():
         query = f"SELECT * FROM ticketing.{table} WHERE function_id = {{function}}"  # noqa: S608 - ours
         plan = explain(shop.many, "anon", STRANGER, query, function=FUNCTION)
         assert plan.rows == rows
         assert plan.pages < PAGES
-        assert plan.asked_who == (0, 0)
+        assert plan.asked_identity == (0, 0)
 
 
 # Why the policies are as they are
 
 
-def test_without_its_second_condition_the_staffs_policy_costs_the_owner_a_whole_table(
+def test_plan_reads_a_whole_table_without_the_second_condition_of_the_staff_policy(
     shop: Shop,
 ) -> None:
     query: LiteralString = "SELECT * FROM ticketing.registrations"
@@ -407,7 +404,7 @@ def test_without_its_second_condition_the_staffs_policy_costs_the_owner_a_whole_
     assert (plan.pages > PAGES) == (shop.functions == 1)
 
 
-def test_an_identity_that_is_not_read_ahead_is_read_for_every_row(shop: Shop) -> None:
+def test_plan_reads_the_identity_for_every_row_without_a_subquery(shop: Shop) -> None:
     with shop.many.transaction(force_rollback=True):
         shop.many.execute(
             """
@@ -422,7 +419,7 @@ def test_an_identity_that_is_not_read_ahead_is_read_for_every_row(shop: Shop) ->
             "SELECT * FROM ticketing.payments WHERE registration_id = {paid}",
             paid=PAID,
         )
-    assert plan.asked_who[1]
+    assert plan.asked_identity[1]
 
 
 # Calling
@@ -491,19 +488,19 @@ def scans(connection: Connection) -> object:
     )
 
 
-def test_a_table_that_is_read_from_end_to_end_is_noticed(shop: Shop) -> None:
+def test_sequential_scan_is_noticed(shop: Shop) -> None:
     before = scans(shop.few)
     shop.few.execute("SELECT count(booking_contact) FROM ticketing.registrations")
     assert scans(shop.few) != before
 
 
-def test_a_call_costs_as_much_among_many_registrations_as_among_few(shop: Shop) -> None:
+def test_rpc_costs_as_much_among_many_registrations_as_among_few(shop: Shop) -> None:
     # an index of a hundred times as many rows is a level deeper
     for name, call in CALLS.items():
         assert cost(shop.many, call) <= 1.5 * cost(shop.few, call), name
 
 
-def test_what_is_on_sale_costs_no_more_than_the_registrations_that_are_being_edited(
+def test_availability_costs_no_more_than_the_unpaid_registrations(
     shop: Shop,
 ) -> None:
     call: LiteralString = "SELECT ticketing.get_ticket_availability({function})"

@@ -1,4 +1,4 @@
-"""The next borrower of a connection has no identity, however the call before ended.
+"""The next borrower of a connection has no identity, no matter how the call before ended.
 
 The pools log in as PostgREST does, as a role that may do nothing itself and take the roles of
 users, and have one connection, which all borrowers share.
@@ -7,7 +7,6 @@ users, and have one connection, which all borrowers share.
 import asyncio
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
@@ -20,11 +19,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from tests.support.example import (
-    CEREMONY,
-    STRANGER,
-    TOMAS,
-)
+from pytest_postgresql.executors import NoopExecutor
+from tests.support.databases import database
+from tests.support.example import CEREMONY, STRANGER, TOMAS, Document, document
+from tests.support.sessions import Connect, wait_until
 
 from ticketing_client import (
     AsyncClient,
@@ -39,16 +37,13 @@ from ticketing_client import (
     calls,
 )
 from ticketing_client.calls import Call
+from ticketing_client.embedded import Server
 from ticketing_client.errors import UnexpectedAnswerError
 
 Connection: TypeAlias = psycopg.Connection[Any]
-Connect: TypeAlias = Callable[..., Connection]
-Document: TypeAlias = dict[str, Any]
 
 OWNER = UUID("7e9a6303-0000-4000-8000-000000000001")
-REGISTRATION = UUID("01974a10-0000-7000-8000-0000000000fa")
-PATIENCE = 30
-"""Seconds after which what should have happened is not going to happen."""
+REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
 
 
 @dataclass(frozen=True)
@@ -95,21 +90,38 @@ SELECT
 """
 
 
+@pytest.fixture(scope="module")
+def owners_template(server: Server, migrated: NoopExecutor) -> Iterator[str]:
+    """A database to copy, in which the owner has a registration."""
+    with database(server, "owners_template", migrated.template_dbname) as url:
+        with psycopg.connect(url, autocommit=True) as superuser:
+            superuser.execute(
+                "CREATE ROLE authenticator LOGIN NOINHERIT IN ROLE anon, authenticated"
+            )
+            superuser.execute(PROBE)
+            superuser.execute(
+                "GRANT EXECUTE ON FUNCTION ticketing.probe_identity TO anon, authenticated"
+            )
+            Client(superuser).import_catalogue(document("catalogue"))
+            Client(superuser).as_user(OWNER).create_individual_registration_jsonb(
+                document("wizard_state")["registration"] | {"registrationId": str(REGISTRATION)}
+            )
+        yield "owners_template"
+    with psycopg.connect(server.url(), autocommit=True) as superuser:
+        superuser.execute("DROP ROLE authenticator")
+
+
 @pytest.fixture
-def url(
-    database_url: str, connect: Connect, catalogue: Document, wizard_state: Document
-) -> Iterator[str]:
-    """The URL at which the pools log in; the owner has a registration there."""
-    superuser = connect(autocommit=True)
-    superuser.execute("CREATE ROLE authenticator LOGIN NOINHERIT IN ROLE anon, authenticated")
-    superuser.execute(PROBE)
-    superuser.execute("GRANT EXECUTE ON FUNCTION ticketing.probe_identity TO anon, authenticated")
-    Client(superuser).import_catalogue(catalogue)
-    Client(connect()).as_user(OWNER).create_individual_registration_jsonb(
-        wizard_state["registration"] | {"registrationId": str(REGISTRATION)}
-    )
-    yield make_conninfo(database_url, user="authenticator")
-    superuser.execute("DROP ROLE authenticator")
+def database_url(server: Server, owners_template: str) -> Iterator[str]:
+    """The URL of a database that only this test uses."""
+    with database(server, "pool", owners_template) as url:
+        yield url
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """The URL at which the pools log in."""
+    return make_conninfo(database_url, user="authenticator")
 
 
 @pytest.fixture
@@ -146,17 +158,15 @@ def session(connection: Connection) -> tuple[object, ...]:
 
 def act_on_the_waiting(rival: Connection, action: LiteralString) -> None:
     """Do something to the session that waits for the rival, once it does."""
-    deadline = time.monotonic() + PATIENCE
+    # not by pg_stat_activity, of which a transaction goes on seeing what it saw first
     query = (
-        f"SELECT {action} FROM pg_stat_activity"  # noqa: S608 - our own
-        " WHERE usename = 'authenticator' AND wait_event_type = 'Lock'"
+        f"SELECT {action} FROM pg_locks"  # noqa: S608 - our own
+        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
     )
-    while not rival.execute(query).fetchall():
-        assert time.monotonic() < deadline, "no session waits"
-        time.sleep(0.005)
+    wait_until(lambda: rival.execute(query).fetchall(), "a session waits")
 
 
-# However it ends
+# How a call ends
 
 
 def answered(pool: ConnectionPool, rival: Connection) -> None:
@@ -249,7 +259,7 @@ ENDINGS: dict[str, Callable[[ConnectionPool, Connection], None]] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_next_borrower_has_no_identity_when_a_call_was(
+def test_next_borrower_has_no_identity_after_a_call(
     pool: ConnectionPool, rival: Connection, ending: str
 ) -> None:
     with pool.connection() as connection:
@@ -268,7 +278,7 @@ def test_the_next_borrower_has_no_identity_when_a_call_was(
         Client(pool).as_user({}, role="anon").execute(PERSIST)
 
 
-def test_the_next_borrower_has_no_identity_when_the_connection_broke(
+def test_next_borrower_has_no_identity_after_a_broken_connection(
     pool: ConnectionPool, rival: Connection
 ) -> None:
     with pool.connection() as connection:
@@ -286,7 +296,7 @@ def test_the_next_borrower_has_no_identity_when_the_connection_broke(
         Client(pool).execute(READ)
 
 
-def test_what_a_broken_or_cancelled_call_began_is_not_stored(
+def test_persist_that_was_cancelled_or_broken_stores_nothing(
     pool: ConnectionPool, rival: Connection
 ) -> None:
     for action in ("pg_cancel_backend(pid)", "pg_terminate_backend(pid)"):
@@ -356,7 +366,7 @@ async def broken(call: Awaitable[PersistAnswer], rival: Connection) -> None:
     [given_up_once, given_up_again_while_it_ends, out_of_patience, in_bad_company, broken],
     ids=lambda ending: ending.__name__,
 )
-def test_the_next_task_has_no_identity_when_a_call_is(
+def test_next_task_has_no_identity_after_a_call(
     url: str,
     rival: Connection,
     ending: Callable[[Awaitable[PersistAnswer], Connection], Awaitable[None]],
@@ -383,7 +393,7 @@ def test_the_next_task_has_no_identity_when_a_call_is(
     asyncio.run(main())
 
 
-def test_a_task_may_be_given_up_at_any_step(url: str) -> None:
+def test_task_cancelled_at_any_step_leaves_no_identity(url: str) -> None:
     """Between BEGIN, the identity, the call and COMMIT; once, or again while it is undone."""
 
     async def give_up(client: AsyncClient, steps: int, more: int) -> None:
@@ -412,7 +422,7 @@ def test_a_task_may_be_given_up_at_any_step(url: str) -> None:
     assert asyncio.run(main()) <= {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}
 
 
-def test_a_transaction_that_could_not_be_ended_takes_its_connection_with_it(
+def test_connection_is_closed_when_its_transaction_cannot_be_ended(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -441,7 +451,7 @@ def test_a_transaction_that_could_not_be_ended_takes_its_connection_with_it(
 # Several at once
 
 
-def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> None:
+def test_threads_that_share_a_client_keep_their_identities(pool: ConnectionPool) -> None:
     client = Client(pool)
     start = threading.Barrier(6)
 
@@ -463,7 +473,7 @@ def test_threads_that_share_a_client_are_themselves(pool: ConnectionPool) -> Non
         list(executor.map(ask, range(6)))
 
 
-def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
+def test_tasks_that_share_a_client_keep_their_identities(url: str) -> None:
     async def ask(client: AsyncClient, number: int) -> None:
         user_id = UUID(int=number) if number else OWNER
         mine = client.as_user(user_id)
@@ -483,7 +493,7 @@ def test_tasks_that_share_a_client_are_themselves(url: str) -> None:
     asyncio.run(main())
 
 
-def test_two_users_take_turns_on_one_connection(pool: ConnectionPool) -> None:
+def test_users_in_turn_on_one_connection_keep_their_identities(pool: ConnectionPool) -> None:
     owner, stranger = Client(pool).as_user(OWNER), Client(pool).as_user(STRANGER)
     for turn in range(7):
         assert owner.execute(PERSIST).tickets_created == (not turn)
@@ -496,10 +506,10 @@ def test_two_users_take_turns_on_one_connection(pool: ConnectionPool) -> None:
                 Client(connection).as_user(STRANGER).execute(READ)
 
 
-# Who one is inside
+# The identity inside
 
 
-def test_claims_are_only_claims(pool: ConnectionPool) -> None:
+def test_claims_change_nothing_but_the_claims(pool: ConnectionPool) -> None:
     cases: list[Document] = [
         {"sub": str(OWNER), "role": "service_role"},
         {"sub": str(OWNER), "name": "'; RESET ROLE; --"},
@@ -517,7 +527,7 @@ def test_claims_are_only_claims(pool: ConnectionPool) -> None:
             client.execute(PAY)
 
 
-def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
+def test_role_is_refused_unless_the_login_may_take_it(pool: ConnectionPool) -> None:
     cases: dict[str, type[Exception]] = {
         "service_role": PermissionDenied,
         "ticketing_owner": PermissionDenied,
@@ -531,15 +541,15 @@ def test_a_role_is_only_a_role_that_one_may_take(pool: ConnectionPool) -> None:
             Client(pool).as_user(OWNER, role=role).execute(WHO)
 
 
-def test_none_is_not_a_role_of_a_user(connect: Connect) -> None:
-    """To PostgreSQL it is the login role: here the service, which may do everything."""
+def test_role_none_is_refused(connect: Connect) -> None:
+    """To PostgreSQL it is the login role: here the superuser, which may do everything."""
     with pytest.raises(ValueError, match="role must be a caller's role, such as 'authenticated'"):
         Client(connect()).as_user(OWNER, role="none")
 
 
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
-def test_a_call_as_another_user_gives_the_outer_identity_back(
+def test_call_as_another_user_restores_the_outer_identity(
     pool: ConnectionPool, refused: bool, ends: LiteralString
 ) -> None:
     with pool.connection() as connection:

@@ -3,92 +3,72 @@
 import json
 from collections.abc import Mapping
 
-from tests.support.caller import (
-    Connection,
-)
-from tests.support.example import (
-    Document,
-)
-from tests.support.personas import (
-    REGISTRATION,
-    STRANGERS,
-)
-from tests.support.postgrest import (
-    NO_SUCH_FUNCTION,
-    Person,
-    PostgREST,
-)
-from tests.support.stage import (
-    CANCELLED,
-    HIDDEN,
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-    Digest,
-    Steady,
-)
-
-FOR_VISITORS = {"get_ticket_availability", "quote_ticket_selections"}
-FOR_USERS = FOR_VISITORS | {
-    "cancel_registration",
-    "create_individual_registration_jsonb",
-    "create_individual_registration_with_tickets",
-    "get_registration",
-    "import_catalogue",
-    "persist_attendee_tickets",
-    "persist_ticket_selections",
-    "start_payment",
-}
-READERS = FOR_VISITORS | {"check_integrity", "get_registration", "get_ticket_changes"}
+from tests.support.caller import Connection
+from tests.support.example import Document
+from tests.support.personas import SERVICE, USER, VISITOR
+from tests.support.postgrest import NO_SUCH_FUNCTION, Person, PostgREST
+from tests.support.requests import RPCS, user_of, without_registration
+from tests.support.stage import Digest, Steady
 
 DENIED = "42501"
 READ_ONLY = "25006"
 
 
-def caller(rpc: str) -> Person:
-    """Return a user who succeeds with the call of this RPC."""
-    return MANAGER if rpc == "import_catalogue" else USER
+def granted(api: PostgREST, person: Person) -> set[str]:
+    """Return the RPCs that the role of a sender may execute."""
+    return {each.name for each in api.routines if person.role in each.roles}
 
 
-def for_a_visitor(rpc: str, call: Document) -> Document:
-    """Return the call without the registration, which a visitor has none of."""
-    if rpc not in FOR_VISITORS:
-        return call
-    return {key: value for key, value in call.items() if key != "p_registration_id"}
+def readers(api: PostgREST) -> set[str]:
+    """Return the RPCs that are declared not to write."""
+    return {each.name for each in api.routines if not each.is_volatile}
 
 
-def test_every_rpc_has_its_call_and_its_readers(api: PostgREST, calls: dict[str, Document]) -> None:
+def for_a_visitor(call: Document) -> Document:
+    """Return the call about a function without the registration, which a visitor has none of."""
+    return without_registration(call) if "p_function_id" in call else call
+
+
+def test_requests_name_every_rpc_with_all_its_arguments(
+    api: PostgREST, calls: dict[str, Document]
+) -> None:
     assert {each.name: set(each.types) for each in api.routines} == {
         name: set(call) for name, call in calls.items()
     }
-    assert {each.name for each in api.routines if not each.is_volatile} == READERS
 
 
-def test_no_two_functions_can_be_meant_by_one_request(api: PostgREST) -> None:
+def test_every_sender_is_granted_some_rpcs_and_only_the_service_all(api: PostgREST) -> None:
+    for_visitors, for_users = granted(api, VISITOR), granted(api, USER)
+    assert set() < for_visitors < for_users < granted(api, SERVICE)
+    assert granted(api, SERVICE) == {each.name for each in api.routines}
+    assert set() < readers(api) < granted(api, SERVICE)
+
+
+def test_requests_mean_one_function_only(api: PostgREST) -> None:
     names = [each.name for each in api.routines]
     assert len(names) == len(set(names))
     # one nameless argument would make PostgREST pass the whole body to it, whatever its keys
     assert all(key.startswith("p_") for each in api.routines for key in each.types)
 
 
-def test_every_caller_gets_what_is_granted_to_the_role(
+def test_grants_let_every_role_call_what_is_granted(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS), (SERVICE, set(calls))):
+    for person in (VISITOR, USER, SERVICE):
+        allowed = granted(api, person)
         outcomes = {}
         for name, call in calls.items():
-            who = caller(name) if person == USER else person
-            body = for_a_visitor(name, call) if person == VISITOR else call
+            who = user_of(name) if person == USER else person
+            body = for_a_visitor(call) if person == VISITOR else call
             outcomes[name] = api.post(who, name, body).code
-        assert outcomes == {name: None if name in granted else DENIED for name in calls}, person
+        assert outcomes == {name: None if name in allowed else DENIED for name in calls}, person
 
 
-def test_what_the_role_was_not_granted_never_begins(
+def test_grants_stop_a_call_before_its_body_runs(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    for person, granted in ((VISITOR, FOR_VISITORS), (USER, FOR_USERS)):
-        for name in calls.keys() - granted:
+    for person in (VISITOR, USER):
+        for name in calls.keys() - granted(api, person):
             assert api.post(person, name, calls[name]).body == {
                 "code": DENIED,
                 "message": f"permission denied for function {name}",
@@ -97,10 +77,10 @@ def test_what_the_role_was_not_granted_never_begins(
             }
 
 
-def test_an_optional_argument_that_is_null_is_absent(
-    db: Connection, api: PostgREST, calls: dict[str, Document]
+def test_optional_argument_that_is_null_counts_as_absent(
+    stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    steady = Steady(db)
+    steady = Steady(stage)
     tried = 0
     for routine in api.routines:
         call = calls[routine.name]
@@ -127,13 +107,13 @@ NULLS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def test_a_required_argument_that_is_null_is_refused_by_name(
+def test_required_argument_that_is_null_is_refused_by_name(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for routine in api.routines:
         for argument in routine.required:
             # (of a registration, it would be said first that it is of another function)
-            call = for_a_visitor(routine.name, calls[routine.name])
+            call = for_a_visitor(calls[routine.name])
             reply = api.post(SERVICE, routine.name, call | {argument: None})
             code, issue = NULLS.get(argument, ("TK001", "missing_key"))
             assert (reply.code, reply.issues) == (code, [(issue, argument)])
@@ -158,14 +138,14 @@ def test_arguments_that_no_function_takes_reach_none(
             assert api.get(SERVICE, routine.name, body).code == NO_SUCH_FUNCTION
 
 
-def test_what_reads_can_be_got_and_what_writes_cannot(
-    db: Connection, api: PostgREST, calls: dict[str, Document]
+def test_get_works_for_reads_and_is_refused_for_writes(
+    stage: Connection, api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    steady = Steady(db)
-    digest = Digest(db)
+    steady = Steady(stage)
+    digest = Digest(stage)
     for name, call in calls.items():
         got = api.get(SERVICE, name, call)
-        if name in READERS:
+        if name in readers(api):
             posted = api.post(SERVICE, name, call)
             assert got.code is None
             assert steady(got.body) == steady(posted.body)
@@ -175,111 +155,24 @@ def test_what_reads_can_be_got_and_what_writes_cannot(
         assert digest.changed() == []
 
 
-def test_what_users_and_visitors_read_can_be_got(
+def test_get_works_for_users_and_visitors_as_granted(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
-    for name in READERS:
-        for person, granted, call in (
-            (USER, FOR_USERS, calls[name]),
-            (VISITOR, FOR_VISITORS, for_a_visitor(name, calls[name])),
-        ):
-            assert api.get(person, name, call).code == (None if name in granted else DENIED)
+    for name in readers(api):
+        for person, call in ((USER, calls[name]), (VISITOR, for_a_visitor(calls[name]))):
+            is_allowed = name in granted(api, person)
+            assert api.get(person, name, call).code == (None if is_allowed else DENIED)
 
 
-# One refusal of every RPC: the sender, the changes to the working call, the code and the issues.
-Refused = tuple[str, Person, Document, str, list[tuple[str, str]]]
-
-NOT_FOUND = [("registration_not_found", "p_registration_id")]
-
-REFUSED: list[Refused] = [
-    ("cancel_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
-    (
-        "complete_registration_payment",
-        SERVICE,
-        {"p_registration_id": CANCELLED},
-        "TK003",
-        [("not_editable", "p_registration_id")],
-    ),
-    (
-        "create_individual_registration_jsonb",
-        USER,
-        {"p_registration_data": {"functionId": HIDDEN}},
-        "TK008",
-        [("function_not_found", "p_registration_data.functionId")],
-    ),
-    (
-        "create_individual_registration_with_tickets",
-        USER,
-        {"p_expected_revision": 99, "p_tickets": []},
-        "TK006",
-        [("revision_conflict", "p_expected_revision")],
-    ),
-    ("get_registration", USER, {"p_registration_id": STRANGERS}, "TK002", NOT_FOUND),
-    ("get_ticket_availability", VISITOR, {}, "TK002", NOT_FOUND),
-    ("get_ticket_changes", SERVICE, {"p_after": "x"}, "TK001", [("invalid_value", "p_after")]),
-    (
-        "import_catalogue",
-        USER,
-        {},
-        "42501",
-        [("not_allowed", "p_catalogue.organisation.organisation_id")],
-    ),
-    (
-        "persist_attendee_tickets",
-        USER,
-        {"p_attendee_updates": 1},
-        "TK001",
-        [("invalid_type", "p_attendee_updates")],
-    ),
-    (
-        "persist_ticket_selections",
-        USER,
-        {"p_selections": {HIDDEN: {}}},
-        "TK004",
-        [("attendee_not_found", f"p_selections.{HIDDEN}")],
-    ),
-    (
-        "quote_ticket_selections",
-        VISITOR,
-        {"p_registration_id": None, "p_registration_type": "x"},
-        "TK001",
-        [("invalid_value", "p_registration_type")],
-    ),
-    (
-        "record_refund",
-        SERVICE,
-        {"p_registration_id": REGISTRATION},
-        "TK007",
-        [("not_refundable", "p_registration_id")],
-    ),
-    ("release_expired_holds", SERVICE, {"p_limit": 0}, "TK001", [("invalid_value", "p_limit")]),
-    (
-        "repair_capacity",
-        SERVICE,
-        {"p_function_id": STRANGERS},
-        "TK008",
-        [("function_not_found", "p_function_id")],
-    ),
-    (
-        "start_payment",
-        USER,
-        {"p_expected_revision": 0},
-        "TK006",
-        [("revision_conflict", "p_expected_revision")],
-    ),
-]
-
-
-def test_every_refusal_has_all_that_its_body_can_say(
-    api: PostgREST, calls: dict[str, Document]
-) -> None:
-    for name, person, changes, code, issues in REFUSED:
-        reply = api.post(person, name, calls[name] | changes)
-        assert (reply.code, reply.issues) == (code, issues)
+def test_refusals_fill_all_fields_of_the_body(api: PostgREST, calls: dict[str, Document]) -> None:
+    for name, rpc in RPCS.items():
+        if rpc.refusal is None:
+            assert calls[name] == {}
+            continue
+        reply = api.post(rpc.refusal.person, name, calls[name] | rpc.refusal.changes)
+        assert (reply.code, reply.issues) == (rpc.refusal.code, rpc.refusal.issues)
         assert set(reply.body) == {"code", "message", "details", "hint"}
         assert all(isinstance(part, str) and part for part in reply.body.values())
         document = json.loads(reply.body["details"])
         assert set(document) == {"issues", "issues_total"}
         assert all(issue["message"] for issue in document["issues"])
-    # (what checks everything takes nothing, so it has nothing to refuse)
-    assert {name for name, *_ in REFUSED} == calls.keys() - {"check_integrity"}

@@ -1,10 +1,10 @@
-"""Whatever a session brings along, a call means the same: other names first in its search path, or
-any setting that it may choose.
+"""A call means the same with other names first in the search path, and with any setting that a
+session may choose.
 
 In a schema of the attacker's, and among temporary tables, everything that the functions use by an
 unqualified name would be found first: tables, functions, aggregates, operators and types. A
 function that touches one trips a wire. All that is called here is called by a session that has
-called nothing before, so that no plan and no compiled function is left of better times.
+called nothing before, so that no plan and no compiled function is left from before.
 """
 
 import json
@@ -15,26 +15,12 @@ from typing import Any, LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
-from tests.support.caller import (
-    Connection,
-)
-from tests.support.example import (
-    RECEPTION,
-    Document,
-)
-from tests.support.postgrest import (
-    Person,
-)
-from tests.support.stage import (
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
-    Steady,
-    example,
-    set_stage,
-    working_calls,
-)
+from tests.support.caller import Connection
+from tests.support.example import RECEPTION, Document
+from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
+from tests.support.postgrest import Person, PostgREST, Routine
+from tests.support.requests import user_of, without_registration
+from tests.support.stage import Steady
 
 Answers: TypeAlias = dict[str, Any]
 
@@ -178,12 +164,12 @@ TABLES: tuple[LiteralString, ...] = (
 class Sessions:
     """Sessions in which nothing has been called, to one database in which there is something."""
 
-    def __init__(self, url: str) -> None:
-        """Set the stage, see what everything comes to there, and stretch the wires."""
+    def __init__(self, url: str, calls: Mapping[str, Document]) -> None:
+        """See what everything on a stage comes to, and stretch the wires."""
         self.url = url
-        catalogue, wizard_state = example("catalogue"), example("wizard_state")
+        self._calls = calls
         with psycopg.connect(url, autocommit=True) as db:
-            set_stage(db, catalogue, wizard_state)
+            self._routines = PostgREST(db).routines
             # a time that is said in an issue
             db.execute(
                 """
@@ -192,7 +178,6 @@ class Sessions:
                 """,
                 [RECEPTION],
             )
-            self.calls = working_calls(db, catalogue, wizard_state)
             self.steady = Steady(db)
         self.plain = self.answers()
         assert TRIPPED not in str(self.plain)
@@ -218,12 +203,14 @@ class Sessions:
         """Return what everything that can be called and read comes to in a new session."""
         found: Answers = {}
         with self.session(settings or {}, *prepare) as db:
-            for person, rpc, call in self._requests():
+            for person, routine, call in self._requests():
                 statement = sql.SQL("SELECT t::pg_catalog.text FROM ticketing.{}({}) AS t").format(
-                    sql.Identifier(rpc),
+                    sql.Identifier(routine.name),
                     sql.SQL(", ").join(
                         sql.SQL("{} => {}::pg_catalog.{}").format(
-                            sql.Identifier(name), sql.Placeholder(name), _type(name)
+                            sql.Identifier(name),
+                            sql.Placeholder(name),
+                            sql.Identifier(TYPES.get(routine.types[name], routine.types[name])),
                         )
                         for name in call
                     ),
@@ -232,22 +219,18 @@ class Sessions:
                     name: json.dumps(value) if isinstance(value, (dict, list)) else value
                     for name, value in call.items()
                 }
-                found[f"{rpc} {sorted(call)}, {person.role}"] = self._answer(
+                found[f"{routine.name} {sorted(call)}, {person.role}"] = self._answer(
                     db, person, statement, values
                 )
         return found
 
-    def _requests(self) -> Iterator[tuple[Person, str, Document]]:
-        for rpc, call in self.calls.items():
-            yield SERVICE, rpc, call
-            yield MANAGER if rpc == "import_catalogue" else USER, rpc, call
-        for rpc in ("get_ticket_availability", "quote_ticket_selections"):
-            call = {
-                name: value
-                for name, value in self.calls[rpc].items()
-                if name != "p_registration_id"
-            }
-            yield VISITOR, rpc, call
+    def _requests(self) -> Iterator[tuple[Person, Routine, Document]]:
+        for routine in self._routines:
+            call = self._calls[routine.name]
+            yield SERVICE, routine, call
+            yield user_of(routine.name), routine, call
+            if "anon" in routine.roles:
+                yield VISITOR, routine, without_registration(call)
 
     def _answer(
         self, db: Connection, person: Person, statement: sql.Composed, values: Document
@@ -272,38 +255,32 @@ def become(db: Connection, person: Person) -> None:
     )
 
 
-def _type(argument: str) -> sql.SQL:
-    if argument.endswith("_id"):
-        return sql.SQL("uuid")
-    if argument in {"p_limit", "p_expected_revision"}:
-        return sql.SQL("int4")
-    return sql.SQL(
-        "text" if argument in {"p_after", "p_reason", "p_registration_type"} else "jsonb"
-    )
+TYPES = {"integer": "int4"}
+"""The names that types have in pg_catalog, where they are not those that they are shown by."""
 
 
 @pytest.fixture(scope="module")
-def sessions(module_url: str) -> Sessions:
+def sessions(own_stage_url: str, stage_template: tuple[str, dict[str, Document]]) -> Sessions:
     """New sessions, and what everything came to before there were wires."""
-    return Sessions(module_url)
+    return Sessions(own_stage_url, stage_template[1])
 
 
-def test_names_of_the_callers_choice_are_never_looked_at(sessions: Sessions) -> None:
+def test_search_path_of_the_caller_is_never_used(sessions: Sessions) -> None:
     assert sessions.answers({"search_path": HOSTILE}) == sessions.plain
 
 
-def test_no_name_needs_a_search_path(sessions: Sessions) -> None:
+def test_search_path_may_be_empty(sessions: Sessions) -> None:
     assert sessions.answers({"search_path": ""}) == sessions.plain
 
 
-def test_temporary_tables_are_never_looked_at(sessions: Sessions) -> None:
+def test_temporary_tables_are_never_used(sessions: Sessions) -> None:
     settings = {"search_path": "pg_temp, ticketing, pg_catalog"}
     with sessions.session(settings, *TEMPORARY) as db:
         assert db.execute("SELECT * FROM registrations").fetchall() == []
     assert sessions.answers(settings, *TEMPORARY) == sessions.plain
 
 
-def test_settings_of_a_database_or_a_role_change_nothing(sessions: Sessions) -> None:
+def test_search_path_of_the_database_is_never_used(sessions: Sessions) -> None:
     with psycopg.connect(sessions.url, autocommit=True) as db:
         database = sql.Identifier(db.info.dbname)
         db.execute(
@@ -319,7 +296,7 @@ def test_settings_of_a_database_or_a_role_change_nothing(sessions: Sessions) -> 
             db.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
 
 
-def test_rows_are_shown_to_the_same_users_whatever_the_names(sessions: Sessions) -> None:
+def test_policies_show_the_same_rows_on_a_hostile_search_path(sessions: Sessions) -> None:
     seen = []
     for settings in ({}, {"search_path": HOSTILE}):
         with sessions.session(settings) as db:
@@ -345,7 +322,9 @@ def test_rows_are_shown_to_the_same_users_whatever_the_names(sessions: Sessions)
         "SELECT public.careless()",
     ],
 )
-def test_a_careless_function_trips_the_wires(sessions: Sessions, careless: LiteralString) -> None:
+def test_hostile_objects_are_noticed_when_they_are_used(
+    sessions: Sessions, careless: LiteralString
+) -> None:
     with sessions.session({}) as db, db.transaction(force_rollback=True):
         # a function of the kind that ours must not be
         db.execute(
@@ -435,7 +414,7 @@ OTHERWISE = {
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_settings_of_the_callers_choice_change_no_answer(sessions: Sessions, kind: str) -> None:
+def test_settings_of_the_caller_change_no_answer(sessions: Sessions, kind: str) -> None:
     with sessions.session({}) as db:
         known = {name for (name,) in db.execute("SELECT lower(name) FROM pg_settings")}
     settings = {
@@ -486,7 +465,7 @@ REFUSED: tuple[LiteralString, ...] = (
 )
 
 
-def test_what_would_change_more_is_refused(sessions: Sessions) -> None:
+def test_settings_and_objects_beyond_the_caller_are_refused(sessions: Sessions) -> None:
     with psycopg.connect(sessions.url, autocommit=True) as db:
         db.execute("CREATE ROLE attacker LOGIN IN ROLE authenticated")
         try:

@@ -1,20 +1,56 @@
-"""Bookings, payments, the passing of time, and other sessions."""
+"""Bookings of the example event, payments, and the passing of time."""
 
-import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import LiteralString
 from uuid import uuid4
 
 from psycopg import sql
-from tests.support.caller import Caller, Connection, Document, service
-from tests.support.example import OWNER, tickets_of, updates_of, wizard_registration
-from tests.support.stored import rows
-
-PATIENCE = 30
-"""Seconds after which what another session has to do is not going to happen."""
-
+from tests.support.caller import Caller, Connection, Document, anonymous, owner, service
+from tests.support.example import (
+    BANQUET,
+    CEREMONY,
+    CHOSEN,
+    COMMUNICATION,
+    FUNCTION,
+    HAROLD,
+    INES,
+    LADIES,
+    MASONS,
+    OWNER,
+    TICKETS,
+    TOMAS,
+    WALTER,
+    document,
+    part,
+    selection,
+    tickets_of,
+    updates_of,
+    wizard_registration,
+)
+from tests.support.stored import held_tickets, rows
 
 # Booking and paying
+
+
+def import_catalogue(connection: Connection, catalogue: Document) -> Document:
+    """Import a catalogue as the service, and return the answer."""
+    return service(connection).call("import_catalogue", p_catalogue=catalogue)
+
+
+def create(caller: Caller, registration: Document, **arguments: object) -> Document:
+    """Create a registration with what the recorded wizard has selected, and return the answer.
+
+    Args:
+        caller: Who calls.
+        registration: A p_registration_data.
+        **arguments: Other arguments instead.
+    """
+    return caller.call(
+        "create_individual_registration_with_tickets",
+        p_registration_data=registration,
+        **{"p_tickets": TICKETS, "p_attendee_updates": updates_of(CHOSEN)} | arguments,
+    )
 
 
 def book(connection: Connection, chosen: Mapping[str, Document], user_id: str = OWNER) -> str:
@@ -30,6 +66,11 @@ def book(connection: Connection, chosen: Mapping[str, Document], user_id: str = 
         p_attendee_updates=updates_of(chosen),
     )
     return registration_id
+
+
+def start(connection: Connection, registration_id: str, **arguments: object) -> Document:
+    """Start payment as the owner, and return the answer."""
+    return owner(connection).call("start_payment", p_registration_id=registration_id, **arguments)
 
 
 def payment(amount: object, reference: str = "payment-1", **more: object) -> Document:
@@ -70,6 +111,68 @@ def ticket_states(connection: Connection, registration_id: str) -> set[tuple[str
     }
 
 
+ONE: Mapping[str, Document] = {WALTER: selection(tickets={CEREMONY: 1})}
+"""One ticket at 20.00."""
+
+SEVERAL: Mapping[str, Document] = {
+    WALTER: selection({MASONS: 1}),
+    INES: selection({LADIES: 1}),
+    TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 2}),
+    HAROLD: selection(tickets={COMMUNICATION: 1}),
+}
+"""Packages and individual tickets, some several times, in every registration of every_state."""
+
+
+def every_state(connection: Connection) -> dict[str, str]:
+    """Bring registrations of the example event into every state there is.
+
+    Args:
+        connection: A superuser's, to a database with the example event. One that commits makes
+            each change a transaction, as in the change feed.
+
+    Returns:
+        The id of a registration, by its state.
+    """
+    catalogue = document("catalogue")
+    part(catalogue, MASONS)["capacity"] = 50
+    import_catalogue(connection, catalogue)
+    states = {
+        name: book(connection, SEVERAL)
+        for name in ("draft", "pending", "overdue", "completed", "cancelled")
+    }
+    states["expired"] = book(connection, ONE)
+    let_lapse(connection, states["expired"])
+    service(connection).call("release_expired_holds")
+    let_lapse(connection, states["overdue"])
+    owner(connection).call("start_payment", p_registration_id=states["pending"])
+    pay(connection, states["completed"])
+    owner(connection).call("cancel_registration", p_registration_id=states["cancelled"])
+
+    states["empty"] = book(connection, {})
+    states["free"] = book(connection, {WALTER: selection(tickets={COMMUNICATION: 1})})
+    owner(connection).call("start_payment", p_registration_id=states["free"])
+    states["refused"] = book(connection, ONE)
+    owner(connection).call(
+        "persist_ticket_selections",
+        p_registration_id=states["refused"],
+        p_selections={WALTER: selection()},
+    )
+    for name in ("paid and cancelled", "partly refunded", "refunded"):
+        states[name] = book(connection, SEVERAL)
+        pay(connection, states[name], fee_amount=None)
+        service(connection).call("cancel_registration", p_registration_id=states[name])
+    for name, tickets in (
+        ("partly refunded", held_tickets(connection, states["partly refunded"])[TOMAS]),
+        ("refunded", None),
+    ):
+        service(connection).call(
+            "record_refund",
+            p_registration_id=states[name],
+            p_refund=payment("100.00", name, ticket_ids=tickets),
+        )
+    return states
+
+
 def integrity(connection: Connection, role: LiteralString = "service_role") -> list[Document]:
     """Return what check_integrity finds, called by a role."""
     with connection.transaction():
@@ -79,30 +182,28 @@ def integrity(connection: Connection, role: LiteralString = "service_role") -> l
     return found
 
 
-# Time and other sessions
+def left(connection: Connection, element_id: str) -> int | None:
+    """Return how many of an event, ticket type or package of the example event are left."""
+    answer = anonymous(connection).call("get_ticket_availability", p_function_id=FUNCTION)
+    available: int | None = part(answer, element_id)["available"]
+    return available
+
+
+# The passing of time
+
+
+def hold_of(answer: Document) -> datetime:
+    """Return until when an answer says that the tickets are held."""
+    return datetime.fromisoformat(answer["hold_expires_at"])
 
 
 def let_lapse(connection: Connection, registration_id: str) -> None:
-    """Make the hold of a registration overdue, without releasing it."""
+    """Make the hold of a registration overdue, without releasing it; if it has no hold, nothing."""
     connection.execute(
         """
         UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'
-        WHERE registration_id = %s
+        WHERE registration_id = %s AND status IN ('draft', 'pending')
+            AND hold_expires_at IS NOT NULL
         """,
         [registration_id],
     )
-
-
-def await_lock(connection: Connection, process_id: int) -> None:
-    """Wait until the session with this process id waits for a lock.
-
-    Raises:
-        AssertionError: When it does not.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not rows(
-        connection,
-        "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
-        process_id,
-    ):
-        assert time.monotonic() < deadline, "it did not wait"

@@ -1,7 +1,7 @@
 """Callers of the RPCs, as through PostgREST, and what comes of their calls."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -13,6 +13,7 @@ from tests.support.answers import checked, faults, openapi
 from tests.support.example import ORGANISATION, OWNER, STAFF, STRANGER
 
 Connection: TypeAlias = psycopg.Connection[Any]
+Connect: TypeAlias = Callable[..., Connection]
 Document: TypeAlias = dict[str, Any]
 
 

@@ -253,14 +253,17 @@ def check_persist(scene: Scene, outcome: Outcome) -> None:
 
 
 def set_scene(db: Connection, catalogue: Document, wizard_state: Document, case: Case) -> Scene:
-    """Put the catalogue on sale and make the registration, with what is held before."""
+    """Put the catalogue of a case on sale and make the registration, with what is held before.
+
+    The example event is on sale already, as another function or the one that the case is about.
+    """
     names = Names(IDS)
     wanted = case.catalogue(catalogue)
     function = wanted["function"]["function_id"]
     state = with_facts(wizard_state["registration"], names, case)
     db.execute("SET LOCAL TimeZone = 'UTC'")
-    service(db).call("import_catalogue", p_catalogue=catalogue)  # there is always another function
-    service(db).call("import_catalogue", p_catalogue=wanted)
+    if wanted != catalogue:
+        service(db).call("import_catalogue", p_catalogue=wanted)
     answer = create(db, state, function)
     for attendee in answer["attendees"]:
         names.also(names.names(attendee["client_attendee_id"]), attendee["attendee_id"])

@@ -1,25 +1,14 @@
-"""Sessions that call side by side, and the small catalogue that they crowd into.
+"""The hot catalogue, and bookings from it.
 
-The catalogue is made for contention: little capacity, and every ticket takes it from several pools.
+It is made for contention: little capacity, and every ticket takes it from several pools.
 """
 
 import json
-import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-import psycopg
-from psycopg import IsolationLevel
 from tests.support.caller import Connection, Document, service
 from tests.support.example import OWNER
-
-Connect: TypeAlias = Callable[..., Connection]
-
-PATIENCE = 20.0
-"""Seconds after which something that should have happened counts as not happening."""
 
 
 def uid(number: int) -> str:
@@ -214,11 +203,6 @@ def booking(registration: str, *, attendees: int = 1, owner: str = OWNER) -> Doc
     }
 
 
-def payment(reference: str, amount: object, currency: str = "AUD") -> Document:
-    """Return a p_payment or p_refund."""
-    return {"reference": reference, "amount": str(amount), "currency": currency}
-
-
 def buy(connection: Connection, registration: str, *chosen: Document) -> Document:
     """Book as the service: a selection for each attendee."""
     tickets = ticket_arguments(registration, dict(enumerate(chosen)))
@@ -237,23 +221,6 @@ def select(connection: Connection, registration: str, *chosen: Document) -> Docu
         p_registration_id=registration,
         p_selections={attendee_of(registration, number): one for number, one in enumerate(chosen)},
     )
-
-
-def move_hold_into_the_past(connection: Connection, registration: str) -> None:
-    """Let the hold of an unpaid registration run out, as only a superuser can."""
-    connection.execute(
-        """
-        UPDATE ticketing.registrations SET hold_expires_at = clock_timestamp() - interval '1 minute'
-        WHERE registration_id = %s AND status IN ('draft', 'pending')
-            AND hold_expires_at IS NOT NULL
-        """,
-        [registration],
-    )
-
-
-def problems(connection: Connection) -> list[Any]:
-    """Return what check_integrity finds."""
-    return connection.execute("SELECT * FROM ticketing.check_integrity()").fetchall()
 
 
 def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
@@ -283,73 +250,3 @@ def allow_allotments_of_small_pools(connection: Connection) -> None:
     definition = definition.replace(usual, fewer)
     assert definition.count(fewer) == 1, "their number has moved: name it anew"
     connection.execute(definition.encode())
-
-
-class Rival:
-    """A session with a thread of its own, so that it can wait for a lock while the test goes on."""
-
-    def __init__(self, connect: Connect, threads: ThreadPoolExecutor) -> None:
-        """Connect.
-
-        Args:
-            connect: The fixture of that name.
-            threads: Where to run.
-        """
-        self.connection: Connection = connect(autocommit=True)
-        self._threads = threads
-        self._pid = self.connection.info.backend_pid
-        self._watcher: Connection = connect(autocommit=True)
-
-    def at(self, isolation: IsolationLevel) -> "Rival":
-        """Call at another isolation level from now on."""
-        self.connection.isolation_level = isolation
-        return self
-
-    def start(
-        self, action: Callable[..., Document], *arguments: object, **named: object
-    ) -> Future[Document]:
-        """Start a call over this session's connection."""
-        return self._threads.submit(action, self.connection, *arguments, **named)
-
-    def start_waiting(
-        self, action: Callable[..., Document], *arguments: object, **named: object
-    ) -> Future[Document]:
-        """Start a call, and return once it waits for another session's lock.
-
-        Raises:
-            AssertionError: When it does not wait.
-        """
-        future = self.start(action, *arguments, **named)
-        deadline = time.monotonic() + PATIENCE
-        while not self._is_waiting():
-            assert not future.done(), f"went ahead instead of waiting: {outcome(future)}"
-            assert time.monotonic() < deadline, "neither waits nor ends"
-        return future
-
-    def _is_waiting(self) -> bool:
-        row = self._watcher.execute(
-            "SELECT cardinality(pg_blocking_pids(%s)) > 0", [self._pid]
-        ).fetchone()
-        return row is not None and row[0] is True
-
-
-@contextmanager
-def rivals(connect: Connect, number: int) -> Generator[list[Rival]]:
-    """Yield so many rivals; afterwards none of their calls is running any more."""
-    with ThreadPoolExecutor(number) as threads:
-        opened = [Rival(connect, threads) for _ in range(number)]
-        try:
-            yield opened
-        except BaseException:
-            # or the pool would never stop waiting for calls that wait for a lock of the failed test
-            for rival in opened:
-                rival.connection.cancel_safe()
-            raise
-
-
-def outcome(future: Future[Document]) -> Document | str:
-    """Return the answer of a call, or the SQLSTATE of its refusal."""
-    try:
-        return future.result(PATIENCE)
-    except psycopg.Error as error:
-        return error.sqlstate or str(error)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
@@ -18,8 +19,14 @@ STAFF = "7e9a6303-0000-4000-8000-000000000003"
 ORGANISATION = "3e893fa6-2cc2-448c-be9c-e3858cc90e11"
 FUNCTION = "eebddef5-6833-43e3-8d32-700508b1c089"
 
+REGISTRATION = "01974a10-0000-7000-8000-0000000000ff"
+"""The registration of the wizard, by an id of its own."""
+
 WALTER, INES, TOMAS, HAROLD = (f"01974a10-0000-7000-8000-00000000000{n}" for n in range(1, 5))
 """The attendees of the wizard, by its own ids: a mason, a partner, a guest, another mason."""
+
+NEWCOMER = "01974a10-0000-7000-8000-000000000005"
+"""An attendee that the wizard has not made yet."""
 
 RECEPTION = "d586ecc1-e410-4ef3-a59c-4a53a866bc33"
 COMMUNICATION = "be94ef03-6647-48d5-97ea-f98c862e30e6"
@@ -28,6 +35,9 @@ BANQUET = "fd12d7f0-f346-49bf-b1eb-0682ad226216"
 MEZZANINE = "b2c3d4e5-f6a7-4891-bcde-f23456789012"
 BRUNCH = "d4e5f6a7-b8c9-4567-def0-456789012345"
 LUNCHEON = "bce41292-3662-44a7-85da-eeb1a1e89d8a"
+
+HALL = "01974a10-0000-7000-8000-0000000000e1"
+"""A pool that is not in the catalogue."""
 
 EVENTS: Mapping[str, str] = {
     RECEPTION: "e842bdb2-aff8-46d8-a347-bf50840fff13",
@@ -139,6 +149,61 @@ def updates_of(selections: Mapping[str, Document]) -> list[Document]:
         {"attendee_id": attendee, "selected_tickets": chosen}
         for attendee, chosen in selections.items()
     ]
+
+
+CHOSEN: Mapping[str, Document] = {
+    WALTER: selection({ALL_EVENTS: 1}),
+    INES: selection({LADIES: 1}),
+    TOMAS: selection(tickets={CEREMONY: 1, BANQUET: 1}),
+    HAROLD: selection({MASONS: 1}),
+}
+"""What the recorded wizard has selected, in the form that is stored."""
+
+TICKETS: Sequence[Document] = tickets_of(CHOSEN)
+"""The p_tickets that this amounts to."""
+
+TOTAL = Decimal("735.00")
+"""What this costs."""
+
+
+def part(catalogue: Document, element_id: str) -> Document:
+    """Return the event, ticket type, package or pool of a catalogue with that id."""
+    (found,) = (
+        element
+        for section, key in (
+            ("events", "event_id"),
+            ("ticket_types", "ticket_type_id"),
+            ("packages", "package_id"),
+            ("pools", "capacity_pool_id"),
+        )
+        for element in catalogue.get(section) or []
+        if element[key] == element_id
+    )
+    named: Document = found
+    return named
+
+
+def drop(catalogue: Document, *element_ids: str) -> None:
+    """Leave events, ticket types and packages out of a catalogue."""
+    for section, key in (
+        ("events", "event_id"),
+        ("ticket_types", "ticket_type_id"),
+        ("packages", "package_id"),
+    ):
+        catalogue[section] = [
+            element for element in catalogue[section] if element[key] not in element_ids
+        ]
+
+
+def pool(pool_id: str, capacity: int, types: Sequence[str], packages: Sequence[str]) -> Document:
+    """Return a shared pool of a catalogue."""
+    return {
+        "capacity_pool_id": pool_id,
+        "name": "Shared",
+        "capacity": capacity,
+        "ticket_type_ids": list(types),
+        "package_ids": list(packages),
+    }
 
 
 def other_event(catalogue: Document) -> Document:

@@ -1,6 +1,6 @@
 """Random requests to every RPC, and what must hold for all of them.
 
-    python -m tests.security.fuzz --examples 5000 --seed 7
+    python -m tests.support.fuzz --examples 5000 --seed 7
 
 A request is a working call whose arguments have been changed at random (a value replaced, left out,
 repeated, wrapped, moved), or one made up from scratch, sent by any role. In every case:
@@ -21,47 +21,34 @@ from typing import Any, TypeAlias
 import psycopg
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tests.support.caller import (
-    Connection,
-)
-from tests.support.example import (
-    ABSENT,
-    STRANGER,
-    Document,
-)
-from tests.support.personas import (
-    REGISTRATION,
-    STRANGERS,
-)
-from tests.support.postgrest import (
-    Person,
-    PostgREST,
-    Reply,
-)
+from tests.support.caller import Connection
+from tests.support.example import ABSENT, Document
+from tests.support.personas import MANAGER, PERSONAS, SERVICE, USER, VISITOR
+from tests.support.postgrest import Person, PostgREST, Reply
+from tests.support.requests import working_calls
 from tests.support.stage import (
     CANCELLED,
-    HIDDEN,
+    DRAFT,
     LAPSED,
-    MANAGER,
-    SERVICE,
-    USER,
-    VISITOR,
+    REGISTRATION,
+    STRANGERS,
     Digest,
-    example,
     set_stage,
-    working_calls,
 )
-from tests.support.stored import (
-    attendee_ids,
-)
+from tests.support.stored import attendee_ids
 
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
 # The service may call everything, so most of what happens happens to it.
-STRANGE = Person("authenticated", STRANGER)
-ANONYMOUS = Person("authenticated")
-SENDERS = (*[SERVICE] * 7, USER, USER, USER, MANAGER, MANAGER, STRANGE, ANONYMOUS, VISITOR)
+SENDERS = (
+    *[SERVICE] * 7,
+    *[USER] * 3,
+    *[MANAGER] * 2,
+    PERSONAS["stranger"],
+    PERSONAS["user without claims"],
+    VISITOR,
+)
 
 ODD: tuple[object, ...] = (
     None,
@@ -270,20 +257,19 @@ class Requests:
 class Fuzz:
     """Sends requests and judges what comes of them."""
 
-    def __init__(self, db: Connection) -> None:
-        """Set the stage.
+    def __init__(self, db: Connection, calls: dict[str, Document]) -> None:
+        """Learn what there is.
 
         Args:
-            db: To a migrated database. A running transaction is joined.
+            db: To the stage. A running transaction is joined.
+            calls: A call of every RPC that works there.
         """
-        catalogue, wizard_state = example("catalogue"), example("wizard_state")
-        set_stage(db, catalogue, wizard_state)
-        self.calls = working_calls(db, catalogue, wizard_state)
+        self.calls = calls
         attendees = [
             *attendee_ids(db, REGISTRATION).values(),
             *attendee_ids(db, STRANGERS).values(),
         ]
-        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, HIDDEN, *attendees]
+        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, DRAFT, *attendees]
         self.requests = Requests(self.calls, ids)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self._db = db
@@ -381,7 +367,8 @@ def main() -> None:
     with run_server(settings={"fsync": "off"}) as server:
         migrate(server.url())
         with psycopg.connect(server.url(), autocommit=True) as db:
-            fuzz = Fuzz(db)
+            set_stage(db)
+            fuzz = Fuzz(db, working_calls(db))
             fuzz.run(arguments.examples, arguments.seed)
     print(fuzz.report())  # noqa: T201
     print("no fault: every refusal is a documented one, and what is stored adds up")  # noqa: T201

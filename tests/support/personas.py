@@ -1,63 +1,32 @@
-"""All kinds of callers, and the rows that some of them must not see."""
+"""All kinds of callers, and claims that do or do not name a user."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.caller import (
-    Caller,
-    Connection,
-    service,
-)
-from tests.support.example import (
-    CEREMONY,
-    EVENTS,
-    FUNCTION,
-    ORGANISATION,
-    OWNER,
-    STRANGER,
-    TOMAS,
-    Document,
-    other_event,
-    other_id,
-    ticket,
-)
+from tests.support.caller import Caller, Connection
+from tests.support.example import ORGANISATION, OWNER, STRANGER, other_id
+from tests.support.postgrest import Person
 
 STAFF, ADMIN, BOSS, OUTSIDER, NEWCOMER, FOUNDER = (
     f"7e9a6303-0000-4000-8000-00000000000{number}" for number in range(3, 9)
 )
 
-OTHER_ORGANISATION, DRAFT = other_id(ORGANISATION), other_id(FUNCTION)
-"""The organisation of the outsider, and its function, which is not published."""
-
+OTHER_ORGANISATION = other_id(ORGANISATION)
 IDLE_ORGANISATION = "7e9a6303-0000-4000-8000-0000000000c0"
 """An organisation that has no function yet."""
 
-CLOSED = "7e9a6303-0000-4000-8000-0000000000c1"
-"""A function of the first organisation that sells nothing any more."""
-
-REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
-STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
-STRANGERS_DRAFT = "01974a10-0000-7000-8000-0000000000fc"
-
-OWNERS: Mapping[str, str] = {REGISTRATION: OWNER, STRANGERS: STRANGER, STRANGERS_DRAFT: STRANGER}
-"""Whose each registration is. The last one is of the draft."""
-
 
 @dataclass(frozen=True)
-class Persona:
-    """A caller, as the database sees it.
+class Persona(Person):
+    """A caller, as the database sees it; the role is none for the superuser's own.
 
     Attributes:
-        role: The database role; none for the superuser's own.
-        user_id: The sub of the claims; None for a caller who has not signed in.
         organisation_id: The organisation of a member.
         works_as: The role there.
     """
 
-    role: str
-    user_id: str | None = None
     organisation_id: str | None = None
     works_as: str | None = None
 
@@ -89,6 +58,9 @@ STAFFS = {"staff", "admin", "boss"}
 USERS = {"owner", "stranger", "newcomer", *STAFFS, "staff of another organisation", "founder"}
 VISITORS = {"visitor", "visitor with the owner's claims"}
 
+VISITOR, USER = PERSONAS["visitor"], PERSONAS["owner"]
+MANAGER, SERVICE = PERSONAS["admin"], PERSONAS["service"]
+"""Those that most requests are sent by."""
 
 UNUSABLE_CLAIMS: Sequence[str | None] = [
     None,
@@ -154,58 +126,13 @@ STRANGERS_CLAIMS = json.dumps(
 """Claims of the stranger that pretend to be the service."""
 
 
-def plant(db: Connection, catalogue: Document, wizard_state: Document) -> dict[str, Caller]:
-    """Create all personas, and in every table rows that concern some of them and not others.
+def admit(db: Connection) -> dict[str, Caller]:
+    """Return all callers by name, over this connection to the stage.
 
     Args:
-        db: To a migrated database, in a transaction that will be rolled back.
-        catalogue: The example event's.
-        wizard_state: The recorded state of the wizard that registrations are made of.
-
-    Returns:
-        All callers by name, over this connection.
+        db: In a transaction that will be rolled back, since it makes the role of a back end.
     """
     db.execute("CREATE ROLE back_end LOGIN IN ROLE service_role")
-    catalogue["packages"][0]["capacity"] = 100
-    for document in (catalogue, other_event(catalogue)):
-        service(db).call("import_catalogue", p_catalogue=document)
-    db.execute(
-        """
-        INSERT INTO ticketing.functions (function_id, organisation_id, slug, name, currency, status)
-        VALUES (%s, %s, 'last-year', 'Last year', 'AUD', 'closed')
-        """,
-        [CLOSED, ORGANISATION],
-    )
-    db.execute(
-        """
-        INSERT INTO ticketing.organisations (organisation_id, slug, name)
-        VALUES (%s, 'idle', 'Idle')
-        """,
-        [IDLE_ORGANISATION],
-    )
-    for persona in PERSONAS.values():
-        if persona.organisation_id:
-            db.execute(
-                """
-                INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
-                VALUES (%s, %s, %s)
-                """,
-                [persona.organisation_id, persona.user_id, persona.works_as],
-            )
-    for registration_id, user_id in OWNERS.items():
-        is_draft = registration_id == STRANGERS_DRAFT
-        Caller(db, "authenticated", user_id).call(
-            "create_individual_registration_with_tickets",
-            p_registration_data=wizard_state["registration"]
-            | {"registrationId": registration_id}
-            | ({"functionId": DRAFT, "functionSlug": "other-function"} if is_draft else {}),
-            p_tickets=[
-                ticket(TOMAS, other_id(CEREMONY), event_id=other_id(EVENTS[CEREMONY]))
-                if is_draft
-                else ticket(TOMAS, CEREMONY)
-            ],
-        )
-    db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [DRAFT])
     return {name: Caller(db, who.role, who.user_id) for name, who in PERSONAS.items()}
 
 

@@ -30,6 +30,7 @@ class Routine:
         required: The parameters without a default.
         is_volatile: Whether it may write.
         is_table: Whether it returns rows rather than one value.
+        roles: The roles of requests that may execute it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Routine:
     required: frozenset[str]
     is_volatile: bool
     is_table: bool
+    roles: frozenset[str]
 
     def takes(self, keys: frozenset[str]) -> bool:
         """Return whether a request with exactly these arguments means this function."""
@@ -72,11 +74,11 @@ class Person:
     """A sender of requests.
 
     Attributes:
-        role: The database role that the token names.
+        role: The database role that the token names: anon, authenticated or service_role.
         user_id: The sub claim of the token; None for a token without one.
     """
 
-    role: Literal["anon", "authenticated", "service_role"]
+    role: str
     user_id: str | None = None
 
     @property
@@ -104,13 +106,15 @@ def body_of(arguments: Mapping[str, object]) -> str:
 class PostgREST:
     """Sends requests of any role over a superuser's connection, and rolls each of them back."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, schema: str = "ticketing") -> None:
         """Read the functions of the exposed schema, as PostgREST does when it starts.
 
         Args:
             connection: To the database. A running transaction is joined.
+            schema: The exposed schema.
         """
         self.connection = connection
+        self._schema = schema
         with connection.cursor(row_factory=dict_row) as cursor:
             found = cursor.execute(
                 """
@@ -120,10 +124,15 @@ class PostgREST:
                         FROM unnest(proargtypes) WITH ORDINALITY AS argument (type, position)
                         ORDER BY position
                     ) AS types,
-                    pronargs - pronargdefaults AS required, provolatile, proretset
-                FROM pg_proc WHERE pronamespace = 'ticketing'::regnamespace
+                    pronargs - pronargdefaults AS required, provolatile, proretset,
+                    array(
+                        SELECT role FROM unnest(%s::text[]) AS role
+                        WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
+                    ) AS roles
+                FROM pg_proc WHERE pronamespace = %s::regnamespace
                 ORDER BY proname
-                """
+                """,
+                [["anon", "authenticated", "service_role"], schema],
             ).fetchall()
         self.routines = [
             Routine(
@@ -132,6 +141,7 @@ class PostgREST:
                 required=frozenset(row["names"][: row["required"]]),
                 is_volatile=row["provolatile"] == "v",
                 is_table=row["proretset"],
+                roles=frozenset(row["roles"]),
             )
             for row in found
         ]
@@ -165,7 +175,7 @@ class PostgREST:
             return
         names = [each for each in routine.types if each in arguments]
         call = sql.SQL("{}({})").format(
-            sql.Identifier("ticketing", name),
+            sql.Identifier(self._schema, name),
             sql.SQL(", ").join(
                 sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
             ),
@@ -206,7 +216,7 @@ class PostgREST:
         if routine is None:
             return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
         call = sql.SQL("{}({})").format(
-            sql.Identifier("ticketing", name),
+            sql.Identifier(self._schema, name),
             sql.SQL(", ").join(
                 sql.SQL("{} := {}::{}").format(
                     sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
@@ -232,20 +242,23 @@ class PostgREST:
         values: Mapping[str, str],
     ) -> Iterator[Reply]:
         settings = {
-            "search_path": '"ticketing", "public"',
+            "search_path": f'"{self._schema}", "public"',
             "role": person.role,
             "request.jwt.claims": person.claims,
             "request.method": method,
             "request.path": f"/rpc/{routine.name}",
-            "request.headers": json.dumps({"accept": "*/*", "content-profile": "ticketing"}),
+            "request.headers": json.dumps({"accept": "*/*", "content-profile": self._schema}),
             "request.cookies": "{}",
         }
         with self.connection.transaction(force_rollback=True):
             # functions that do not write get transactions that cannot, whichever the method
             if method == "GET" or not routine.is_volatile:
                 self.connection.execute("SET LOCAL transaction_read_only = on")
-            for setting, value in settings.items():
-                self.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+            self.connection.execute(
+                "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[])"
+                " AS setting (name, value)",
+                [list(settings), list(settings.values())],
+            )
             reply = self._run(statement, values)
             self.connection.execute("RESET ROLE")
             yield reply

@@ -1,20 +1,18 @@
-"""A small world in which every RPC can be called, and a call of each that succeeds there."""
+"""The world in which every RPC can be called, and some rows are there for some callers only.
 
-import base64
+Two functions on sale or in preparation and a closed one, of two organisations with members, an
+organisation without a function, and registrations of two users in all their states.
+"""
+
 import json
 import re
-from copy import deepcopy
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from importlib.resources import files
 from typing import Any
 
 from psycopg import sql
-from tests.support.caller import (
-    Caller,
-    Connection,
-    service,
-)
+from tests.support.bookings import let_lapse, pay
+from tests.support.caller import Caller, Connection, service
 from tests.support.example import (
     FUNCTION,
     HAROLD,
@@ -25,228 +23,125 @@ from tests.support.example import (
     TOMAS,
     WALTER,
     Document,
+    document,
     other_event,
     other_id,
 )
-from tests.support.personas import (
-    ADMIN,
-    REGISTRATION,
-    STRANGERS,
-)
-from tests.support.postgrest import (
-    Person,
-)
-from tests.support.stored import (
-    dump,
-    rows,
-)
+from tests.support.personas import IDLE_ORGANISATION, PERSONAS
+from tests.support.stored import dump, rows
+
+DRAFT = other_id(FUNCTION)
+"""A function of the other organisation that is a draft still."""
+
+CLOSED = "7e9a6303-0000-4000-8000-0000000000c1"
+"""A function of the first organisation that sells nothing any more."""
+
+REGISTRATION = "01974a10-0000-7000-8000-0000000000fa"
+STRANGERS = "01974a10-0000-7000-8000-0000000000fb"
 
 CANCELLED = "01974a10-0000-7000-8000-0000000000fc"
-"""The owner's too: paid, then cancelled, not refunded yet."""
-
 STRANGERS_CANCELLED = "01974a10-0000-7000-8000-0000000000fd"
+"""Paid, then cancelled, not refunded yet."""
 
 LAPSED = "01974a10-0000-7000-8000-0000000000fe"
-"""The owner's again: its hold is overdue, and not released yet."""
+"""Its hold is overdue, and not released yet."""
 
-HIDDEN = other_id(FUNCTION)
-"""A function of another organisation that is a draft still."""
+STRANGERS_DRAFT = "01974a10-0000-7000-8000-0000000000ff"
+"""Paid, of the draft."""
 
-VISITOR = Person("anon")
-USER = Person("authenticated", OWNER)
-MANAGER = Person("authenticated", ADMIN)
-SERVICE = Person("service_role")
+OWNERS: Mapping[str, str] = {
+    REGISTRATION: OWNER,
+    CANCELLED: OWNER,
+    LAPSED: OWNER,
+    STRANGERS: STRANGER,
+    STRANGERS_CANCELLED: STRANGER,
+    STRANGERS_DRAFT: STRANGER,
+}
+"""Whose each registration is."""
 
-CURSOR = base64.b64encode(b"0:1:1").decode()
-"""A cursor of the change feed from before its first change."""
+
+def catalogue_of_the_stage() -> Document:
+    """Return the catalogue of the example event, with holds of a day and a limited package."""
+    catalogue = document("catalogue")
+    catalogue["function"]["hold_minutes"] = 1440
+    catalogue["packages"][0]["capacity"] = 100
+    return catalogue
 
 
-def set_stage(db: Connection, catalogue: Document, wizard_state: Document) -> None:
-    """Make two functions, a member and five registrations.
+def set_stage(db: Connection) -> None:
+    """Make organisations, functions, members and registrations.
 
     Args:
         db: To a migrated database. A running transaction is joined.
-        catalogue: The example event's; the other one is like it.
-        wizard_state: The recorded state of the wizard that all registrations are made of.
     """
-    hidden = other_event(catalogue)
-    hidden["function"]["status"] = "draft"
-    for document in (catalogue, hidden):
-        service(db).call("import_catalogue", p_catalogue=document)
+    catalogue = catalogue_of_the_stage()
+    for each in (catalogue, other_event(catalogue)):
+        service(db).call("import_catalogue", p_catalogue=each)
     db.execute(
         """
-        INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
-        VALUES (%s, %s, 'admin')
+        INSERT INTO ticketing.functions (function_id, organisation_id, slug, name, currency, status)
+        VALUES (%s, %s, 'last-year', 'Last year', 'AUD', 'closed')
         """,
-        [ORGANISATION, ADMIN],
+        [CLOSED, ORGANISATION],
     )
-    for registration_id, user_id in (
-        (REGISTRATION, OWNER),
-        (STRANGERS, STRANGER),
-        (CANCELLED, OWNER),
-        (STRANGERS_CANCELLED, STRANGER),
-        (LAPSED, OWNER),
-    ):
-        state = of_a_stranger(wizard_state) if user_id == STRANGER else wizard_state
-        caller = Caller(db, "authenticated", user_id)
-        caller.call(
-            "create_individual_registration_jsonb",
-            p_registration_data=state["registration"] | {"registrationId": registration_id},
-        )
-        caller.call(
-            "persist_ticket_selections",
-            p_registration_id=registration_id,
-            p_selections=state["ticketSelections"],
-        )
+    db.execute(
+        """
+        INSERT INTO ticketing.organisations (organisation_id, slug, name)
+        VALUES (%s, 'idle', 'Idle')
+        """,
+        [IDLE_ORGANISATION],
+    )
+    for persona in PERSONAS.values():
+        if persona.organisation_id:
+            db.execute(
+                """
+                INSERT INTO ticketing.organisation_members (organisation_id, user_id, role)
+                VALUES (%s, %s, %s)
+                """,
+                [persona.organisation_id, persona.user_id, persona.works_as],
+            )
+    for registration_id in OWNERS:
+        register(db, registration_id)
+    for registration_id in (CANCELLED, STRANGERS_CANCELLED, STRANGERS_DRAFT):
+        pay(db, registration_id)
     for registration_id in (CANCELLED, STRANGERS_CANCELLED):
-        service(db).call(
-            "complete_registration_payment",
-            p_registration_id=registration_id,
-            p_payment=_payment(db, registration_id, registration_id),
-        )
         service(db).call("cancel_registration", p_registration_id=registration_id)
-    db.execute(
-        """
-        UPDATE ticketing.registrations
-        SET hold_expires_at = statement_timestamp() - interval '1 hour',
-            created_at = statement_timestamp() - interval '2 hours'
-        WHERE registration_id = %s
-        """,
-        [LAPSED],
+    let_lapse(db, LAPSED)
+    db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [DRAFT])
+
+
+def register(db: Connection, registration_id: str) -> None:
+    """Make a registration out of the recorded wizard; a stranger's attendees have other ids."""
+    state = document("wizard_state")
+    if OWNERS[registration_id] == STRANGER:
+        state = with_other_ids(state, WALTER, INES, TOMAS, HAROLD)
+    if registration_id == STRANGERS_DRAFT:
+        catalogue = document("catalogue")
+        state = with_other_ids(
+            state,
+            FUNCTION,
+            *(each["ticket_type_id"] for each in catalogue["ticket_types"]),
+            *(each["package_id"] for each in catalogue["packages"]),
+        )
+    caller = Caller(db, "authenticated", OWNERS[registration_id])
+    caller.call(
+        "create_individual_registration_jsonb",
+        p_registration_data=state["registration"] | {"registrationId": registration_id},
+    )
+    caller.call(
+        "persist_ticket_selections",
+        p_registration_id=registration_id,
+        p_selections=state["ticketSelections"],
     )
 
 
-def example(name: str) -> Document:
-    """Return a document of the example event, for code that has no fixtures."""
-    path = files("ticketing_client").joinpath(f"example/{name}.json")
-    document: Document = json.loads(path.read_text(encoding="utf-8"))
-    return document
-
-
-def of_a_stranger(wizard_state: Document) -> Document:
-    """Return the same state of another wizard: its attendees have ids of their own."""
-    text = json.dumps(wizard_state)
-    for attendee in (WALTER, INES, TOMAS, HAROLD):
-        text = text.replace(attendee, other_id(attendee))
-    state: Document = json.loads(text)
-    return state
-
-
-def working_calls(
-    db: Connection, catalogue: Document, wizard_state: Document
-) -> dict[str, Document]:
-    """Return a call of every RPC, with all its arguments, that the service succeeds with.
-
-    The owner succeeds as well with those that are granted to users, the visitor with those that
-    are granted to visitors (without the registration, which another user owns). Only the import
-    needs the manager.
-
-    Args:
-        db: To the stage.
-        catalogue: The example event's.
-        wizard_state: The recorded state of the wizard.
-
-    Returns:
-        The arguments by name, by RPC; all of them are for the caller to change at will.
-    """
-    on_it = {"p_registration_id": REGISTRATION}
-    registration = wizard_state["registration"]
-    selections = wizard_state["ticketSelections"]
-    attendees = [registration["primaryAttendee"], *registration["additionalAttendees"]]
-    quote = {
-        "p_function_id": FUNCTION,
-        "p_selections": selections,
-        "p_attendees": attendees,
-        "p_registration_type": "individuals",
-        **on_it,
-    }
-    tickets = service(db).call("quote_ticket_selections", **quote)["tickets"]
-    rows_given = [
-        {key: str(value) if isinstance(value, Decimal) else value for key, value in row.items()}
-        for row in tickets
-    ]
-    given = {
-        "p_tickets": rows_given,
-        "p_attendee_updates": [
-            {"attendee_id": attendee, "selected_tickets": chosen}
-            for attendee, chosen in selections.items()
-        ],
-    }
-    (stored,) = rows(
-        db,
-        """
-        SELECT min(ticket_id::text) AS ticket_id FROM ticketing.tickets WHERE registration_id = %s
-        """,
-        CANCELLED,
-    )
-    (revision,) = rows(
-        db, "SELECT revision FROM ticketing.registrations WHERE registration_id = %s", REGISTRATION
-    )
-    expected = {"p_expected_revision": revision["revision"]}
-    refund = {
-        "reference": "a refund",
-        "amount": "1.00",
-        "currency": "AUD",
-        "provider": "card",
-        "ticket_ids": [stored["ticket_id"]],
-    }
-    calls: dict[str, Document] = {
-        "cancel_registration": {**on_it, "p_reason": "We cannot come."},
-        "check_integrity": {},
-        "complete_registration_payment": {
-            **on_it,
-            "p_payment": _payment(db, REGISTRATION, "a payment"),
-        },
-        "create_individual_registration_jsonb": {
-            "p_registration_data": registration | {"registrationId": REGISTRATION}
-        },
-        "create_individual_registration_with_tickets": {
-            "p_registration_data": registration | {"registrationId": REGISTRATION},
-            **_by_client(given),
-            **expected,
-        },
-        "get_registration": on_it,
-        "get_ticket_availability": {"p_function_id": FUNCTION, **on_it},
-        "get_ticket_changes": {"p_after": CURSOR, "p_limit": 10},
-        "import_catalogue": {"p_catalogue": catalogue},
-        "persist_attendee_tickets": {**on_it, **given, **expected},
-        "persist_ticket_selections": {**on_it, "p_selections": selections, **expected},
-        "quote_ticket_selections": quote,
-        "record_refund": {"p_registration_id": CANCELLED, "p_refund": refund},
-        "release_expired_holds": {"p_limit": 10},
-        "repair_capacity": {"p_function_id": FUNCTION},
-        "start_payment": {**on_it, **expected},
-    }
-    return deepcopy(calls)
-
-
-def _by_client(given: Document) -> Document:
-    """Return the rows with the ids that the wizard has made, as for a registration that is new."""
-    return given | {
-        "p_tickets": [
-            {key: value for key, value in row.items() if key != "registration_id"}
-            for row in given["p_tickets"]
-        ]
-    }
-
-
-def _payment(db: Connection, registration_id: str, reference: str) -> Document:
-    (registration,) = rows(
-        db,
-        """
-        SELECT (total + 1.50)::text AS due FROM ticketing.registrations
-        WHERE registration_id = %s
-        """,
-        registration_id,
-    )
-    return {
-        "reference": reference,
-        "amount": registration["due"],
-        "currency": "AUD",
-        "fee_amount": "1.50",
-        "provider": "card",
-        "paid_at": "2025-07-01T09:30:00+10:00",
-    }
+def with_other_ids(state: Document, *ids: str) -> Document:
+    """Return a document with these ids replaced by those of the other event."""
+    text = json.dumps(state)
+    for each in ids:
+        text = text.replace(each, other_id(each))
+    changed: Document = json.loads(text)
+    return changed
 
 
 class Steady:

@@ -132,6 +132,11 @@ def pool_counters(
     return {pool["id"]: (pool["capacity"], pool["reserved"], pool["sold"]) for pool in pools}
 
 
+TABLES = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'ticketing'::regnamespace"
+)
+
+
 def dump(connection: Connection, without: Sequence[str] = ()) -> dict[str, list[str]]:
     """Return every row of every table that callers know of, as text, in order.
 
@@ -142,24 +147,18 @@ def dump(connection: Connection, without: Sequence[str] = ()) -> dict[str, list[
     Returns:
         The rows by table.
     """
-    tables = [
-        row["relname"]
-        for row in rows(
-            connection,
-            """
-            SELECT relname FROM pg_class
-            WHERE relnamespace = 'ticketing'::regnamespace AND relkind = 'r'
-            """,
-        )
-    ]
+    tables = [table for (table,) in connection.execute(TABLES)]
     assert len(tables) > 10
-    stored: dict[str, list[str]] = {}
-    for table in tables:
-        query = sql.SQL("SELECT (to_jsonb(t) - %s::text[])::text FROM ticketing.{} AS t").format(
-            sql.Identifier(table)
+    query = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {}, (to_jsonb(t) - %(without)s::text[])::text FROM {} AS t").format(
+            sql.Literal(table), sql.Identifier("ticketing", table)
         )
-        stored[table] = sorted(row[0] for row in connection.execute(query, [list(without)]))
-    return stored
+        for table in tables
+    )
+    stored: dict[str, list[str]] = {table: [] for table in tables}
+    for table, row in connection.execute(query, {"without": list(without)}):
+        stored[table].append(row)
+    return {table: sorted(found) for table, found in stored.items()}
 
 
 def counters(db: Connection) -> dict[UUID, tuple[int, int]]:
@@ -201,11 +200,6 @@ def recount(db: Connection) -> dict[UUID, tuple[int, int]]:
             """
         )
     }
-
-
-TABLES = (
-    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'ticketing'::regnamespace"
-)
 
 
 def everything(db: Connection) -> dict[str, list[str]]:

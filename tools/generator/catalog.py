@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.rows import class_row, dict_row
+from tools.generator.shapes import Naming, Schema
+from tools.generator.text import camel, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     import psycopg
 
 Row = dict[str, Any]
-Schema = dict[str, Any]
 
 RPCS: Final = """
 SELECT
@@ -22,7 +23,7 @@ SELECT
     p.proretset AS returns_rows,
     p.provolatile = 's' AS is_read_only,
     pg_catalog.pg_get_function_result(p.oid) AS result,
-    pg_catalog.obj_description(p.oid, 'pg_proc') AS comment,
+    coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') AS comment,
     ARRAY(
         SELECT pg_catalog.jsonb_build_array(
             p.proargnames[n],
@@ -38,7 +39,7 @@ SELECT
         LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee
         WHERE acl.grantee <> p.proowner
         ORDER BY 1
-    )::text [] AS callers
+    )::text [] AS granted
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'ticketing'::pg_catalog.regnamespace
 ORDER BY p.proname
@@ -47,9 +48,12 @@ ORDER BY p.proname
 ATTRIBUTES: Final = """
 SELECT
     t.typname AS type_name,
-    pg_catalog.obj_description(t.oid, 'pg_type') AS type_comment,
+    coalesce(pg_catalog.obj_description(t.oid, 'pg_type'), '') AS type_comment,
     a.attname AS name,
-    coalesce(pg_catalog.format_type(nullif(element.typbasetype, 0), NULL), element.typname) AS type,
+    CASE
+        WHEN element.typnamespace = t.typnamespace THEN element.typname
+        ELSE pg_catalog.format_type(coalesce(nullif(element.typbasetype, 0), element.oid), NULL)
+    END AS type,
     attribute.typelem <> 0 AS is_array,
     coalesce(pg_catalog.col_description(a.attrelid, a.attnum), '') AS comment
 FROM pg_catalog.pg_type AS t
@@ -81,6 +85,11 @@ class Argument:
     about: str
 
     @property
+    def parameter(self) -> str:
+        """Its name in Python."""
+        return self.name.removeprefix("p_")
+
+    @property
     def is_required(self) -> bool:
         """Whether it has no default."""
         return self.default is None
@@ -92,16 +101,22 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """One outcome under `### Raises`.
-
-    Attributes:
-        sqlstate: The SQLSTATE.
-        when: When the RPC raises it; empty when the name says it.
-    """
+class Outcome:
+    """An SQLSTATE that RPCs raise."""
 
     sqlstate: str
-    when: str
+    name: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class IssueCode:
+    """A code of an issue."""
+
+    sqlstate: str
+    code: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -115,11 +130,11 @@ class Rpc:
         returns_rows: Whether it returns a set of rows.
         is_read_only: Whether it is STABLE.
         result: Its result type in SQL.
-        callers: The roles that may execute it.
         comment: The whole comment, Markdown.
         about: What it does: the comment up to its first heading.
+        callers: The roles that may execute it, and on what: `### Callers`.
         returns: What follows the type under `### Returns`.
-        refusals: The outcomes under `### Raises`.
+        refusals: The outcomes under `### Raises`, and when; empty when the name says it.
         retry: What a repeated call does.
     """
 
@@ -129,11 +144,11 @@ class Rpc:
     returns_rows: bool
     is_read_only: bool
     result: str
-    callers: tuple[str, ...]
     comment: str
     about: str
+    callers: Mapping[str, str]
     returns: str
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[tuple[Outcome, str], ...]
     retry: str
 
     @property
@@ -195,33 +210,14 @@ class AnswerType:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """An SQLSTATE that RPCs raise."""
-
-    sqlstate: str
-    name: str
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class IssueCode:
-    """A code of an issue."""
-
-    sqlstate: str
-    code: str
-    meaning: str
-
-
-@dataclass(frozen=True)
 class Api:
     """Everything that callers see of the package.
 
     Attributes:
         rpcs: The RPCs, by name.
         types: The types of which answers consist, each after those that it uses.
-        payloads: JSON Schema of every jsonb argument, as the database checks it.
-        definitions: The JSON Schemas of values that occur in several payloads.
+        payloads: JSON Schema of every jsonb argument, whose objects are references.
+        objects: JSON Schema of these objects by name, each after those that it refers to.
         outcomes: The SQLSTATEs, by precedence.
         issue_codes: The codes of issues.
     """
@@ -229,19 +225,9 @@ class Api:
     rpcs: tuple[Rpc, ...]
     types: tuple[AnswerType, ...]
     payloads: Mapping[str, Schema]
-    definitions: Mapping[str, Schema]
+    objects: Mapping[str, Schema]
     outcomes: tuple[Outcome, ...]
     issue_codes: tuple[IssueCode, ...]
-
-    def type(self, name: str) -> AnswerType | None:
-        """Return the answer type of that name, or None for a type of PostgreSQL."""
-        return next((found for found in self.types if found.name == name), None)
-
-    def raised_by(self, rpc: Rpc) -> Iterator[tuple[Outcome, str]]:
-        """Yield every outcome of an RPC, and when."""
-        outcomes = {outcome.sqlstate: outcome for outcome in self.outcomes}
-        for refusal in rpc.refusals:
-            yield outcomes[refusal.sqlstate], refusal.when
 
 
 def read_api(connection: psycopg.Connection[Any]) -> Api:
@@ -257,104 +243,115 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
         ValueError: When a comment does not have the documented form.
 
     """
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rpcs = tuple(map(read_rpc, cursor.execute(RPCS).fetchall()))
-        types = read_types(cursor.execute(ATTRIBUTES).fetchall())
-    names = dict.fromkeys(a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb")
-    payloads = {
-        name: fetch_value(connection, "SELECT ticketing_internal.payload_schema(%s)", name)
-        for name in names
-    }
-    with connection.cursor(row_factory=class_row(Outcome)) as outcomes:
-        outcomes.execute(
+    with connection.cursor(row_factory=class_row(Outcome)) as cursor:
+        cursor.execute(
             "SELECT sqlstate, name, message, hint FROM ticketing_internal.error_classes()"
             " ORDER BY precedence, sqlstate"
         )
-        found = tuple(outcomes)
-    with connection.cursor(row_factory=class_row(IssueCode)) as codes:
-        codes.execute(
+        outcomes = tuple(cursor)
+    with connection.cursor(row_factory=class_row(IssueCode)) as cursor_:
+        cursor_.execute(
             "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
         )
-        return Api(
-            rpcs=rpcs,
-            types=tuple(in_use(rpcs, types)),
-            payloads=payloads,
-            definitions=fetch_value(connection, "SELECT ticketing_internal.schema_definitions()"),
-            outcomes=found,
-            issue_codes=tuple(codes),
-        )
+        issue_codes = tuple(cursor_)
+    with connection.cursor(row_factory=dict_row) as rows:
+        rpcs = tuple(read_rpc(row, outcomes) for row in rows.execute(RPCS).fetchall())
+        types = read_types(rows.execute(ATTRIBUTES).fetchall())
+    payloads, objects = read_payloads(
+        connection, {a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb"}
+    )
+    return Api(rpcs, tuple(in_use(rpcs, types)), payloads, objects, outcomes, issue_codes)
 
 
-def fetch_value(connection: psycopg.Connection[Any], query: Any, *parameters: object) -> Any:  # noqa: ANN401
-    """Return the only value of a query."""
-    row = connection.execute(query, parameters).fetchone()
-    return row[0] if row else None
+def read_payloads(
+    connection: psycopg.Connection[Any], names: set[str]
+) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Return the JSON Schemas of arguments, and of the objects that they refer to."""
+    definitions, schemas = connection.execute(
+        "SELECT ticketing_internal.schema_definitions(),"
+        " array(SELECT ticketing_internal.payload_schema(name) FROM unnest(%s::text[]) AS name)",
+        [sorted(names)],
+    ).fetchone() or ({}, [])
+    naming = Naming(definitions)
+    payloads: dict[str, Schema] = {}
+    for name, schema in zip(sorted(names), schemas, strict=True):
+        if schema is None:
+            message = f"payload_schema does not know {name}"
+            raise ValueError(message)
+        payloads[name] = naming.named(schema, camel(name.removeprefix("p_")))
+    return payloads, naming.objects
 
 
 # -- comments --------------------------------------------------------------------------------------
 
-HEADINGS: Final = ("Parameters", "Returns", "Raises", "Retry")
+HEADINGS: Final = ("Callers", "Parameters", "Returns", "Raises", "Retry")
 
 ITEM: Final = re.compile(r"^- ((?:`\w+`(?:, | and )?)+):? ?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
 
 
-def read_rpc(row: Row) -> Rpc:
+def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
     """Make an RPC of its row, with the parts of its comment."""
-    name, comment = row["name"], row["comment"] or ""
-    about, *rest = re.split(r"^### (\w+)\n", comment, flags=re.MULTILINE)
+
+    def require(condition: object, fault: str) -> None:
+        if not condition:
+            message = f"the comment of {row['name']} {fault}"
+            raise ValueError(message)
+
+    about, *rest = re.split(r"^### (\w+)\n", row["comment"], flags=re.MULTILINE)
     sections = dict(zip(rest[::2], (text.strip() for text in rest[1::2]), strict=True))
     expected = [heading for heading in HEADINGS if heading != "Parameters" or row["arguments"]]
-    if rest[::2] != expected:
-        message = f"the comment of {name} needs the headings {', '.join(expected)}, in this order"
-        raise ValueError(message)
-    parameters = {
-        parameter: unwrap(text)
-        for names, text in ITEM.findall(sections.get("Parameters", ""))
-        for parameter in re.findall(r"\w+", names.replace(" and ", " "))
-    }
-    if list(parameters) != [argument for argument, _, _ in row["arguments"]]:
-        message = f"the comment of {name} does not describe exactly its parameters, in their order"
-        raise ValueError(message)
+    require(rest[::2] == expected, f"needs the headings {', '.join(expected)}, in this order")
+    callers = items(sections["Callers"])
+    require(sorted(callers) == row["granted"], "does not list exactly the roles of its GRANT")
+    parameters = items(sections.get("Parameters", ""))
+    names = [name for name, _, _ in row["arguments"]]
+    require(list(parameters) == names, "does not describe exactly its parameters, in their order")
     answer = re.match(r"`(\w+)`: (.*)", sections["Returns"], re.DOTALL)
-    if answer is None:
-        message = f"the comment of {name} does not say `type`: under Returns"
-        raise ValueError(message)
+    require(answer, "does not say `type`: under Returns")
+    by_sqlstate = {outcome.sqlstate: outcome for outcome in outcomes}
     return Rpc(
-        name=name,
+        name=row["name"],
         arguments=tuple(
-            Argument(argument, type_, default, parameters[argument])
-            for argument, type_, default in row["arguments"]
+            Argument(name, type_, default, parameters[name])
+            for name, type_, default in row["arguments"]
         ),
-        answer=answer[1],
+        answer=answer[1] if answer else "",
         returns_rows=row["returns_rows"],
         is_read_only=row["is_read_only"],
         result=row["result"],
-        callers=tuple(row["callers"]),
-        comment=comment.strip(),
+        comment=row["comment"].strip(),
         about=about.strip(),
-        returns=answer[2].strip(),
+        callers=callers,
+        returns=answer[2] if answer else "",
         refusals=tuple(
-            Refusal(state.strip("`"), unwrap(re.sub(r"^\w+(?:: )?", "", when)))
-            for state, when in ITEM.findall(sections["Raises"])
+            (by_sqlstate[state], re.sub(r"^\w+(?:: )?", "", when))
+            for state, when in items(sections["Raises"]).items()
         ),
         retry=unwrap(sections["Retry"]),
     )
 
 
+def items(section: str) -> dict[str, str]:
+    """Return what a section says of each name at the beginning of an item."""
+    return {
+        name: unwrap(text)
+        for names, text in ITEM.findall(section)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+
 def read_types(rows: list[Row]) -> dict[str, AnswerType]:
     """Return all composite types of ticketing_internal by name."""
-    types: dict[str, tuple[str, list[Attribute]]] = {}
+    types: dict[str, AnswerType] = {}
     for row in rows:
         about, type_, is_array = unwrap(row["comment"]), row["type"], row["is_array"]
         # JSON made elsewhere names its type in the comment
         if type_ == "jsonb" and (named := re.match(r"`(\w+)`(\[\])?: (.*)", about)):
             type_, is_array, about = named[1], bool(named[2]), named[3]
-        _, attributes = types.setdefault(row["type_name"], (row["type_comment"] or "", []))
-        attributes.append(Attribute(row["name"], type_, is_array, about))
-    return {
-        name: AnswerType(name, unwrap(about), tuple(attributes))
-        for name, (about, attributes) in types.items()
-    }
+        name, attribute = row["type_name"], Attribute(row["name"], type_, is_array, about)
+        before = types[name].attributes if name in types else ()
+        types[name] = AnswerType(name, unwrap(row["type_comment"]), (*before, attribute))
+    return types
 
 
 def in_use(rpcs: tuple[Rpc, ...], types: Mapping[str, AnswerType]) -> Iterator[AnswerType]:
@@ -362,12 +359,11 @@ def in_use(rpcs: tuple[Rpc, ...], types: Mapping[str, AnswerType]) -> Iterator[A
     seen: set[str] = set()
 
     def visit(name: str) -> Iterator[AnswerType]:
-        if name in seen or name not in types:
-            return
-        seen.add(name)
-        for attribute in types[name].attributes:
-            yield from visit(attribute.type)
-        yield types[name]
+        if name in types and name not in seen:
+            seen.add(name)
+            for attribute in types[name].attributes:
+                yield from visit(attribute.type)
+            yield types[name]
 
     for rpc in rpcs:
         if rpc.answer not in types:
@@ -381,8 +377,3 @@ def vocabulary_of(about: str) -> tuple[str, ...]:
     """Return the values that a description lists as all there are."""
     listed = re.search(r"\b[Oo]ne of ((?:`\w+`(?:, )?)+)\.", about)
     return tuple(re.findall(r"`(\w+)`", listed[1])) if listed else ()
-
-
-def unwrap(text: str) -> str:
-    """Return a text on one line."""
-    return " ".join(text.split())

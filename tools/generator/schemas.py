@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tools.generator.shapes import argument_schema, camel, definitions, or_null
+from tools.generator.shapes import Schema, or_null, reference
+from tools.generator.text import camel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tools.generator.catalog import Api, Argument, Rpc, Schema
-    from tools.generator.shapes import Shapes
+    from tools.generator.catalog import AnswerType, Api, Argument, Attribute, Rpc
+
+
+class SqlType(NamedTuple):
+    """A type of SQL elsewhere: in JSON Schema, as a word, and in Python."""
+
+    schema: Schema
+    word: str
+    answered: str
+    sent: str
+
+
+TYPES: Final = {
+    "bigint": SqlType({"type": "integer"}, "integer", "int", "int"),
+    "boolean": SqlType({"type": "boolean"}, "boolean", "bool", "bool"),
+    "integer": SqlType({"type": "integer"}, "integer", "int", "int"),
+    "jsonb": SqlType({"type": "object"}, "object", "Json", "Json"),
+    "numeric": SqlType({"type": "number"}, "number", "Decimal", "Decimal | int | str"),
+    "text": SqlType({"type": "string"}, "string", "str", "str"),
+    "timestamp with time zone": SqlType(
+        {"type": "string", "format": "date-time"}, "time", "datetime", "datetime | str"
+    ),
+    "uuid": SqlType({"type": "string", "format": "uuid"}, "UUID", "Id", "UUID | str"),
+}
 
 ABOUT: Final = (
     "Ticket selection for event registrations. PostgREST serves every function of schema ticketing"
@@ -60,12 +83,11 @@ PROBLEM_DETAILS: Final[Schema] = {
 }
 
 
-def json_schema(api: Api, shapes: Shapes) -> str:
+def json_schema(api: Api) -> str:
     """Return docs/schemas/ticketing.schema.json.
 
     Args:
         api: The API.
-        shapes: Its named payloads.
 
     Returns:
         A JSON Schema document whose definitions are all arguments and answers.
@@ -77,17 +99,16 @@ def json_schema(api: Api, shapes: Shapes) -> str:
             "$id": "urn:ticketing-sql:ticketing",
             "title": "ticketing-sql",
             "description": "Every JSON argument and every answer of the RPCs, by name under $defs.",
-            "$defs": definitions(api, shapes),
+            "$defs": definitions(api),
         }
     )
 
 
-def openapi(api: Api, shapes: Shapes, root: Path) -> str:
+def openapi(api: Api, root: Path) -> str:
     """Return docs/schemas/openapi.json.
 
     Args:
         api: The API.
-        shapes: Its named payloads.
         root: The repository, of which the version is read.
 
     Returns:
@@ -95,7 +116,7 @@ def openapi(api: Api, shapes: Shapes, root: Path) -> str:
 
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    schemas = definitions(api, shapes) | {"Problem": PROBLEM, "ProblemDetails": PROBLEM_DETAILS}
+    schemas = definitions(api) | {"Problem": PROBLEM, "ProblemDetails": PROBLEM_DETAILS}
     text = document(
         {
             "openapi": "3.1.0",
@@ -106,9 +127,7 @@ def openapi(api: Api, shapes: Shapes, root: Path) -> str:
                 "description": ABOUT,
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
-            "paths": {
-                f"/rpc/{rpc.name}": {"post": operation(api, shapes, rpc)} for rpc in api.rpcs
-            },
+            "paths": {f"/rpc/{rpc.name}": {"post": operation(api, rpc)} for rpc in api.rpcs},
             "components": {
                 "schemas": dict(sorted(schemas.items())),
                 "securitySchemes": {
@@ -120,18 +139,68 @@ def openapi(api: Api, shapes: Shapes, root: Path) -> str:
     return text.replace("#/$defs/", "#/components/schemas/")
 
 
-def operation(api: Api, shapes: Shapes, rpc: Rpc) -> Schema:
+def definitions(api: Api) -> dict[str, Schema]:
+    """Return every definition of arguments and answers, by name.
+
+    Args:
+        api: The API.
+
+    Returns:
+        JSON Schemas that refer to each other by `#/$defs/`.
+
+    """
+    found = dict(api.objects)
+    arguments = {
+        camel(name.removeprefix("p_")): schema
+        for name, schema in api.payloads.items()
+        if "$ref" not in schema
+    }
+    answers = {camel(type_.name): answer_schema(type_) for type_ in api.types}
+    for name, schema in [*arguments.items(), *answers.items()]:
+        if name in found:
+            message = f"two objects are named {name}: name one of them in NAMES"
+            raise ValueError(message)
+        found[name] = {"title": name} | schema
+    return dict(sorted(found.items()))
+
+
+def answer_schema(type_: AnswerType) -> Schema:
+    """Return the JSON Schema of an answer type."""
+    return {
+        "type": "object",
+        "description": type_.about,
+        "properties": {a.name: attribute_schema(a) for a in type_.attributes},
+        "required": [a.name for a in type_.attributes if not a.may_be_absent],
+    }
+
+
+def attribute_schema(attribute: Attribute) -> Schema:
+    """Return the JSON Schema of an attribute."""
+    if attribute.is_any:
+        return {"description": attribute.about}
+    known = TYPES.get(attribute.type)
+    schema = dict(known.schema) if known else reference(camel(attribute.type))
+    if attribute.vocabulary:
+        schema["enum"] = list(attribute.vocabulary)
+    if attribute.is_array:
+        schema = {"type": "array", "items": schema}
+    if attribute.is_nullable:
+        schema = or_null(schema)
+    return schema | {"description": attribute.about}
+
+
+def operation(api: Api, rpc: Rpc) -> Schema:
     """Return the operation of an RPC."""
-    answer: Schema = {"$ref": f"#/$defs/{camel(rpc.answer)}"}
+    answer = reference(camel(rpc.answer))
     if rpc.returns_rows:
         answer = {"type": "array", "items": answer}
     refused = "\n".join(
         f"- `{outcome.sqlstate}` {outcome.name}" + (f": {when}" if when else "")
-        for outcome, when in api.raised_by(rpc)
+        for outcome, when in rpc.refusals
         if outcome.sqlstate != "42501"
     )
     responses = {"200": {"description": rpc.returns, "content": content(answer)}}
-    problem = content({"$ref": "#/$defs/Problem"})
+    problem = content(reference("Problem"))
     if refused:
         responses["400"] = {"description": f"The call is refused.\n\n{refused}", "content": problem}
     responses["401"] = {"description": "`42501` without a token.", "content": problem}
@@ -156,7 +225,7 @@ def operation(api: Api, shapes: Shapes, rpc: Rpc) -> Schema:
                     "type": "object",
                     "additionalProperties": False,
                     "required": [a.name for a in rpc.arguments if a.is_required],
-                    "properties": {a.name: sent(shapes, a) for a in rpc.arguments},
+                    "properties": {a.name: sent(api, a) for a in rpc.arguments},
                 }
             ),
         },
@@ -165,19 +234,24 @@ def operation(api: Api, shapes: Shapes, rpc: Rpc) -> Schema:
     }
 
 
-def sent(shapes: Shapes, argument: Argument) -> Schema:
-    """Return the schema of an argument in a request."""
-    schema = argument_schema(shapes, argument.name, argument.type, argument.vocabulary)
+def sent(api: Api, argument: Argument) -> Schema:
+    """Return the schema of an argument in a request: a reference, when it is JSON."""
+    schema = dict(TYPES[argument.type].schema)
+    if argument.type == "jsonb":
+        named = api.payloads[argument.name]
+        schema = named if "$ref" in named else reference(camel(argument.parameter))
+    elif argument.vocabulary:
+        schema["enum"] = list(argument.vocabulary)
     if not argument.is_required:
         schema = or_null(schema)
     return schema | {"description": argument.about}
 
 
-def content(schema: Schema) -> dict[str, Any]:
+def content(schema: Schema) -> Schema:
     """Return the content of a request or response in JSON."""
     return {"application/json": {"schema": schema}}
 
 
-def document(value: object) -> str:
+def document(value: Schema) -> str:
     """Return a JSON document as it is committed."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -41,9 +41,13 @@ class Methods(ABC):
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
+        Callers:
+            authenticated: Own registrations until they are paid; staff also those of their
+                organisation, paid or not
+            service_role: All registrations
+
         Args:
-            registration_id: The registration. Its owner may cancel it until it is paid; staff of
-                its organisation and the service always.
+            registration_id: The registration.
             reason: The reason, stored with the registration (the first 1,000 characters).
 
         Returns:
@@ -61,6 +65,10 @@ class Methods(ABC):
         No rows mean that there is none.
 
         Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Everything
+            ticketing_reader: Everything
 
         Returns:
             Each row is one inconsistency, found by one of these checks.
@@ -89,6 +97,9 @@ class Methods(ABC):
         then void or refund the payment.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that is draft, pending or expired.
@@ -120,6 +131,10 @@ class Methods(ABC):
 
         The same `registrationId` again updates the registration; without one, each call creates
         another.
+
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard, as in
@@ -153,9 +168,11 @@ class Methods(ABC):
 
         The same `registrationId` again updates the registration: its attendees become exactly the
         submitted ones (others leave with their tickets); selections that are not submitted stay.
+        Without a `registrationId`, each call creates another registration.
 
-        The same `registrationId` again updates the registration; without one, each call creates
-        another.
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard. Required: `functionId`, and
@@ -197,9 +214,12 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
 
         Returns:
             The registration as of now.
@@ -219,10 +239,15 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its own capacity counts as free.
+            function_id: The function.
+            registration_id: A registration, whose own capacity counts as free.
 
         Returns:
             The function with its events, ticket types and packages.
@@ -245,6 +270,9 @@ class Methods(ABC):
 
         The same cursor gets the same changes again, and new ones after them.
 
+        Callers:
+            service_role: All changes
+
         Args:
             after: The cursor of the last answer; absent: from the beginning.
             limit: The maximum number of changes, 1 to 10,000.
@@ -265,6 +293,10 @@ class Methods(ABC):
         capacity stays; rows that the document no longer lists become inactive.
 
         The same document again leaves the same catalogue.
+
+        Callers:
+            authenticated: Functions of organisations in which the caller is admin or owner
+            service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
@@ -307,9 +339,12 @@ class Methods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
@@ -355,9 +390,12 @@ class Methods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             selections: An object with a selection for each attendee, by either id: `{packages:
                 [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`,
                 where `tickets` is `[{ticketId, quantity}]`; at most 500 attendees and 2,000
@@ -396,15 +434,20 @@ class Methods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
+            function_id: The function.
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
             registration_type: Individuals, lodges or delegations.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its attendees and its type are used, its own
-                capacity counts as free, and `attendees` adds facts to its attendees.
+            registration_id: A registration. Its attendees and its type are used, its own capacity
+                counts as free, and `attendees` adds facts to its attendees.
 
         Returns:
             Prices and all problems.
@@ -429,6 +472,9 @@ class Methods(ABC):
         the registration.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that was paid and is cancelled.
@@ -455,6 +501,9 @@ class Methods(ABC):
 
         A repeated call expires the registrations that are left or have become overdue since.
 
+        Callers:
+            service_role: All registrations
+
         Args:
             limit: The maximum number of registrations, 1 to 10,000.
 
@@ -474,6 +523,9 @@ class Methods(ABC):
         is recounted.
 
         A repeated call corrects nothing, unless counters differ again.
+
+        Callers:
+            service_role: All functions
 
         Args:
             function_id: The function; absent: all functions, one after the other.
@@ -502,9 +554,12 @@ class Methods(ABC):
         A repeated call answers the same amount and extends the hold no further; a completed
         registration is refused.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             expected_revision: The revision that the caller has read; the call is refused if another
                 one is stored.
 
@@ -537,9 +592,13 @@ class AsyncMethods(ABC):
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
+        Callers:
+            authenticated: Own registrations until they are paid; staff also those of their
+                organisation, paid or not
+            service_role: All registrations
+
         Args:
-            registration_id: The registration. Its owner may cancel it until it is paid; staff of
-                its organisation and the service always.
+            registration_id: The registration.
             reason: The reason, stored with the registration (the first 1,000 characters).
 
         Returns:
@@ -557,6 +616,10 @@ class AsyncMethods(ABC):
         No rows mean that there is none.
 
         Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Everything
+            ticketing_reader: Everything
 
         Returns:
             Each row is one inconsistency, found by one of these checks.
@@ -585,6 +648,9 @@ class AsyncMethods(ABC):
         then void or refund the payment.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that is draft, pending or expired.
@@ -616,6 +682,10 @@ class AsyncMethods(ABC):
 
         The same `registrationId` again updates the registration; without one, each call creates
         another.
+
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard, as in
@@ -649,9 +719,11 @@ class AsyncMethods(ABC):
 
         The same `registrationId` again updates the registration: its attendees become exactly the
         submitted ones (others leave with their tickets); selections that are not submitted stay.
+        Without a `registrationId`, each call creates another registration.
 
-        The same `registrationId` again updates the registration; without one, each call creates
-        another.
+        Callers:
+            authenticated: Own registrations
+            service_role: Registrations of any user
 
         Args:
             registration_data: The registration object of the wizard. Required: `functionId`, and
@@ -693,9 +765,12 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
 
         Returns:
             The registration as of now.
@@ -715,10 +790,15 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its own capacity counts as free.
+            function_id: The function.
+            registration_id: A registration, whose own capacity counts as free.
 
         Returns:
             The function with its events, ticket types and packages.
@@ -741,6 +821,9 @@ class AsyncMethods(ABC):
 
         The same cursor gets the same changes again, and new ones after them.
 
+        Callers:
+            service_role: All changes
+
         Args:
             after: The cursor of the last answer; absent: from the beginning.
             limit: The maximum number of changes, 1 to 10,000.
@@ -761,6 +844,10 @@ class AsyncMethods(ABC):
         capacity stays; rows that the document no longer lists become inactive.
 
         The same document again leaves the same catalogue.
+
+        Callers:
+            authenticated: Functions of organisations in which the caller is admin or owner
+            service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
@@ -803,9 +890,12 @@ class AsyncMethods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
@@ -851,9 +941,12 @@ class AsyncMethods(ABC):
         A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
         renews the hold.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             selections: An object with a selection for each attendee, by either id: `{packages:
                 [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`,
                 where `tickets` is `[{ticketId, quantity}]`; at most 500 attendees and 2,000
@@ -892,15 +985,20 @@ class AsyncMethods(ABC):
 
         Repeating the call is safe, because it writes nothing.
 
+        Callers:
+            anon: Published functions
+            authenticated: Published functions and own registrations; staff also the drafts and
+                registrations of their organisation
+            service_role: All functions and registrations
+
         Args:
-            function_id: A published function.
+            function_id: The function.
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
             registration_type: Individuals, lodges or delegations.
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service. Its attendees and its type are used, its own
-                capacity counts as free, and `attendees` adds facts to its attendees.
+            registration_id: A registration. Its attendees and its type are used, its own capacity
+                counts as free, and `attendees` adds facts to its attendees.
 
         Returns:
             Prices and all problems.
@@ -925,6 +1023,9 @@ class AsyncMethods(ABC):
         the registration.
 
         The same reference again gets the same answer and records nothing.
+
+        Callers:
+            service_role: All registrations
 
         Args:
             registration_id: A registration that was paid and is cancelled.
@@ -951,6 +1052,9 @@ class AsyncMethods(ABC):
 
         A repeated call expires the registrations that are left or have become overdue since.
 
+        Callers:
+            service_role: All registrations
+
         Args:
             limit: The maximum number of registrations, 1 to 10,000.
 
@@ -970,6 +1074,9 @@ class AsyncMethods(ABC):
         is recounted.
 
         A repeated call corrects nothing, unless counters differ again.
+
+        Callers:
+            service_role: All functions
 
         Args:
             function_id: The function; absent: all functions, one after the other.
@@ -998,9 +1105,12 @@ class AsyncMethods(ABC):
         A repeated call answers the same amount and extends the hold no further; a completed
         registration is refused.
 
+        Callers:
+            authenticated: Own registrations; staff also those of their organisation
+            service_role: All registrations
+
         Args:
-            registration_id: A registration that the caller owns or whose organisation the caller
-                works for; any for the service.
+            registration_id: The registration.
             expected_revision: The revision that the caller has read; the call is refused if another
                 one is stored.
 

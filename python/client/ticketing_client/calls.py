@@ -53,9 +53,13 @@ def cancel_registration(
 
     A repeated call changes nothing and answers that 0 tickets were cancelled.
 
+    Callers:
+        authenticated: Own registrations until they are paid; staff also those of their
+            organisation, paid or not
+        service_role: All registrations
+
     Args:
-        registration_id: The registration. Its owner may cancel it until it is paid; staff of its
-            organisation and the service always.
+        registration_id: The registration.
         reason: The reason, stored with the registration (the first 1,000 characters).
 
     Returns:
@@ -81,6 +85,10 @@ def check_integrity() -> Call[tuple[models.IntegrityProblem, ...]]:
     No rows mean that there is none.
 
     Repeating the call is safe, because it writes nothing.
+
+    Callers:
+        service_role: Everything
+        ticketing_reader: Everything
 
     Returns:
         Each row is one inconsistency, found by one of these checks.
@@ -110,6 +118,9 @@ def complete_registration_payment(
     or refund the payment.
 
     The same reference again gets the same answer and records nothing.
+
+    Callers:
+        service_role: All registrations
 
     Args:
         registration_id: A registration that is draft, pending or expired.
@@ -149,6 +160,10 @@ def create_individual_registration_jsonb(
     The same `registrationId` again updates the registration; without one, each call creates
     another.
 
+    Callers:
+        authenticated: Own registrations
+        service_role: Registrations of any user
+
     Args:
         registration_data: The registration object of the wizard, as in
             `create_individual_registration_with_tickets`.
@@ -185,9 +200,11 @@ def create_individual_registration_with_tickets(
 
     The same `registrationId` again updates the registration: its attendees become exactly the
     submitted ones (others leave with their tickets); selections that are not submitted stay.
+    Without a `registrationId`, each call creates another registration.
 
-    The same `registrationId` again updates the registration; without one, each call creates
-    another.
+    Callers:
+        authenticated: Own registrations
+        service_role: Registrations of any user
 
     Args:
         registration_data: The registration object of the wizard. Required: `functionId`, and
@@ -235,9 +252,12 @@ def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAns
 
     Repeating the call is safe, because it writes nothing.
 
+    Callers:
+        authenticated: Own registrations; staff also those of their organisation
+        service_role: All registrations
+
     Args:
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service.
+        registration_id: The registration.
 
     Returns:
         The registration as of now.
@@ -261,10 +281,15 @@ def get_ticket_availability(
 
     Repeating the call is safe, because it writes nothing.
 
+    Callers:
+        anon: Published functions
+        authenticated: Published functions and own registrations; staff also the drafts and
+            registrations of their organisation
+        service_role: All functions and registrations
+
     Args:
-        function_id: A published function.
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service. Its own capacity counts as free.
+        function_id: The function.
+        registration_id: A registration, whose own capacity counts as free.
 
     Returns:
         The function with its events, ticket types and packages.
@@ -294,6 +319,9 @@ def get_ticket_changes(
 
     The same cursor gets the same changes again, and new ones after them.
 
+    Callers:
+        service_role: All changes
+
     Args:
         after: The cursor of the last answer; absent: from the beginning.
         limit: The maximum number of changes, 1 to 10,000.
@@ -319,6 +347,10 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
     capacity stays; rows that the document no longer lists become inactive.
 
     The same document again leaves the same catalogue.
+
+    Callers:
+        authenticated: Functions of organisations in which the caller is admin or owner
+        service_role: All functions
 
     Args:
         catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
@@ -363,9 +395,12 @@ def persist_attendee_tickets(
     A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
     renews the hold.
 
+    Callers:
+        authenticated: Own registrations; staff also those of their organisation
+        service_role: All registrations
+
     Args:
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service.
+        registration_id: The registration.
         tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
             `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
             `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
@@ -413,9 +448,12 @@ def persist_ticket_selections(
     A repeated call finds its state stored: it succeeds, whatever revision it expects, and only
     renews the hold.
 
+    Callers:
+        authenticated: Own registrations; staff also those of their organisation
+        service_role: All registrations
+
     Args:
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service.
+        registration_id: The registration.
         selections: An object with a selection for each attendee, by either id: `{packages:
             [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where
             `tickets` is `[{ticketId, quantity}]`; at most 500 attendees and 2,000 tickets. Inside a
@@ -460,15 +498,20 @@ def quote_ticket_selections(
 
     Repeating the call is safe, because it writes nothing.
 
+    Callers:
+        anon: Published functions
+        authenticated: Published functions and own registrations; staff also the drafts and
+            registrations of their organisation
+        service_role: All functions and registrations
+
     Args:
-        function_id: A published function.
+        function_id: The function.
         selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
         attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType` are
             required, all other keys are facts for eligibility rules.
         registration_type: Individuals, lodges or delegations.
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service. Its attendees and its type are used, its own capacity counts
-            as free, and `attendees` adds facts to its attendees.
+        registration_id: A registration. Its attendees and its type are used, its own capacity
+            counts as free, and `attendees` adds facts to its attendees.
 
     Returns:
         Prices and all problems.
@@ -498,6 +541,9 @@ def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[mo
     registration.
 
     The same reference again gets the same answer and records nothing.
+
+    Callers:
+        service_role: All registrations
 
     Args:
         registration_id: A registration that was paid and is cancelled.
@@ -532,6 +578,9 @@ def release_expired_holds(limit: int | None = None) -> Call[models.ReleaseAnswer
 
     A repeated call expires the registrations that are left or have become overdue since.
 
+    Callers:
+        service_role: All registrations
+
     Args:
         limit: The maximum number of registrations, 1 to 10,000.
 
@@ -554,6 +603,9 @@ def repair_capacity(function_id: UUID | str | None = None) -> Call[models.Repair
     recounted.
 
     A repeated call corrects nothing, unless counters differ again.
+
+    Callers:
+        service_role: All functions
 
     Args:
         function_id: The function; absent: all functions, one after the other.
@@ -585,9 +637,12 @@ def start_payment(
     A repeated call answers the same amount and extends the hold no further; a completed
     registration is refused.
 
+    Callers:
+        authenticated: Own registrations; staff also those of their organisation
+        service_role: All registrations
+
     Args:
-        registration_id: A registration that the caller owns or whose organisation the caller works
-            for; any for the service.
+        registration_id: The registration.
         expected_revision: The revision that the caller has read; the call is refused if another one
             is stored.
 

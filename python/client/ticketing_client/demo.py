@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from time import perf_counter
 from typing import Any, LiteralString, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -150,11 +150,11 @@ class _Walk:
         self.registration = self.wizard["registration"] | {"registrationId": str(uuid4())}
         self.user = service.as_user(self.registration["authUserId"])
         self.names = {
-            UUID(item[key]): str(item["name"])
+            str(item[key]): str(item["name"])
             for kind, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
             for item in self.catalogue[kind]
         }
-        self.ids = {name: str(id_) for id_, name in self.names.items()}
+        self.ids = {name: id_ for id_, name in self.names.items()}
 
     def walk(self) -> None:
         self.heading("The organiser imports the event")
@@ -269,7 +269,7 @@ class _Walk:
         with self.showing(RegistrationNotFound):
             self.service.as_user(uuid4()).get_registration(created.registration_id)
 
-    def pay(self, registration_id: UUID) -> StartPaymentAnswer:
+    def pay(self, registration_id: str) -> StartPaymentAnswer:
         """Pay too little, then the amount due, then the same again."""
         self.heading("The user starts the payment: all is checked again, the hold is extended")
         due = self.user.start_payment(registration_id)
@@ -449,7 +449,7 @@ def _numbers(header: str, footer: str = "") -> Column:
     return Column(header, footer, justify="right")
 
 
-def _ticket_table(registration: RegistrationAnswer, names: dict[UUID, str]) -> Table:
+def _ticket_table(registration: RegistrationAnswer, names: dict[str, str]) -> Table:
     """Draw all tickets, those of a package below the package, and the total."""
     table = _table(
         Column("  Attendee", footer="  Total"),

@@ -83,9 +83,13 @@ COMMENT ON FUNCTION ticketing.cancel_registration IS
 
 Its history is kept.
 
+### Callers
+- `authenticated`: own registrations until they are paid; staff also those of their organisation,
+  paid or not
+- `service_role`: all registrations
+
 ### Parameters
-- `p_registration_id`: the registration. Its owner may cancel it until it is paid; staff of its
-  organisation and the service always.
+- `p_registration_id`: the registration.
 - `p_reason`: the reason, stored with the registration (the first 1,000 characters).
 
 ### Returns

@@ -35,6 +35,10 @@ COMMENT ON FUNCTION ticketing.check_integrity IS
 
 No rows mean that there is none.
 
+### Callers
+- `service_role`: everything
+- `ticketing_reader`: everything
+
 ### Returns
 `integrity_problem`: each row is one inconsistency, found by one of these checks.
 

@@ -114,6 +114,9 @@ Its tickets become Paid, its capacity sold, and it gets a confirmation number. I
 expired, the capacity is taken again at the stored prices, or the call raises `TK005`: then void or
 refund the payment.
 
+### Callers
+- `service_role`: all registrations
+
 ### Parameters
 - `p_registration_id`: a registration that is draft, pending or expired.
 - `p_payment`: the payment as the provider reports it, in major units: an object of `reference`,

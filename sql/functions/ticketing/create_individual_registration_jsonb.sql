@@ -18,6 +18,10 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
 
 It is `create_individual_registration_with_tickets` without tickets.
 
+### Callers
+- `authenticated`: own registrations
+- `service_role`: registrations of any user
+
 ### Parameters
 - `p_registration_data`: the registration object of the wizard, as in
   `create_individual_registration_with_tickets`.

@@ -52,16 +52,7 @@ BEGIN
         WHEN data_exception THEN
             v_issues := ticketing_internal.registration_data_issues(v_data, v_is_service);
             v_owner_id := CASE WHEN v_is_service THEN NULL ELSE v_owner_id END;
-            IF jsonb_typeof(v_data -> 'functionId') = 'string'
-                AND ticketing_internal.is_uuid(v_data ->> 'functionId')
-            THEN
-                v_submitted.function_id := v_data ->> 'functionId';
-            END IF;
-            IF jsonb_typeof(v_data -> 'registrationId') = 'string'
-                AND ticketing_internal.is_uuid(v_data ->> 'registrationId')
-            THEN
-                v_submitted.registration_id := v_data ->> 'registrationId';
-            END IF;
+            v_submitted := ticketing_internal.read_registration_ids(v_data);
     END;
     v_registration_id := v_submitted.registration_id;
     IF v_submitted.function_id IS NOT NULL THEN
@@ -168,8 +159,9 @@ $$;
 COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 'Stores a registration, its attendees and their tickets in one transaction.
 
-The same `registrationId` again updates the registration: its attendees become exactly the submitted
-ones (others leave with their tickets); selections that are not submitted stay.
+### Callers
+- `authenticated`: own registrations
+- `service_role`: registrations of any user
 
 ### Parameters
 - `p_registration_data`: the registration object of the wizard. Required: `functionId`, and
@@ -194,7 +186,9 @@ ones (others leave with their tickets); selections that are not submitted stay.
 - `TK008` function_not_found: it does not exist, or is not published to the caller
 
 ### Retry
-The same `registrationId` again updates the registration; without one, each call creates another.';
+The same `registrationId` again updates the registration: its attendees become exactly the submitted
+ones (others leave with their tickets); selections that are not submitted stay. Without a
+`registrationId`, each call creates another registration.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets
 TO authenticated, service_role;

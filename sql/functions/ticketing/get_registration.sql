@@ -121,9 +121,12 @@ COMMENT ON FUNCTION ticketing.get_registration IS
 `registration` and `ticket_selections` are the own objects of the wizard: sent back unchanged, to
 `create_individual_registration_with_tickets` and `persist_ticket_selections`, they change nothing.
 
+### Callers
+- `authenticated`: own registrations; staff also those of their organisation
+- `service_role`: all registrations
+
 ### Parameters
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service.
+- `p_registration_id`: the registration.
 
 ### Returns
 `registration_answer`: the registration as of now.

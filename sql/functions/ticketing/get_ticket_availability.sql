@@ -66,10 +66,15 @@ COMMENT ON FUNCTION ticketing.get_ticket_availability IS
 
 `available` says how many can be added now, of a package as many as all its contents allow.
 
+### Callers
+- `anon`: published functions
+- `authenticated`: published functions and own registrations; staff also the drafts and
+  registrations of their organisation
+- `service_role`: all functions and registrations
+
 ### Parameters
-- `p_function_id`: a published function.
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service. Its own capacity counts as free.
+- `p_function_id`: the function.
+- `p_registration_id`: a registration, whose own capacity counts as free.
 
 ### Returns
 `availability_answer`: the function with its events, ticket types and packages.

@@ -85,6 +85,9 @@ The order is that of commits as far as they depend on each other. Call it repeat
 of the last answer: no change is skipped or repeated. A change appears once all transactions that
 began before its own have ended.
 
+### Callers
+- `service_role`: all changes
+
 ### Parameters
 - `p_after`: the cursor of the last answer; absent: from the beginning.
 - `p_limit`: the maximum number of changes, 1 to 10,000.

@@ -57,6 +57,10 @@ COMMENT ON FUNCTION ticketing.import_catalogue IS
 The catalogue is its events, ticket types, packages and capacity pools. Reserved and sold capacity
 stays; rows that the document no longer lists become inactive.
 
+### Callers
+- `authenticated`: functions of organisations in which the caller is admin or owner
+- `service_role`: all functions
+
 ### Parameters
 - `p_catalogue`: an object of `organisation`, `function`, `events`, `ticket_types`, `packages` and,
   optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`: `{function_id,

@@ -61,9 +61,12 @@ COMMENT ON FUNCTION ticketing.persist_attendee_tickets IS
 Only the difference is written: unchanged tickets keep their ids and prices, and attendees that are
 not listed keep theirs.
 
+### Callers
+- `authenticated`: own registrations; staff also those of their organisation
+- `service_role`: all registrations
+
 ### Parameters
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service.
+- `p_registration_id`: the registration.
 - `p_tickets`: at most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
   `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
   `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`, `payment_status`,

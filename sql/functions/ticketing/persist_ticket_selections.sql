@@ -50,9 +50,12 @@ COMMENT ON FUNCTION ticketing.persist_ticket_selections IS
 It expands packages, prices them and writes the difference. Attendees that are not listed keep their
 tickets.
 
+### Callers
+- `authenticated`: own registrations; staff also those of their organisation
+- `service_role`: all registrations
+
 ### Parameters
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service.
+- `p_registration_id`: the registration.
 - `p_selections`: an object with a selection for each attendee, by either id: `{packages:
   [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where `tickets` is
   `[{ticketId, quantity}]`; at most 500 attendees and 2,000 tickets. Inside a package, `ticketId`

@@ -153,15 +153,20 @@ COMMENT ON FUNCTION ticketing.quote_ticket_selections IS
 What breaks a rule, or is sold out, is answered in `issues`. The `tickets` of the answer can be
 passed to `persist_attendee_tickets` unchanged.
 
+### Callers
+- `anon`: published functions
+- `authenticated`: published functions and own registrations; staff also the drafts and
+  registrations of their organisation
+- `service_role`: all functions and registrations
+
 ### Parameters
-- `p_function_id`: a published function.
+- `p_function_id`: the function.
 - `p_selections`: the `ticketSelections` of the wizard, as in `persist_ticket_selections`.
 - `p_attendees`: at most 500 attendee objects of the wizard; `attendeeId` and `attendeeType` are
   required, all other keys are facts for eligibility rules.
 - `p_registration_type`: individuals, lodges or delegations.
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service. Its attendees and its type are used, its own capacity counts as free,
-  and `p_attendees` adds facts to its attendees.
+- `p_registration_id`: a registration. Its attendees and its type are used, its own capacity counts
+  as free, and `p_attendees` adds facts to its attendees.
 
 ### Returns
 `quote_answer`: prices and all problems.

@@ -158,6 +158,9 @@ COMMENT ON FUNCTION ticketing.record_refund IS
 All its tickets, or those in `ticket_ids`, become Refunded; with the last of them so does the
 registration.
 
+### Callers
+- `service_role`: all registrations
+
 ### Parameters
 - `p_registration_id`: a registration that was paid and is cancelled.
 - `p_refund`: the refund, in major units: an object of `reference`, `amount`, `currency` and,

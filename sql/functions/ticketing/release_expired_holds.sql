@@ -51,6 +51,9 @@ COMMENT ON FUNCTION ticketing.release_expired_holds IS
 
 Their tickets stay stored: the owner can persist them again while there is capacity.
 
+### Callers
+- `service_role`: all registrations
+
 ### Parameters
 - `p_limit`: the maximum number of registrations, 1 to 10,000.
 

@@ -84,6 +84,9 @@ COMMENT ON FUNCTION ticketing.repair_capacity IS
 They differ, for example, after rows were edited by hand. Sales of a function wait while it is
 recounted.
 
+### Callers
+- `service_role`: all functions
+
 ### Parameters
 - `p_function_id`: the function; absent: all functions, one after the other.
 

@@ -105,9 +105,12 @@ extended once, by the `payment_minutes` of the function. If nothing is due, the 
 completed at once. A persist that changes something makes it draft again, so that an outdated amount
 is never paid.
 
+### Callers
+- `authenticated`: own registrations; staff also those of their organisation
+- `service_role`: all registrations
+
 ### Parameters
-- `p_registration_id`: a registration that the caller owns or whose organisation the caller works
-  for; any for the service.
+- `p_registration_id`: the registration.
 - `p_expected_revision`: the revision that the caller has read; the call is refused if another one
   is stored.
 

@@ -1,5 +1,5 @@
 -- The privileges that the package grants to its callers: security_findings compares them with the
--- actual ones.
+-- actual ones. Those of an RPC are described by its comment, so that its file says everything.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.expected_privileges()
 RETURNS TABLE (target text, role_id oid, privilege text)
@@ -9,32 +9,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    WITH rpcs (proname, rolnames) AS (
-        VALUES
-        ('get_ticket_availability', '{anon,authenticated,service_role}'::name[]),
-        ('quote_ticket_selections', '{anon,authenticated,service_role}'),
-        ('create_individual_registration_with_tickets', '{authenticated,service_role}'),
-        ('create_individual_registration_jsonb', '{authenticated,service_role}'),
-        ('get_registration', '{authenticated,service_role}'),
-        ('persist_attendee_tickets', '{authenticated,service_role}'),
-        ('persist_ticket_selections', '{authenticated,service_role}'),
-        ('start_payment', '{authenticated,service_role}'),
-        ('cancel_registration', '{authenticated,service_role}'),
-        ('import_catalogue', '{authenticated,service_role}'),
-        ('complete_registration_payment', '{service_role}'),
-        ('record_refund', '{service_role}'),
-        ('release_expired_holds', '{service_role}'),
-        ('get_ticket_changes', '{service_role}'),
-        ('repair_capacity', '{service_role}'),
-        ('check_integrity', '{service_role,ticketing_reader}')
-    )
     SELECT 'SCHEMA ticketing' AS target, caller.oid AS role_id, 'USAGE' AS privilege
     FROM ticketing_internal.caller_roles() AS caller
     UNION ALL
     SELECT 'FUNCTION ' || function.name, caller.oid, 'EXECUTE'
     FROM ticketing_internal.installed_functions() AS function
-    INNER JOIN rpcs AS rpc ON rpc.proname = function.proname AND function.nspname = 'ticketing'
-    INNER JOIN ticketing_internal.caller_roles() AS caller ON caller.rolname = ANY(rpc.rolnames)
+    INNER JOIN ticketing_internal.caller_roles() AS caller ON caller.rolname = ANY(function.callers)
+    WHERE function.nspname = 'ticketing'
     UNION ALL
     -- functions in a policy run with the rights of the role that reads the table
     SELECT DISTINCT 'FUNCTION ' || function.name, caller.oid, 'EXECUTE'

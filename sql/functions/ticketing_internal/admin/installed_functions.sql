@@ -8,7 +8,8 @@ RETURNS TABLE (
     nspname name,
     proowner oid,
     proconfig text[],
-    proacl aclitem[]
+    proacl aclitem[],
+    callers text[]
 )
 LANGUAGE plpgsql
 STABLE
@@ -24,7 +25,14 @@ BEGIN
         routine.proowner,
         routine.proconfig,
         -- without an ACL, PUBLIC may execute a function
-        coalesce(routine.proacl, acldefault('f', routine.proowner)) AS proacl
+        coalesce(routine.proacl, acldefault('f', routine.proowner)) AS proacl,
+        ARRAY(
+            SELECT line.role[1]
+            FROM regexp_matches(
+                split_part(split_part(obj_description(routine.oid, 'pg_proc'), E'### Callers\n', 2), E'\n\n', 1),
+                '^- `(\w+)`:', 'gn'
+            ) AS line (role)
+        ) AS callers
     FROM pg_catalog.pg_proc AS routine
     INNER JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = routine.pronamespace
     WHERE namespace.nspname IN ('ticketing', 'ticketing_internal');
@@ -32,4 +40,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.installed_functions IS
-'All functions of the schemas of the package, with the effective ACL.';
+'All functions of the schemas of the package. proacl: the effective ACL; callers: the roles that its comment names under
+Callers.';

@@ -51,6 +51,14 @@ BEGIN
 
     UNION ALL
     SELECT
+        'The comment of an RPC does not name its callers, so its privileges cannot be checked.',
+        function.name,
+        format('Write it again, as in sql/functions/ticketing/%s.sql, before any other remedy', function.proname)
+    FROM ticketing_internal.installed_functions() AS function
+    WHERE function.nspname = 'ticketing' AND function.callers = '{}'
+
+    UNION ALL
+    SELECT
         'The owner of an object is not ticketing_owner.',
         owned.name,
         format('ALTER %s OWNER TO ticketing_owner', owned.name)

@@ -401,11 +401,11 @@ def test_tables_joined_to_nothing_else_are_all_functions(check: Check) -> None:
         {**GOOD, TWICE: SQL_FUNCTION.replace("2 *", "2 ** ,")},
     ],
 )
-def test_a_body_that_cannot_be_parsed(check: Check, files: dict[str, str]) -> None:
+def test_unreadable_body_is_found(check: Check, files: dict[str, str]) -> None:
     assert [found for found, _ in check(files)] == ["unreadable"]
 
 
-def test_every_rule_is_proven() -> None:
+def test_body_rules_all_have_a_fault() -> None:
     proven = {rule for rule, _ in FAULTY_STATEMENTS}
     assert proven == {*tool.RULES, "dynamic-sql", "variables", "unreadable"}
 
@@ -435,5 +435,5 @@ def test_command_line(tmp_path: Path) -> None:
     assert output.count("\n") == 1
 
 
-def test_the_sql_of_the_package() -> None:
+def test_sql_of_the_package_has_no_findings() -> None:
     assert [str(finding) for finding in tool.check(ROOT / "sql")] == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tools.generator.pages import mark_up, markdown
+from tools.generator.pages import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -15,14 +15,14 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 Connection = psycopg.Connection[Any]
 
 
-def test_every_code_that_an_issue_can_have_is_documented_once(db: Connection) -> None:
+def test_errors_page_documents_every_code_once(db: Connection) -> None:
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", page, re.MULTILINE)
     codes = db.execute("SELECT code FROM ticketing_internal.issue_codes()").fetchall()
     assert sorted(documented) == sorted(code for (code,) in codes)
 
 
-def test_every_call_and_each_of_its_parameters_is_explained(db: Connection) -> None:
+def test_rpc_page_explains_every_parameter(db: Connection) -> None:
     page = (ROOT / "docs/rpc.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     functions = db.execute(
@@ -33,11 +33,6 @@ def test_every_call_and_each_of_its_parameters_is_explained(db: Connection) -> N
     for name, parameters in functions:
         explained = re.findall(r"^- (`p_.*?): ", sections[name], re.MULTILINE)
         assert re.findall(r"`(\w+)`", " ".join(explained)) == parameters
-
-
-def test_shapes_names_and_codes_in_comments_become_code() -> None:
-    comment = "p_tickets: {a: [{b, c}]?, d\n(or e)}, `as is`. Raises TK004."
-    assert mark_up(comment) == "`p_tickets`: `{a: [{b, c}]?, d (or e)}`, `as is`. Raises `TK004`."
 
 
 def test_markdown_of_comments_is_wrapped() -> None:
@@ -73,7 +68,7 @@ def anchors(document: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_links_of_docs_lead_somewhere(document: Path) -> None:
     for path, anchor in links(document):
         target = document.parent / path if path else document
         assert target.exists(), f"{document.name} links to {path}"
@@ -81,7 +76,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
             assert anchor in anchors(target), f"{document.name} links to {path}#{anchor}"
 
 
-def test_every_name_in_the_architecture_exists(db: Connection) -> None:
+def test_architecture_names_exist(db: Connection) -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:[a-z_]+/)?([a-z]+(?:_[a-z]+)+)(?:\.sql)?`", page))
     known = db.execute(

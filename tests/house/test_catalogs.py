@@ -229,7 +229,7 @@ def breaches(db: Connection, rule: str) -> set[str]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_rule(db: Connection, rule: str) -> None:
+def test_catalog_keeps_rule(db: Connection, rule: str) -> None:
     assert breaches(db, rule) == set()
 
 
@@ -491,21 +491,23 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_rule_accepts_the_specimen(db: Connection, rule: str) -> None:
+def test_catalog_rule_accepts_the_specimen(db: Connection, rule: str) -> None:
     before = breaches(db, rule)
     db.execute(SPECIMEN)
     assert breaches(db, rule) == before
 
 
 @pytest.mark.parametrize(("rule", "fault", "breach"), FAULTS)
-def test_rule_finds_the_fault(db: Connection, rule: str, fault: LiteralString, breach: str) -> None:
+def test_catalog_rule_finds_the_fault(
+    db: Connection, rule: str, fault: LiteralString, breach: str
+) -> None:
     db.execute(SPECIMEN)
     before = breaches(db, rule)
     db.execute(fault)
     assert breaches(db, rule) - before == {breach}
 
 
-def test_every_rule_has_a_fault() -> None:
+def test_catalog_rules_all_have_a_fault() -> None:
     assert {rule for rule, _, _ in FAULTS} == set(RULES)
 
 
@@ -532,7 +534,7 @@ def test_functions_are_those_of_the_files(db: Connection) -> None:
     assert unlike_the_files(db) == {"ticketing.get_specimen", "ticketing_internal.name_specimen"}
 
 
-def test_a_file_without_its_function_is_found(db: Connection) -> None:
+def test_file_without_its_function_is_found(db: Connection) -> None:
     db.execute("ALTER FUNCTION ticketing_internal.is_uuid RENAME TO is_a_uuid")
     names = {"ticketing_internal.is_uuid", "ticketing_internal.is_a_uuid"}
     assert unlike_the_files(db) == names
@@ -618,13 +620,13 @@ GRANT EXECUTE ON FUNCTION ticketing.twice TO anon, authenticated;
         ("authenticated;\n", "authenticated;\nANALYZE;\n"),
     ],
 )
-def test_a_file_of_another_form_is_found(old: str, new: str) -> None:
+def test_file_of_another_form_is_found(old: str, new: str) -> None:
     assert has_the_form("ticketing", "twice", GOOD_FILE)
     assert old in GOOD_FILE
     assert not has_the_form("ticketing", "twice", GOOD_FILE.replace(old, new))
 
 
-def test_no_migration_creates_a_function() -> None:
+def test_migrations_create_no_function() -> None:
     creates = re.compile(r"^CREATE (OR REPLACE )?(FUNCTION|PROCEDURE)\b", re.MULTILINE)
     assert creates.search(GOOD_FILE)
     paths = (SQL / "migrations").glob("*.sql")

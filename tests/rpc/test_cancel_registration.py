@@ -1,0 +1,197 @@
+"""cancel_registration: giving up a registration, and its capacity."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+import psycopg
+import pytest
+from tests.support.bookings import (
+    book,
+    import_catalogue,
+    integrity,
+    let_lapse,
+    pay,
+    stored,
+    ticket_states,
+)
+from tests.support.caller import Caller, Connection, anonymous, owner, service, staff, stranger
+from tests.support.example import (
+    ABSENT,
+    CEREMONY,
+    CEREMONY_AND_BANQUET,
+    STRANGER,
+    TOMAS,
+    WALTER,
+    Document,
+    part,
+    selection,
+)
+from tests.support.stored import dump, held_tickets, pool_counters, rows
+
+CHOSEN: Mapping[str, Document] = {
+    WALTER: selection({CEREMONY_AND_BANQUET: 1}),
+    TOMAS: selection(tickets={CEREMONY: 1}),
+}
+TOTAL = Decimal("155.00")
+
+As: TypeAlias = Callable[[Connection], Caller]
+
+
+@pytest.fixture
+def booking(event_db: Connection) -> str:
+    """Book two attendees."""
+    return book(event_db, CHOSEN)
+
+
+def cancel(caller: Caller, registration_id: str, **arguments: object) -> Document:
+    """Cancel a registration."""
+    return caller.call("cancel_registration", p_registration_id=registration_id, **arguments)
+
+
+@pytest.mark.parametrize("who", [owner, staff, service])
+@pytest.mark.parametrize("status", ["draft", "pending", "overdue", "expired"])
+def test_cancel_registration_gives_up_unpaid_tickets(
+    event_db: Connection, booking: str, status: str, who: As
+) -> None:
+    if status == "pending":
+        owner(event_db).call("start_payment", p_registration_id=booking)
+    if status in {"overdue", "expired"}:
+        let_lapse(event_db, booking)
+    if status == "expired":
+        service(event_db).call("release_expired_holds")
+    assert pool_counters(event_db)[CEREMONY] == (600, 0 if status == "expired" else 2, 0)
+    before = stored(event_db, booking)
+    tickets = held_tickets(event_db, booking)
+
+    answer = cancel(who(event_db), booking)
+    assert datetime.fromisoformat(answer.pop("server_time"))
+    assert answer == {
+        "success": True,
+        "registration_id": booking,
+        "status": "cancelled",
+        "payment_status": "Unpaid",
+        "revision": before["revision"] + 1,
+        "tickets_cancelled": 3,
+    }
+    after = stored(event_db, booking)
+    assert after == before | {
+        "status": "cancelled",
+        "hold_expires_at": None,
+        "revision": before["revision"] + 1,
+        "updated_at": after["updated_at"],
+    }
+    # the capacity is free at once, the history stays
+    assert {use[1:] for use in pool_counters(event_db).values()} == {(0, 0)}
+    assert held_tickets(event_db, booking) == tickets
+    assert ticket_states(event_db, booking) == {("Cancelled", "Unpaid")}
+    assert rows(
+        event_db,
+        """
+        SELECT change, revision, count(*) FROM ticketing.ticket_changes
+        GROUP BY 1, 2 ORDER BY 2, 1
+        """,
+    ) == [
+        {"change": "added", "revision": before["revision"], "count": 3},
+        {"change": "cancelled", "revision": before["revision"] + 1, "count": 3},
+    ]
+
+
+def test_cancel_registration_is_refused_to_owner_once_paid(
+    event_db: Connection, booking: str
+) -> None:
+    pay(event_db, booking)
+    before = dump(event_db)
+    refusal = owner(event_db).refusal("cancel_registration", p_registration_id=booking)
+    assert refusal.sqlstate == "TK003"
+    assert refusal.found == [("not_editable", "p_registration_id")]
+    assert refusal.issues[0]["actual"] == "completed"
+    assert dump(event_db) == before
+
+
+@pytest.mark.parametrize("who", [staff, service])
+def test_cancel_registration_is_for_staff_and_the_service_once_paid(
+    event_db: Connection, booking: str, who: As
+) -> None:
+    paid = pay(event_db, booking)
+    assert pool_counters(event_db)[CEREMONY] == (600, 0, 2)
+    answer = cancel(who(event_db), booking)
+    assert (answer["payment_status"], answer["tickets_cancelled"]) == ("Paid", 3)
+    after = stored(event_db, booking)
+    assert (after["status"], after["payment_status"]) == ("cancelled", "Paid")
+    assert (after["confirmation_number"], after["total"]) == (paid["confirmation_number"], TOTAL)
+    assert {use[1:] for use in pool_counters(event_db).values()} == {(0, 0)}
+    assert ticket_states(event_db, booking) == {("Cancelled", "Paid")}
+    assert integrity(event_db) == []
+
+
+def test_cancel_registration_of_a_stranger_finds_none(event_db: Connection, booking: str) -> None:
+    before = dump(event_db)
+    refusal = stranger(event_db).refusal("cancel_registration", p_registration_id=booking)
+    assert refusal.sqlstate == "TK002"
+    assert refusal == stranger(event_db).refusal("cancel_registration", p_registration_id=ABSENT)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        cancel(anonymous(event_db), booking)
+    assert dump(event_db) == before
+
+
+def test_cancel_registration_again_changes_nothing(event_db: Connection, booking: str) -> None:
+    first = cancel(owner(event_db), booking, p_reason="We are ill")
+    before = dump(event_db)
+    for who in (owner, service):
+        again = cancel(who(event_db), booking, p_reason="Another")
+        assert again == first | {"tickets_cancelled": 0, "server_time": again["server_time"]}
+    assert dump(event_db) == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [("We are ill", "We are ill"), (None, None), ("x" * 1001, "x" * 1000)],
+    ids=["short", "none", "too long"],
+)
+def test_cancel_registration_keeps_the_reason(
+    event_db: Connection, booking: str, reason: str | None, kept: str | None
+) -> None:
+    cancel(owner(event_db), booking, p_reason=reason)
+    assert stored(event_db, booking)["cancellation_reason"] == kept
+
+
+def test_cancel_registration_returns_capacity_to_others(
+    event_db: Connection, catalogue: Document, booking: str
+) -> None:
+    part(catalogue, CEREMONY)["capacity"] = 2
+    import_catalogue(event_db, catalogue)
+    rival = Caller(event_db, "authenticated", STRANGER)
+    registration_id = book(event_db, {}, STRANGER)
+    wanted = {WALTER: selection(tickets={CEREMONY: 1})}
+    refusal = rival.refusal(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=wanted
+    )
+    assert refusal.sqlstate == "TK005"
+    cancel(owner(event_db), booking)
+    rival.call("persist_ticket_selections", p_registration_id=registration_id, p_selections=wanted)
+    assert pool_counters(event_db)[CEREMONY] == (2, 1, 0)
+
+
+def test_not_editable_is_raised_for_every_change_once_cancelled(
+    event_db: Connection, booking: str
+) -> None:
+    cancel(owner(event_db), booking)
+    before = dump(event_db)
+    for refusal in (
+        owner(event_db).refusal(
+            "persist_ticket_selections", p_registration_id=booking, p_selections=CHOSEN
+        ),
+        owner(event_db).refusal("start_payment", p_registration_id=booking),
+    ):
+        assert refusal.sqlstate == "TK003"
+        assert refusal.issues[0]["actual"] == "cancelled"
+    assert dump(event_db) == before
+
+
+def test_cancel_registration_without_tickets_cancels_none(event_db: Connection) -> None:
+    registration_id = book(event_db, {})
+    assert cancel(owner(event_db), registration_id)["tickets_cancelled"] == 0
+    assert stored(event_db, registration_id)["status"] == "cancelled"
+    assert integrity(event_db) == []

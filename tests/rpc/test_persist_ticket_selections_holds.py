@@ -1,0 +1,299 @@
+"""How long persisted tickets keep their capacity, and who gets it afterwards."""
+
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+from tests.support.bookings import (
+    ONE,
+    book,
+    hold_of,
+    import_catalogue,
+    integrity,
+    left,
+    let_lapse,
+    pay,
+    stored,
+)
+from tests.support.caller import Connect, Connection, owner, service
+from tests.support.example import (
+    BANQUET,
+    CEREMONY,
+    REGISTRATION,
+    STRANGER,
+    TOMAS,
+    WALTER,
+    Document,
+    part,
+    selection,
+)
+from tests.support.persisting import Persist, both_ways, persist_selections
+from tests.support.stored import dump, held_tickets, pool_counters, rows
+
+CAPACITY = 3
+TWO, THREE = ({WALTER: selection(tickets={CEREMONY: number})} for number in (2, 3))
+BUYER = STRANGER
+
+
+@pytest.fixture
+def scarce(catalogue: Document) -> Document:
+    """The catalogue of the example event with a capacity of three at the ceremony."""
+    part(catalogue, CEREMONY)["capacity"] = CAPACITY
+    catalogue["function"] |= {"hold_minutes": 20, "payment_minutes": 10, "max_hold_minutes": 60}
+    return catalogue
+
+
+@pytest.fixture
+def scarce_db(event_db: Connection, scarce: Document) -> Connection:
+    """Put the example event with this capacity on sale."""
+    import_catalogue(event_db, scarce)
+    return event_db
+
+
+def now_of(answer: Document) -> datetime:
+    """Return when an answer was given."""
+    return datetime.fromisoformat(answer["server_time"])
+
+
+def age(db: Connection, registration_id: str, minutes: int) -> datetime:
+    """Let a registration have been made so many minutes ago, and return when that was."""
+    (row,) = rows(
+        db,
+        """
+        UPDATE ticketing.registrations SET created_at = now() - make_interval(mins => %s)
+        WHERE registration_id = %s RETURNING created_at
+        """,
+        minutes,
+        registration_id,
+    )
+    made_at: datetime = row["created_at"]
+    return made_at
+
+
+# How long
+
+
+def test_persist_renews_the_hold(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, ONE)
+    for chosen in (ONE, TWO, ONE):
+        scarce_db.execute(
+            "UPDATE ticketing.registrations SET hold_expires_at = now() + interval '1 minute'"
+        )
+        answer = persist_selections(scarce_db, chosen, registration_id)
+        assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
+        assert stored(scarce_db, registration_id)["hold_expires_at"] == hold_of(answer)
+
+
+def test_persist_never_shortens_a_hold(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, ONE)
+    started = owner(scarce_db).call("start_payment", p_registration_id=registration_id)
+    assert hold_of(started) == now_of(started) + timedelta(minutes=30)
+    for chosen in (ONE, TWO):
+        assert hold_of(persist_selections(scarce_db, chosen, registration_id)) == hold_of(started)
+
+
+@both_ways
+def test_persist_renews_the_hold_up_to_its_limit(
+    scarce_db: Connection, registration: Document, persist_all: Persist
+) -> None:
+    owner(scarce_db).call("create_individual_registration_jsonb", p_registration_data=registration)
+    persist_all(scarce_db, ONE)
+    made_at = age(scarce_db, REGISTRATION, 50)
+    scarce_db.execute(
+        "UPDATE ticketing.registrations SET hold_expires_at = now() + interval '1 minute'"
+    )
+    for chosen in (TWO, ONE):
+        answer = persist_all(scarce_db, chosen)
+        assert hold_of(answer) == made_at + timedelta(minutes=60)
+        assert stored(scarce_db, REGISTRATION)["hold_expires_at"] == hold_of(answer)
+    # a hold beyond the limit is neither renewed nor shortened
+    age(scarce_db, REGISTRATION, 90)
+    before = stored(scarce_db, REGISTRATION)["hold_expires_at"]
+    for chosen in (TWO, TWO):
+        assert hold_of(persist_all(scarce_db, chosen)) == before
+
+
+def test_persist_after_the_hold_gets_another(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, ONE)
+    age(scarce_db, registration_id, 90)
+    let_lapse(scarce_db, registration_id)
+    answer = persist_selections(scarce_db, ONE, registration_id)
+    assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 1, 0)
+
+
+# Overdue
+
+
+def test_overdue_hold_gives_way_to_a_buyer(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, TWO)
+    let_lapse(scarce_db, registration_id)
+    tickets = held_tickets(scarce_db, registration_id)
+    revision = stored(scarce_db, registration_id)["revision"]
+    buyer = book(scarce_db, THREE, BUYER)
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 3, 0)
+    expired = stored(scarce_db, registration_id)
+    # they stay chosen
+    assert (expired["status"], expired["revision"]) == ("expired", revision)
+    assert held_tickets(scarce_db, registration_id) == tickets
+    seen = owner(scarce_db).call("get_registration", p_registration_id=registration_id)
+    assert seen["status"] == "expired"
+    assert len(seen["tickets"]) == 2
+    assert stored(scarce_db, buyer)["status"] == "draft"
+
+
+def test_overdue_hold_expires_only_where_capacity_is_short(scarce_db: Connection) -> None:
+    elsewhere = book(scarce_db, {WALTER: selection(tickets={BANQUET: 1})})
+    registration_id = book(scarce_db, TWO)
+    living = book(scarce_db, {TOMAS: selection(tickets={BANQUET: 1})})
+    for overdue in (elsewhere, registration_id):
+        let_lapse(scarce_db, overdue)
+
+    # some capacity is left beside it
+    book(scarce_db, ONE, BUYER)
+    assert stored(scarce_db, registration_id)["status"] == "draft"
+    book(scarce_db, ONE, BUYER)
+    assert stored(scarce_db, registration_id)["status"] == "expired"
+    # what holds none of the capacity that was short, or is not overdue, stays
+    assert stored(scarce_db, elsewhere)["status"] == "draft"
+    assert stored(scarce_db, living)["status"] == "draft"
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 2, 0)
+    assert pool_counters(scarce_db)[BANQUET] == (480, 2, 0)
+
+
+def test_overdue_hold_stays_when_the_buyer_is_refused(scarce_db: Connection) -> None:
+    living = book(scarce_db, ONE)
+    paid = book(scarce_db, ONE)
+    pay(scarce_db, paid)
+    overdue = book(scarce_db, ONE)
+    let_lapse(scarce_db, overdue)
+    before = dump(scarce_db)
+    with pytest.raises(psycopg.Error) as caught:
+        book(scarce_db, TWO, BUYER)
+    assert caught.value.sqlstate == "TK005"
+    # nor does a buyer who is refused all the same release anything
+    assert dump(scarce_db) == before
+    assert {stored(scarce_db, row)["status"] for row in (living, overdue)} == {"draft"}
+
+
+def test_overdue_hold_is_renewed_for_its_owner(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, TWO)
+    let_lapse(scarce_db, registration_id)
+    tickets = held_tickets(scarce_db, registration_id)
+    revision = stored(scarce_db, registration_id)["revision"]
+    answer = persist_selections(scarce_db, THREE, registration_id)
+    assert set(held_tickets(scarce_db, registration_id)[WALTER]) > set(tickets[WALTER])
+    assert (answer["status"], answer["revision"]) == ("draft", revision + 1)
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 3, 0)
+
+
+# Expired
+
+
+def test_persist_of_an_expired_registration_takes_capacity_anew(scarce_db: Connection) -> None:
+    registration_id = book(scarce_db, TWO)
+    let_lapse(scarce_db, registration_id)
+    service(scarce_db).call("release_expired_holds")
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 0, 0)
+    tickets = held_tickets(scarce_db, registration_id)
+    answer = owner(scarce_db).call(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=TWO
+    )
+    assert (answer["status"], answer["tickets_unchanged"]) == ("draft", 2)
+    assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
+    assert held_tickets(scarce_db, registration_id) == tickets
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 2, 0)
+
+
+def test_persist_of_an_expired_registration_is_sold_out_without_capacity(
+    scarce_db: Connection,
+) -> None:
+    registration_id = book(scarce_db, TWO)
+    let_lapse(scarce_db, registration_id)
+    book(scarce_db, TWO, BUYER)
+    before = dump(scarce_db)
+    refusal = owner(scarce_db).refusal(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=TWO
+    )
+    assert refusal.sqlstate == "TK005"
+    (issue,) = refusal.issues
+    assert (issue["code"], issue["ticket_type_id"]) == ("sold_out", CEREMONY)
+    assert (issue["requested"], issue["available"]) == (2, 1)
+    assert dump(scarce_db) == before
+    # fewer will do
+    owner(scarce_db).call(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=ONE
+    )
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 3, 0)
+
+
+def test_persist_of_an_expired_registration_is_judged_by_todays_rules(
+    scarce_db: Connection, scarce: Document
+) -> None:
+    registration_id = book(scarce_db, TWO)
+    let_lapse(scarce_db, registration_id)
+    service(scarce_db).call("release_expired_holds")
+    for element in scarce["ticket_types"]:
+        element["sale_ends_at"] = "2026-01-01T00:00:00Z"
+    import_catalogue(scarce_db, scarce)
+    refusal = owner(scarce_db).refusal(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=TWO
+    )
+    assert refusal.sqlstate == "TK004"
+    assert {issue["code"] for issue in refusal.issues} == {"sale_ended"}
+
+
+# Locked by another transaction
+
+
+@pytest.fixture
+def contested(event_connect: Connect, scarce: Document) -> tuple[Connection, str]:
+    """Make a registration with two of three tickets overdue, its row locked by another session.
+
+    Returns:
+        A connection of a buyer, who would wait for five seconds at most, and the registration.
+    """
+    buyer = event_connect(autocommit=True, options="-c lock_timeout=5s")
+    import_catalogue(buyer, scarce)
+    registration_id = book(buyer, TWO)
+    let_lapse(buyer, registration_id)
+    event_connect().execute(
+        "SELECT FROM ticketing.registrations WHERE registration_id = %s FOR UPDATE",
+        [registration_id],
+    )
+    return buyer, registration_id
+
+
+def test_overdue_hold_that_is_locked_keeps_no_buyer_waiting(
+    contested: tuple[Connection, str],
+) -> None:
+    buyer, registration_id = contested
+    # the capacity is on offer, but cannot be taken at this moment
+    assert left(buyer, CEREMONY) == CAPACITY
+    with pytest.raises(psycopg.errors.SerializationFailure) as caught:
+        book(buyer, TWO, BUYER)
+    assert caught.value.diag.message_hint
+    assert stored(buyer, registration_id)["status"] == "draft"
+    assert pool_counters(buyer)[CEREMONY] == (CAPACITY, 2, 0)
+    # what is free is
+    book(buyer, ONE, BUYER)
+    # and releasing passes it by
+    assert service(buyer).call("release_expired_holds")["released"] == 0
+    assert integrity(buyer) == []
+
+
+def test_overdue_hold_that_is_locked_is_passed_over_for_another(
+    event_connect: Connect, scarce: Document
+) -> None:
+    buyer = event_connect(autocommit=True, options="-c lock_timeout=5s")
+    import_catalogue(buyer, scarce)
+    locked, free = book(buyer, ONE), book(buyer, TWO)
+    for registration_id in (locked, free):
+        let_lapse(buyer, registration_id)
+    event_connect().execute(
+        "SELECT FROM ticketing.registrations WHERE registration_id = %s FOR UPDATE", [locked]
+    )
+    book(buyer, TWO, BUYER)
+    assert (stored(buyer, locked)["status"], stored(buyer, free)["status"]) == ("draft", "expired")
+    assert pool_counters(buyer)[CEREMONY] == (CAPACITY, 3, 0)
+    assert integrity(buyer) == []
