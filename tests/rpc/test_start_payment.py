@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.support.bookings import (
     ONE,
     book,
@@ -244,9 +245,10 @@ def test_start_payment_says_everything_that_is_wrong_at_once(event_db: Connectio
 
 def test_start_payment_judges_eligibility_again(event_db: Connection) -> None:
     registration_id = book(event_db, {WALTER: selection({MASONS: 1})})
-    data = wizard_registration(registration_id, set())
-    data["primaryAttendee"]["grand_lodge"] = "Another Grand Lodge"
-    owner(event_db).call("create_individual_registration_jsonb", p_registration_data=data)
+    event_db.execute(
+        "UPDATE ticketing.attendees SET attendee_data = attendee_data || %s",
+        [Jsonb({"grand_lodge": "Another Grand Lodge"})],
+    )
     before = dump(event_db)
     refusal = owner(event_db).refusal("start_payment", p_registration_id=registration_id)
     assert refusal.sqlstate == "TK004"

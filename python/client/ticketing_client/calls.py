@@ -136,7 +136,8 @@ def complete_registration_payment(
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is cancelled.
-        SelectionInvalid: The registration has no tickets.
+        SelectionInvalid: The registration is not pending or its hold has expired, and it has no
+            tickets, or an attendee may not hold what is held.
         SoldOut: The hold has expired, and not enough capacity is left.
         PaymentConflict: Amount, currency or reference disagrees.
     """

@@ -21,6 +21,7 @@ DECLARE
     v_payment ticketing.payments;
     v_stored ticketing.payments;
     v_now timestamptz;
+    v_issues jsonb;
     v_answer ticketing_internal.payment_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
@@ -59,16 +60,12 @@ BEGIN
     );
 
     IF v_stored.payment_id IS NULL THEN
-        IF NOT EXISTS (
-            SELECT
-            FROM ticketing.tickets AS ticket
-            WHERE ticket.function_id = v_function_id
-                AND ticket.registration_id = p_registration_id
-                AND ticket.status = 'Active'
-        ) THEN
-            PERFORM ticketing_internal.raise_issues('TK004', jsonb_build_array(ticketing_internal.issue(
-                'registration_empty', 'p_registration_id', 'The registration has no tickets.'
-            )));
+        -- A pending registration completes as start_payment promised; any other is judged now.
+        IF v_registration.status <> 'pending' OR v_registration.hold_expires_at <= v_now THEN
+            v_issues := ticketing_internal.find_holding_issues(v_registration, v_now);
+            IF v_issues <> '[]' THEN
+                PERFORM ticketing_internal.raise_issues('TK004', v_issues);
+            END IF;
         END IF;
         v_payment.payment_id := gen_random_uuid();
         INSERT INTO ticketing.payments (
@@ -131,7 +128,8 @@ refund the payment.
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is cancelled
-- `TK004` selection_invalid: the registration has no tickets
+- `TK004` selection_invalid: the registration is not pending or its hold has expired, and it has no
+  tickets, or an attendee may not hold what is held
 - `TK005` sold_out: the hold has expired, and not enough capacity is left
 - `TK007` payment_conflict: amount, currency or reference disagrees
 

@@ -34,6 +34,7 @@ DECLARE
     v_is_new boolean;
     v_is_changed boolean;
     v_leaving uuid [];
+    v_previous ticketing_internal.attendee [];
     v_request ticketing_internal.request;
     v_persisted jsonb;
     v_answer ticketing_internal.create_answer;
@@ -116,30 +117,23 @@ BEGIN
     PERFORM ticketing_internal.require_editable(v_registration);
 
     IF NOT v_is_new THEN
-        UPDATE ticketing.registrations AS registration
-        SET
-            registration_type = v_submitted.registration_type,
-            booking_contact = v_submitted.booking_contact,
-            registration_data = v_submitted.registration_data,
-            updated_at = v_now
-        WHERE registration.function_id = v_function_id
-            AND registration.registration_id = v_registration_id
-            AND (registration.registration_type, registration.booking_contact, registration.registration_data)
-            IS DISTINCT FROM (
-                v_submitted.registration_type, v_submitted.booking_contact, v_submitted.registration_data
-            );
-        v_is_changed := found;
-        v_registration.registration_type := v_submitted.registration_type;
+        v_previous := ticketing_internal.load_attendees(v_function_id, v_registration_id);
+        v_is_changed := ticketing_internal.update_registration(v_registration, v_submitted, v_now);
     END IF;
-
     SELECT saved.r_is_changed OR v_is_changed, saved.r_leaving
     INTO v_is_changed, v_leaving
     FROM ticketing_internal.save_attendees(v_registration, v_submitted.attendees, v_now) AS saved;
 
+    IF NOT v_is_new THEN
+        v_issues := ticketing_internal.find_changed_fact_issues(
+            v_function, v_registration, v_submitted.registration_type, v_previous, v_request, v_tickets, v_leaving
+        );
+    END IF;
+    v_registration.registration_type := v_submitted.registration_type;
     v_request.expected_revision := p_expected_revision;
     v_request.claimed_subtotal := v_submitted.subtotal;
     v_persisted := ticketing_internal.persist_selections(
-        v_function, v_registration, v_request, v_tickets, v_now, v_is_changed, v_leaving
+        v_function, v_registration, v_request, v_tickets, v_now, v_is_changed, v_leaving, v_issues
     );
 
     -- the answer of a persist, and what only this call answers

@@ -39,11 +39,12 @@ BEGIN
     WHERE function.function_id = v_function_id;
 
     v_attendees := ticketing_internal.load_attendees(v_function_id, p_registration_id);
-    SELECT coalesce(array_agg(ROW(
-        attendee.attendee_id, attendee.attendee_data -> 'selected_tickets', 'p_registration_id'
-    )::ticketing_internal.selection), '{}')
-    INTO v_request.selections
-    FROM unnest(v_attendees) AS attendee;
+    v_request := ticketing_internal.add_stored_selections(v_request, ARRAY(
+        SELECT ROW(
+            attendee.attendee_id, attendee.attendee_data -> 'selected_tickets', 'p_registration_id'
+        )::ticketing_internal.selection
+        FROM unnest(v_attendees) AS attendee
+    ));
 
     SELECT jsonb_agg(ticketing_internal.issue(
         'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', attendee.name), attendee
@@ -59,7 +60,6 @@ BEGIN
         || ticketing_internal.find_contact_issues(v_registration.booking_contact);
 
     v_was_pending := v_registration.status = 'pending' AND v_registration.hold_expires_at > v_now;
-    v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     PERFORM ticketing_internal.persist_selections(
         v_function, v_registration, v_request, NULL, v_now, p_issues => v_issues
     );

@@ -1,5 +1,6 @@
 -- Price allocation: split the price of a package over its tickets in proportion to their list
--- prices, to the cent (or to the whole unit of a currency without cents), so that the parts always add up to the whole.
+-- prices, to the cent (or to the whole unit of a currency without cents), so that the parts always
+-- add up to the whole.
 --
 -- Largest remainder method (Hamilton's apportionment; see M. Balinski and H. P. Young, Fair
 -- Representation, 1982): every ticket gets its exact share rounded down, then the cents that are
