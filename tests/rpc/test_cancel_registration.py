@@ -13,6 +13,7 @@ from tests.support.bookings import (
     integrity,
     let_lapse,
     pay,
+    start,
     stored,
     ticket_states,
 )
@@ -21,6 +22,7 @@ from tests.support.example import (
     ABSENT,
     CEREMONY,
     CEREMONY_AND_BANQUET,
+    COMMUNICATION,
     STRANGER,
     TOMAS,
     WALTER,
@@ -108,6 +110,18 @@ def test_cancel_registration_is_refused_to_owner_once_paid(
     assert refusal.found == [("not_editable", "p_registration_id")]
     assert refusal.issues[0]["actual"] == "completed"
     assert dump(event_db) == before
+
+
+@pytest.mark.parametrize("who", [owner, staff, service])
+def test_cancel_registration_of_a_completed_free_one_is_for_its_owner_too(
+    event_db: Connection, who: As
+) -> None:
+    registration_id = book(event_db, {WALTER: selection(tickets={COMMUNICATION: 1})})
+    assert start(event_db, registration_id)["status"] == "completed"
+    answer = cancel(who(event_db), registration_id)
+    assert (answer["status"], answer["tickets_cancelled"]) == ("cancelled", 1)
+    assert pool_counters(event_db)[COMMUNICATION] == (500, 0, 0)
+    assert integrity(event_db) == []
 
 
 @pytest.mark.parametrize("who", [staff, service])

@@ -9,6 +9,7 @@ import pytest
 from tests.support.bookings import pay
 from tests.support.caller import Connection, owner
 from tests.support.example import (
+    ABSENT,
     ALL_EVENTS,
     BANQUET,
     CEREMONY,
@@ -304,3 +305,24 @@ def test_get_registration_of_a_lodge_answers_what_can_be_sent_back(
         p_attendee_updates=updates_of(answer["ticket_selections"]),
     )
     assert dump(event_db, without=["hold_expires_at"]) == before
+
+
+@pytest.mark.parametrize("kind", ["individuals", "lodges"])
+@pytest.mark.parametrize("place", ["primaryAttendee", "additionalAttendees"])
+def test_get_registration_answers_attendee_with_the_id_of_the_registration(
+    event_db: Connection, registration: Document, kind: str, place: str
+) -> None:
+    registration |= {"registrationId": WALTER, "registrationType": kind}
+    if place == "additionalAttendees":
+        registration["primaryAttendee"]["attendeeId"] = ABSENT
+        registration["additionalAttendees"][0]["attendeeId"] = WALTER
+    created = owner(event_db).call(
+        "create_individual_registration_jsonb", p_registration_data=registration
+    )
+    answer = owner(event_db).call("get_registration", p_registration_id=WALTER)
+    assert answer["registration"] == registration
+    again = owner(event_db).call(
+        "create_individual_registration_jsonb", p_registration_data=answer["registration"]
+    )
+    assert again["attendees"] == created["attendees"]
+    assert again["revision"] == created["revision"]

@@ -114,6 +114,21 @@ def test_start_payment_with_nothing_due_completes_at_once(event_db: Connection) 
     assert integrity(event_db) == []
 
 
+@pytest.mark.parametrize("released", [False, True], ids=["overdue", "expired"])
+def test_start_payment_of_a_free_one_after_expiry_is_one_revision(
+    event_db: Connection, released: bool
+) -> None:
+    registration_id = book(event_db, {WALTER: selection(tickets={COMMUNICATION: 1})})
+    let_lapse(event_db, registration_id)
+    if released:
+        service(event_db).call("release_expired_holds")
+    before = stored(event_db, registration_id)["revision"]
+    answer = start(event_db, registration_id)
+    assert (answer["status"], answer["revision"]) == ("completed", before + 1)
+    assert stored(event_db, registration_id)["revision"] == before + 1
+    assert integrity(event_db) == []
+
+
 def test_start_payment_is_undone_by_a_change(event_db: Connection, booking: str) -> None:
     started = start(event_db, booking)
     answer = persist_selections(event_db, CHOSEN, booking)

@@ -42,8 +42,8 @@ class Methods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
-            authenticated: Own registrations until they are paid; staff also those of their
-                organisation, paid or not
+            authenticated: Own registrations until they are paid, and free ones; staff also those of
+                their organisation, paid or not
             service_role: All registrations
 
         Args:
@@ -55,7 +55,7 @@ class Methods(ABC):
 
         Raises:
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, and the caller is its owner.
+            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
         return self.execute(calls.cancel_registration(registration_id, reason))
 
@@ -594,8 +594,8 @@ class AsyncMethods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
-            authenticated: Own registrations until they are paid; staff also those of their
-                organisation, paid or not
+            authenticated: Own registrations until they are paid, and free ones; staff also those of
+                their organisation, paid or not
             service_role: All registrations
 
         Args:
@@ -607,7 +607,7 @@ class AsyncMethods(ABC):
 
         Raises:
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, and the caller is its owner.
+            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
         return await self.execute(calls.cancel_registration(registration_id, reason))
 

@@ -54,8 +54,8 @@ def cancel_registration(
     A repeated call changes nothing and answers that 0 tickets were cancelled.
 
     Callers:
-        authenticated: Own registrations until they are paid; staff also those of their
-            organisation, paid or not
+        authenticated: Own registrations until they are paid, and free ones; staff also those of
+            their organisation, paid or not
         service_role: All registrations
 
     Args:
@@ -67,7 +67,7 @@ def cancel_registration(
 
     Raises:
         RegistrationNotFound: It does not exist, or the caller may not see it.
-        RegistrationNotEditable: It is paid, and the caller is its owner.
+        RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
     """
     return Call(
         "cancel_registration",

@@ -24,8 +24,9 @@ DECLARE
     v_answer ticketing_internal.cancel_answer;
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
-        -- only staff and the service may cancel a paid registration
+        -- only staff and the service may cancel what cost money
         IF v_registration.status = 'completed'
+            AND v_registration.total > 0
             AND NOT ticketing_internal.caller_is_service()
             AND ticketing_internal.member_role(v_function_id, ticketing_internal.caller_id()) IS NULL
         THEN
@@ -84,8 +85,8 @@ COMMENT ON FUNCTION ticketing.cancel_registration IS
 Its history is kept.
 
 ### Callers
-- `authenticated`: own registrations until they are paid; staff also those of their organisation,
-  paid or not
+- `authenticated`: own registrations until they are paid, and free ones; staff also those of their
+  organisation, paid or not
 - `service_role`: all registrations
 
 ### Parameters
@@ -97,7 +98,7 @@ Its history is kept.
 
 ### Raises
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
-- `TK003` registration_not_editable: it is paid, and the caller is its owner
+- `TK003` registration_not_editable: it is paid, it cost something, and the caller is its owner
 
 ### Retry
 A repeated call changes nothing and answers that 0 tickets were cancelled.';

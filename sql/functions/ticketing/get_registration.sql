@@ -44,10 +44,9 @@ BEGIN
                 attendee.last_name, attendee.email, attendee.phone, attendee.attendee_data
             )::ticketing_internal.registration_attendee ORDER BY attendee.position
         ), '{}'),
-        -- the contact of a lodge comes from billingDetails, it is no attendee of the wizard
         jsonb_agg(attendee.attendee_data - 'selected_tickets' ORDER BY attendee.position)
-        FILTER (WHERE attendee.client_attendee_id <> p_registration_id),
-        coalesce(bool_or(attendee.client_attendee_id = p_registration_id), FALSE),
+        FILTER (WHERE NOT attendee.is_contact),
+        coalesce(bool_or(attendee.is_contact), FALSE),
         coalesce(
             jsonb_object_agg(attendee.client_attendee_id, attendee.attendee_data -> 'selected_tickets'), '{}'
         ),
@@ -60,10 +59,18 @@ BEGIN
     INTO
         v_answer.attendees, v_wizard_attendees, v_has_contact, v_answer.ticket_selections,
         v_answer.attendees_without_tickets
-    FROM ticketing.attendees AS attendee
-    LEFT JOIN with_ticket ON with_ticket.attendee_id = attendee.attendee_id
-    WHERE attendee.function_id = v_function_id
-        AND attendee.registration_id = p_registration_id;
+    FROM (
+        SELECT
+            stored.*,
+            -- made of the billingDetails of a lodge or delegation: no attendee of the wizard
+            v_registration.registration_type <> 'individuals'
+            AND stored.client_attendee_id = p_registration_id
+            AND stored.attendee_type = 'contact' AS is_contact
+        FROM ticketing.attendees AS stored
+        WHERE stored.function_id = v_function_id
+            AND stored.registration_id = p_registration_id
+    ) AS attendee
+    LEFT JOIN with_ticket ON with_ticket.attendee_id = attendee.attendee_id;
 
     SELECT coalesce(array_agg(
         ROW(

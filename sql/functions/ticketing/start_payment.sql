@@ -22,6 +22,7 @@ DECLARE
         ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now timestamptz := clock_timestamp();
     v_was_pending boolean;
+    v_revision integer := v_registration.revision;
     v_function ticketing.functions;
     v_attendees ticketing_internal.attendee[];
     v_request ticketing_internal.request;
@@ -66,6 +67,8 @@ BEGIN
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
     IF v_registration.total = 0 THEN
+        -- one call, one revision: reinstating and completing are the same change
+        v_registration.revision := v_revision;
         v_registration := ticketing_internal.complete_registration(v_registration, v_now);
     ELSIF NOT v_was_pending THEN
         -- once per started payment, within the limit of all holds plus payment_minutes
