@@ -26,8 +26,14 @@ from tools.generator.pages import parts
 from tools.generator.python import modules
 from tools.generator.schemas import json_schema, openapi
 
-from ticketing_client.embedded import run_server
-from ticketing_client.migrate import migrate
+try:
+    from ticketing_client.embedded import run_server
+    from ticketing_client.migrate import migrate
+except (ImportError, SyntaxError) as error:
+    sys.exit(
+        "The generated files of the client cannot be imported, which this needs to start a server"
+        f" ({error}). Restore them first: git checkout -- python/client/ticketing_client"
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

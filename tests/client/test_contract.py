@@ -63,7 +63,7 @@ CHANGES: list[tuple[str, list[str]]] = [
             "CREATE OR REPLACE FUNCTION ticketing.release_expired_holds(p_limit integer DEFAULT 9)"
             " RETURNS jsonb LANGUAGE sql BEGIN ATOMIC SELECT NULL::jsonb; END"
         ),
-        [RPC],
+        [RPC, OPENAPI, CALLS, METHODS],
     ),
     (
         (
@@ -239,8 +239,8 @@ NEW_METHOD = """\
         Args:
             registration_id: A registration.
             until: Until when.
-            kind: The kind. One of `a`, `b`.
-            fee: The fee.
+            kind: The kind. One of `a`, `b`. Default: a.
+            fee: The fee. Default: 0.
 
         Returns:
             The hold.

@@ -3,7 +3,7 @@
 import json
 import pickle
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, LiteralString, TypeVar
@@ -235,6 +235,7 @@ def test_to_json_returns_the_json_of_the_answer() -> None:
 def test_times_keep_their_zone() -> None:
     found = decoded(datetime, "2025-09-20T23:00:00.123456+10:00")
     assert found == WHEN.replace(microsecond=123456)
+    assert found.utcoffset() == timedelta(hours=10)
 
 
 def test_answer_with_unknown_key_is_decoded() -> None:

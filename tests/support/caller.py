@@ -1,6 +1,7 @@
 """Callers of the RPCs, as through PostgREST, and what comes of their calls."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -161,7 +162,9 @@ class Caller:
         try:
             return Outcome(self.call(rpc, **arguments))
         except psycopg.Error as error:
-            return refused(error)
+            outcome = refused(error)
+            assert outcome.sqlstate in _documented_sqlstates(rpc), (rpc, outcome)
+            return outcome
 
     def refusal(self, rpc: LiteralString, **arguments: object) -> Outcome:
         """Call an RPC that must refuse, and return what it says.
@@ -208,6 +211,13 @@ def _json_arguments(rpc: str) -> frozenset[str]:
         for name, schema in body["properties"].items()
         if any("$ref" in each for each in schema.get("anyOf", [schema]))
     )
+
+
+@cache
+def _documented_sqlstates(rpc: str) -> frozenset[str]:
+    """Return the SQLSTATEs that the comment of an RPC lists."""
+    description = openapi()["paths"][f"/rpc/{rpc}"]["post"]["description"]
+    return frozenset(re.findall(r"^- `(\w{5})` ", description, re.MULTILINE))
 
 
 def _encoded(value: object) -> str | None:

@@ -95,6 +95,14 @@ class Argument:
         return self.default is None
 
     @property
+    def default_value(self) -> int | str | None:
+        """Its default, unless that means that there is none: null, an empty array or object."""
+        literal = re.fullmatch(r"(\d+)|'([^'{}[\]]+)'::text", self.default or "")
+        if literal is None:
+            return None
+        return int(literal[1]) if literal[1] else str(literal[2])
+
+    @property
     def vocabulary(self) -> tuple[str, ...]:
         """All values that it can have; empty without a vocabulary."""
         return vocabulary_of(self.about)

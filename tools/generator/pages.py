@@ -227,7 +227,7 @@ def arguments(api: Api) -> Iterator[str]:
     )
     for name, schema in api.objects.items():
         if "properties" not in schema:
-            about = schema.get("description") or f"A {describe(schema)}."
+            about = schema.get("description") or f"{described_one(schema)}."
             yield from section(f"### {name}", fill(about))
             continue
         is_closed = schema.get("additionalProperties") is False
@@ -245,6 +245,13 @@ def arguments(api: Api) -> Iterator[str]:
                 for key, value in schema["properties"].items()
             ),
         )
+
+
+def described_one(schema: Schema) -> str:
+    """Return a JSON Schema as the beginning of a sentence."""
+    words = describe(schema)
+    known = {"uuid": "A UUID", "date-time": "A date and time with its offset from UTC"}
+    return known.get(words) or f"{'An' if words[0] in 'aeio' else 'A'} {words}"
 
 
 def describe(schema: Schema) -> str:

@@ -294,7 +294,7 @@ def documentation(rpc: Rpc, width: int = 96) -> str:
         [*summary, *rest, pythonic(rpc.retry)],
         [
             ("Callers", [(role, pythonic(what)) for role, what in rpc.callers.items()]),
-            ("Args", [(a.parameter, pythonic(a.about)) for a in rpc.arguments]),
+            ("Args", [(a.parameter, told(a)) for a in rpc.arguments]),
             ("Returns", [("", pythonic(rpc.returns))]),
             (
                 "Raises",
@@ -309,6 +309,12 @@ def documentation(rpc: Rpc, width: int = 96) -> str:
         ],
         width,
     )
+
+
+def told(argument: Argument) -> str:
+    """Return what an argument means, and its default."""
+    default = argument.default_value
+    return pythonic(argument.about) + (f" Default: {default}." if default is not None else "")
 
 
 def pythonic(text: str) -> str:

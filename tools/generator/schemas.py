@@ -244,7 +244,9 @@ def sent(api: Api, argument: Argument) -> Schema:
         schema["enum"] = list(argument.vocabulary)
     if not argument.is_required:
         schema = or_null(schema)
-    return schema | {"description": argument.about}
+    default = argument.default_value
+    told = {} if default is None else {"default": default}
+    return schema | {"description": argument.about} | told
 
 
 def content(schema: Schema) -> Schema:

@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 NAMES: Final = {
     "Attendee": "WizardAttendee",
     "AttendeeUpdateSelectedTickets": "Selection",
-    "CataloguePackageEligibility": "Eligibility",
+    "CatalogueTicketTypeEligibility": "Eligibility",
     "RegistrationDataBillingDetails": "BillingDetails",
     "SelectedPackageTicketTicketId": "EventTicketReference",
     "SelectionIndividualTicket": "SelectedTicket",
@@ -62,7 +62,8 @@ class Naming:
                 key: value if key in required or not value else or_null(value)
                 for key, value in inner.items()
             }
-            return self._add(name, without(schema, "default"), schema | {"properties": properties})
+            plain = without(schema, "default")
+            return self._add(name, plain, plain | {"properties": properties}) | default_of(schema)
         if isinstance(schema.get("additionalProperties"), dict):
             return schema | {
                 "propertyNames": self.named(schema["propertyNames"], ""),

@@ -111,13 +111,14 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def to_json(answer: object) -> str:
-    """Encode an answer, or a part of one, as the JSON that the database answers.
+    """Encode an answer, or a part of one, as JSON.
 
     Args:
         answer: A dataclass of ticketing_client.models, or a tuple of them.
 
     Returns:
-        JSON with the same keys and values: amounts are numbers with their decimals.
+        The JSON of the database: the same keys and values, amounts as numbers with their decimals.
+        Keys that an issue lacks are null, or an empty list.
     """
     return _ENCODER.encode(answer).decode()
 

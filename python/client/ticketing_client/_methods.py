@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from ticketing_client import calls, models
@@ -152,7 +152,6 @@ class Methods(ABC):
             SelectionInvalid: Tickets already held break a rule now, or the registration is of
                 another function.
             SoldOut: Tickets already held have expired, and not enough capacity is left.
-            RevisionConflict: Another revision is stored, and the call would change something.
             FunctionNotFound: It does not exist, or is not published to the caller.
         """
         return self.execute(calls.create_individual_registration_jsonb(registration_data))
@@ -276,7 +275,7 @@ class Methods(ABC):
 
         Args:
             after: The cursor of the last answer; absent: from the beginning.
-            limit: The maximum number of changes, 1 to 10,000.
+            limit: The maximum number of changes, 1 to 10,000. Default: 1000.
 
         Returns:
             The next changes, and the cursor after them.
@@ -425,7 +424,10 @@ class Methods(ABC):
         function_id: UUID | str,
         selections: Selections,
         attendees: Iterable[WizardAttendee | Json] | None = None,
-        registration_type: str | None = None,
+        registration_type: Literal[
+            "individual", "individuals", "lodge", "lodges", "delegation", "delegations"
+        ]
+        | None = None,
         registration_id: UUID | str | None = None,
     ) -> models.QuoteAnswer:
         """Checks and prices a selection exactly as persisting it would, and writes nothing.
@@ -446,7 +448,8 @@ class Methods(ABC):
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
-            registration_type: Individuals, lodges or delegations.
+            registration_type: The type of the registration. One of `individual`, `individuals`,
+                `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
             registration_id: A registration. Its attendees and its type are used, its own capacity
                 counts as free, and `attendees` adds facts to its attendees.
 
@@ -506,7 +509,7 @@ class Methods(ABC):
             service_role: All registrations
 
         Args:
-            limit: The maximum number of registrations, 1 to 10,000.
+            limit: The maximum number of registrations, 1 to 10,000. Default: 100.
 
         Returns:
             How many registrations became expired.
@@ -704,7 +707,6 @@ class AsyncMethods(ABC):
             SelectionInvalid: Tickets already held break a rule now, or the registration is of
                 another function.
             SoldOut: Tickets already held have expired, and not enough capacity is left.
-            RevisionConflict: Another revision is stored, and the call would change something.
             FunctionNotFound: It does not exist, or is not published to the caller.
         """
         return await self.execute(calls.create_individual_registration_jsonb(registration_data))
@@ -828,7 +830,7 @@ class AsyncMethods(ABC):
 
         Args:
             after: The cursor of the last answer; absent: from the beginning.
-            limit: The maximum number of changes, 1 to 10,000.
+            limit: The maximum number of changes, 1 to 10,000. Default: 1000.
 
         Returns:
             The next changes, and the cursor after them.
@@ -977,7 +979,10 @@ class AsyncMethods(ABC):
         function_id: UUID | str,
         selections: Selections,
         attendees: Iterable[WizardAttendee | Json] | None = None,
-        registration_type: str | None = None,
+        registration_type: Literal[
+            "individual", "individuals", "lodge", "lodges", "delegation", "delegations"
+        ]
+        | None = None,
         registration_id: UUID | str | None = None,
     ) -> models.QuoteAnswer:
         """Checks and prices a selection exactly as persisting it would, and writes nothing.
@@ -998,7 +1003,8 @@ class AsyncMethods(ABC):
             selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
             attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType`
                 are required, all other keys are facts for eligibility rules.
-            registration_type: Individuals, lodges or delegations.
+            registration_type: The type of the registration. One of `individual`, `individuals`,
+                `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
             registration_id: A registration. Its attendees and its type are used, its own capacity
                 counts as free, and `attendees` adds facts to its attendees.
 
@@ -1058,7 +1064,7 @@ class AsyncMethods(ABC):
             service_role: All registrations
 
         Args:
-            limit: The maximum number of registrations, 1 to 10,000.
+            limit: The maximum number of registrations, 1 to 10,000. Default: 100.
 
         Returns:
             How many registrations became expired.

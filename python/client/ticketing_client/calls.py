@@ -7,6 +7,7 @@ Everything here is pure: a call is a value that a client executes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 from uuid import UUID
 
 from ticketing_client import models
@@ -180,7 +181,6 @@ def create_individual_registration_jsonb(
         SelectionInvalid: Tickets already held break a rule now, or the registration is of another
             function.
         SoldOut: Tickets already held have expired, and not enough capacity is left.
-        RevisionConflict: Another revision is stored, and the call would change something.
         FunctionNotFound: It does not exist, or is not published to the caller.
     """
     return Call(
@@ -325,7 +325,7 @@ def get_ticket_changes(
 
     Args:
         after: The cursor of the last answer; absent: from the beginning.
-        limit: The maximum number of changes, 1 to 10,000.
+        limit: The maximum number of changes, 1 to 10,000. Default: 1000.
 
     Returns:
         The next changes, and the cursor after them.
@@ -489,7 +489,10 @@ def quote_ticket_selections(
     function_id: UUID | str,
     selections: Selections,
     attendees: Iterable[WizardAttendee | Json] | None = None,
-    registration_type: str | None = None,
+    registration_type: Literal[
+        "individual", "individuals", "lodge", "lodges", "delegation", "delegations"
+    ]
+    | None = None,
     registration_id: UUID | str | None = None,
 ) -> Call[models.QuoteAnswer]:
     """Checks and prices a selection exactly as persisting it would, and writes nothing.
@@ -510,7 +513,8 @@ def quote_ticket_selections(
         selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`.
         attendees: At most 500 attendee objects of the wizard; `attendeeId` and `attendeeType` are
             required, all other keys are facts for eligibility rules.
-        registration_type: Individuals, lodges or delegations.
+        registration_type: The type of the registration. One of `individual`, `individuals`,
+            `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
         registration_id: A registration. Its attendees and its type are used, its own capacity
             counts as free, and `attendees` adds facts to its attendees.
 
@@ -583,7 +587,7 @@ def release_expired_holds(limit: int | None = None) -> Call[models.ReleaseAnswer
         service_role: All registrations
 
     Args:
-        limit: The maximum number of registrations, 1 to 10,000.
+        limit: The maximum number of registrations, 1 to 10,000. Default: 100.
 
     Returns:
         How many registrations became expired.

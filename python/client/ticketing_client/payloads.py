@@ -25,9 +25,9 @@ __all__ = [
     "CataloguePackageItem",
     "CataloguePool",
     "CatalogueTicketType",
-    "CatalogueTicketTypeEligibility",
-    "CatalogueTicketTypeEligibilityRule",
     "Currency",
+    "Eligibility",
+    "EligibilityRule",
     "EventTicketReference",
     "Name",
     "Payment",
@@ -160,7 +160,7 @@ class CatalogueEvent(TypedDict):
     starts_at: NotRequired[Time | None]
 
 
-class CatalogueTicketTypeEligibilityRule(TypedDict):
+class EligibilityRule(TypedDict):
     """No other keys are allowed."""
 
     type: str
@@ -168,10 +168,10 @@ class CatalogueTicketTypeEligibilityRule(TypedDict):
     value: Any
 
 
-class CatalogueTicketTypeEligibility(TypedDict):
+class Eligibility(TypedDict):
     """No other keys are allowed."""
 
-    rules: Sequence[CatalogueTicketTypeEligibilityRule]
+    rules: Sequence[EligibilityRule]
     operator: NotRequired[Literal["AND", "OR"] | None]
 
 
@@ -184,7 +184,7 @@ class CatalogueTicketType(TypedDict):
     price: Amount
     capacity: NotRequired[int | None]
     description: NotRequired[str | None]
-    eligibility: NotRequired[CatalogueTicketTypeEligibility | None]
+    eligibility: NotRequired[Eligibility | None]
     is_active: NotRequired[bool | None]
     max_per_attendee: NotRequired[int | None]
     max_per_registration: NotRequired[int | None]
@@ -209,7 +209,7 @@ class CataloguePackage(TypedDict):
     items: Sequence[CataloguePackageItem]
     capacity: NotRequired[int | None]
     description: NotRequired[str | None]
-    eligibility: NotRequired[CatalogueTicketTypeEligibility | None]
+    eligibility: NotRequired[Eligibility | None]
     is_active: NotRequired[bool | None]
     max_per_attendee: NotRequired[int | None]
     max_per_registration: NotRequired[int | None]

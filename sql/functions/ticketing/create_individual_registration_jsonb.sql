@@ -37,7 +37,6 @@ It is `create_individual_registration_with_tickets` without tickets.
 - `TK004` selection_invalid: tickets already held break a rule now, or the registration is of
   another function
 - `TK005` sold_out: tickets already held have expired, and not enough capacity is left
-- `TK006` revision_conflict: another revision is stored, and the call would change something
 - `TK008` function_not_found: it does not exist, or is not published to the caller
 
 ### Retry

@@ -164,7 +164,8 @@ passed to `persist_attendee_tickets` unchanged.
 - `p_selections`: the `ticketSelections` of the wizard, as in `persist_ticket_selections`.
 - `p_attendees`: at most 500 attendee objects of the wizard; `attendeeId` and `attendeeType` are
   required, all other keys are facts for eligibility rules.
-- `p_registration_type`: individuals, lodges or delegations.
+- `p_registration_type`: the type of the registration. One of `individual`, `individuals`, `lodge`,
+  `lodges`, `delegation`, `delegations`.
 - `p_registration_id`: a registration. Its attendees and its type are used, its own capacity counts
   as free, and `p_attendees` adds facts to its attendees.
 
