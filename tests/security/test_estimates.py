@@ -2,7 +2,7 @@
 
 import hashlib
 from typing import LiteralString
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg import sql
@@ -91,10 +91,10 @@ def estimate(connection: Connection, table: str, condition: str) -> float:
     return rows
 
 
-def key(*words: object) -> int:
+def key(kind: str, *ids: object) -> int:
     """Compute the key of a lock: the first 64 bits of a SHA-256."""
-    text = " ".join(str(word) for word in ("ticketing", *words))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+    parts = (kind.encode(), *(UUID(str(one)).bytes for one in ids))
+    return int.from_bytes(hashlib.sha256(b"".join(parts)).digest()[:8], "big", signed=True)
 
 
 def test_lock_keys_come_from_a_hash_that_cannot_be_inverted(event_db: Connection) -> None:
