@@ -194,7 +194,10 @@ def test_migrate_works_for_a_role_that_may_create_roles_and_schemas(
             with pytest.raises(MigrationError, match=r"^installer is a member of ticketing_owner"):
                 command(other)
         superuser.execute("REVOKE ticketing_owner FROM installer CASCADE")
+        with pytest.raises(MigrationError, match=r"^schema ticketing_install belongs to installer"):
+            status(own_server.url("installer"))
         superuser.execute("GRANT ticketing_owner TO installer, other")
+        assert status(own_server.url("installer")).up_to_date
         assert status(other).applied == ()
         assert migrate(other) == first
 

@@ -139,7 +139,7 @@ def status(*, database_url: DatabaseUrl = "") -> None:
 def doctor(*, database_url: DatabaseUrl = "") -> None:
     """List privileges beyond what the package grants, with remedies. Exits with 1 if any.
 
-    Changes nothing. Connect as the role that installed the package, or as a superuser.
+    Changes nothing. Connect as the role that installed the package.
     """
     try:
         state = compare_database(database_url)
