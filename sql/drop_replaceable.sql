@@ -12,16 +12,16 @@
 
 DO $$
 DECLARE
-    v_replaceable text[] := pg_catalog.string_to_array(
-        nullif(pg_catalog.current_setting('ticketing.replaceable', TRUE), ''), ','
-    );
-    v_outdated text[] := pg_catalog.string_to_array(
-        nullif(pg_catalog.current_setting('ticketing.outdated', TRUE), ''), ','
-    );
+    v_replaceable text[];
+    v_outdated text[];
     v_drop record;
     v_dependents text;
 BEGIN
+    -- also for the files that are installed in the same transaction
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', TRUE);
+
+    v_replaceable := string_to_array(nullif(current_setting('ticketing.replaceable', TRUE), ''), ',');
+    v_outdated := string_to_array(nullif(current_setting('ticketing.outdated', TRUE), ''), ',');
 
     FOR v_drop IN
         WITH RECURSIVE

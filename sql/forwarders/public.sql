@@ -19,6 +19,14 @@ DECLARE
     v_forwarder regprocedure;
     v_grantee text;
 BEGIN
+    IF (SELECT nspowner <> to_regrole('ticketing_owner') FROM pg_namespace WHERE nspname = 'ticketing') THEN
+        RAISE 'schema ticketing belongs to %, not to ticketing_owner', (
+            SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'ticketing'
+        )
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Run sql/check_owners.sql, which says what to do. Nothing was changed.';
+    END IF;
+
     -- Only forwarders are replaced: an app may have a function of its own with one of these names, and
     -- PostgREST cannot tell overloaded functions apart.
     SELECT string_agg(format('%s(%s)', own.proname, oidvectortypes(own.proargtypes)), ', ' ORDER BY own.proname)

@@ -4,6 +4,9 @@
 -- provides anon, authenticated and service_role), and the rollback keeps them because other
 -- databases may use them.
 
+-- in every migration: yoyo puts the schema of its records into the search path
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $$
 DECLARE
     v_role text;

@@ -11,6 +11,7 @@
 -- the domain. That is accepted: these rules are not expected to change.
 -- squawk-ignore-file ban-create-domain-with-constraint
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 -- Numbers and times

@@ -3,6 +3,7 @@
 -- function_id is the tenant key: the primary, unique and foreign keys of all later tables start
 -- with it, so that a row can only refer to rows of its own function.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 CREATE TABLE ticketing.organisations (

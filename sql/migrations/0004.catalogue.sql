@@ -3,6 +3,7 @@
 -- Catalogue rows change only by an import. Everything that changes with each sale is stored
 -- elsewhere.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 CREATE TABLE ticketing.events (

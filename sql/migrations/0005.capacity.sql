@@ -1,6 +1,7 @@
 -- Capacity: pools with their counters, which ticket types and packages take capacity from them, and
 -- allotments of contended pools.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 -- Counters are separate from the catalogue, so that selling never updates a catalogue row. The free

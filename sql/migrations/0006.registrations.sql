@@ -4,6 +4,7 @@
 -- keys: the rows of an owner are then found by index, and row security compares a column instead of
 -- joining.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 -- The states of a registration, as registrations_state_check and registrations_confirmation_check

@@ -5,6 +5,7 @@
 -- another server may count transaction ids from a lower number than before; the epoch increases
 -- then, so that new changes still come last.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
 
 -- The primary key is the order in which the feed is read; there is no other index. Foreign keys are

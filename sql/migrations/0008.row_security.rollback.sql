@@ -1,3 +1,26 @@
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+DO $$
+DECLARE
+    v_column record;
+BEGIN
+    FOR v_column IN
+        SELECT
+            attribute.attrelid::regclass AS name,
+            attribute.attname
+        FROM pg_class AS relation
+        INNER JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
+        WHERE relation.relnamespace = 'ticketing'::regnamespace
+            AND relation.relkind = 'r'
+            AND attribute.attstattarget = 0
+            AND attribute.attnum > 0
+            AND NOT attribute.attisdropped
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS -1', v_column.name, v_column.attname);
+    END LOOP;
+END
+$$;
+
 DROP POLICY organisation_members_service_delete ON ticketing.organisation_members;
 DROP POLICY organisation_members_service_update ON ticketing.organisation_members;
 DROP POLICY organisation_members_service_insert ON ticketing.organisation_members;

@@ -907,3 +907,27 @@ def test_python_page_snippets_run(
     for code, expected in snippets:
         exec(code, namespace)  # noqa: S102 - our own documentation
         assert capsys.readouterr().out == expected
+
+
+# -- URLs
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://someone:s3%zzcret@127.0.0.1/shop",
+        "postgresql://someone:pa@s3cret@127.0.0.1/shop",
+        "postgresql://someone:pa/s3cret@127.0.0.1/shop",
+        "postgresql://someone:s3cret/a@127.0.0.1/shop",
+        "postgresql://someone:pa?a@s3cret@127.0.0.1/shop",
+        "postgresql+psycopg://someone:s3cret@127.0.0.1/shop",
+        "host=127.0.0.1 user=someone password=pa s3cret",
+    ],
+)
+def test_clients_never_repeat_the_password_of_a_malformed_url(url: str) -> None:
+    for client in (Client, AsyncClient):
+        with pytest.raises(psycopg.ProgrammingError) as refused:
+            client(url)
+        assert "s3cret" not in str(refused.value)
+        assert "percent-encode special characters" in str(refused.value)
+        assert refused.value.__cause__ is refused.value.__context__ is None

@@ -431,6 +431,23 @@ def test_answer_without_a_required_key_is_refused_in_one_sentence(key: str) -> N
 
 
 @pytest.mark.parametrize(
+    "value", ["1" * 5000, "[" * 100_000 + "]" * 100_000], ids=["digits", "levels"]
+)
+def test_answer_that_python_cannot_hold_is_refused(value: str) -> None:
+    text = json.dumps(registration(registration={"x": 0})).replace('"x": 0', f'"x": {value}')
+    assert value in text
+    with pytest.raises(UnexpectedAnswerError, match=r"^The database's answer to get_registration"):
+        calls.get_registration(UUID(int=1)).decode(text)
+
+
+def test_quote_with_a_number_that_python_cannot_hold_is_refused() -> None:
+    issue = '{"code": "a", "path": "b", "message": "c", "actual": 1e9999999999999999999}'
+    call = calls.quote_ticket_selections(UUID(int=1), {})
+    with pytest.raises(UnexpectedAnswerError, match=r"^The database's answer to quote_ticket"):
+        call.decode(f'{{"issues": [{issue}]}}')
+
+
+@pytest.mark.parametrize(
     ("change", "fault"),
     [
         ({"revision": None}, '$.revision: null is not of type "integer"'),

@@ -262,7 +262,7 @@ def enter(connection: Connection, pool_id: str) -> None:
     connection.execute(
         """
         SELECT pg_advisory_xact_lock(
-            uuid_hash_extended(capacity_pool_id, uuid_hash_extended(function_id, 0))
+            ticketing_internal.lock_key('pool', function_id, capacity_pool_id)
         )
         FROM ticketing.capacity_pools WHERE capacity_pool_id = %s
         """,
@@ -276,7 +276,7 @@ def is_free(connection: Connection, pool_id: str) -> bool:
         connection.execute(
             "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
             "AND pg_try_advisory_xact_lock("
-            "uuid_hash_extended(capacity_pool_id, uuid_hash_extended(function_id, 0))) "
+            "ticketing_internal.lock_key('pool', function_id, capacity_pool_id)) "
             "FOR UPDATE SKIP LOCKED",
             [pool_id],
         ).rowcount

@@ -142,6 +142,27 @@ def test_commands_name_an_unreachable_server(ticketing: Ticketing) -> None:
         assert "/nowhere" in err
 
 
+def test_commands_take_a_url_from_the_environment(
+    ticketing: Ticketing, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", "/nowhere")
+    assert "/nowhere" in ticketing("status")[2]
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    assert ticketing("migrate")[::2] == (0, "")
+    assert ticketing("status")[::2] == (0, "")
+
+
+def test_commands_never_repeat_the_password_of_a_malformed_url(
+    ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:pa@s3cret@127.0.0.1/shop")
+    for command in (["status"], ["doctor"], ["migrate"], ["rollback", "--all", "--yes"]):
+        code, out, err = ticketing(*command)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "percent-encode special characters" in err
+        assert "s3cret" not in err
+
+
 def test_version_names_the_package(ticketing: Ticketing) -> None:
     code, out, _ = ticketing("--version")
     assert (code, out.split()[0]) == (0, "ticketing-sql")

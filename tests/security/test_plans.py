@@ -31,8 +31,11 @@ MANY, FEW = 100_000, 1_000
 UNPAID = 200
 """How many of the registrations are being edited; of what is on sale, only they are looked at."""
 
-PAGES = 100
-"""How many pages a read may look at; a hundred thousand registrations are in three thousand."""
+PAGES = 150
+"""How many pages a read may look at; a hundred thousand registrations are in three thousand.
+
+An index that starts with the function may be searched once for each of twenty functions.
+"""
 
 LARGE = {"registrations", "attendees", "tickets", "payments"}
 

@@ -39,8 +39,8 @@ def shell(
     yield shell_of(server, tmp_path, {})
     with psycopg.connect(database_url, autocommit=True) as superuser:
         superuser.execute("DROP ROLE IF EXISTS authenticator, shop, reports")
-        superuser.execute("ALTER ROLE anon RESET statement_timeout")
-        superuser.execute("ALTER ROLE authenticated RESET statement_timeout")
+        superuser.execute("ALTER ROLE anon RESET ALL")
+        superuser.execute("ALTER ROLE authenticated RESET ALL")
 
 
 def test_security_page_shows_commands_that_work(shell: Shell, database_url: str) -> None:

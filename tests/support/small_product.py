@@ -50,8 +50,8 @@ class SqlDir:
         self.path = path
         for name, text in _FILES.items():
             self.write(name, text)
-        drop_replaceable = REPOSITORY / "sql/drop_replaceable.sql"
-        self.write(drop_replaceable.name, drop_replaceable.read_text(encoding="utf-8"))
+        for name in ("check_owners.sql", "drop_replaceable.sql"):
+            self.write(name, (REPOSITORY / "sql" / name).read_text(encoding="utf-8"))
 
     def write(self, name: str, text: str) -> None:
         file = self.path / name

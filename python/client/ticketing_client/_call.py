@@ -91,7 +91,8 @@ class Call(Generic[T]):
         """
         try:
             answer: T = _decoder(cast("Hashable", self.answer)).decode(text)
-        except msgspec.DecodeError as error:
+        # beside what msgspec refuses: numbers of too many digits, too many levels
+        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
             message = (
                 f"The database's answer to {self.function} is not the one that this client knows "
                 f"({error}): install the same version of the package in both."

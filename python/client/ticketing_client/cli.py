@@ -27,6 +27,7 @@ try:
     from ticketing_client.migrate import migrate as migrate_database
     from ticketing_client.migrate import rollback as roll_back_database
     from ticketing_client.migrate import status as compare_database
+    from ticketing_client.migrate._connection import reading
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("ticketing_client"):
         raise
@@ -63,7 +64,8 @@ DatabaseUrl = Annotated[
     str,
     typer.Option(
         help="`postgresql://` URL or `host=... dbname=...`. Missing parts come from the PG* "
-        "environment variables.",
+        "environment variables. Other users of the machine see a password given here.",
+        envvar="DATABASE_URL",
         show_default=False,
     ),
 ]
@@ -137,7 +139,7 @@ def status(*, database_url: DatabaseUrl = "") -> None:
 def doctor(*, database_url: DatabaseUrl = "") -> None:
     """List privileges beyond what the package grants, with remedies. Exits with 1 if any.
 
-    Changes nothing. Connect as the role that installed the package, or as a superuser.
+    Changes nothing. Connect as the role that installed the package.
     """
     try:
         state = compare_database(database_url)
@@ -145,17 +147,16 @@ def doctor(*, database_url: DatabaseUrl = "") -> None:
             _fail(
                 f"{state.database} is not up to date and cannot be checked. Run: ticketing status"
             )
-        with psycopg.connect(database_url, fallback_application_name="ticketing") as connection:
-            connection.read_only = True
+        with reading(database_url) as (connection, _):
             facts = connection.execute(_FACTS).fetchall()
             connection.execute("SET LOCAL ROLE ticketing_owner")
             findings = connection.execute(
                 "SELECT finding, object, remedy FROM ticketing_internal.security_findings()"
             ).fetchall()
-    except (MigrationError, psycopg.Error) as error:
-        if isinstance(error.__cause__ or error, psycopg.errors.InsufficientPrivilege):
+    except MigrationError as error:
+        if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
             _fail("Permission denied: connect as the role that installed, or as a superuser.")
-        _fail(" ".join(str(error).split()))
+        raise
     console = _console()
     console.print(_facts_table(state.database, *facts[0]))
     if findings:

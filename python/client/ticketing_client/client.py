@@ -25,6 +25,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from ticketing_client._call import Identity, transact
+from ticketing_client._conninfo import checked_conninfo
 from ticketing_client._methods import AsyncMethods, Methods
 from ticketing_client.errors import TransientError, pause_before_retry, translated
 
@@ -58,7 +59,7 @@ class _Opening:
     """The connection of an AsyncClient for a URL: opened by the first call, as that can wait."""
 
     def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
+        self._conninfo = checked_conninfo(conninfo)
         self._lock = asyncio.Lock()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._is_closed = False
@@ -135,10 +136,11 @@ class Client(_Executor, Methods):
 
         Raises:
             TypeError: When the source is none of these.
+            psycopg.ProgrammingError: When the URL is malformed.
             psycopg.OperationalError: When connecting to the URL fails.
         """
         if isinstance(source, str):
-            source = self._owned = psycopg.connect(source, autocommit=True)
+            source = self._owned = psycopg.connect(checked_conninfo(source), autocommit=True)
         if isinstance(source, psycopg.Connection):
             self._borrow = _turns(source)
         elif callable(getattr(source, "connection", None)):
@@ -223,6 +225,7 @@ class AsyncClient(_Executor, AsyncMethods):
 
         Raises:
             TypeError: When the source is none of these.
+            psycopg.ProgrammingError: When the URL is malformed.
         """
         if isinstance(source, str):
             self._owned = _Opening(source)

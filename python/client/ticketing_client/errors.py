@@ -37,7 +37,7 @@ message begins. A function or type that it was about to use has just been replac
 
 
 class UnexpectedAnswerError(Exception):
-    """The answer of the database cannot be decoded by this version of the client."""
+    """The answer of the database cannot be decoded by this version of the client, or at all."""
 
 
 class TicketingError(Exception):
@@ -215,6 +215,6 @@ def _details(text: str | None) -> tuple[tuple[Issue, ...], int]:
     """Read the issues from a DETAIL; those of PostgreSQL itself, such as a deadlock, have none."""
     try:
         detail = _DETAIL.decode(text or "")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
         return (), 0
     return detail.issues, detail.issues_total or len(detail.issues)

@@ -29,7 +29,7 @@ BEGIN
     END IF;
 
     v_function_id := (p_catalogue #>> '{function,function_id}')::uuid;
-    PERFORM pg_advisory_xact_lock(hashtextextended('ticketing.import', 0));
+    PERFORM pg_advisory_xact_lock(ticketing_internal.lock_key('import'));
     PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
     v_now := clock_timestamp();
 

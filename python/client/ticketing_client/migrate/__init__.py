@@ -20,19 +20,20 @@ from pathlib import Path
 from typing import Final, Literal
 
 import psycopg
-from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration
 
 from ticketing_client.migrate._connection import (
+    Backend,
     Connection,
+    check_owners,
     exclusive,
     keeping_yoyo_out,
-    pin_search_path,
     reading,
 )
 from ticketing_client.migrate._files import File, Files, load, packaged_sql, read_files
 from ticketing_client.migrate._records import (
     MigrationReport,
+    Records,
     Status,
     compare,
     create_tables,
@@ -177,8 +178,8 @@ def status(database_url: str, *, sql_dir: Path | None = None) -> Status:
         MigrationError: The database cannot be reached or read, or a file is misnamed.
     """
     files = read_files(sql_dir or packaged_sql())
-    with reading(database_url) as connection:
-        return compare(connection, files, read_records(connection))
+    with reading(database_url) as (connection, has_records):
+        return compare(connection, files, read_records(connection) if has_records else Records())
 
 
 def _position_after(applied: list[str], to: str | None) -> int:
@@ -194,7 +195,7 @@ def _position_after(applied: list[str], to: str | None) -> int:
     raise MigrationError(message)
 
 
-def _apply(backend: PostgresqlPsycopgBackend, migration: Migration, files: Files) -> None:
+def _apply(backend: Backend, migration: Migration, files: Files) -> None:
     """Apply one migration and record it, in the transaction that is running.
 
     yoyo itself commits the migration before it marks it. The records come first because the
@@ -207,7 +208,7 @@ def _apply(backend: PostgresqlPsycopgBackend, migration: Migration, files: Files
         migration.process_steps(backend, "apply")
 
 
-def _roll_back(backend: PostgresqlPsycopgBackend, migration: Migration) -> None:
+def _roll_back(backend: Backend, migration: Migration) -> None:
     """Roll one migration back and forget it, in one transaction."""
     with explaining(f"migrations/{migration.id}.rollback.sql"), backend.transaction():
         backend.unmark_one(migration, log=False)
@@ -215,9 +216,7 @@ def _roll_back(backend: PostgresqlPsycopgBackend, migration: Migration) -> None:
         migration.process_steps(backend, "rollback")
 
 
-def _log(
-    backend: PostgresqlPsycopgBackend, migration: Migration, operation: Literal["apply", "rollback"]
-) -> None:
+def _log(backend: Backend, migration: Migration, operation: Literal["apply", "rollback"]) -> None:
     """Add to yoyo's log, unless this is a container's user without a name: yoyo stops at that."""
     with suppress(KeyError, OSError):
         backend.log_migration(migration, operation)
@@ -237,7 +236,7 @@ def _install(connection: Connection, files: Files) -> tuple[tuple[str, ...], tup
     hashes = records.files
     installed: set[str] = set()
     if orphaned or due(connection, files, hashes):
-        pin_search_path(connection)
+        check_owners(connection)  # again, now that the owner of everything exists
         connection.execute("SET LOCAL ROLE ticketing_owner")
         _drop(connection, ours, orphaned)
         # Bodies may name functions of files that come later.

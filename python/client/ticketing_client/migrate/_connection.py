@@ -6,10 +6,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
+from ticketing_client._conninfo import checked_conninfo
+from ticketing_client.migrate._files import packaged_sql
 from ticketing_client.migrate._words import MigrationError, explaining
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -19,11 +21,39 @@ _LOCK_KEY: Final = int.from_bytes(b"ticket", "big")
 
 _POLL_SECONDS: Final = 0.1
 
+_RECORDS: Final = "ticketing_install"
+"""Schema of the records, yoyo's own tables among them."""
+
+
+class Backend(PostgresqlPsycopgBackend):
+    """yoyo's backend, with qualified names instead of a search path.
+
+    yoyo would put the schema of its tables into the search path of every migration: what another
+    role has created there would be found before PostgreSQL's own.
+    """
+
+    def init_connection(self, connection: Connection) -> None:
+        """Let names without a schema mean PostgreSQL's own."""
+        connection.execute("SET search_path = pg_catalog, pg_temp")
+
+    def quote_identifier(self, s: str) -> str:
+        """Quote a name; that of one of yoyo's tables with its schema."""
+        quoted = super().quote_identifier(s)
+        tables = {self.migration_table, self.log_table, self.version_table, self.lock_table}
+        return f"{_RECORDS}.{quoted}" if s in tables else quoted
+
+    def list_tables(self) -> list[str]:
+        """List the tables of the records."""
+        cursor = self.connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s)", [_RECORDS]
+        )
+        return [name for (name,) in cursor]
+
 
 @contextmanager
 def exclusive(
     database_url: str, wait_seconds: float, lock_timeout_seconds: float
-) -> Generator[PostgresqlPsycopgBackend]:
+) -> Generator[Backend]:
     """Connect as the only runner on this database.
 
     Everything happens on this one connection. When the process is killed, the lock is freed when
@@ -37,10 +67,10 @@ def exclusive(
         hostname=None,
         port=None,
         database=None,
-        # yoyo hands these to psycopg.connect, and makes its tables in this schema.
-        args={"conninfo": _conninfo(database_url), "schema": "ticketing_install"},
+        # yoyo hands these to psycopg.connect.
+        args={"conninfo": _conninfo(database_url)},
     )
-    with explaining(), PostgresqlPsycopgBackend(uri, "_yoyo_migration") as backend:
+    with explaining(), Backend(uri, "_yoyo_migration") as backend:
         _configure(backend.connection, lock_timeout_seconds)
         _wait_for_turn(backend.connection, wait_seconds)
         if exists(backend.connection, "yoyo_lock"):
@@ -49,32 +79,35 @@ def exclusive(
 
 
 @contextmanager
-def reading(database_url: str) -> Generator[Connection]:
-    """Connect to read one consistent state, without waiting for a runner."""
+def reading(database_url: str) -> Generator[tuple[Connection, bool]]:
+    """Connect to read one consistent state, without waiting for a runner.
+
+    Yields:
+        The connection, and whether there are records: no schema that another role creates after
+        the check is read.
+    """
     with explaining(), psycopg.connect(_conninfo(database_url)) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        pin_search_path(connection)
-        yield connection
+        connection.execute("SET search_path = pg_catalog, pg_temp")
+        has_records = has_schema(connection)
+        check_owners(connection)
+        yield connection, has_records
 
 
-def pin_search_path(connection: Connection) -> None:
-    """Until the end of the transaction, let names without a schema mean PostgreSQL's own."""
-    connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
+def check_owners(connection: Connection) -> None:
+    """Refuse a database in which another role could run code as this one."""
+    script = packaged_sql() / "check_owners.sql"
+    connection.execute(script.read_text(encoding="utf-8").encode())
 
 
 def _conninfo(database_url: str) -> str:
     """Check a URL or libpq string and add a name under which the server lists the session."""
     try:
-        conninfo_to_dict(database_url)
+        conninfo = checked_conninfo(database_url)
     except psycopg.ProgrammingError as error:
-        # libpq's own message would repeat the password.
-        message = (
-            "The database URL is neither postgresql://user@host:port/name nor a list such as "
-            "`host=... dbname=...`."
-        )
-        raise MigrationError(message) from error
-    return make_conninfo(database_url, fallback_application_name="ticketing")
+        raise MigrationError(str(error)) from error
+    return make_conninfo(conninfo, fallback_application_name="ticketing")
 
 
 def _configure(connection: Connection, lock_timeout_seconds: float) -> None:
@@ -135,6 +168,10 @@ def _rival(connection: Connection) -> str | None:
             _LOCK_KEY,
         )
         return f"another runner (server process {holder})" if holder else "another runner"
+    # Created before anything in it is read: in a schema of ours, other roles create nothing.
+    if not has_schema(connection):
+        connection.execute(f"CREATE SCHEMA {_RECORDS}".encode())
+    check_owners(connection)
     if exists(connection, "yoyo_lock"):
         # yoyo.ini makes yoyo call itself so.
         holder = value(
@@ -151,16 +188,19 @@ def _rival(connection: Connection) -> str | None:
 
 
 @contextmanager
-def keeping_yoyo_out(backend: PostgresqlPsycopgBackend) -> Generator[None]:
-    """Create what is missing of yoyo's schema for its records, and hold its lock."""
+def keeping_yoyo_out(backend: Backend) -> Generator[None]:
+    """Create what is missing of yoyo's tables, and hold its lock."""
     connection = backend.connection
-    if value(connection, "SELECT to_regnamespace('ticketing_install')") is None:
-        connection.execute("CREATE SCHEMA ticketing_install")
     if not exists(connection, "yoyo_lock"):
         backend.execute(backend.format_sql(backend.create_lock_table_sql))
     with backend.lock(timeout=1):
         backend.ensure_internal_schema_updated()
         yield
+
+
+def has_schema(connection: Connection) -> bool:
+    """Tell whether there is a schema of records."""
+    return value(connection, "SELECT to_regnamespace(%s)", _RECORDS) is not None
 
 
 def exists(connection: Connection, table: str) -> bool:

@@ -4,7 +4,7 @@ They live in a schema of their own, `ticketing_install`; see docs/operations.md.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ticketing_client.migrate._connection import Connection, exists
@@ -106,9 +106,9 @@ class Records:
         objects: What these files created.
     """
 
-    migrations: Mapping[str, str | None]
-    files: Mapping[str, str]
-    objects: frozenset[str]
+    migrations: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    objects: frozenset[str] = frozenset()
 
 
 def create_tables(connection: Connection) -> None:

@@ -19,8 +19,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_change ticketing_internal.capacity_change;
-    -- pools of two functions may have the same id
-    v_seed CONSTANT bigint := uuid_hash_extended(p_function_id, 0);
     v_queue bigint;
     v_is_contended boolean;
     v_allotments_drained boolean;
@@ -38,7 +36,7 @@ BEGIN
         -- The queue exists because a transaction that waits for a row waits again for each version
         -- that another one writes meanwhile: many would wake each other up and proceed in any order.
         -- If the pool is locked, an allotment that is not in use serves as well.
-        v_queue := uuid_hash_extended(v_change.capacity_pool_id, v_seed);
+        v_queue := ticketing_internal.lock_key('pool', p_function_id, v_change.capacity_pool_id);
         v_is_contended := NOT pg_try_advisory_xact_lock(v_queue);
         IF v_is_contended THEN
             BEGIN

@@ -15,13 +15,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_change ticketing_internal.capacity_change;
-    -- pools of two functions may have the same id
-    v_seed CONSTANT bigint := uuid_hash_extended(p_function_id, 0);
     v_pool_ids uuid [];
     v_taken integer;
 BEGIN
     FOREACH v_change IN ARRAY p_changes LOOP
-        IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(v_change.capacity_pool_id, v_seed)) THEN
+        IF NOT pg_try_advisory_xact_lock(
+            ticketing_internal.lock_key('pool', p_function_id, v_change.capacity_pool_id)
+        ) THEN
             RAISE raise_exception;
         END IF;
         v_pool_ids := array_append(v_pool_ids, v_change.capacity_pool_id);

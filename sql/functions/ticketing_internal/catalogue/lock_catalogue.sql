@@ -19,7 +19,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_key CONSTANT bigint := hashtextextended('ticketing.catalogue ' || p_function_id, 0);
+    v_key CONSTANT bigint := ticketing_internal.lock_key('catalogue', p_function_id);
 BEGIN
     IF p_is_exclusive THEN
         PERFORM ticketing_internal.require_read_committed();
