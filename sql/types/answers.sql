@@ -698,6 +698,7 @@ CREATE TYPE ticketing_internal.import_answer AS (
     packages integer,
     capacity_pools integer,
     deactivated integer,
+    warnings text [],
     server_time timestamptz
 );
 COMMENT ON TYPE ticketing_internal.import_answer IS 'What an import has stored.';
@@ -714,6 +715,8 @@ COMMENT ON COLUMN ticketing_internal.import_answer.capacity_pools IS
 'Number of capacity pools after the import.';
 COMMENT ON COLUMN ticketing_internal.import_answer.deactivated IS
 'Number of events, ticket types and packages that became inactive.';
+COMMENT ON COLUMN ticketing_internal.import_answer.warnings IS
+'What is allowed but hardly ever meant, in words; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
 'Time of the database during the call.';
 

@@ -60,6 +60,7 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "packages": 5,
         "capacity_pools": 15,
         "deactivated": 0,
+        "warnings": [],
         "server_time": answer["server_time"],
     }
     assert rows(db, "SELECT organisation_id::text, slug, name FROM ticketing.organisations") == [

@@ -359,6 +359,7 @@ class ImportAnswer:
         packages: Number of packages in the document.
         capacity_pools: Number of capacity pools after the import.
         deactivated: Number of events, ticket types and packages that became inactive.
+        warnings: What is allowed but hardly ever meant, in words; empty if nothing.
         server_time: Time of the database during the call.
     """
 
@@ -369,6 +370,7 @@ class ImportAnswer:
     packages: int
     capacity_pools: int
     deactivated: int
+    warnings: tuple[str, ...]
     server_time: datetime
 
 
