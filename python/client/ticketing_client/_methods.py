@@ -296,7 +296,9 @@ class Methods(ABC):
         capacity stays; rows that the document no longer lists become inactive. An inactive ticket
         type or package stays in its pools as long as it has tickets.
 
-        The same document again leaves the same catalogue.
+        The same document again leaves the same catalogue. The call waits at most a second for each
+        lock and raises 55P03 then, so that buyers who have come after it do not wait for long;
+        repeat it.
 
         Callers:
             authenticated: Functions of organisations in which the caller is admin or owner
@@ -530,7 +532,9 @@ class Methods(ABC):
         They differ, for example, after rows were edited by hand. Sales of a function wait while it
         is recounted.
 
-        A repeated call corrects nothing, unless counters differ again.
+        A repeated call corrects nothing, unless counters differ again. The call waits at most a
+        second for each lock and raises 55P03 then, so that buyers who have come after it do not
+        wait for long; repeat it.
 
         Callers:
             service_role: All functions
@@ -855,7 +859,9 @@ class AsyncMethods(ABC):
         capacity stays; rows that the document no longer lists become inactive. An inactive ticket
         type or package stays in its pools as long as it has tickets.
 
-        The same document again leaves the same catalogue.
+        The same document again leaves the same catalogue. The call waits at most a second for each
+        lock and raises 55P03 then, so that buyers who have come after it do not wait for long;
+        repeat it.
 
         Callers:
             authenticated: Functions of organisations in which the caller is admin or owner
@@ -1089,7 +1095,9 @@ class AsyncMethods(ABC):
         They differ, for example, after rows were edited by hand. Sales of a function wait while it
         is recounted.
 
-        A repeated call corrects nothing, unless counters differ again.
+        A repeated call corrects nothing, unless counters differ again. The call waits at most a
+        second for each lock and raises 55P03 then, so that buyers who have come after it do not
+        wait for long; repeat it.
 
         Callers:
             service_role: All functions

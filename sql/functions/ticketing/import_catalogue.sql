@@ -2,13 +2,16 @@
 -- Reserved and sold capacity stays; rows that the document no longer lists become inactive.
 -- Lock order: all imports (one at a time), the catalogue (exclusive), its rows, overdue
 -- registrations, its capacity pools in id order.
--- Errors: 42501, TK001, TK004.
+-- Waits at most 1 s for each lock.
+-- Errors: 42501, TK001, TK004, 55P03.
 
 CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- buyers queue behind a call that waits for the catalogue
+SET lock_timeout = '1s'
 AS $$
 DECLARE
     v_now timestamptz;
@@ -89,6 +92,7 @@ as a limit that ends while there are tickets.
   function with registrations; a transaction that is not READ COMMITTED
 
 ### Retry
-The same document again leaves the same catalogue.';
+The same document again leaves the same catalogue. The call waits at most a second for each lock and
+raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.';
 
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;

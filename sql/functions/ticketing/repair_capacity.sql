@@ -2,13 +2,16 @@
 -- sales: sales of a function wait while its pools are recounted.
 -- Lock order, per function in id order: the catalogue (exclusive), overdue registrations, capacity
 -- pools in id order.
--- Errors: 42501, TK008, TK004.
+-- Waits at most 1 s for each lock.
+-- Errors: 42501, TK008, TK004, 55P03.
 
 CREATE OR REPLACE FUNCTION ticketing.repair_capacity(p_function_id uuid DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- buyers queue behind a call that waits for the catalogue
+SET lock_timeout = '1s'
 AS $$
 DECLARE
     v_function_id uuid;
@@ -113,6 +116,8 @@ recounted.
 - `TK008` function_not_found: it does not exist
 
 ### Retry
-A repeated call corrects nothing, unless counters differ again.';
+A repeated call corrects nothing, unless counters differ again. The call waits at most a second for
+each lock and raises 55P03 then, so that buyers who have come after it do not wait for long; repeat
+it.';
 
 GRANT EXECUTE ON FUNCTION ticketing.repair_capacity TO service_role;
