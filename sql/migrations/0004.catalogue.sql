@@ -76,7 +76,8 @@ COMMENT ON COLUMN ticketing.ticket_types.description IS 'Description shown to bu
 COMMENT ON COLUMN ticketing.ticket_types.price IS 'List price of one ticket, in the currency of the function.';
 COMMENT ON COLUMN ticketing.ticket_types.is_active IS 'Whether it can be added to a registration.';
 COMMENT ON COLUMN ticketing.ticket_types.sale_starts_at IS 'Start of sale; null means already on sale.';
-COMMENT ON COLUMN ticketing.ticket_types.sale_ends_at IS 'End of sale; null means no end.';
+COMMENT ON COLUMN ticketing.ticket_types.sale_ends_at IS
+'End of sale; null means the end of its event, or of the function if that is not known, or no end.';
 COMMENT ON COLUMN ticketing.ticket_types.min_per_attendee IS
 'Minimum for an attendee who holds any, including tickets inside packages.';
 COMMENT ON COLUMN ticketing.ticket_types.max_per_attendee IS
@@ -131,7 +132,8 @@ COMMENT ON COLUMN ticketing.packages.is_active IS 'Whether it can be added to a 
 COMMENT ON COLUMN ticketing.packages.registration_types IS
 'Registration types that may hold it: individuals, lodges, delegations.';
 COMMENT ON COLUMN ticketing.packages.sale_starts_at IS 'Start of sale; null means already on sale.';
-COMMENT ON COLUMN ticketing.packages.sale_ends_at IS 'End of sale; null means no end.';
+COMMENT ON COLUMN ticketing.packages.sale_ends_at IS
+'End of sale; null means that of the first of its ticket types.';
 COMMENT ON COLUMN ticketing.packages.min_per_attendee IS 'Minimum for an attendee who holds any.';
 COMMENT ON COLUMN ticketing.packages.max_per_attendee IS 'Maximum per attendee; null means no limit.';
 COMMENT ON COLUMN ticketing.packages.max_per_registration IS

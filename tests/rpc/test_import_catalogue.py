@@ -70,8 +70,8 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
     assert function == function | {
         "function_id": UUID(FUNCTION),
         "organisation_id": UUID(ORGANISATION),
-        "slug": "grand-proclamation-2025",
-        "name": "Grand Proclamation 2025",
+        "slug": "grand-proclamation-2031",
+        "name": "Grand Proclamation 2031",
         "currency": "AUD",
         "timezone": "Australia/Sydney",
         "status": "published",
@@ -82,7 +82,7 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "payment_minutes": 30,
         "max_hold_minutes": 1440,
     }
-    assert function["starts_at"].isoformat() == "2025-09-19T09:00:00+00:00"
+    assert function["starts_at"].isoformat() == "2031-09-19T09:00:00+00:00"
     assert rows(
         db,
         """
@@ -342,7 +342,7 @@ def test_import_catalogue_changes_names_and_times(
 ) -> None:
     catalogue["organisation"]["name"] = "The Lodge"
     catalogue["function"] |= {"name": "The Weekend", "slug": "the-weekend", "status": "closed"}
-    part(catalogue, EVENTS[BRUNCH]).update(title="Brunch", starts_at="2025-09-20T11:00:00+10:00")
+    part(catalogue, EVENTS[BRUNCH]).update(title="Brunch", starts_at="2031-09-20T11:00:00+10:00")
     part(catalogue, BRUNCH)["name"] = "Brunch for ladies"
     tickets = dump(event_db)["tickets"]
     import_catalogue(event_db, catalogue)
@@ -362,7 +362,7 @@ def test_import_catalogue_changes_names_and_times(
     )
     # its pool is called after it
     assert (event["title"], event["name"]) == ("Brunch", "Brunch")
-    assert event["starts_at"].isoformat() == "2025-09-20T01:00:00+00:00"
+    assert event["starts_at"].isoformat() == "2031-09-20T01:00:00+00:00"
     assert rows(
         event_db, "SELECT name FROM ticketing.ticket_types WHERE ticket_type_id = %s", BRUNCH
     ) == [{"name": "Brunch for ladies"}]

@@ -80,11 +80,11 @@ BROKEN: Mapping[str, tuple[Change, Sequence[str]]] = {
     "windows that end before they start": (
         lambda c: (
             c["function"].update(
-                starts_at="2025-09-22T00:00:00Z",
+                starts_at="2031-09-22T00:00:00Z",
                 registration_opens_at="2025-01-01T00:00:00Z",
                 registration_closes_at="2025-01-01T00:00:00Z",
             ),
-            part(c, EVENTS[BRUNCH]).update(ends_at="2025-09-20T10:15:00+10:00"),
+            part(c, EVENTS[BRUNCH]).update(ends_at="2031-09-20T10:15:00+10:00"),
             part(c, BRUNCH).update(
                 sale_starts_at="2025-02-01T00:00:00+10:00", sale_ends_at="2025-01-31T00:00:00Z"
             ),

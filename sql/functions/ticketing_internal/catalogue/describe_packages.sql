@@ -21,8 +21,9 @@ BEGIN
                 item.quantity,
                 event.starts_at,
                 ticketing_internal.sale_status(
-                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
-                    p_now
+                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at,
+                    -- as in describe_ticket_types
+                    coalesce(ticket_type.sale_ends_at, event.ends_at, p_function.ends_at), p_now
                 ) AS sale_status
             FROM ticketing.package_items AS item
             INNER JOIN ticketing.ticket_types AS ticket_type
@@ -59,8 +60,9 @@ BEGIN
                 p_closed,
                 CASE
                     WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
-                    WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
+                    -- what has ended does not begin again
                     WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
+                    WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
                 END,
                 CASE capacity.available WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
             )
