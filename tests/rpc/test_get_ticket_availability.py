@@ -284,6 +284,53 @@ def test_availability_gives_a_package_a_status_of_its_own(
     assert (now[LADIES], now[BRUNCH], now[MASONS]) == (status, "on_sale", "on_sale")
 
 
+LIMITS: Mapping[str, tuple[Document, Document, str]] = {
+    # of the ticket type and the package, which has three of the type
+    "more than an attendee may hold": ({"max_per_attendee": 2}, {}, "inactive"),
+    "more than a registration may hold": ({"max_per_registration": 2}, {}, "inactive"),
+    "more in the fewest packages": (
+        {"max_per_attendee": 5},
+        {"min_per_attendee": 2},
+        "inactive",
+    ),
+    "as many as allowed": ({"max_per_attendee": 3, "max_per_registration": 3}, {}, "on_sale"),
+    "as many in the fewest packages": (
+        {"max_per_attendee": 6},
+        {"min_per_attendee": 2},
+        "on_sale",
+    ),
+    "no maximum": ({}, {}, "on_sale"),
+    "an inactive package": ({"max_per_attendee": 2}, {"is_active": False}, "inactive"),
+}
+
+
+@pytest.mark.parametrize(("ticket_type", "package", "status"), LIMITS.values(), ids=LIMITS)
+def test_availability_is_inactive_for_a_package_that_breaks_a_maximum(
+    event_db: Connection,
+    catalogue: Document,
+    ticket_type: Document,
+    package: Document,
+    status: str,
+) -> None:
+    part(catalogue, BRUNCH).update(ticket_type)
+    part(catalogue, LADIES).update(package)
+    for item in part(catalogue, LADIES)["items"]:
+        item["quantity"] = 3 if item["ticket_type_id"] == BRUNCH else 1
+    warnings = import_catalogue(event_db, catalogue)["warnings"]
+    now = on_offer(event_db)
+    assert (now[LADIES][0], now[BRUNCH][0]) == (status, "on_sale")
+    # what is not meant to be sold needs no warning
+    assert len(warnings) == (status == "inactive" and package.get("is_active", True))
+    fewest = package.get("min_per_attendee", 1)
+    quote = anonymous(event_db).call(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections={WALTER: {"packages": [{"packageId": LADIES, "quantity": fewest}]}},
+        p_attendees=[{"attendeeId": WALTER, "attendeeType": "guest"}],
+    )
+    assert quote["valid"] == (status == "on_sale"), quote["issues"]
+
+
 def test_availability_gives_tickets_the_status_of_their_inactive_event(
     event_db: Connection, catalogue: Document
 ) -> None:

@@ -322,7 +322,7 @@ class Methods(ABC):
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
-            limit that ends while there are tickets.
+            limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
             PermissionDenied: The caller is neither the service nor an admin of the organisation.
@@ -885,7 +885,7 @@ class AsyncMethods(ABC):
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
-            limit that ends while there are tickets.
+            limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
             PermissionDenied: The caller is neither the service nor an admin of the organisation.

@@ -42,7 +42,8 @@ BEGIN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
     v_answer.deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
-    v_answer.warnings := ticketing_internal.capacity_warnings(v_catalogue);
+    v_answer.warnings := ticketing_internal.capacity_warnings(v_catalogue)
+        || ticketing_internal.package_warnings(v_catalogue);
     v_answer.capacity_pools := ticketing_internal.save_pools(v_catalogue, v_now);
 
     v_answer.success := TRUE;
@@ -82,7 +83,7 @@ stays in its pools as long as it has tickets.
 
 ### Returns
 `import_answer`: what has been stored. `warnings` names what is allowed but hardly ever meant, such
-as a limit that ends while there are tickets.
+as a limit that ends while there are tickets, or a package that cannot be bought.
 
 ### Raises
 - `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation

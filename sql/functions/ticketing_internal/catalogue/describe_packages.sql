@@ -1,5 +1,5 @@
 -- The packages in the answer of get_ticket_availability. A package is on sale only while all its
--- ticket types are.
+-- ticket types are, and never if it breaks their maximum.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.describe_packages(
     p_function ticketing.functions,
@@ -12,6 +12,10 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_excessive CONSTANT uuid[] := ARRAY(
+        SELECT excessive.package_id FROM ticketing_internal.excessive_packages(p_function.function_id) AS excessive
+    );
 BEGIN
     RETURN ARRAY(
         WITH item AS (
@@ -59,7 +63,7 @@ BEGIN
             coalesce(
                 p_closed,
                 CASE
-                    WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
+                    WHEN contents.sale_statuses @> '{inactive}' OR package.package_id = ANY(v_excessive) THEN 'inactive'
                     -- what has ended does not begin again
                     WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
                     WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
