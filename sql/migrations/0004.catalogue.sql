@@ -16,8 +16,10 @@ CREATE TABLE ticketing.events (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT events_pkey PRIMARY KEY (function_id, event_id),
-    -- deferrable: checked at the end of a statement, so that one statement can swap slugs
-    CONSTRAINT events_slug_key UNIQUE (function_id, slug) DEFERRABLE INITIALLY IMMEDIATE,
+    -- of an event that is no longer sold, the slug is free; deferrable: checked at the end of a
+    -- statement, so that one statement can swap slugs (a unique index cannot be both)
+    CONSTRAINT events_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (is_active) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT events_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
     CONSTRAINT events_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
@@ -28,7 +30,8 @@ CREATE TABLE ticketing.events (
 COMMENT ON TABLE ticketing.events IS 'Events of a function.';
 COMMENT ON COLUMN ticketing.events.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.events.event_id IS 'Id of the event, and of its own pool if it has one.';
-COMMENT ON COLUMN ticketing.events.slug IS 'Name in URLs: lower-case words joined by hyphens, unique in the function.';
+COMMENT ON COLUMN ticketing.events.slug IS
+'Name in URLs: lower-case words joined by hyphens, unique among the active events of the function.';
 COMMENT ON COLUMN ticketing.events.title IS 'Display name.';
 COMMENT ON COLUMN ticketing.events.starts_at IS 'When the event starts.';
 COMMENT ON COLUMN ticketing.events.ends_at IS 'When the event ends.';

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.bookings import import_catalogue
-from tests.support.caller import Caller, Connection, owner
+from tests.support.caller import Caller, Connection, owner, service
 from tests.support.example import (
     ABSENT,
     BANQUET,
@@ -380,6 +380,52 @@ def test_import_catalogue_exchanges_slugs_of_events(
         for row in rows(event_db, "SELECT event_id::text AS id, slug FROM ticketing.events")
     }
     assert stored == {event["event_id"]: event["slug"] for event in catalogue["events"]}
+
+
+@pytest.mark.usefixtures("persisted")
+def test_import_catalogue_gives_the_slug_of_a_dropped_event_to_another(
+    event_db: Connection, catalogue: Document
+) -> None:
+    dropped = part(catalogue, EVENTS[BRUNCH])
+    dropped_type, package = part(catalogue, BRUNCH), part(catalogue, LADIES)
+    drop(catalogue, EVENTS[BRUNCH], BRUNCH, LADIES)
+    catalogue["events"].append(dropped | {"event_id": ABSENT, "capacity": None})
+    import_catalogue(event_db, catalogue)
+    assert stored_slugs(event_db, dropped["slug"]) == {ABSENT: True, EVENTS[BRUNCH]: False}
+    # dropped in its turn, or with its slug given to one that was there before
+    for taker in (OTHER, EVENTS[LUNCHEON]):
+        drop(catalogue, ABSENT, OTHER)
+        if taker == OTHER:
+            catalogue["events"].append(dropped | {"event_id": OTHER, "capacity": None})
+        else:
+            part(catalogue, taker)["slug"] = dropped["slug"]
+        import_catalogue(event_db, catalogue)
+        stored = stored_slugs(event_db, dropped["slug"])
+        assert [event for event, is_active in stored.items() if is_active] == [taker]
+    # back on sale it needs a slug that is free
+    catalogue["events"].append(dropped)
+    catalogue["ticket_types"].append(dropped_type)
+    catalogue["packages"].append(package)
+    refusal = service(event_db).refusal("import_catalogue", p_catalogue=catalogue)
+    assert [code for code, _ in refusal.found] == ["slug_taken"]
+    dropped["slug"] = "brunch-again"
+    import_catalogue(event_db, catalogue)
+    assert stored_slugs(event_db, "brunch-again") == {EVENTS[BRUNCH]: True}
+
+
+OTHER = "00000000-0000-4000-8000-000000000009"
+
+
+def stored_slugs(db: Connection, slug: str) -> dict[str, bool]:
+    """Return the events with a slug, and whether each is active."""
+    return {
+        row["id"]: row["is_active"]
+        for row in rows(
+            db,
+            "SELECT event_id::text AS id, is_active FROM ticketing.events WHERE slug = %s",
+            slug,
+        )
+    }
 
 
 def inactive(db: Connection) -> set[str]:

@@ -16,7 +16,6 @@ from tests.support.example import (
     MEZZANINE,
     ORGANISATION,
     Document,
-    drop,
     other_event,
     part,
     pool,
@@ -166,18 +165,6 @@ def test_slug_taken_is_raised_for_slugs_of_others(
             ("slug_taken", "p_catalogue.function.slug"),
             ("slug_taken", "p_catalogue.organisation.slug"),
         ],
-    )
-
-
-def test_slug_taken_is_raised_for_the_slug_of_an_event_left_out(
-    event_db: Connection, catalogue: Document
-) -> None:
-    event = part(catalogue, EVENTS[BRUNCH])
-    drop(catalogue, EVENTS[BRUNCH], BRUNCH, LADIES)
-    catalogue["events"].append(event | {"event_id": ABSENT})
-    assert refused_import(event_db, catalogue) == (
-        "TK004",
-        [("slug_taken", "p_catalogue.events[5].slug")],
     )
 
 

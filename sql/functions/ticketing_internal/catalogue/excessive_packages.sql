@@ -2,7 +2,13 @@
 -- type than the type allows.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.excessive_packages(p_function_id uuid)
-RETURNS TABLE (package_id uuid, package_name text, ticket_type_name text, quantity integer, maximum integer)
+RETURNS TABLE (
+    package_id uuid,
+    package_name text,
+    ticket_type_name text,
+    quantity integer,
+    maximum integer
+)
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
