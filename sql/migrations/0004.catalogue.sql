@@ -17,8 +17,10 @@ CREATE TABLE ticketing.events (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT events_pkey PRIMARY KEY (function_id, event_id),
-    -- deferrable: checked at the end of a statement, so that one statement can swap slugs
-    CONSTRAINT events_slug_key UNIQUE (function_id, slug) DEFERRABLE INITIALLY IMMEDIATE,
+    -- of an event that is no longer sold, the slug is free; deferrable: checked at the end of a
+    -- statement, so that one statement can swap slugs (a unique index cannot be both)
+    CONSTRAINT events_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (is_active) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT events_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
     CONSTRAINT events_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
@@ -29,7 +31,8 @@ CREATE TABLE ticketing.events (
 COMMENT ON TABLE ticketing.events IS 'Events of a function.';
 COMMENT ON COLUMN ticketing.events.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.events.event_id IS 'Id of the event, and of its own pool if it has one.';
-COMMENT ON COLUMN ticketing.events.slug IS 'Name in URLs: lower-case words joined by hyphens, unique in the function.';
+COMMENT ON COLUMN ticketing.events.slug IS
+'Name in URLs: lower-case words joined by hyphens, unique among the active events of the function.';
 COMMENT ON COLUMN ticketing.events.title IS 'Display name.';
 COMMENT ON COLUMN ticketing.events.starts_at IS 'When the event starts.';
 COMMENT ON COLUMN ticketing.events.ends_at IS 'When the event ends.';
@@ -77,7 +80,8 @@ COMMENT ON COLUMN ticketing.ticket_types.description IS 'Description shown to bu
 COMMENT ON COLUMN ticketing.ticket_types.price IS 'List price of one ticket, in the currency of the function.';
 COMMENT ON COLUMN ticketing.ticket_types.is_active IS 'Whether it can be added to a registration.';
 COMMENT ON COLUMN ticketing.ticket_types.sale_starts_at IS 'Start of sale; null means already on sale.';
-COMMENT ON COLUMN ticketing.ticket_types.sale_ends_at IS 'End of sale; null means no end.';
+COMMENT ON COLUMN ticketing.ticket_types.sale_ends_at IS
+'End of sale; null means the end of its event, or of the function if that is not known, or no end.';
 COMMENT ON COLUMN ticketing.ticket_types.min_per_attendee IS
 'Minimum for an attendee who holds any, including tickets inside packages.';
 COMMENT ON COLUMN ticketing.ticket_types.max_per_attendee IS
@@ -132,7 +136,8 @@ COMMENT ON COLUMN ticketing.packages.is_active IS 'Whether it can be added to a 
 COMMENT ON COLUMN ticketing.packages.registration_types IS
 'Registration types that may hold it: individuals, lodges, delegations.';
 COMMENT ON COLUMN ticketing.packages.sale_starts_at IS 'Start of sale; null means already on sale.';
-COMMENT ON COLUMN ticketing.packages.sale_ends_at IS 'End of sale; null means no end.';
+COMMENT ON COLUMN ticketing.packages.sale_ends_at IS
+'End of sale; null means that of the first of its ticket types.';
 COMMENT ON COLUMN ticketing.packages.min_per_attendee IS 'Minimum for an attendee who holds any.';
 COMMENT ON COLUMN ticketing.packages.max_per_attendee IS 'Maximum per attendee; null means no limit.';
 COMMENT ON COLUMN ticketing.packages.max_per_registration IS

@@ -483,7 +483,7 @@ COMMENT ON COLUMN ticketing_internal.ticket_type_availability.price IS 'List pri
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.sale_starts_at IS
 'Start of sale; null: already started.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.sale_ends_at IS
-'End of sale; null: no end.';
+'End of sale; null: the end of its event, or of the function if that is not known, or no end.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.min_per_attendee IS
 'Minimum quantity of an attendee who has any.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.max_per_attendee IS
@@ -532,7 +532,7 @@ COMMENT ON COLUMN ticketing_internal.package_availability.registration_types IS
 COMMENT ON COLUMN ticketing_internal.package_availability.sale_starts_at IS
 'Start of sale; null: already started.';
 COMMENT ON COLUMN ticketing_internal.package_availability.sale_ends_at IS
-'End of sale; null: no end.';
+'End of sale; null: that of the first of its ticket types.';
 COMMENT ON COLUMN ticketing_internal.package_availability.min_per_attendee IS
 'Minimum quantity of an attendee who has any.';
 COMMENT ON COLUMN ticketing_internal.package_availability.max_per_attendee IS
@@ -698,6 +698,7 @@ CREATE TYPE ticketing_internal.import_answer AS (
     packages integer,
     capacity_pools integer,
     deactivated integer,
+    warnings text [],
     server_time timestamptz
 );
 COMMENT ON TYPE ticketing_internal.import_answer IS 'What an import has stored.';
@@ -714,6 +715,8 @@ COMMENT ON COLUMN ticketing_internal.import_answer.capacity_pools IS
 'Number of capacity pools after the import.';
 COMMENT ON COLUMN ticketing_internal.import_answer.deactivated IS
 'Number of events, ticket types and packages that became inactive.';
+COMMENT ON COLUMN ticketing_internal.import_answer.warnings IS
+'What is allowed but hardly ever meant, in words; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
 'Time of the database during the call.';
 

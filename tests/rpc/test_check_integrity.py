@@ -30,6 +30,24 @@ FAULTS: list[Fault] = [
         """,
     ),
     (
+        "pool_memberships",
+        None,
+        """
+        DELETE FROM ticketing.ticket_type_pools
+        WHERE ticket_type_id = 'd586ecc1-e410-4ef3-a59c-4a53a866bc33'
+            AND capacity_pool_id = 'e842bdb2-aff8-46d8-a347-bf50840fff13'
+        """,
+    ),
+    (
+        "pool_memberships",
+        None,
+        """
+        INSERT INTO ticketing.capacity_pools (function_id, capacity_pool_id, name, capacity)
+        SELECT function_id, package_id, name, 9 FROM ticketing.packages
+        WHERE package_id = '794841e4-5f04-4899-96e2-c0afece4d5f2'
+        """,
+    ),
+    (
         "registration_totals",
         "draft",
         "UPDATE ticketing.registrations SET total = total + 1 WHERE registration_id = %s",

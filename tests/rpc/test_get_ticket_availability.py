@@ -72,8 +72,8 @@ def test_availability_answers_all_that_the_selection_step_shows(
         key: function.get(key)
         for key in ("function_id", "slug", "name", "timezone", "status", "selection_mode")
     } | {
-        "starts_at": "2025-09-19T09:00:00+00:00",
-        "ends_at": "2025-09-21T05:00:00+00:00",
+        "starts_at": "2031-09-19T09:00:00+00:00",
+        "ends_at": "2031-09-21T05:00:00+00:00",
         "registration_opens_at": None,
         "registration_closes_at": None,
     }
@@ -90,8 +90,8 @@ def test_availability_answers_all_that_the_selection_step_shows(
         "event_id": EVENTS[RECEPTION],
         "slug": "welcome-reception",
         "title": "Meet & Greet Cocktail Party",
-        "starts_at": "2025-09-19T09:00:00+00:00",
-        "ends_at": "2025-09-19T11:00:00+00:00",
+        "starts_at": "2031-09-19T09:00:00+00:00",
+        "ends_at": "2031-09-19T11:00:00+00:00",
         "is_active": True,
         "available": 200,
     }
@@ -284,6 +284,53 @@ def test_availability_gives_a_package_a_status_of_its_own(
     assert (now[LADIES], now[BRUNCH], now[MASONS]) == (status, "on_sale", "on_sale")
 
 
+LIMITS: Mapping[str, tuple[Document, Document, str]] = {
+    # of the ticket type and the package, which has three of the type
+    "more than an attendee may hold": ({"max_per_attendee": 2}, {}, "inactive"),
+    "more than a registration may hold": ({"max_per_registration": 2}, {}, "inactive"),
+    "more in the fewest packages": (
+        {"max_per_attendee": 5},
+        {"min_per_attendee": 2},
+        "inactive",
+    ),
+    "as many as allowed": ({"max_per_attendee": 3, "max_per_registration": 3}, {}, "on_sale"),
+    "as many in the fewest packages": (
+        {"max_per_attendee": 6},
+        {"min_per_attendee": 2},
+        "on_sale",
+    ),
+    "no maximum": ({}, {}, "on_sale"),
+    "an inactive package": ({"max_per_attendee": 2}, {"is_active": False}, "inactive"),
+}
+
+
+@pytest.mark.parametrize(("ticket_type", "package", "status"), LIMITS.values(), ids=LIMITS)
+def test_availability_is_inactive_for_a_package_that_breaks_a_maximum(
+    event_db: Connection,
+    catalogue: Document,
+    ticket_type: Document,
+    package: Document,
+    status: str,
+) -> None:
+    part(catalogue, BRUNCH).update(ticket_type)
+    part(catalogue, LADIES).update(package)
+    for item in part(catalogue, LADIES)["items"]:
+        item["quantity"] = 3 if item["ticket_type_id"] == BRUNCH else 1
+    warnings = import_catalogue(event_db, catalogue)["warnings"]
+    now = on_offer(event_db)
+    assert (now[LADIES][0], now[BRUNCH][0]) == (status, "on_sale")
+    # what is not meant to be sold needs no warning
+    assert len(warnings) == (status == "inactive" and package.get("is_active", True))
+    fewest = package.get("min_per_attendee", 1)
+    quote = anonymous(event_db).call(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections={WALTER: {"packages": [{"packageId": LADIES, "quantity": fewest}]}},
+        p_attendees=[{"attendeeId": WALTER, "attendeeType": "guest"}],
+    )
+    assert quote["valid"] == (status == "on_sale"), quote["issues"]
+
+
 def test_availability_gives_tickets_the_status_of_their_inactive_event(
     event_db: Connection, catalogue: Document
 ) -> None:
@@ -291,6 +338,74 @@ def test_availability_gives_tickets_the_status_of_their_inactive_event(
     import_catalogue(event_db, catalogue)
     now = {element: status for element, (status, _) in on_offer(event_db).items()}
     assert (now[BRUNCH], now[LADIES], now[CEREMONY]) == ("inactive", "inactive", "on_sale")
+
+
+OVER: Mapping[str, tuple[Document, Document, Document, str]] = {
+    # of the ticket type, its event and the function
+    "the event is over": ({}, {"ends_at": EARLIER}, {}, "ended"),
+    "the event is over, the function is not": (
+        {},
+        {"ends_at": EARLIER},
+        {"ends_at": LATER},
+        "ended",
+    ),
+    "the function is over": ({}, {}, {"ends_at": EARLIER}, "ended"),
+    "the function is over, the event is not": (
+        {},
+        {"ends_at": LATER},
+        {"ends_at": EARLIER},
+        "on_sale",
+    ),
+    "the sale goes on after the event": (
+        {"sale_ends_at": LATER},
+        {"ends_at": EARLIER},
+        {"ends_at": EARLIER},
+        "on_sale",
+    ),
+    "the sale ends before the event": (
+        {"sale_ends_at": EARLIER},
+        {"ends_at": LATER},
+        {"ends_at": LATER},
+        "ended",
+    ),
+    "no end is known": ({}, {}, {}, "on_sale"),
+    "the event is over and the ticket type inactive": (
+        {"is_active": False},
+        {"ends_at": EARLIER},
+        {},
+        "inactive",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ticket_type", "event", "function", "status"), OVER.values(), ids=OVER)
+def test_availability_ends_with_the_event(  # noqa: PLR0917 - one table
+    event_db: Connection,
+    catalogue: Document,
+    ticket_type: Document,
+    event: Document,
+    function: Document,
+    status: str,
+) -> None:
+    catalogue["function"] |= {"starts_at": None, "ends_at": None} | function
+    part(catalogue, EVENTS[BRUNCH]).update({"starts_at": None, "ends_at": None} | event)
+    part(catalogue, BRUNCH).update(ticket_type)
+    import_catalogue(event_db, catalogue)
+    now = {element: status for element, (status, _) in on_offer(event_db).items()}
+    # the package ends with the first of its ticket types
+    assert (now[BRUNCH], now[LADIES]) == (status, status)
+    assert now[CEREMONY] == "on_sale"
+
+
+def test_availability_of_a_package_ended_does_not_begin_again(
+    event_db: Connection, catalogue: Document
+) -> None:
+    part(catalogue, EVENTS[BRUNCH]).update(starts_at=None, ends_at=EARLIER)
+    part(catalogue, CEREMONY).update(sale_starts_at=LATER, sale_ends_at=None)
+    part(catalogue, EVENTS[CEREMONY]).update(starts_at=None, ends_at=None)
+    import_catalogue(event_db, catalogue)
+    assert on_offer(event_db)[LADIES][0] == "ended"
+    assert on_offer(event_db)[MASONS][0] == "not_yet"
 
 
 FUNCTIONS: Mapping[str, tuple[Document, str]] = {

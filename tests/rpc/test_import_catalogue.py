@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.bookings import import_catalogue
-from tests.support.caller import Caller, Connection, owner
+from tests.support.caller import Caller, Connection, owner, service
 from tests.support.example import (
     ABSENT,
     BANQUET,
@@ -60,6 +60,7 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "packages": 5,
         "capacity_pools": 15,
         "deactivated": 0,
+        "warnings": [],
         "server_time": answer["server_time"],
     }
     assert rows(db, "SELECT organisation_id::text, slug, name FROM ticketing.organisations") == [
@@ -69,8 +70,8 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
     assert function == function | {
         "function_id": UUID(FUNCTION),
         "organisation_id": UUID(ORGANISATION),
-        "slug": "grand-proclamation-2025",
-        "name": "Grand Proclamation 2025",
+        "slug": "grand-proclamation-2031",
+        "name": "Grand Proclamation 2031",
         "currency": "AUD",
         "timezone": "Australia/Sydney",
         "status": "published",
@@ -81,7 +82,7 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "payment_minutes": 30,
         "max_hold_minutes": 1440,
     }
-    assert function["starts_at"].isoformat() == "2025-09-19T09:00:00+00:00"
+    assert function["starts_at"].isoformat() == "2031-09-19T09:00:00+00:00"
     assert rows(
         db,
         """
@@ -341,7 +342,7 @@ def test_import_catalogue_changes_names_and_times(
 ) -> None:
     catalogue["organisation"]["name"] = "The Lodge"
     catalogue["function"] |= {"name": "The Weekend", "slug": "the-weekend", "status": "closed"}
-    part(catalogue, EVENTS[BRUNCH]).update(title="Brunch", starts_at="2025-09-20T11:00:00+10:00")
+    part(catalogue, EVENTS[BRUNCH]).update(title="Brunch", starts_at="2031-09-20T11:00:00+10:00")
     part(catalogue, BRUNCH)["name"] = "Brunch for ladies"
     tickets = dump(event_db)["tickets"]
     import_catalogue(event_db, catalogue)
@@ -361,7 +362,7 @@ def test_import_catalogue_changes_names_and_times(
     )
     # its pool is called after it
     assert (event["title"], event["name"]) == ("Brunch", "Brunch")
-    assert event["starts_at"].isoformat() == "2025-09-20T01:00:00+00:00"
+    assert event["starts_at"].isoformat() == "2031-09-20T01:00:00+00:00"
     assert rows(
         event_db, "SELECT name FROM ticketing.ticket_types WHERE ticket_type_id = %s", BRUNCH
     ) == [{"name": "Brunch for ladies"}]
@@ -379,6 +380,52 @@ def test_import_catalogue_exchanges_slugs_of_events(
         for row in rows(event_db, "SELECT event_id::text AS id, slug FROM ticketing.events")
     }
     assert stored == {event["event_id"]: event["slug"] for event in catalogue["events"]}
+
+
+@pytest.mark.usefixtures("persisted")
+def test_import_catalogue_gives_the_slug_of_a_dropped_event_to_another(
+    event_db: Connection, catalogue: Document
+) -> None:
+    dropped = part(catalogue, EVENTS[BRUNCH])
+    dropped_type, package = part(catalogue, BRUNCH), part(catalogue, LADIES)
+    drop(catalogue, EVENTS[BRUNCH], BRUNCH, LADIES)
+    catalogue["events"].append(dropped | {"event_id": ABSENT, "capacity": None})
+    import_catalogue(event_db, catalogue)
+    assert stored_slugs(event_db, dropped["slug"]) == {ABSENT: True, EVENTS[BRUNCH]: False}
+    # dropped in its turn, or with its slug given to one that was there before
+    for taker in (OTHER, EVENTS[LUNCHEON]):
+        drop(catalogue, ABSENT, OTHER)
+        if taker == OTHER:
+            catalogue["events"].append(dropped | {"event_id": OTHER, "capacity": None})
+        else:
+            part(catalogue, taker)["slug"] = dropped["slug"]
+        import_catalogue(event_db, catalogue)
+        stored = stored_slugs(event_db, dropped["slug"])
+        assert [event for event, is_active in stored.items() if is_active] == [taker]
+    # back on sale it needs a slug that is free
+    catalogue["events"].append(dropped)
+    catalogue["ticket_types"].append(dropped_type)
+    catalogue["packages"].append(package)
+    refusal = service(event_db).refusal("import_catalogue", p_catalogue=catalogue)
+    assert [code for code, _ in refusal.found] == ["slug_taken"]
+    dropped["slug"] = "brunch-again"
+    import_catalogue(event_db, catalogue)
+    assert stored_slugs(event_db, "brunch-again") == {EVENTS[BRUNCH]: True}
+
+
+OTHER = "00000000-0000-4000-8000-000000000009"
+
+
+def stored_slugs(db: Connection, slug: str) -> dict[str, bool]:
+    """Return the events with a slug, and whether each is active."""
+    return {
+        row["id"]: row["is_active"]
+        for row in rows(
+            db,
+            "SELECT event_id::text AS id, is_active FROM ticketing.events WHERE slug = %s",
+            slug,
+        )
+    }
 
 
 def inactive(db: Connection) -> set[str]:

@@ -105,16 +105,21 @@ def test_import_catalogue_raises_a_capacity(event_db: Connection, catalogue: Doc
     assert pool_counters(event_db)[BRUNCH] == (2, 2, 0)
 
 
-@pytest.mark.usefixtures("persisted")
-@pytest.mark.parametrize("absent", [True, False])
 def test_import_catalogue_makes_no_pool_without_a_capacity(
-    event_db: Connection, catalogue: Document, *, absent: bool
+    db: Connection, catalogue: Document
 ) -> None:
     for element_id in (BANQUET, EVENTS[BANQUET]):
-        if absent:
-            del part(catalogue, element_id)["capacity"]
-        else:
-            part(catalogue, element_id)["capacity"] = None
+        del part(catalogue, element_id)["capacity"]
+    assert import_catalogue(db, catalogue)["capacity_pools"] == 13
+    assert not {BANQUET, EVENTS[BANQUET]} & set(pool_counters(db))
+
+
+@pytest.mark.usefixtures("persisted")
+def test_import_catalogue_ends_a_pool_whose_capacity_is_null(
+    event_db: Connection, catalogue: Document
+) -> None:
+    for element_id in (BANQUET, EVENTS[BANQUET]):
+        part(catalogue, element_id)["capacity"] = None
     assert import_catalogue(event_db, catalogue)["capacity_pools"] == 13
     assert not {BANQUET, EVENTS[BANQUET]} & set(pool_counters(event_db))
     owner(event_db).call(

@@ -64,7 +64,7 @@ from tests.support.constraint_rows import (
 
 Cases: TypeAlias = Mapping[str, Row]
 
-SQLSTATES = {"pkey": "23505", "key": "23505", "fkey": "23503"}
+SQLSTATES = {"pkey": "23505", "key": "23505", "fkey": "23503", "excl": "23P01"}
 """By how the name of a constraint ends; the others are CHECKs."""
 CHECK_VIOLATION = "23514"
 
@@ -261,7 +261,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
     },
     "events": {
         "events_pkey": {"id taken": {"function_id": FUNCTION, "event_id": EVENT}},
-        "events_slug_key": {"slug taken": {"function_id": FUNCTION, "slug": "dinner"}},
+        "events_slug_excl": {"slug taken": {"function_id": FUNCTION, "slug": "dinner"}},
         "events_function_fkey": {"of nothing": {"function_id": ABSENT}},
         "events_slug_check": _slugs(),
         "events_title_check": _names("title"),
@@ -1077,7 +1077,7 @@ def test_constraints_all_have_a_case(tables: Connection) -> None:
             AND coalesce(cls.relkind, 'r') = 'r'
         """
     ).fetchall()
-    sqlstates = {"c": CHECK_VIOLATION, "f": "23503", "p": "23505", "u": "23505"}
+    sqlstates = {"c": CHECK_VIOLATION, "f": "23503", "p": "23505", "u": "23505", "x": "23P01"}
     stored = {
         (table.removeprefix("ticketing."), name, sqlstates[kind])
         for table, name, kind in constraints

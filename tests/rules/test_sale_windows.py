@@ -85,6 +85,66 @@ CASES = [
         given={"surcharge": {"sale_starts_at": LATER}, "free": {"sale_ends_at": EARLIER}},
     ),
     Case(
+        "nothing is sold for an event that is over",
+        {"tomas": selected(one("fifty"))},
+        issues=[
+            issue(
+                "sale_ended",
+                ".tomas.individualTickets[0]",
+                "tomas",
+                ticket_type="fifty",
+                expected=EARLIER,
+            )
+        ],
+        given={"sunday": {"starts_at": None, "ends_at": EARLIER}},
+        function={"ends_at": LATER},
+    ),
+    Case(
+        "nor after the function, where the end of the event is not known",
+        {"tomas": selected(one("fifty"))},
+        issues=[
+            issue(
+                "sale_ended",
+                ".tomas.individualTickets[0]",
+                "tomas",
+                ticket_type="fifty",
+                expected=EARLIER,
+            )
+        ],
+        function={"ends_at": EARLIER},
+    ),
+    Case(
+        "an event has its own end, whatever the function's",
+        {"tomas": selected(one("fifty"))},
+        single("tomas", "fifty", "50.00"),
+        given={"sunday": {"starts_at": None, "ends_at": LATER}},
+        function={"ends_at": EARLIER},
+    ),
+    Case(
+        "a sale may go on after the event",
+        {"tomas": selected(one("fifty"))},
+        single("tomas", "fifty", "50.00"),
+        given={
+            "sunday": {"starts_at": None, "ends_at": EARLIER},
+            "fifty": {"sale_ends_at": LATER},
+        },
+    ),
+    Case(
+        "a package is sold until the first of its events is over",
+        {"tomas": selected(pack("uneven", contents=("nothing", "fifty", "seventy")))},
+        issues=[
+            issue(
+                "sale_ended",
+                ".tomas.packages[0].tickets[0]",
+                "tomas",
+                ticket_type="nothing",
+                package="uneven",
+                expected=EARLIER,
+            )
+        ],
+        given={"saturday": {"starts_at": None, "ends_at": EARLIER}},
+    ),
+    Case(
         "registration may not be open yet",
         {"tomas": selected(one("fifty"))},
         issues=[issue("registration_not_open", "", expected=LATER)],

@@ -661,6 +661,9 @@ class Session:
         )
 
     def _is_to_be_repeated(self, rpc: LiteralString, error: psycopg.Error) -> bool:
+        if error.sqlstate == "55P03" and rpc in {"import_catalogue", "repair_capacity"}:
+            self._ledger.count(rpc, "lock timeout")
+            return True
         if error.sqlstate != "40001":
             return False
         if error.diag.message_primary == CHANGING_HANDS:

@@ -93,7 +93,9 @@ def check_integrity() -> Call[tuple[models.IntegrityProblem, ...]]:
 
     Returns:
         Each row is one inconsistency, found by one of these checks.
-        - `pool_counters`: counters of pools against tickets
+        - `pool_counters`: counters of pools against tickets, also tickets of what is no longer sold
+        - `pool_memberships`: pools of events, ticket types and packages against what must count in
+          them
         - `registration_totals`: totals against tickets
         - `selected_tickets`: selections of attendees against tickets
         - `package_contents`: whole packages
@@ -345,9 +347,11 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
     """Creates a function with its catalogue from one document, or updates it in place.
 
     The catalogue is its events, ticket types, packages and capacity pools. Reserved and sold
-    capacity stays; rows that the document no longer lists become inactive.
+    capacity stays; rows that the document no longer lists become inactive. An inactive ticket type
+    or package stays in its pools as long as it has tickets.
 
-    The same document again leaves the same catalogue.
+    The same document again leaves the same catalogue. The call waits at most a second for each lock
+    and raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.
 
     Callers:
         authenticated: Functions of organisations in which the caller is admin or owner
@@ -364,18 +368,21 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
             max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
             `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`,
             optionally `registration_types`, and the optional keys of ticket types. Pools:
-            `{capacity_pool_id, name, capacity, ticket_type_ids?, package_ids?}`. An absent capacity
-            means unlimited.
+            `{capacity_pool_id, name, capacity, ticket_type_ids?, package_ids?}`. An absent
+            `capacity` leaves the limit as it is, and absent `pools` leave the shared ones; None, or
+            `[]`, ends them. A new event, ticket type or package without `capacity` is unlimited.
 
     Returns:
-        What has been stored.
+        What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
+        limit that ends while there are tickets, or a package that cannot be bought.
 
     Raises:
         PermissionDenied: The caller is neither the service nor an admin of the organisation.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
-        SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use;
-            other contents of a package with tickets, another event of a ticket type, or another
-            currency of a function with registrations; a transaction that is not READ COMMITTED.
+        SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
+            (overdue holds are not); other contents of a package with tickets, another event of a
+            ticket type, or another currency of a function with registrations; a transaction that is
+            not READ COMMITTED.
     """
     return Call(
         "import_catalogue", (argument("p_catalogue", "jsonb", catalogue),), models.ImportAnswer
@@ -607,7 +614,9 @@ def repair_capacity(function_id: UUID | str | None = None) -> Call[models.Repair
     They differ, for example, after rows were edited by hand. Sales of a function wait while it is
     recounted.
 
-    A repeated call corrects nothing, unless counters differ again.
+    A repeated call corrects nothing, unless counters differ again. The call waits at most a second
+    for each lock and raises 55P03 then, so that buyers who have come after it do not wait for long;
+    repeat it.
 
     Callers:
         service_role: All functions
@@ -620,8 +629,8 @@ def repair_capacity(function_id: UUID | str | None = None) -> Call[models.Repair
 
     Raises:
         PermissionDenied: The caller is not the service.
-        SelectionInvalid: A pool has more tickets than capacity, or the transaction is not READ
-            COMMITTED.
+        SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
+            transaction is not READ COMMITTED.
         FunctionNotFound: It does not exist.
     """
     return Call(

@@ -128,7 +128,8 @@ class TicketTypeAvailability:
         description: Description for buyers; None if none.
         price: List price of one ticket.
         sale_starts_at: Start of sale; None: already started.
-        sale_ends_at: End of sale; None: no end.
+        sale_ends_at: End of sale; None: the end of its event, or of the function if that is not
+            known, or no end.
         min_per_attendee: Minimum quantity of an attendee who has any.
         max_per_attendee: Maximum quantity of an attendee; None: no limit.
         max_per_registration: Maximum quantity of a registration; None: no limit.
@@ -178,7 +179,7 @@ class PackageAvailability:
         registration_types: Types of registration that may have it: individuals, lodges,
             delegations.
         sale_starts_at: Start of sale; None: already started.
-        sale_ends_at: End of sale; None: no end.
+        sale_ends_at: End of sale; None: that of the first of its ticket types.
         min_per_attendee: Minimum quantity of an attendee who has any.
         max_per_attendee: Maximum quantity of an attendee; None: no limit.
         max_per_registration: Maximum quantity of a registration; None: no limit.
@@ -359,6 +360,7 @@ class ImportAnswer:
         packages: Number of packages in the document.
         capacity_pools: Number of capacity pools after the import.
         deactivated: Number of events, ticket types and packages that became inactive.
+        warnings: What is allowed but hardly ever meant, in words; empty if nothing.
         server_time: Time of the database during the call.
     """
 
@@ -369,6 +371,7 @@ class ImportAnswer:
     packages: int
     capacity_pools: int
     deactivated: int
+    warnings: tuple[str, ...]
     server_time: datetime
 
 

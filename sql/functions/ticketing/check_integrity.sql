@@ -42,7 +42,8 @@ No rows mean that there is none.
 ### Returns
 `integrity_problem`: each row is one inconsistency, found by one of these checks.
 
-- `pool_counters`: counters of pools against tickets
+- `pool_counters`: counters of pools against tickets, also tickets of what is no longer sold
+- `pool_memberships`: pools of events, ticket types and packages against what must count in them
 - `registration_totals`: totals against tickets
 - `selected_tickets`: selections of attendees against tickets
 - `package_contents`: whole packages

@@ -1,14 +1,17 @@
 -- Guarantees: the function matches the document, or nothing changes and all issues are listed.
 -- Reserved and sold capacity stays; rows that the document no longer lists become inactive.
--- Lock order: all imports (one at a time), the catalogue (exclusive), its rows, its capacity
--- pools in id order.
--- Errors: 42501, TK001, TK004.
+-- Lock order: all imports (one at a time), the catalogue (exclusive), its rows, overdue
+-- registrations, its capacity pools in id order.
+-- Waits at most 1 s for each lock.
+-- Errors: 42501, TK001, TK004, 55P03.
 
 CREATE OR REPLACE FUNCTION ticketing.import_catalogue(p_catalogue jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- buyers queue behind a call that waits for the catalogue
+SET lock_timeout = '1s'
 AS $$
 DECLARE
     v_now timestamptz;
@@ -39,7 +42,9 @@ BEGIN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
     v_answer.deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
-    v_answer.capacity_pools := ticketing_internal.save_pools(v_catalogue);
+    v_answer.warnings := ticketing_internal.capacity_warnings(v_catalogue)
+        || ticketing_internal.package_warnings(v_catalogue);
+    v_answer.capacity_pools := ticketing_internal.save_pools(v_catalogue, v_now);
 
     v_answer.success := TRUE;
     v_answer.function_id := v_function_id;
@@ -55,7 +60,8 @@ COMMENT ON FUNCTION ticketing.import_catalogue IS
 'Creates a function with its catalogue from one document, or updates it in place.
 
 The catalogue is its events, ticket types, packages and capacity pools. Reserved and sold capacity
-stays; rows that the document no longer lists become inactive.
+stays; rows that the document no longer lists become inactive. An inactive ticket type or package
+stays in its pools as long as it has tickets.
 
 ### Callers
 - `authenticated`: functions of organisations in which the caller is admin or owner
@@ -71,19 +77,23 @@ stays; rows that the document no longer lists become inactive.
   min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
   `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
   `registration_types`, and the optional keys of ticket types. Pools: `{capacity_pool_id, name,
-  capacity, ticket_type_ids?, package_ids?}`. An absent capacity means unlimited.
+  capacity, ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is, and
+  absent `pools` leave the shared ones; null, or `[]`, ends them. A new event, ticket type or
+  package without `capacity` is unlimited.
 
 ### Returns
-`import_answer`: what has been stored.
+`import_answer`: what has been stored. `warnings` names what is allowed but hardly ever meant, such
+as a limit that ends while there are tickets, or a package that cannot be bought.
 
 ### Raises
 - `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
-- `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use;
-  other contents of a package with tickets, another event of a ticket type, or another currency of a
+- `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use
+  (overdue holds are not); other contents of a package with tickets, another event of a ticket type, or another currency of a
   function with registrations; a transaction that is not READ COMMITTED
 
 ### Retry
-The same document again leaves the same catalogue.';
+The same document again leaves the same catalogue. The call waits at most a second for each lock and
+raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.';
 
 GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;

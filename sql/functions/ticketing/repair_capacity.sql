@@ -1,13 +1,17 @@
 -- Guarantees: the counters of all pools equal the numbers counted from the tickets. Safe during
 -- sales: sales of a function wait while its pools are recounted.
--- Lock order, per function in id order: the catalogue (exclusive), capacity pools in id order.
--- Errors: 42501, TK008, TK004.
+-- Lock order, per function in id order: the catalogue (exclusive), overdue registrations, capacity
+-- pools in id order.
+-- Waits at most 1 s for each lock.
+-- Errors: 42501, TK008, TK004, 55P03.
 
 CREATE OR REPLACE FUNCTION ticketing.repair_capacity(p_function_id uuid DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- buyers queue behind a call that waits for the catalogue
+SET lock_timeout = '1s'
 AS $$
 DECLARE
     v_function_id uuid;
@@ -28,6 +32,18 @@ BEGIN
         ORDER BY function.function_id
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
+
+        -- where the tickets do not fit, overdue registrations expire, as for a buyer
+        PERFORM ticketing_internal.expire_overdue(
+            v_function_id, pool.capacity_pool_id, NULL, counted.reserved + counted.sold - pool.capacity,
+            clock_timestamp()
+        )
+        FROM ticketing.capacity_pools AS pool
+        INNER JOIN ticketing_internal.count_capacity(v_function_id) AS counted
+            ON counted.capacity_pool_id = pool.capacity_pool_id
+        WHERE pool.function_id = v_function_id
+            AND counted.reserved + counted.sold > pool.capacity;
+
         PERFORM pool.capacity_pool_id
         FROM ticketing.capacity_pools AS pool
         WHERE pool.function_id = v_function_id
@@ -95,11 +111,13 @@ recounted.
 
 ### Raises
 - `42501` insufficient_privilege: the caller is not the service
-- `TK004` selection_invalid: a pool has more tickets than capacity, or the transaction is not READ
+- `TK004` selection_invalid: a pool has more tickets than capacity, overdue ones aside, or the transaction is not READ
   COMMITTED
 - `TK008` function_not_found: it does not exist
 
 ### Retry
-A repeated call corrects nothing, unless counters differ again.';
+A repeated call corrects nothing, unless counters differ again. The call waits at most a second for
+each lock and raises 55P03 then, so that buyers who have come after it do not wait for long; repeat
+it.';
 
 GRANT EXECUTE ON FUNCTION ticketing.repair_capacity TO service_role;

@@ -29,14 +29,8 @@ BEGIN
         FROM element
         WHERE element.section = 'events'
     ) AS repeated
+    -- events that the document does not name give up their slugs
     WHERE repeated.occurrence > 1
-        OR EXISTS (
-            SELECT
-            FROM ticketing.events AS event
-            WHERE event.function_id = v_function_id
-                AND event.slug = repeated.value ->> 'slug'
-                AND event.event_id NOT IN (SELECT other.id FROM element AS other WHERE other.section = 'events')
-        )
 
     UNION ALL
     SELECT

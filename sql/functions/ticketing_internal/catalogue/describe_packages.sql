@@ -1,5 +1,5 @@
 -- The packages in the answer of get_ticket_availability. A package is on sale only while all its
--- ticket types are.
+-- ticket types are, and never if it breaks their maximum.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.describe_packages(
     p_function ticketing.functions,
@@ -12,6 +12,10 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_excessive CONSTANT uuid[] := ARRAY(
+        SELECT excessive.package_id FROM ticketing_internal.excessive_packages(p_function.function_id) AS excessive
+    );
 BEGIN
     RETURN ARRAY(
         WITH item AS (
@@ -21,8 +25,9 @@ BEGIN
                 item.quantity,
                 event.starts_at,
                 ticketing_internal.sale_status(
-                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
-                    p_now
+                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at,
+                    -- as in describe_ticket_types
+                    coalesce(ticket_type.sale_ends_at, event.ends_at, p_function.ends_at), p_now
                 ) AS sale_status
             FROM ticketing.package_items AS item
             INNER JOIN ticketing.ticket_types AS ticket_type
@@ -58,9 +63,10 @@ BEGIN
             coalesce(
                 p_closed,
                 CASE
-                    WHEN contents.sale_statuses @> '{inactive}' THEN 'inactive'
-                    WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
+                    WHEN contents.sale_statuses @> '{inactive}' OR package.package_id = ANY(v_excessive) THEN 'inactive'
+                    -- what has ended does not begin again
                     WHEN contents.sale_statuses @> '{ended}' THEN 'ended'
+                    WHEN contents.sale_statuses @> '{not_yet}' THEN 'not_yet'
                 END,
                 CASE capacity.available WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
             )

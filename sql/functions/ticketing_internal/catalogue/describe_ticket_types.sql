@@ -22,8 +22,9 @@ BEGIN
             coalesce(
                 p_closed,
                 ticketing_internal.sale_status(
-                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
-                    p_now
+                    ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at,
+                    -- nothing is sold for what is over; load_catalogue and describe_packages agree
+                    coalesce(ticket_type.sale_ends_at, event.ends_at, p_function.ends_at), p_now
                 ),
                 CASE capacity.available WHEN 0 THEN 'sold_out' ELSE 'on_sale' END
             )

@@ -51,6 +51,15 @@ BEGIN
     FROM (SELECT (p_catalogue.function).*) AS submitted
     WHERE function.function_id = v_function_id;
 
+    -- first, because what is inactive gives up its slug
+    UPDATE ticketing.events AS event
+    SET is_active = FALSE, updated_at = p_now
+    WHERE event.function_id = v_function_id
+        AND event.is_active
+        AND event.event_id NOT IN (SELECT submitted.event_id FROM unnest(p_catalogue.events) AS submitted);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_deactivated := v_deactivated + v_count;
+
     INSERT INTO ticketing.events AS event
     SELECT submitted.*
     FROM unnest(p_catalogue.events) AS submitted
@@ -63,14 +72,6 @@ BEGIN
         is_active = excluded.is_active,
         updated_at = excluded.updated_at
     WHERE to_jsonb(event) - c_stamps <> to_jsonb(excluded) - c_stamps;
-
-    UPDATE ticketing.events AS event
-    SET is_active = FALSE, updated_at = p_now
-    WHERE event.function_id = v_function_id
-        AND event.is_active
-        AND event.event_id NOT IN (SELECT submitted.event_id FROM unnest(p_catalogue.events) AS submitted);
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    v_deactivated := v_deactivated + v_count;
 
     INSERT INTO ticketing.ticket_types AS ticket_type
     SELECT submitted.*

@@ -65,7 +65,9 @@ BEGIN
         array_agg(ticket_type.ticket_type_id),
         array_agg(ROW(
             ticket_type.ticket_type_id, ticket_type.event_id, event.starts_at, ticket_type.name, ticket_type.price,
-            ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at, ticket_type.sale_ends_at,
+            ticket_type.is_active AND event.is_active, ticket_type.sale_starts_at,
+            -- as in describe_ticket_types
+            coalesce(ticket_type.sale_ends_at, event.ends_at, p_function.ends_at),
             ticket_type.min_per_attendee, ticket_type.max_per_attendee, ticket_type.max_per_registration,
             ticket_type.eligibility
         )::ticketing_internal.ticket_type_terms),

@@ -1,52 +1,63 @@
--- Reads the pools that a catalogue document describes. The capacity of an event is shared by its
--- ticket types, that of a ticket type or package is its own, and the section pools adds shared
--- ones.
+-- Reads the pools that a catalogue document leaves the function with. The capacity of an event is
+-- shared by its ticket types, that of a ticket type or package is its own, and the section pools
+-- adds shared ones. What the document does not mention stays as it is stored.
+--
+-- The caller holds the catalogue exclusively, so that what is stored stays so.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_pools(p_catalogue jsonb)
 RETURNS SETOF ticketing_internal.submitted_pool
-LANGUAGE sql
-IMMUTABLE
+LANGUAGE plpgsql
+STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_function_id CONSTANT uuid := (p_catalogue #>> '{function,function_id}')::uuid;
+BEGIN
+    RETURN QUERY
+    WITH element AS (
+        SELECT catalogue.* FROM ticketing_internal.catalogue_elements(p_catalogue) AS catalogue
+    ),
+    own AS (
+        SELECT
+            element.section,
+            element.id,
+            coalesce(element.value ->> 'title', element.value ->> 'name') AS name,
+            CASE
+                WHEN element.value ? 'capacity' THEN (element.value ->> 'capacity')::integer
+                ELSE stored.capacity::integer
+            END AS capacity,
+            element.path || '.capacity' AS path
+        FROM element
+        LEFT JOIN ticketing.capacity_pools AS stored
+            ON stored.function_id = v_function_id
+            AND stored.capacity_pool_id = element.id
+        WHERE element.section IN ('events', 'ticket_types', 'packages')
+    ),
+    -- also ticket types that the document no longer names: their tickets admit to the event
+    admission AS (
+        SELECT (element.value ->> 'event_id')::uuid AS event_id, element.id AS ticket_type_id
+        FROM element
+        WHERE element.section = 'ticket_types'
+        UNION
+        SELECT ticket_type.event_id, ticket_type.ticket_type_id
+        FROM ticketing.ticket_types AS ticket_type
+        WHERE ticket_type.function_id = v_function_id
+    )
     SELECT
-        event.event_id,
-        event.title,
-        event.capacity,
-        format('p_catalogue.events[%s].capacity', event.ordinality - 1),
-        (
-            SELECT array_agg(ticket_type.ticket_type_id)
-            FROM jsonb_to_recordset(p_catalogue -> 'ticket_types') AS ticket_type (ticket_type_id uuid, event_id uuid)
-            WHERE ticket_type.event_id = event.event_id
-        ),
-        NULL::uuid []
-    FROM ROWS FROM (
-        jsonb_to_recordset(p_catalogue -> 'events') AS (event_id uuid, title text, capacity integer)
-    ) WITH ORDINALITY AS event
-    WHERE event.capacity IS NOT NULL
-    UNION ALL
-    SELECT
-        ticket_type.ticket_type_id,
-        ticket_type.name,
-        ticket_type.capacity,
-        format('p_catalogue.ticket_types[%s].capacity', ticket_type.ordinality - 1),
-        ARRAY[ticket_type.ticket_type_id],
-        NULL
-    FROM ROWS FROM (
-        jsonb_to_recordset(p_catalogue -> 'ticket_types') AS (ticket_type_id uuid, name text, capacity integer)
-    ) WITH ORDINALITY AS ticket_type
-    WHERE ticket_type.capacity IS NOT NULL
-    UNION ALL
-    SELECT
-        package.package_id,
-        package.name,
-        package.capacity,
-        format('p_catalogue.packages[%s].capacity', package.ordinality - 1),
-        NULL,
-        ARRAY[package.package_id]
-    FROM ROWS FROM (
-        jsonb_to_recordset(p_catalogue -> 'packages') AS (package_id uuid, name text, capacity integer)
-    ) WITH ORDINALITY AS package
-    WHERE package.capacity IS NOT NULL
+        own.id,
+        own.name,
+        own.capacity,
+        own.path,
+        CASE own.section
+            WHEN 'events' THEN ARRAY(
+                SELECT admission.ticket_type_id FROM admission WHERE admission.event_id = own.id
+            )
+            WHEN 'ticket_types' THEN ARRAY[own.id]
+        END,
+        CASE own.section WHEN 'packages' THEN ARRAY[own.id] END
+    FROM own
+    WHERE own.capacity IS NOT NULL
+
     UNION ALL
     SELECT
         pool.capacity_pool_id,
@@ -60,7 +71,33 @@ AS $$
             capacity_pool_id uuid, name text, capacity integer, ticket_type_ids uuid [], package_ids uuid []
         )
     ) WITH ORDINALITY AS pool
+
+    UNION ALL
+    SELECT
+        shared.capacity_pool_id,
+        shared.name::text,
+        shared.capacity::integer,
+        'p_catalogue.pools',
+        ARRAY(
+            SELECT membership.ticket_type_id
+            FROM ticketing.ticket_type_pools AS membership
+            WHERE membership.function_id = v_function_id
+                AND membership.capacity_pool_id = shared.capacity_pool_id
+        ),
+        ARRAY(
+            SELECT membership.package_id
+            FROM ticketing.package_pools AS membership
+            WHERE membership.function_id = v_function_id
+                AND membership.capacity_pool_id = shared.capacity_pool_id
+        )
+    FROM ticketing.capacity_pools AS shared
+    WHERE NOT p_catalogue ? 'pools'
+        AND shared.function_id = v_function_id
+        AND NOT EXISTS (SELECT FROM element WHERE element.id = shared.capacity_pool_id)
+        AND NOT ticketing_internal.is_own_pool(v_function_id, shared.capacity_pool_id);
+END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_pools IS
-'Every pool of p_catalogue, a document that conforms to its schema.';
+'Every pool that the function has by p_catalogue, a document that conforms to its schema: those that it describes, and those
+stored whose capacity it leaves out. Pools of events, ticket types and packages that it does not name are not listed.';
