@@ -72,8 +72,8 @@ COMMENT ON DOMAIN ticketing.cancellation_reason IS 'Cancellation reason: at most
 -- JSON
 
 -- The bounds of is_bounded, through which every argument passes, for all other writers: 1e131071 is
--- 8 bytes of jsonb and 131,072 digits for every reader. (1 + n - n) / 3 has as many decimals as n, if
--- not fewer than 20.
+-- 8 bytes of jsonb and 131,072 digits for every reader. (1 + n - n) / 3 has as many decimals as n,
+-- if not fewer than 20.
 CREATE DOMAIN ticketing.bounded_json AS jsonb
 CONSTRAINT bounded_json_levels CHECK (
     NOT jsonb_path_exists(value, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")')

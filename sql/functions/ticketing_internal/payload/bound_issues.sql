@@ -9,6 +9,10 @@ AS $$
 DECLARE
     c_max_bytes CONSTANT integer := 1048576;
     c_max_levels CONSTANT integer := 64;
+    c_max_containers CONSTANT integer := 30000;
+    -- as in is_bounded
+    c_long_numbers CONSTANT jsonpath := 'strict $.** ? (@.type() == "number" && (
+        @ >= 1e30 || @ <= -1e30 || (1 + @ - @) / 3 > 0.333333333333333333333333333333))';
     -- the path of a value deeper than that ends above it: every level is a search of its own
     c_path_levels CONSTANT integer := 8;
     v_value jsonb := p_value;
@@ -27,13 +31,18 @@ BEGIN
             'too_large', p_argument, format('%s is nested deeper than %s levels.', p_argument, c_max_levels),
             p_expected => to_jsonb(c_max_levels)
         ));
+    ELSIF NOT jsonb_path_exists(p_value, c_long_numbers) THEN
+        RETURN jsonb_build_array(ticketing_internal.issue(
+            'too_large', p_argument, format('%s has more than %s lists and objects.', p_argument, c_max_containers),
+            p_expected => to_jsonb(c_max_containers)
+        ));
     END IF;
 
     FOR v_level IN 1..c_path_levels LOOP
         v_step := NULL;
         IF jsonb_typeof(v_value) = 'array' THEN
             FOR v_index IN 0..jsonb_array_length(v_value) - 1 LOOP
-                IF NOT ticketing_internal.is_bounded(v_value -> v_index) THEN
+                IF jsonb_path_exists(v_value -> v_index, c_long_numbers) THEN
                     v_step := format('[%s]', v_index);
                     v_value := v_value -> v_index;
                     EXIT;
@@ -41,7 +50,7 @@ BEGIN
             END LOOP;
         ELSIF jsonb_typeof(v_value) = 'object' THEN
             FOR v_step IN SELECT jsonb_object_keys(v_value) LOOP
-                EXIT WHEN NOT ticketing_internal.is_bounded(v_value -> v_step);
+                EXIT WHEN jsonb_path_exists(v_value -> v_step, c_long_numbers);
             END LOOP;
             v_value := v_value -> v_step;
             v_step := '.' || left(v_step, 200);
@@ -57,5 +66,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.bound_issues IS
-'The issue of p_value, the argument with that name, if it is too large, nested too deep, or has a number too large or
-too long; [] when there is none.';
+'The issue of p_value, the argument with that name, if it is too large, nested too deep, has too many
+lists and objects, or a number too large or too long; [] when there is none.';

@@ -1,5 +1,5 @@
 -- The gate of every JSON argument, before anything else reads it. jsonb stores 1e131071 in 8 bytes
--- and writes it as 131,072 digits, and every level of nesting costs its readers a level of recursion.
+-- and writes it as 131,072 digits; every level of nesting costs its readers a level of recursion.
 --
 -- Domain ticketing.bounded_json holds the same for what is stored.
 
@@ -14,6 +14,10 @@ BEGIN
         WHEN pg_column_size(p_value) > 1048576 THEN FALSE
         -- before the next, which goes down all levels
         WHEN jsonb_path_exists(p_value, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")') THEN FALSE
+        -- changing one key of a value builds all its lists and objects anew, in 640 bytes each
+        WHEN pg_column_size(p_value) > 8 * 30000 AND jsonb_array_length(jsonb_path_query_array(
+            p_value, 'strict $.** ? (@.type() == "object" || @.type() == "array").type()'
+        )) > 30000 THEN FALSE
         -- (1 + n - n) / 3 has as many decimals as n, if not fewer than 20
         ELSE NOT jsonb_path_exists(p_value, 'strict $.** ? (@.type() == "number" && (
             @ >= 1e30 || @ <= -1e30 || (1 + @ - @) / 3 > 0.333333333333333333333333333333))')
@@ -22,5 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.is_bounded IS
-'Whether p_value is at most 1 MiB and 64 levels of nesting, with all its numbers below 1e30 and of at most 30 decimals;
-null for null.';
+'Whether p_value is at most 1 MiB, 64 levels of nesting, and 30,000 lists and objects, with all its numbers below 1e30 and of
+at most 30 decimals; null for null.';

@@ -4,7 +4,10 @@
 -- returns all of them writes those of a large value to disk.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(
-    p_value jsonb, p_schema jsonb, p_path text, p_most integer DEFAULT ticketing_internal.most_issues()
+    p_value jsonb,
+    p_schema jsonb,
+    p_path text,
+    p_most integer DEFAULT ticketing_internal.most_issues()
 )
 RETURNS jsonb
 LANGUAGE plpgsql
