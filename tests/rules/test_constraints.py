@@ -216,14 +216,13 @@ _CANCELLED = {"status": "cancelled", "hold_expires_at": None}
 _CANCELLED_PAID = {**_COMPLETED, **_CANCELLED}
 
 
-
 def _json(text: str) -> Jsonb:
     """JSON as written, also what Python would write otherwise."""
     return Jsonb(text, dumps=str)
 
 
 _LONG_NUMBERS = {
-    text: _json('{"rules": [], "a": [{"b": %s}]}' % text)
+    text: _json(f'{{"rules": [], "a": [{{"b": {text}}}]}}')
     for text in ("1e30", "-1e30", "1e131071", "1e-31", "0e-16383", "1." + "0" * 31)
 }
 _DEEP = {

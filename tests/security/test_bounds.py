@@ -40,6 +40,9 @@ MOST_BYTES = 64 * MIB
 """What a request may take beyond what it takes to parse it."""
 
 SIZE = 1_000_000
+MOST_VALUES = 29_000
+"""Lists, objects and numbers that nearly are too many."""
+
 DOCUMENTED = {None, "TK001", "TK004", "TK005", "TK008", "42501"}
 
 Arguments: TypeAlias = Mapping[str, str]
@@ -58,7 +61,7 @@ def _quote(selections: object, attendees: object = ()) -> Arguments:
     }
 
 
-def _guest(number: int = 0, **data: object) -> Document:
+def _guest(number: int = 0, **data: Any) -> Document:  # noqa: ANN401 - JSON
     return {"attendeeId": _id(number), "attendeeType": "guest", **data}
 
 
@@ -83,10 +86,10 @@ def _padded_name(size: int) -> Arguments:
 
 
 def _padded_mixed(size: int) -> Arguments:
-    numbers = list(range(size // 20))
+    texts = [str(number) for number in range(size // 20)]
     package = {"packageId": MASONS, "quantity": 1}
     chosen = {"packages": [package], "individualTickets": _lines(size // 510, RECEPTION)}
-    return _quote({_id(0): chosen}, [_guest(pad=numbers)])
+    return _quote({_id(0): chosen}, [_guest(pad=texts)])
 
 
 def _padded_packages(size: int) -> Arguments:
@@ -107,7 +110,7 @@ def _empty_objects(size: int) -> Arguments:
 
 
 def _unknown_ids(size: int) -> Arguments:
-    lines = [{"ticketId": _id(number), "quantity": 0} for number in range(size // 70)]
+    lines = [{"ticketId": _id(number), "quantity": 0} for number in range(size // 100)]
     chunks = {_id(n): {"individualTickets": lines[n::8]} for n in range(8)}
     return _quote(chunks, [_guest(number) for number in range(8)])
 
@@ -117,12 +120,12 @@ def _unknown_keys(size: int) -> Arguments:
 
 
 def _unread_keys(size: int) -> Arguments:
-    data = {f"k{number}": number for number in range(size // 24)}
+    data: Document = {f"k{number}": "v" for number in range(size // 24)}
     return _quote({_id(0): {"individualTickets": _lines(9)}}, [_guest(**data)])
 
 
 def _empty_facts(size: int) -> Arguments:
-    empty = "[" + ",".join(["{}"] * (size // 8)) + "]"
+    empty = "[" + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]"
     guest = f'{{"attendeeId":"{_id(0)}","attendeeType":"guest","pad":{empty}}}'
     return _quote({_id(0): {"individualTickets": _lines(9)}}, f"[{guest}]")
 
@@ -210,7 +213,19 @@ def _padded_data(size: int) -> Arguments:
 
 
 def _empty_data(size: int) -> Arguments:
-    return _registration('"x":[' + ",".join(["{}"] * (size // 8)) + "]")
+    return _registration('"x":[' + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]")
+
+
+def _empty_attendee(size: int) -> Arguments:
+    empty = "[" + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]"
+    guest = f'{{"attendeeId":"{_id(0)}","attendeeType":"guest","pad":{empty}}}'
+    return {"p_registration_data": f'{{"functionId":"{FUNCTION}","primaryAttendee":{guest}}}'}
+
+
+def _known_attendee(size: int) -> Arguments:
+    empty = "[" + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]"
+    guest = f'{{"attendeeId":"{WALTER}","attendeeType":"guest","pad":{empty}}}'
+    return {**_quote("{}", f"[{guest}]"), "p_registration_id": REGISTRATION}
 
 
 def _many_attendees(size: int) -> Arguments:
@@ -305,6 +320,8 @@ SHAPES: Mapping[str, Shape] = {
     "negative huge numbers to store": Shape("newcomer", CREATE, _negative_data),
     "a long text to store": Shape("newcomer", CREATE, _padded_data),
     "empty objects to store": Shape("newcomer", CREATE, _empty_data),
+    "an attendee of empty objects to store": Shape("newcomer", CREATE, _empty_attendee),
+    "an attendee of empty objects who is stored": Shape("owner", QUOTE, _known_attendee),
     "many attendees": Shape("newcomer", CREATE, _many_attendees),
     "a catalogue of huge rules": Shape("admin", "import_catalogue", _huge_rules),
     "a catalogue of long rules": Shape("service", "import_catalogue", _long_rules),
@@ -410,6 +427,13 @@ def _spend(backend: Backend, shape: Shape, size: int) -> tuple[Cost, Cost]:
     return parsed, backend.spend(shape.caller, _call(shape.rpc, arguments), arguments)
 
 
+def _selection_of_rules(size: int) -> Arguments:
+    """Return a quote for people whom long rules keep out."""
+    guests = [_guest(number, rank="none") for number in range(min(450, size // 500))]
+    chosen = {guest["attendeeId"]: {"individualTickets": _lines(4, _id(3))} for guest in guests}
+    return {**_quote(chosen, guests), "p_function_id": _id(1)}
+
+
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.long if kind in LONG else ()) for kind in SHAPES]
 )
@@ -422,3 +446,15 @@ def test_request_is_answered_within_its_bounds(backend: Backend, kind: str) -> N
     assert large.files == []
     assert large.peak - parsed.peak <= MOST_BYTES
     assert large.cpu <= 40 * small.cpu
+
+
+def test_quote_stays_within_its_bounds_whatever_the_rules(backend: Backend) -> None:
+    arguments = _long_rules(SIZE)
+    with backend.connection.transaction(force_rollback=True):
+        backend.connection.execute(_call("import_catalogue", arguments), arguments)
+        shape = Shape("visitor", QUOTE, _selection_of_rules)
+        _spend(backend, shape, 10_000)
+        parsed, cost = _spend(backend, shape, SIZE)
+    assert cost.sqlstate is None
+    assert cost.files == []
+    assert cost.peak - parsed.peak <= MOST_BYTES

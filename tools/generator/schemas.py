@@ -81,7 +81,7 @@ PROBLEM_DETAILS: Final[Schema] = {
         "issues_total": {"type": "integer", "description": "Number of problems."},
         "issues_truncated": {
             "type": "boolean",
-            "description": "Whether the search for problems stopped: there are at least issues_total.",
+            "description": "Whether the search for problems stopped early.",
         },
     },
 }

@@ -59,7 +59,8 @@ class TicketingError(Exception):
         hint: str | None = None,
         issues: tuple[Issue, ...] = (),
         issues_total: int = 0,
-        issues_truncated: bool = False,  # noqa: FBT001, FBT002 - pickled by position
+        *,
+        issues_truncated: bool = False,
     ) -> None:
         """Store the fields of the database error.
 
@@ -71,7 +72,7 @@ class TicketingError(Exception):
             issues_total: Number of problems, including those not listed.
             issues_truncated: Whether there may be more problems than issues_total.
         """
-        super().__init__(message, sqlstate, hint, issues, issues_total, issues_truncated)
+        super().__init__(message, sqlstate, hint, issues, issues_total)
         self.message = message
         self.sqlstate = sqlstate
         self.hint = hint
@@ -183,7 +184,7 @@ def translated() -> Generator[None]:
             error.diag.message_hint,
             detail.issues,
             detail.issues_total,
-            detail.issues_truncated,
+            issues_truncated=detail.issues_truncated,
         ) from error
 
 

@@ -24,7 +24,7 @@ AS $$
     ('TK001', 'invalid_value',
         'A value has the right type but is not allowed: no UUID, out of range (any number of 1e30 or more, or with more than 30 decimals), not in the list: expected, actual.'),
     ('TK001', 'too_large',
-        'More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64 levels, 30,000 lists and objects.'),
+        'More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64 levels, 30,000 values other than texts.'),
     ('TK003', 'not_editable',
         'The registration is completed or cancelled: actual is its status.'),
     ('TK006', 'revision_conflict',

@@ -9,7 +9,7 @@ AS $$
 DECLARE
     c_max_bytes CONSTANT integer := 1048576;
     c_max_levels CONSTANT integer := 64;
-    c_max_containers CONSTANT integer := 30000;
+    c_max_values CONSTANT integer := 30000;
     -- as in is_bounded
     c_long_numbers CONSTANT jsonpath := 'strict $.** ? (@.type() == "number" && (
         @ >= 1e30 || @ <= -1e30 || (1 + @ - @) / 3 > 0.333333333333333333333333333333))';
@@ -33,8 +33,8 @@ BEGIN
         ));
     ELSIF NOT jsonb_path_exists(p_value, c_long_numbers) THEN
         RETURN jsonb_build_array(ticketing_internal.issue(
-            'too_large', p_argument, format('%s has more than %s lists and objects.', p_argument, c_max_containers),
-            p_expected => to_jsonb(c_max_containers)
+            'too_large', p_argument, format('%s has more than %s values other than texts.', p_argument, c_max_values),
+            p_expected => to_jsonb(c_max_values)
         ));
     END IF;
 
@@ -67,4 +67,4 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.bound_issues IS
 'The issue of p_value, the argument with that name, if it is too large, nested too deep, has too many
-lists and objects, or a number too large or too long; [] when there is none.';
+values, or a number too large or too long; [] when there is none.';

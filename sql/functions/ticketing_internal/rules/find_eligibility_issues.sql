@@ -28,7 +28,8 @@ BEGIN
     rule AS (
         SELECT
             ruled.subject_id, ruled.eligibility ->> 'operator' AS operator, rule.ordinality AS number,
-            rule.value ->> 'type' AS fact, rule.value AS rule
+            rule.value ->> 'type' AS fact, rule.value AS rule,
+            rule.value || jsonb_build_object('value', ticketing_internal.shown_value(rule.value -> 'value')) AS shown
         FROM ruled
         CROSS JOIN LATERAL jsonb_array_elements(ruled.eligibility -> 'rules') WITH ORDINALITY AS rule
     ),
@@ -86,13 +87,13 @@ BEGIN
         SELECT
             final.attendee_index,
             final.subject_id,
-            jsonb_agg(shown.rule ORDER BY rule.number) AS rules,
+            jsonb_agg(rule.shown ORDER BY rule.number) AS rules,
             jsonb_object_agg(rule.fact, ticketing_internal.shown_value(ticketing_internal.attendee_fact(
                 rule.fact, p_registration_type, (p_attendees[final.attendee_index]).attendee_type,
                 (p_attendees[final.attendee_index]).attendee_data
             ))) AS facts,
             left(string_agg(
-                concat_ws(' ', rule.fact, replace(shown.rule ->> 'operator', '_', ' '), shown.rule ->> 'value'),
+                concat_ws(' ', rule.fact, replace(rule.shown ->> 'operator', '_', ' '), rule.shown ->> 'value'),
                 CASE rule.operator WHEN 'OR' THEN ' or ' ELSE ' and ' END ORDER BY rule.number
             ), 500) AS words
         FROM (
@@ -101,9 +102,6 @@ BEGIN
         INNER JOIN tested_rule
             ON tested_rule.attendee_index = final.attendee_index AND tested_rule.subject_id = final.subject_id
         INNER JOIN rule ON rule.subject_id = tested_rule.subject_id AND rule.number = tested_rule.number
-        CROSS JOIN LATERAL (
-            SELECT rule.rule || jsonb_build_object('value', ticketing_internal.shown_value(rule.rule -> 'value')) AS rule
-        ) AS shown
         WHERE NOT tested_rule.is_met
         GROUP BY final.attendee_index, final.subject_id
     )
