@@ -140,7 +140,7 @@ def _deep(size: int) -> Arguments:
 
 
 def _numbers(number: str, size: int) -> str:
-    return "[" + ",".join([number] * (size // (len(number) + 1))) + "]"
+    return "[" + ",".join([number] * min(size // 10, MOST_VALUES)) + "]"
 
 
 def _huge_facts(size: int) -> Arguments:
@@ -192,7 +192,10 @@ def _huge_prices(size: int) -> Arguments:
 
 
 def _many_numbers(size: int) -> Arguments:
-    return {"p_registration_id": REGISTRATION, "p_tickets": _numbers("1", size // 6)}
+    return {
+        "p_registration_id": REGISTRATION,
+        "p_tickets": "[" + ",".join(["1"] * (size // 12)) + "]",
+    }
 
 
 def _registration(rest: str) -> Arguments:

@@ -16,7 +16,7 @@ Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]
 Document: TypeAlias = dict[str, Any]
 
-MOST_ISSUES = 200
+MOST_ISSUES = 500
 """With so many issues the search for more may have stopped."""
 
 

@@ -8,7 +8,7 @@ IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN 200;
+    RETURN 500;
 END
 $$;
 
