@@ -330,6 +330,9 @@ SHAPES: Mapping[str, Shape] = {
     "a catalogue of long rules": Shape("service", "import_catalogue", _long_rules),
     "huge numbers in a payment": Shape("service", "complete_registration_payment", _huge_amount),
 }
+UNBOUNDED = {kind for kind in SHAPES if "huge" in kind or "decimals" in kind or "levels" in kind}
+"""What is never stored nor read."""
+
 LONG = {"a padded attendee, packages and tickets", "many attendees", "prices that are all wrong"}
 
 
@@ -445,7 +448,7 @@ def test_request_is_answered_within_its_bounds(backend: Backend, kind: str) -> N
     _spend(backend, shape, 10_000)  # warms the connection
     _, small = _spend(backend, shape, SIZE // 10)
     parsed, large = _spend(backend, shape, SIZE)
-    assert large.sqlstate in DOCUMENTED
+    assert large.sqlstate in ({"TK001"} if kind in UNBOUNDED else DOCUMENTED)
     assert large.files == []
     assert large.peak - parsed.peak <= MOST_BYTES
     assert large.cpu <= 40 * small.cpu
