@@ -1,5 +1,6 @@
 DROP DOMAIN ticketing.eligibility;
 DROP DOMAIN ticketing.wizard_object;
+DROP DOMAIN ticketing.bounded_json;
 DROP DOMAIN ticketing.cancellation_reason;
 DROP DOMAIN ticketing.confirmation_number;
 DROP DOMAIN ticketing.pool_name;

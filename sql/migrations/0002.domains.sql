@@ -72,12 +72,27 @@ COMMENT ON DOMAIN ticketing.cancellation_reason IS 'Cancellation reason: at most
 
 -- JSON
 
-CREATE DOMAIN ticketing.wizard_object AS jsonb
+-- The bounds of is_bounded, through which every argument passes, for all other writers: 1e131071 is
+-- 8 bytes of jsonb and 131,072 digits for every reader. (1 + n - n) / 3 has as many decimals as n,
+-- if not fewer than 20.
+CREATE DOMAIN ticketing.bounded_json AS jsonb
+CONSTRAINT bounded_json_levels CHECK (
+    NOT jsonb_path_exists(value, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")')
+)
+CONSTRAINT bounded_json_numbers CHECK (
+    NOT jsonb_path_exists(value, 'strict $.** ? (@.type() == "number" && (
+        @ >= 1e30 || @ <= -1e30 || (1 + @ - @) / 3 > 0.333333333333333333333333333333))')
+);
+
+COMMENT ON DOMAIN ticketing.bounded_json IS
+'JSON of at most 64 levels, with numbers below 1e30 and of at most 30 decimals.';
+
+CREATE DOMAIN ticketing.wizard_object AS ticketing.bounded_json
 CONSTRAINT wizard_object_shape CHECK (jsonb_typeof(value) = 'object');
 
 COMMENT ON DOMAIN ticketing.wizard_object IS 'JSON object, stored as the wizard sent it.';
 
-CREATE DOMAIN ticketing.eligibility AS jsonb
+CREATE DOMAIN ticketing.eligibility AS ticketing.bounded_json
 CONSTRAINT eligibility_shape CHECK (
     CASE
         WHEN value IS NULL THEN TRUE

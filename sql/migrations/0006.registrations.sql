@@ -136,7 +136,7 @@ CREATE TABLE ticketing.attendees (
     last_name text,
     email text,
     phone text,
-    attendee_data jsonb NOT NULL DEFAULT '{}',
+    attendee_data ticketing.wizard_object NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT attendees_pkey PRIMARY KEY (function_id, attendee_id),
@@ -154,8 +154,7 @@ CREATE TABLE ticketing.attendees (
     REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
     CONSTRAINT attendees_position_check CHECK (position >= 0),
     CONSTRAINT attendees_related_attendee_check CHECK (related_attendee_id <> attendee_id),
-    CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$'),
-    CONSTRAINT attendees_attendee_data_check CHECK (jsonb_typeof(attendee_data) = 'object')
+    CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$')
 ) WITH (fillfactor = 50);
 
 -- attendee_id for the same reason as in registrations_owner_idx

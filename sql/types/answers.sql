@@ -253,14 +253,16 @@ CREATE TYPE ticketing_internal.quote_answer AS (
     tickets ticketing_internal.quoted_ticket [],
     attendees_without_tickets ticketing_internal.attendee_without_tickets [],
     subtotal numeric,
-    currency text
+    currency text,
+    issues_total integer,
+    issues_truncated boolean
 );
 COMMENT ON TYPE ticketing_internal.quote_answer IS
 'Prices and problems of a selection; nothing is written.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.valid IS
 'Whether persisting the selection now would be accepted.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.issues IS
-'`issue`[]: All problems, as an error would list them; empty if valid.';
+'`issue`[]: The problems, at most 100, as an error would list them; empty if valid.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.expanded_tickets IS
 'The tickets by attendee, package and ticket type.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.tickets IS
@@ -270,6 +272,10 @@ COMMENT ON COLUMN ticketing_internal.quote_answer.attendees_without_tickets IS
 COMMENT ON COLUMN ticketing_internal.quote_answer.subtotal IS
 'Price of all tickets that the registration would have.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.currency IS 'ISO 4217 code of its amounts.';
+COMMENT ON COLUMN ticketing_internal.quote_answer.issues_total IS
+'Number of problems, including those not listed.';
+COMMENT ON COLUMN ticketing_internal.quote_answer.issues_truncated IS
+'Whether the search for problems stopped: there are at least issues_total.';
 
 CREATE TYPE ticketing_internal.registration_attendee AS (
     attendee_id uuid,

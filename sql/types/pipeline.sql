@@ -12,7 +12,7 @@ CREATE TYPE ticketing_internal.attendee AS (
     position integer
 );
 COMMENT ON TYPE ticketing_internal.attendee IS
-'An attendee with the facts that rules look at; position: its index among the attendees of the registration. In a quote
+'An attendee with the facts that rules look at; name: its first 200 characters; position: its index among the attendees of the registration. In a quote
 without a registration both ids are the client''s.';
 
 CREATE TYPE ticketing_internal.selection AS (
@@ -142,12 +142,11 @@ CREATE TYPE ticketing_internal.rule_subject AS (
     sale_ends_at timestamptz,
     min_per_attendee integer,
     max_per_attendee integer,
-    max_per_registration integer,
-    eligibility jsonb
+    max_per_registration integer
 );
 COMMENT ON TYPE ticketing_internal.rule_subject IS
-'A package or ticket type that a line amounts to, with the attendee who would hold it: what can be forbidden, off sale, or too
-many. Its key is (position of the line, subject_id); ticket_type_id is null for a package itself; package_key is the package
+'A package or ticket type that a line amounts to, with the attendee (without data) who would hold it: what can be forbidden, off
+sale, or too many. Its key is (position of the line, subject_id); ticket_type_id is null for a package itself; package_key is the package
 that a ticket type comes in, or a nil UUID for an individual ticket.';
 
 CREATE TYPE ticketing_internal.ticket_comparison AS (

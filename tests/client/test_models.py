@@ -311,7 +311,14 @@ def quote(*issues: object) -> QuoteAnswer:
     nothing: dict[str, Any] = {
         key: [] for key in ("expanded_tickets", "tickets", "attendees_without_tickets")
     }
-    answer = nothing | {"valid": False, "issues": issues, "subtotal": 0, "currency": "AUD"}
+    answer = nothing | {
+        "valid": False,
+        "issues": issues,
+        "issues_total": len(issues),
+        "issues_truncated": False,
+        "subtotal": 0,
+        "currency": "AUD",
+    }
     return decoded(QuoteAnswer, answer)
 
 

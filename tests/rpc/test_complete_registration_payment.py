@@ -490,7 +490,7 @@ def test_complete_payment_reads_every_documented_form_of_a_payment(
     for amount, paid_at in (
         ("20.5", "null"),
         ('"20.50"', '"2026-01-02T03:04:05Z"'),
-        (f"20.5{'0' * 40}", '"2026-01-02 03:04+10"'),
+        (f"20.5{'0' * 20}", '"2026-01-02 03:04+10"'),
     ):
         document = f"""
             {{"reference": "r", "currency": "AUD", "amount": {amount}, "fee_amount": null,

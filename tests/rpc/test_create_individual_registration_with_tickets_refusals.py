@@ -54,10 +54,10 @@ SHAPES: Mapping[str, tuple[str, object, list[str]]] = {
     "functionId null": ("functionId", None, ["missing_key functionId"]),
     "functionId in words": ("functionId", "x", ["invalid_value functionId"]),
     "functionId as a number": ("functionId", 1, ["invalid_type functionId"]),
-    "functionId of digits": ("functionId", DIGITS, ["invalid_type functionId"]),
+    "functionId of digits": ("functionId", DIGITS, ["invalid_value functionId"]),
     "registrationId in words": ("registrationId", "x", ["invalid_value registrationId"]),
     "registrationId as a number": ("registrationId", 1, ["invalid_type registrationId"]),
-    "registrationId of digits": ("registrationId", DIGITS, ["invalid_type registrationId"]),
+    "registrationId of digits": ("registrationId", DIGITS, ["invalid_value registrationId"]),
     "registrationType unknown": ("registrationType", "party", ["invalid_value registrationType"]),
     "registrationType as an array": (
         "registrationType",
@@ -65,7 +65,7 @@ SHAPES: Mapping[str, tuple[str, object, list[str]]] = {
         ["invalid_type registrationType"],
     ),
     "authUserId as a number": ("authUserId", 7, ["invalid_type authUserId"]),
-    "authUserId of digits": ("authUserId", DIGITS, ["invalid_type authUserId"]),
+    "authUserId of digits": ("authUserId", DIGITS, ["invalid_value authUserId"]),
     "authUserId in words": ("authUserId", "x", ["invalid_value authUserId"]),
     "subtotal in words": ("subtotal", "a lot", ["invalid_value subtotal"]),
     "subtotal NaN": ("subtotal", "NaN", ["invalid_value subtotal"]),
@@ -134,7 +134,7 @@ def test_create_refuses_a_registration_object_of_another_shape(
 
 
 ATTENDEE_SHAPES: Mapping[str, tuple[object, str]] = {
-    "attendeeId": (DIGITS, "invalid_type"),
+    "attendeeId": (DIGITS, "invalid_value"),
     "attendeeId in words": ("x", "invalid_value"),
     "attendeeType": ("", "invalid_value"),
     "attendeeType of one space": (" ", "invalid_value"),
@@ -153,11 +153,11 @@ ATTENDEE_SHAPES: Mapping[str, tuple[object, str]] = {
     "lastName": ({}, "invalid_type"),
     "primaryEmail": (False, "invalid_type"),
     "primaryPhone": (0, "invalid_type"),
-    "partner": (DIGITS, "invalid_type"),
+    "partner": (DIGITS, "invalid_value"),
     "partner in words": ("Walter", "invalid_value"),
-    "partnerOf": (DIGITS, "invalid_type"),
+    "partnerOf": (DIGITS, "invalid_value"),
     "partnerOf in words": ("", "invalid_value"),
-    "guestOfId": (DIGITS, "invalid_type"),
+    "guestOfId": (DIGITS, "invalid_value"),
     "guestOfId in words": ("x", "invalid_value"),
 }
 """What is wrong with one key of an attendee, and its issue."""

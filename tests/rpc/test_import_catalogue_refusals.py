@@ -246,7 +246,7 @@ SHAPES: Mapping[str, tuple[Change, Sequence[str]]] = {
             type_.update(price=price)
             for type_, price in zip(
                 c["ticket_types"],
-                ("a lot", "NaN", True, -1, 10**400, [], {}, 0.001, "1.234"),
+                ("a lot", "NaN", True, -1, 10**29, [], {}, 0.001, "1.234"),
                 strict=True,
             )
         ],

@@ -70,14 +70,14 @@ CASES = [
     Case(
         "more than 1000 of anything is refused, at every path",
         {
-            "tomas": selected(one("fifty", 1001), pack("uneven", 2000), one("fifty", 10**30)),
+            "tomas": selected(one("fifty", 1001), pack("uneven", 2000), one("fifty", 10**29)),
             "ines": selected(one("fifty", 1000)),
         },
         issues=[
             issue("invalid_value", path, expected="at most 1000", actual=actual)
             for path, actual in (
                 (".tomas.individualTickets[0].quantity", 1001),
-                (".tomas.individualTickets[1].quantity", 10**30),
+                (".tomas.individualTickets[1].quantity", 10**29),
                 (".tomas.packages[0].quantity", 2000),
             )
         ],

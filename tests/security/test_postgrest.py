@@ -174,5 +174,5 @@ def test_refusals_fill_all_fields_of_the_body(api: PostgREST, calls: dict[str, D
         assert set(reply.body) == {"code", "message", "details", "hint"}
         assert all(isinstance(part, str) and part for part in reply.body.values())
         document = json.loads(reply.body["details"])
-        assert set(document) == {"issues", "issues_total"}
+        assert set(document) == {"issues", "issues_total", "issues_truncated"}
         assert all(issue["message"] for issue in document["issues"])

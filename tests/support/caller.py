@@ -17,6 +17,9 @@ Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]
 Document: TypeAlias = dict[str, Any]
 
+MOST_ISSUES = 500
+"""With so many issues the search for more may have stopped."""
+
 
 class _JsonNull:
     """The JSON value null, where None is the null of SQL."""
@@ -69,9 +72,10 @@ def refused(error: psycopg.Error) -> Outcome:
         document: Document = json.loads(diagnosis.message_detail or "", parse_float=Decimal)
     except ValueError:
         raise error from None
-    assert set(document) == {"issues", "issues_total"}
+    assert set(document) == {"issues", "issues_total", "issues_truncated"}
     assert document["issues"]
     assert document["issues_total"] >= len(document["issues"])
+    assert document["issues_truncated"] == (document["issues_total"] >= MOST_ISSUES)
     for issue in document["issues"]:
         assert list(faults("issue", issue)) == []
         assert issue["message"]

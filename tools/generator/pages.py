@@ -291,7 +291,8 @@ def refusal(connection: psycopg.Connection[Any]) -> Iterator[str]:
         yield f"MESSAGE   {error.diag.message_primary}"
         yield f"HINT      {error.diag.message_hint}"
         yield f'DETAIL    {{\n  "issues": [\n{issues}\n  ],'
-        yield f'  "issues_total": {detail["issues_total"]}\n}}\n```'
+        yield f'  "issues_total": {detail["issues_total"]},'
+        yield f'  "issues_truncated": {json.dumps(detail["issues_truncated"])}\n}}\n```'
     else:
         message = "the example call was not refused"
         raise AssertionError(message)

@@ -70,7 +70,7 @@ PROBLEM_DETAILS: Final[Schema] = {
     "title": "ProblemDetails",
     "type": "object",
     "description": "The details of a refusal, parsed.",
-    "required": ["issues", "issues_total"],
+    "required": ["issues", "issues_total", "issues_truncated"],
     "properties": {
         "issues": {
             "type": "array",
@@ -79,6 +79,10 @@ PROBLEM_DETAILS: Final[Schema] = {
             "description": "The problems, at most 100.",
         },
         "issues_total": {"type": "integer", "description": "Number of problems."},
+        "issues_truncated": {
+            "type": "boolean",
+            "description": "Whether the search for problems stopped early.",
+        },
     },
 }
 

@@ -49,6 +49,7 @@ class TicketingError(Exception):
         hint: The remedy, or None.
         issues: Every problem found, up to 100; empty when the refusal has no details.
         issues_total: Number of problems, including those not listed.
+        issues_truncated: Whether there may be more problems than issues_total.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class TicketingError(Exception):
         hint: str | None = None,
         issues: tuple[Issue, ...] = (),
         issues_total: int = 0,
+        *,
+        issues_truncated: bool = False,
     ) -> None:
         """Store the fields of the database error.
 
@@ -67,6 +70,7 @@ class TicketingError(Exception):
             hint: The remedy.
             issues: The problems.
             issues_total: Number of problems, including those not listed.
+            issues_truncated: Whether there may be more problems than issues_total.
         """
         super().__init__(message, sqlstate, hint, issues, issues_total)
         self.message = message
@@ -74,6 +78,7 @@ class TicketingError(Exception):
         self.hint = hint
         self.issues = issues
         self.issues_total = issues_total
+        self.issues_truncated = issues_truncated
 
     def __str__(self) -> str:
         """Return the message, every issue with its path, and the hint, one per line."""
@@ -83,7 +88,8 @@ class TicketingError(Exception):
         else:
             lines += [f"  at {issue.path}: {issue.message}" for issue in self.issues]
         if self.issues_total > len(self.issues):
-            lines.append(f"  and {self.issues_total - len(self.issues)} more")
+            more = self.issues_total - len(self.issues)
+            lines.append(f"  and {more} more" + (", at least" if self.issues_truncated else ""))
         if self.hint:
             lines.append(self.hint)
         return "\n".join(lines)
@@ -171,8 +177,15 @@ def translated() -> Generator[None]:
         class_ = TransientError if pattern and pattern.match(message) else _CLASSES.get(sqlstate)
         if class_ is None:
             raise
-        issues, total = _details(error.diag.message_detail)
-        raise class_(message, sqlstate, error.diag.message_hint, issues, total) from error
+        detail = _details(error.diag.message_detail)
+        raise class_(
+            message,
+            sqlstate,
+            error.diag.message_hint,
+            detail.issues,
+            detail.issues_total,
+            issues_truncated=detail.issues_truncated,
+        ) from error
 
 
 def pause_before_retry(error: TransientError, attempt: int) -> float | None:
@@ -206,15 +219,15 @@ def pause_before_retry(error: TransientError, attempt: int) -> float | None:
 class _Detail:
     issues: tuple[Issue, ...]
     issues_total: int = 0
+    issues_truncated: bool = False
 
 
 _DETAIL = msgspec.json.Decoder(_Detail, float_hook=Decimal)
 
 
-def _details(text: str | None) -> tuple[tuple[Issue, ...], int]:
+def _details(text: str | None) -> _Detail:
     """Read the issues from a DETAIL; those of PostgreSQL itself, such as a deadlock, have none."""
     try:
-        detail = _DETAIL.decode(text or "")
+        return _DETAIL.decode(text or "")
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
-        return (), 0
-    return detail.issues, detail.issues_total or len(detail.issues)
+        return _Detail(())

@@ -594,12 +594,14 @@ class QuoteAnswer:
 
     Attributes:
         valid: Whether persisting the selection now would be accepted.
-        issues: All problems, as an error would list them; empty if valid.
+        issues: The problems, at most 100, as an error would list them; empty if valid.
         expanded_tickets: The tickets by attendee, package and ticket type.
         tickets: The tickets of the listed attendees, one by one.
         attendees_without_tickets: The attendees who would have no ticket.
         subtotal: Price of all tickets that the registration would have.
         currency: ISO 4217 code of its amounts.
+        issues_total: Number of problems, including those not listed.
+        issues_truncated: Whether the search for problems stopped: there are at least issues_total.
     """
 
     valid: bool
@@ -609,6 +611,8 @@ class QuoteAnswer:
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
     subtotal: Decimal
     currency: str
+    issues_total: int
+    issues_truncated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

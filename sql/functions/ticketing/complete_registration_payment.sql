@@ -31,7 +31,7 @@ BEGIN
     EXCEPTION
         WHEN data_exception THEN
             PERFORM ticketing_internal.raise_issues('TK001', ticketing_internal.unreadable_issues(
-                jsonb_build_object('p_payment', p_payment)
+                ARRAY['p_payment'], ARRAY[p_payment]
             ));
     END;
 

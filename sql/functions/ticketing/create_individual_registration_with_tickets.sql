@@ -70,9 +70,9 @@ BEGIN
         v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
-            v_issues := v_issues || ticketing_internal.unreadable_issues(jsonb_build_object(
-                'p_tickets', v_tickets, 'p_attendee_updates', v_updates
-            ));
+            v_issues := v_issues || ticketing_internal.unreadable_issues(
+                ARRAY['p_tickets', 'p_attendee_updates'], ARRAY[v_tickets, v_updates]
+            );
     END;
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK001', v_issues);

@@ -37,9 +37,9 @@ BEGIN
         v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
-            PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object(
-                'p_tickets', p_tickets, 'p_attendee_updates', v_attendee_updates
-            ));
+            PERFORM ticketing_internal.raise_invalid_payload(
+                ARRAY['p_tickets', 'p_attendee_updates'], ARRAY[p_tickets, v_attendee_updates]
+            );
     END;
 
     v_request.expected_revision := p_expected_revision;

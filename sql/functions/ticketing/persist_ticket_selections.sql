@@ -28,7 +28,7 @@ BEGIN
         v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
-            PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_selections', p_selections));
+            PERFORM ticketing_internal.raise_invalid_payload(ARRAY['p_selections'], ARRAY[p_selections]);
     END;
 
     v_request.expected_revision := p_expected_revision;

@@ -44,14 +44,14 @@ BEGIN
         v_request.selection_lines := ticketing_internal.read_selection_lines(v_request.selections);
     EXCEPTION
         WHEN data_exception THEN
-            v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_selections', p_selections));
+            v_issues := ticketing_internal.unreadable_issues(ARRAY['p_selections'], ARRAY[p_selections]);
     END;
     BEGIN
         v_submitted := ticketing_internal.read_attendees(v_wizard_attendees);
     EXCEPTION
         WHEN data_exception THEN
             v_issues := v_issues || ticketing_internal.unreadable_issues(
-                jsonb_build_object('p_attendees', v_wizard_attendees)
+                ARRAY['p_attendees'], ARRAY[v_wizard_attendees]
             );
     END;
     IF v_registration_type NOT IN ('individuals', 'lodges', 'delegations') THEN
@@ -92,7 +92,7 @@ BEGIN
             attendee,
             row_number() OVER (PARTITION BY attendee.attendee_id ORDER BY submitted.position) AS occurrence
         FROM unnest(v_submitted) AS submitted
-        INNER JOIN unnest(v_attendees) AS attendee
+        INNER JOIN unnest(ticketing_internal.attendees_without_data(v_attendees)) AS attendee
             ON submitted.attendee_ref IN (attendee.attendee_id, attendee.client_attendee_id)
     ) AS duplicate
     WHERE duplicate.occurrence > 1;
@@ -134,7 +134,9 @@ BEGIN
     ) AS line;
 
     v_answer.valid := v_issues = '[]';
-    v_answer.issues := v_issues;
+    v_answer.issues := ticketing_internal.first_issues(v_issues);
+    v_answer.issues_total := jsonb_array_length(v_issues);
+    v_answer.issues_truncated := v_answer.issues_total >= ticketing_internal.most_issues();
     v_answer.tickets := ticketing_internal.describe_tickets(
         v_evaluation.tickets, v_attendees, v_function.currency, v_attendee_ids
     );

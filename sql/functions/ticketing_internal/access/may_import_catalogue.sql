@@ -19,7 +19,9 @@ BEGIN
 
     -- Without valid ids the organisation is unknown.
     IF NOT coalesce(
-        ticketing_internal.is_uuid(p_catalogue #>> '{organisation,organisation_id}')
+        jsonb_typeof(p_catalogue #> '{organisation,organisation_id}') = 'string'
+        AND jsonb_typeof(p_catalogue #> '{function,function_id}') = 'string'
+        AND ticketing_internal.is_uuid(p_catalogue #>> '{organisation,organisation_id}')
         AND ticketing_internal.is_uuid(p_catalogue #>> '{function,function_id}'),
         FALSE
     ) THEN

@@ -3,16 +3,18 @@
 --
 -- Errors: TK001.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.raise_invalid_payload(p_arguments jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.raise_invalid_payload(
+    p_arguments text[], p_values jsonb[]
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM ticketing_internal.raise_issues('TK001', ticketing_internal.unreadable_issues(p_arguments));
+    PERFORM ticketing_internal.raise_issues('TK001', ticketing_internal.unreadable_issues(p_arguments, p_values));
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_invalid_payload IS
-'Raises TK001 with all issues of p_arguments: {"argument name": value}. Never returns.';
+'Raises TK001 with all issues of the arguments with these names and values. Never returns.';

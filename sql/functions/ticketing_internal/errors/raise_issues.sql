@@ -10,8 +10,6 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- bounds DETAIL: every row of a payload of thousands can have an issue
-    c_most_issues CONSTANT integer := 100;
     v_total integer := jsonb_array_length(p_issues);
     v_message text;
     v_hint text;
@@ -23,16 +21,22 @@ BEGIN
 
     RAISE EXCEPTION USING
         ERRCODE = p_sqlstate,
-        MESSAGE = v_message || CASE v_total WHEN 1 THEN ': ' ELSE format(' (%s problems); first: ', v_total) END
+        MESSAGE = v_message || CASE v_total
+            WHEN 1 THEN ': '
+            ELSE format(' (%s problems%s); first: ', v_total, CASE
+                WHEN v_total >= ticketing_internal.most_issues() THEN ' or more'
+            END)
+        END
             || left(p_issues -> 0 ->> 'message', 500),
         HINT = v_hint,
         DETAIL = jsonb_build_object(
-            'issues', jsonb_path_query_array(p_issues, format('$[0 to %s]', c_most_issues - 1)::jsonpath),
-            'issues_total', v_total
+            'issues', ticketing_internal.first_issues(p_issues),
+            'issues_total', v_total,
+            'issues_truncated', v_total >= ticketing_internal.most_issues()
         )::text;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_issues IS
 'Raises p_sqlstate (see error_classes) with p_issues, a non-empty array of {"code", "path", "message", …}; DETAIL lists
-the first 100. Never returns.';
+the first 100, and how many there are (issues_total), or at least are (issues_truncated). Never returns.';

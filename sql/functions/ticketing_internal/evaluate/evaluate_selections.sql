@@ -58,7 +58,7 @@ BEGIN
                 v_request.submitted_tickets := ticketing_internal.read_submitted_tickets(p_tickets);
             EXCEPTION
                 WHEN data_exception THEN
-                    PERFORM ticketing_internal.raise_invalid_payload(jsonb_build_object('p_tickets', p_tickets));
+                    PERFORM ticketing_internal.raise_invalid_payload(ARRAY['p_tickets'], ARRAY[p_tickets]);
             END;
         END IF;
 

@@ -15,10 +15,10 @@ BEGIN
         attendee.attendee_id,
         attendee.client_attendee_id,
         -- attendee_name, written out: this runs for every attendee of every call
-        coalesce(
+        left(coalesce(
             nullif(concat_ws(' ', nullif(trim(attendee.first_name), ''), nullif(trim(attendee.last_name), '')), ''),
             attendee.attendee_type
-        ),
+        ), 200),
         attendee.attendee_type,
         attendee.is_partner,
         attendee.attendee_data,

@@ -42,9 +42,9 @@ BEGIN
         quoted.client_attendee_id,
         CASE
             WHEN quoted.submitted IS NULL THEN quoted.name
-            ELSE ticketing_internal.attendee_name(
+            ELSE left(ticketing_internal.attendee_name(
                 (quoted.submitted).first_name, (quoted.submitted).last_name, (quoted.submitted).attendee_type
-            )
+            ), 200)
         END,
         coalesce((quoted.submitted).attendee_type, quoted.attendee_type),
         coalesce((quoted.submitted).is_partner, quoted.is_partner),

@@ -30,7 +30,7 @@ DECLARE
     v_client_ids uuid [] := '{}';
     v_do_match boolean;
 BEGIN
-    IF p_plan IS NULL OR jsonb_typeof(p_tickets) <> 'array' OR pg_column_size(p_tickets) > 1048576 THEN
+    IF p_plan IS NULL OR jsonb_typeof(p_tickets) <> 'array' OR NOT ticketing_internal.is_bounded(p_tickets) THEN
         RETURN FALSE;
     END IF;
     -- the same length when all attendees are named and nothing is removed

@@ -13,7 +13,7 @@ DECLARE
     v_selections ticketing_internal.selection [] := '{}';
 BEGIN
     IF NOT coalesce(
-        jsonb_array_length(p_attendee_updates) <= 500 AND pg_column_size(p_attendee_updates) <= 1048576, FALSE
+        ticketing_internal.is_bounded(p_attendee_updates) AND jsonb_array_length(p_attendee_updates) <= 500, FALSE
     ) THEN
         RAISE data_exception;
     END IF;

@@ -15,9 +15,7 @@ DECLARE
     v_attendees ticketing_internal.submitted_attendee [];
     v_is_sound boolean;
 BEGIN
-    IF NOT coalesce(
-        jsonb_array_length(p_attendees) <= 500 AND pg_column_size(p_attendees) <= 1048576, FALSE
-    ) THEN
+    IF NOT coalesce(ticketing_internal.is_bounded(p_attendees) AND jsonb_array_length(p_attendees) <= 500, FALSE) THEN
         RAISE data_exception;
     END IF;
 

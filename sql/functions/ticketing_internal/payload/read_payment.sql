@@ -17,9 +17,11 @@ DECLARE
     v_fee_amount CONSTANT jsonb := coalesce(nullif(p_payment -> 'fee_amount', 'null'), '0');
     v_payment ticketing.payments;
 BEGIN
+    IF ticketing_internal.is_bounded(p_payment) IS NOT TRUE THEN
+        RAISE data_exception;
+    END IF;
     IF NOT coalesce(
-        pg_column_size(p_payment) <= 1048576
-        AND p_payment - '{reference,amount,currency,fee_amount,provider,paid_at}'::text[] = '{}'
+        p_payment - '{reference,amount,currency,fee_amount,provider,paid_at}'::text[] = '{}'
         AND jsonb_typeof(p_payment -> 'reference') = 'string'
         AND length(p_payment ->> 'reference') BETWEEN 1 AND 200
         AND coalesce(jsonb_typeof(p_payment -> 'provider') IN ('string', 'null'), TRUE)

@@ -17,6 +17,9 @@ DECLARE
     v_registration ticketing_internal.submitted_registration;
     v_is_sound boolean;
 BEGIN
+    IF ticketing_internal.is_bounded(p_data) IS NOT TRUE THEN
+        RAISE data_exception;
+    END IF;
     SELECT
         (registration."functionId" #>> '{}')::uuid,
         (registration."registrationId" #>> '{}')::uuid,
@@ -43,7 +46,6 @@ BEGIN
 
     IF NOT coalesce(
         v_is_sound
-        AND pg_column_size(p_data) <= 1048576
         AND jsonb_typeof(v_additional) = 'array'
         AND coalesce(jsonb_typeof(v_contact) = 'object', TRUE)
         AND coalesce(jsonb_typeof(v_contact -> 'title') IN ('string', 'null'), TRUE)

@@ -12,7 +12,7 @@ AS $$
 DECLARE
     v_selections ticketing_internal.selection [];
 BEGIN
-    IF p_selections IS NULL THEN
+    IF ticketing_internal.is_bounded(p_selections) IS NOT TRUE THEN
         RAISE data_exception;
     END IF;
 
@@ -20,7 +20,7 @@ BEGIN
     INTO v_selections
     FROM jsonb_each(p_selections) AS entry;
 
-    IF cardinality(v_selections) > 500 OR pg_column_size(p_selections) > 1048576 THEN
+    IF cardinality(v_selections) > 500 THEN
         RAISE data_exception;
     END IF;
     RETURN coalesce(v_selections, '{}');

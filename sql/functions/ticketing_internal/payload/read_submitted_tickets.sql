@@ -16,7 +16,7 @@ DECLARE
     v_tickets ticketing_internal.submitted_ticket [];
     v_is_sound boolean;
 BEGIN
-    IF p_tickets IS NULL THEN
+    IF NOT coalesce(ticketing_internal.is_bounded(p_tickets) AND jsonb_array_length(p_tickets) <= 2000, FALSE) THEN
         RAISE data_exception;
     END IF;
 
@@ -49,7 +49,7 @@ BEGIN
         jsonb_array_elements(p_tickets)
     ) WITH ORDINALITY AS ticket;
 
-    IF NOT coalesce(v_is_sound, TRUE) OR cardinality(v_tickets) > 2000 OR pg_column_size(p_tickets) > 1048576 THEN
+    IF NOT coalesce(v_is_sound, TRUE) THEN
         RAISE data_exception;
     END IF;
     RETURN coalesce(v_tickets, '{}');

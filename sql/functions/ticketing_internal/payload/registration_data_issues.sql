@@ -36,7 +36,7 @@ BEGIN
     END IF;
     IF v_issues = '[]' THEN
         -- only if the reader should be stricter than the rules above: the call is refused even so
-        v_issues := ticketing_internal.unreadable_issues(jsonb_build_object('p_registration_data', p_data));
+        v_issues := ticketing_internal.unreadable_issues(ARRAY['p_registration_data'], ARRAY[p_data]);
     END IF;
     RETURN v_issues;
 END

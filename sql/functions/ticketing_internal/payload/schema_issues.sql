@@ -1,8 +1,13 @@
 -- Names every fault of a value against a JSON Schema. Runs only when a fast reader has refused a
--- payload, or where a call is rare, so it is written to be complete, not fast.
+-- payload, or where a call is rare, so it is written to be complete, not fast: complete up to the
+-- number of issues where it stops. Elements and keys are read one by one, because a function that
+-- returns all of them writes those of a large value to disk.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.schema_issues(
-    p_value jsonb, p_schema jsonb, p_path text
+    p_value jsonb,
+    p_schema jsonb,
+    p_path text,
+    p_most integer DEFAULT ticketing_internal.most_issues()
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -12,7 +17,7 @@ AS $$
 DECLARE
     v_type text := jsonb_typeof(p_value);
     v_expected text := p_schema ->> 'type';
-    v_text text := p_value #>> '{}';
+    v_text text := CASE WHEN v_type NOT IN ('array', 'object') THEN p_value #>> '{}' END;
     v_description text := coalesce(p_schema ->> 'title', CASE v_expected
         WHEN 'array' THEN 'an array'
         WHEN 'object' THEN 'an object'
@@ -23,15 +28,14 @@ DECLARE
             WHEN 'uuid' THEN 'a UUID' WHEN 'date-time' THEN 'a date and time' ELSE 'a string' END
     END);
     v_fault text;
-    -- lists of issues, concatenated once: concatenating one by one would copy all of them each time
-    v_found jsonb[] := '{}';
+    v_found jsonb := '[]';
     v_issues jsonb;
     v_branch jsonb;
     v_branch_issues jsonb;
     v_best jsonb;
     v_key text;
+    v_key_path text;
     v_child jsonb;
-    v_index bigint;
 BEGIN
     -- any value is allowed, however deep
     IF coalesce(p_schema, '{}') = '{}' THEN
@@ -43,7 +47,7 @@ BEGIN
         FOR v_branch IN SELECT branch FROM jsonb_array_elements(p_schema -> 'anyOf') AS branch
         LOOP
             v_branch_issues := ticketing_internal.schema_issues(
-                p_value, v_branch || jsonb_build_object('title', v_description), p_path
+                p_value, v_branch || jsonb_build_object('title', v_description), p_path, p_most
             );
             IF v_branch_issues = '[]' THEN
                 RETURN v_branch_issues;
@@ -92,7 +96,7 @@ BEGIN
         RETURN jsonb_build_array(ticketing_internal.issue(
             'invalid_value', p_path, format('%s must be %s.', p_path, v_fault),
             p_expected => to_jsonb(v_fault),
-            p_actual => CASE WHEN length(v_text) > 200 THEN to_jsonb(left(v_text, 200) || '…') ELSE p_value END
+            p_actual => ticketing_internal.shown_value(p_value)
         ));
     END IF;
 
@@ -110,66 +114,63 @@ BEGIN
                 p_expected => p_schema -> 'minItems', p_actual => to_jsonb(jsonb_array_length(p_value))
             ));
         END IF;
-        FOR v_child, v_index IN
-            SELECT value, ordinality - 1 FROM jsonb_array_elements(p_value) WITH ORDINALITY WHERE p_schema ? 'items'
-        LOOP
-            v_found := array_append(v_found, ticketing_internal.schema_issues(
-                v_child, p_schema -> 'items', format('%s[%s]', p_path, v_index)
-            ));
+        FOR v_index IN 0..jsonb_array_length(p_value) - 1 LOOP
+            EXIT WHEN NOT p_schema ? 'items' OR jsonb_array_length(v_found) >= p_most;
+            v_issues := ticketing_internal.schema_issues(
+                p_value -> v_index, p_schema -> 'items', format('%s[%s]', p_path, v_index),
+                p_most - jsonb_array_length(v_found)
+            );
+            v_found := CASE v_issues WHEN '[]' THEN v_found ELSE v_found || v_issues END;
         END LOOP;
     ELSIF v_type = 'object' THEN
-        SELECT array_agg(jsonb_build_array(ticketing_internal.issue(
+        SELECT coalesce(jsonb_agg(ticketing_internal.issue(
             'missing_key', format('%s.%s', p_path, required), format('%s needs the key %s.', p_path, required)
-        )))
+        )), '[]')
         INTO v_found
         FROM jsonb_array_elements_text(p_schema -> 'required') AS required
         WHERE coalesce(jsonb_typeof(p_value -> required), 'null') = 'null';
 
-        IF (SELECT count(*) FROM jsonb_object_keys(p_value)) > (p_schema ->> 'maxProperties')::integer THEN
+        IF (SELECT count(*) FROM (SELECT jsonb_object_keys(p_value)) AS keys) > (p_schema ->> 'maxProperties')::integer THEN
             RETURN jsonb_build_array(ticketing_internal.issue(
                 'too_large', p_path, format('%s has more than %s keys.', p_path, p_schema ->> 'maxProperties'),
                 p_expected => p_schema -> 'maxProperties'
             ));
         END IF;
-        FOR v_key, v_child IN SELECT key, value FROM jsonb_each(p_value)
-        LOOP
+        FOR v_key IN SELECT jsonb_object_keys(p_value) LOOP
+            EXIT WHEN jsonb_array_length(v_found) >= p_most;
+            v_child := p_value -> v_key;
+            v_key_path := format('%s.%s', p_path, left(v_key, 200));
+            v_issues := '[]';
             IF p_schema -> 'properties' ? v_key THEN
                 CONTINUE WHEN jsonb_typeof(v_child) = 'null';
-                v_found := array_append(v_found, ticketing_internal.schema_issues(
-                    v_child, p_schema -> 'properties' -> v_key, format('%s.%s', p_path, v_key)
-                ));
+                v_issues := ticketing_internal.schema_issues(
+                    v_child, p_schema -> 'properties' -> v_key, v_key_path, p_most - jsonb_array_length(v_found)
+                );
             ELSIF p_schema -> 'additionalProperties' = 'false' THEN
-                v_found := array_append(v_found, jsonb_build_array(ticketing_internal.issue(
-                    'unknown_key', format('%s.%s', p_path, left(v_key, 200)),
-                    format('%s has an unknown key: %s.', p_path, left(v_key, 200))
-                )));
+                v_issues := jsonb_build_array(ticketing_internal.issue(
+                    'unknown_key', v_key_path, format('%s has an unknown key: %s.', p_path, left(v_key, 200))
+                ));
             ELSIF jsonb_typeof(p_schema -> 'additionalProperties') = 'object' THEN
-                v_found := array_append(v_found, ticketing_internal.schema_issues(
-                    to_jsonb(v_key), p_schema -> 'propertyNames', format('%s.%s', p_path, left(v_key, 200))
-                ));
-                v_found := array_append(v_found, ticketing_internal.schema_issues(
-                    v_child, p_schema -> 'additionalProperties', format('%s.%s', p_path, left(v_key, 200))
-                ));
+                v_issues := ticketing_internal.schema_issues(
+                    to_jsonb(v_key), p_schema -> 'propertyNames', v_key_path
+                ) || ticketing_internal.schema_issues(
+                    v_child, p_schema -> 'additionalProperties', v_key_path, p_most - jsonb_array_length(v_found)
+                );
             END IF;
+            v_found := CASE v_issues WHEN '[]' THEN v_found ELSE v_found || v_issues END;
         END LOOP;
     END IF;
 
     -- nested, because AND may evaluate its second operand although the first is null
     IF p_schema ? 'if' THEN
         IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
-            v_found := array_append(v_found, ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path));
+            v_found := v_found || ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path);
         END IF;
     END IF;
-
-    SELECT jsonb_agg(issue.value ORDER BY found.position, issue.ordinality)
-    INTO v_issues
-    FROM unnest(v_found) WITH ORDINALITY AS found (issues, position)
-    CROSS JOIN LATERAL jsonb_array_elements(found.issues) WITH ORDINALITY AS issue
-    WHERE found.issues <> '[]';
-    RETURN coalesce(v_issues, '[]');
+    RETURN v_found;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.schema_issues IS
-'All issues of a value against a JSON Schema made of the keywords that payload_schema uses; [] when there are none.
-p_path is where the value stands in the arguments.';
+'All issues of a value against a JSON Schema made of the keywords that payload_schema uses, or about the first p_most if there
+are more; [] when there are none. p_path is where the value stands in the arguments.';

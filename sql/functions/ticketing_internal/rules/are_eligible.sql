@@ -25,6 +25,7 @@ DECLARE
     v_subject_id uuid;
     v_eligibility jsonb;
     v_seen jsonb [];
+    v_rules jsonb;
     v_rule jsonb;
     v_is_met boolean;
 BEGIN
@@ -61,8 +62,9 @@ BEGIN
             v_seen := array_append(v_seen, v_eligibility);
 
             -- one rule that is met decides for OR, one that is not decides for AND
-            FOR v_rule_index IN 0..jsonb_array_length(v_eligibility -> 'rules') - 1 LOOP
-                v_rule := v_eligibility -> 'rules' -> v_rule_index;
+            v_rules := v_eligibility -> 'rules';
+            FOR v_rule_index IN 0..jsonb_array_length(v_rules) - 1 LOOP
+                v_rule := v_rules -> v_rule_index;
                 v_is_met := coalesce(ticketing_internal.rule_is_met(v_rule, ticketing_internal.attendee_fact(
                     v_rule ->> 'type', p_registration_type, v_attendee.attendee_type, v_attendee.attendee_data
                 )), FALSE);

@@ -79,9 +79,11 @@ BEGIN
     v_request := ticketing_internal.resolve_request(v_attendees, v_request);
     v_catalogue := ticketing_internal.load_catalogue(p_function, v_request, '{}', FALSE);
     RETURN ticketing_internal.find_composition_issues(
-        p_function, p_registration_type, v_attendees, v_request, v_catalogue
+        p_function, p_registration_type, ticketing_internal.attendees_without_data(v_attendees), v_request, v_catalogue
     ) || ticketing_internal.find_eligibility_issues(
-        p_registration_type, ticketing_internal.list_rule_subjects(v_attendees, v_request, v_catalogue)
+        p_registration_type, v_attendees, v_catalogue, ticketing_internal.list_rule_subjects(
+            ticketing_internal.attendees_without_data(v_attendees), v_request, v_catalogue
+        )
     );
 END
 $$;

@@ -1,8 +1,13 @@
 -- May the attendees hold what they select? The rules of a package bind every attendee who selects
 -- it, those of a ticket type also the attendee who gets it inside a package.
+--
+-- Facts and rules can be long, and lines many: each rule is applied once per attendee, and no row
+-- carries a fact.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_eligibility_issues(
     p_registration_type text,
+    p_attendees ticketing_internal.attendee[],
+    p_catalogue ticketing_internal.catalogue,
     p_subjects ticketing_internal.rule_subject[]
 )
 RETURNS jsonb
@@ -13,89 +18,108 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
-    WITH tested_rule AS (
+    WITH ruled AS (
+        SELECT terms.ticket_type_id AS subject_id, terms.eligibility
+        FROM unnest(p_catalogue.ticket_types) AS terms
+        UNION ALL
+        SELECT package.package_id, package.eligibility
+        FROM unnest(p_catalogue.packages) AS package
+    ),
+    rule AS (
         SELECT
-            subject.position,
-            subject.subject_id,
-            rule.value ->> 'type' AS fact,
-            rule.value AS rule,
-            fact.value AS fact_value,
-            ticketing_internal.rule_is_met(rule.value, fact.value) AS is_met
+            ruled.subject_id, ruled.eligibility ->> 'operator' AS operator, rule.ordinality AS number,
+            rule.value ->> 'type' AS fact, rule.value AS rule,
+            rule.value || jsonb_build_object('value', ticketing_internal.shown_value(rule.value -> 'value')) AS shown
+        FROM ruled
+        CROSS JOIN LATERAL jsonb_array_elements(ruled.eligibility -> 'rules') WITH ORDINALITY AS rule
+    ),
+    -- by the index of the attendee
+    held AS (
+        SELECT DISTINCT (subject.attendee).position AS attendee_index, subject.subject_id
         FROM unnest(p_subjects) AS subject
-        CROSS JOIN LATERAL jsonb_array_elements(subject.eligibility -> 'rules') AS rule
-        CROSS JOIN LATERAL ticketing_internal.attendee_fact(
-            rule.value ->> 'type', p_registration_type, (subject.attendee).attendee_type, (subject.attendee).attendee_data
-        ) AS fact (value)
-        WHERE subject.eligibility -> 'rules' <> '[]'
+    ),
+    tested_rule AS (
+        SELECT
+            held.attendee_index, held.subject_id, rule.operator, rule.number, rule.fact,
+            ticketing_internal.rule_is_met(rule.rule, ticketing_internal.attendee_fact(
+                rule.fact, p_registration_type, (p_attendees[held.attendee_index]).attendee_type,
+                (p_attendees[held.attendee_index]).attendee_data
+            )) AS is_met
+        FROM held
+        INNER JOIN rule ON rule.subject_id = held.subject_id
     ),
     tested AS (
         SELECT
-            tested_rule.position,
+            tested_rule.attendee_index,
             tested_rule.subject_id,
+            tested_rule.operator,
             bool_or(tested_rule.is_met) AS any_met,
             bool_and(tested_rule.is_met) AS all_met,
-            jsonb_agg(tested_rule.rule) FILTER (WHERE NOT tested_rule.is_met) AS unmet_rules,
-            jsonb_object_agg(tested_rule.fact, CASE
-                WHEN length(tested_rule.fact_value::text) > 200 THEN to_jsonb(left(tested_rule.fact_value #>> '{}', 200) || '…')
-                ELSE tested_rule.fact_value
-            END) FILTER (WHERE NOT tested_rule.is_met) AS facts,
             array_agg(DISTINCT tested_rule.fact) FILTER (WHERE tested_rule.is_met IS NULL) AS missing_facts
         FROM tested_rule
-        GROUP BY tested_rule.position, tested_rule.subject_id
+        GROUP BY tested_rule.attendee_index, tested_rule.subject_id, tested_rule.operator
     ),
     -- With AND one unmet rule decides, with OR only all of them do; otherwise a missing fact may still
     -- help.
     refused AS (
-        SELECT
-            subject.*,
-            tested.unmet_rules,
-            tested.facts,
-            tested.missing_facts,
-            CASE subject.eligibility ->> 'operator'
-                WHEN 'OR' THEN tested.missing_facts IS NULL
-                ELSE NOT coalesce(tested.all_met, TRUE)
-            END AS is_final
+        SELECT tested.*, CASE tested.operator
+            WHEN 'OR' THEN tested.missing_facts IS NULL
+            ELSE NOT coalesce(tested.all_met, TRUE)
+        END AS is_final
         FROM tested
-        INNER JOIN unnest(p_subjects) AS subject ON subject.position = tested.position AND subject.subject_id = tested.subject_id
-        WHERE CASE subject.eligibility ->> 'operator'
+        WHERE CASE tested.operator
             WHEN 'OR' THEN NOT coalesce(tested.any_met, FALSE)
             ELSE NOT coalesce(tested.all_met, FALSE) OR tested.missing_facts IS NOT NULL
         END
+    ),
+    listed AS (
+        SELECT subject.*, refused.attendee_index, refused.is_final, missing.fact
+        FROM refused
+        INNER JOIN unnest(p_subjects) AS subject
+            ON (subject.attendee).position = refused.attendee_index AND subject.subject_id = refused.subject_id
+        CROSS JOIN LATERAL unnest(
+            CASE WHEN refused.is_final THEN ARRAY[NULL]::text[] ELSE refused.missing_facts END
+        ) AS missing (fact)
+        ORDER BY subject.position
+        LIMIT ticketing_internal.most_issues()
+    ),
+    unmet AS (
+        SELECT
+            final.attendee_index,
+            final.subject_id,
+            jsonb_agg(rule.shown ORDER BY rule.number) AS rules,
+            jsonb_object_agg(rule.fact, ticketing_internal.shown_value(ticketing_internal.attendee_fact(
+                rule.fact, p_registration_type, (p_attendees[final.attendee_index]).attendee_type,
+                (p_attendees[final.attendee_index]).attendee_data
+            ))) AS facts,
+            left(string_agg(
+                concat_ws(' ', rule.fact, replace(rule.shown ->> 'operator', '_', ' '), rule.shown ->> 'value'),
+                CASE rule.operator WHEN 'OR' THEN ' or ' ELSE ' and ' END ORDER BY rule.number
+            ), 500) AS words
+        FROM (
+            SELECT DISTINCT listed.attendee_index, listed.subject_id FROM listed WHERE listed.is_final
+        ) AS final
+        INNER JOIN tested_rule
+            ON tested_rule.attendee_index = final.attendee_index AND tested_rule.subject_id = final.subject_id
+        INNER JOIN rule ON rule.subject_id = tested_rule.subject_id AND rule.number = tested_rule.number
+        WHERE NOT tested_rule.is_met
+        GROUP BY final.attendee_index, final.subject_id
     )
-    SELECT jsonb_agg(problem.issue ORDER BY problem.position)
+    SELECT jsonb_agg(CASE
+        WHEN listed.is_final THEN ticketing_internal.issue(
+            'not_eligible', listed.path,
+            format('%s is not eligible for %s: requires %s.', (listed.attendee).name, listed.name, unmet.words),
+            listed.attendee, listed.ticket_type_id, listed.package_id, listed.name, unmet.rules, unmet.facts
+        )
+        ELSE ticketing_internal.issue(
+            'fact_missing', listed.path,
+            format('We need %s of %s to tell whether %s is available.', listed.fact, (listed.attendee).name, listed.name),
+            listed.attendee, listed.ticket_type_id, listed.package_id, listed.name, to_jsonb(listed.fact)
+        )
+    END ORDER BY listed.position)
     INTO v_issues
-    FROM (
-        SELECT
-            refused.position,
-            ticketing_internal.issue(
-                'not_eligible', refused.path,
-                format('%s is not eligible for %s: requires %s.', (refused.attendee).name, refused.name, (
-                    SELECT string_agg(
-                        concat_ws(
-                            ' ', rule.value ->> 'type', replace(rule.value ->> 'operator', '_', ' '),
-                            rule.value ->> 'value'
-                        ),
-                        CASE refused.eligibility ->> 'operator' WHEN 'OR' THEN ' or ' ELSE ' and ' END
-                    )
-                    FROM jsonb_array_elements(refused.unmet_rules) AS rule
-                )),
-                refused.attendee, refused.ticket_type_id, refused.package_id, refused.name, refused.unmet_rules, refused.facts
-            )
-        FROM refused
-        WHERE refused.is_final
-
-        UNION ALL
-        SELECT
-            refused.position,
-            ticketing_internal.issue(
-                'fact_missing', refused.path,
-                format('We need %s of %s to tell whether %s is available.', fact, (refused.attendee).name, refused.name),
-                refused.attendee, refused.ticket_type_id, refused.package_id, refused.name, to_jsonb(fact)
-            )
-        FROM refused
-        CROSS JOIN LATERAL unnest(refused.missing_facts) AS fact
-        WHERE NOT refused.is_final
-    ) AS problem (position, issue);
+    FROM listed
+    LEFT JOIN unmet ON unmet.attendee_index = listed.attendee_index AND unmet.subject_id = listed.subject_id;
 
     RETURN coalesce(v_issues, '[]');
 END

@@ -82,15 +82,19 @@ BEGIN
     END IF;
 
     IF NOT p_request.is_resolved OR NOT p_catalogue.is_complete OR v_has_wrong_contents OR v_tickets_differ THEN
-        v_issues := ticketing_internal.find_reference_issues(p_attendees, p_request, p_catalogue)
+        v_issues := ticketing_internal.find_reference_issues(
+                ticketing_internal.attendees_without_data(p_attendees), p_request, p_catalogue
+            )
             || ticketing_internal.find_ticket_reference_issues(
-                p_registration.registration_id, p_function.currency, p_attendees, p_request, p_catalogue, p_plan
+                p_registration.registration_id, p_function.currency,
+                ticketing_internal.attendees_without_data(p_attendees), p_request, p_catalogue, p_plan
             );
     END IF;
 
     IF v_has_other_type OR v_is_mixed AND p_function.selection_mode = 'exclusive' THEN
         v_issues := v_issues || ticketing_internal.find_composition_issues(
-            p_function, v_registration_type, p_attendees, p_request, p_catalogue
+            p_function, v_registration_type, ticketing_internal.attendees_without_data(p_attendees), p_request,
+            p_catalogue
         );
     END IF;
 
@@ -98,9 +102,13 @@ BEGIN
         OR v_has_rules
         AND NOT ticketing_internal.are_eligible(v_registration_type, p_attendees, p_request.lines, p_catalogue)
     THEN
-        v_subjects := ticketing_internal.list_rule_subjects(p_attendees, p_request, p_catalogue);
+        v_subjects := ticketing_internal.list_rule_subjects(
+            ticketing_internal.attendees_without_data(p_attendees), p_request, p_catalogue
+        );
         v_issues := v_issues
-            || ticketing_internal.find_eligibility_issues(v_registration_type, v_subjects)
+            || ticketing_internal.find_eligibility_issues(
+                v_registration_type, p_attendees, p_catalogue, v_subjects
+            )
             || ticketing_internal.find_limit_issues(v_subjects, p_plan);
     END IF;
 
@@ -113,7 +121,9 @@ BEGIN
     END IF;
 
     IF v_tickets_differ THEN
-        v_issues := v_issues || ticketing_internal.find_ticket_issues(p_attendees, p_request, p_catalogue, p_plan);
+        v_issues := v_issues || ticketing_internal.find_ticket_issues(
+            ticketing_internal.attendees_without_data(p_attendees), p_request, p_catalogue, p_plan
+        );
     END IF;
     RETURN v_issues;
 END

@@ -35,6 +35,18 @@ BEGIN
         FROM unnest(p_catalogue.items) AS item
         GROUP BY item.package_id
     ),
+    -- only as many as are listed: each costs as much as serving its line
+    faulty_line AS (
+        SELECT line.*
+        FROM unnest(p_request.selection_lines) AS line
+        LEFT JOIN unnest(p_catalogue.packages) AS package ON package.package_id = line.package_id
+        LEFT JOIN unnest(p_catalogue.ticket_types) AS terms ON terms.ticket_type_id = line.ticket_type_id
+        LEFT JOIN contents ON contents.package_id = line.package_id
+        WHERE coalesce(package.package_id, terms.ticket_type_id) IS NULL
+            OR NOT (line.contents @> contents.ticket_type_ids AND line.contents <@ contents.ticket_type_ids)
+        ORDER BY line.position
+        LIMIT ticketing_internal.most_issues()
+    ),
     problem (source, position, issue) AS (
         SELECT 1, selection.position, CASE
             WHEN selection.ref IS NULL THEN ticketing_internal.issue(
@@ -53,7 +65,7 @@ BEGIN
 
         UNION ALL
         SELECT 2, line.position, fault.issue
-        FROM unnest(p_request.selection_lines) AS line
+        FROM faulty_line AS line
         LEFT JOIN reference ON reference.ref = line.attendee_ref
         LEFT JOIN unnest(p_catalogue.packages) AS package ON package.package_id = line.package_id
         LEFT JOIN unnest(p_catalogue.ticket_types) AS terms ON terms.ticket_type_id = line.ticket_type_id

@@ -56,6 +56,8 @@ BEGIN
             OR terms.ticket_type_id IS NULL
             OR ticket.event_id <> terms.event_id
             OR (ticket.package_id IS NOT NULL AND item.ticket_type_id IS NULL)
+        ORDER BY ticket.position
+        LIMIT ticketing_internal.most_issues()
     ),
     problem (position, issue) AS (
         SELECT ticket.position, fault.issue

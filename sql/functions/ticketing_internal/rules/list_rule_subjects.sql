@@ -28,7 +28,7 @@ BEGIN
         SELECT ROW(
             line.position, package.package_id, package.package_id, line.path, line.attendee, package.package_id, NULL,
             package.name, package.is_active, package.sale_starts_at, package.sale_ends_at, package.min_per_attendee,
-            package.max_per_attendee, package.max_per_registration, package.eligibility
+            package.max_per_attendee, package.max_per_registration
         )::ticketing_internal.rule_subject
         FROM line
         INNER JOIN unnest(p_catalogue.packages) AS package ON package.package_id = line.package_id
@@ -38,8 +38,7 @@ BEGIN
             -- the ticket inside its package, where the caller has listed it
             line.path || coalesce('.tickets[' || array_position(line.contents, terms.ticket_type_id) - 1 || ']', ''),
             line.attendee, line.package_id, terms.ticket_type_id, terms.name, terms.is_active, terms.sale_starts_at,
-            terms.sale_ends_at, terms.min_per_attendee, terms.max_per_attendee, terms.max_per_registration,
-            terms.eligibility
+            terms.sale_ends_at, terms.min_per_attendee, terms.max_per_attendee, terms.max_per_registration
         )::ticketing_internal.rule_subject
         FROM line
         LEFT JOIN unnest(p_catalogue.items) AS item ON item.package_id = line.package_id
