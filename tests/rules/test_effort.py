@@ -74,7 +74,7 @@ class Work(NamedTuple):
 
 # A failing test prints this table as it should be now.
 BUDGETS: Mapping[str, Work] = {
-    "availability": Work(statements=8, pages=77, wal=0),
+    "availability": Work(statements=10, pages=83, wal=0),
     "quote": Work(statements=16, pages=20, wal=0),
     "persist 1": Work(statements=23, pages=72, wal=2258),
     "persist 10": Work(statements=22, pages=305, wal=13908),
@@ -88,7 +88,7 @@ BUDGETS: Mapping[str, Work] = {
     "persist selections": Work(statements=22, pages=452, wal=21606),
     "create with tickets": Work(statements=38, pages=730, wal=33106),
     "get_registration": Work(statements=5, pages=64, wal=68),
-    "start_payment": Work(statements=23, pages=77, wal=2267),
+    "start_payment": Work(statements=24, pages=77, wal=2267),
     "complete_payment": Work(statements=20, pages=189, wal=9145),
     "cancel": Work(statements=14, pages=173, wal=8905),
 }

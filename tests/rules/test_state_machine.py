@@ -567,7 +567,7 @@ class History(RuleBasedStateMachine):
     def change_capacity(self, pool: str, more: int | None) -> None:
         """The organiser changes a capacity, to so many more than are taken now."""
         before = self.model.capacities[pool]
-        taken = self.model.counted(("draft", "pending", "completed"))[pool]
+        taken = self.model.taken()[pool]
         capacity = None if more is None else max(taken + more, 0)
         self.model.capacities[pool] = capacity
         wanted = document(self.model)

@@ -247,10 +247,12 @@ class Model:
         if not booking.has_contact or not all(booking.held.values()):
             refusal = "TK004"
         if refusal is None:
+            before = booking.revision
             self._write(booking, after, is_changed=is_changed)
             if booking.total:
                 booking.status = "pending"
             else:
+                booking.revision = before  # one call, one revision
                 self._complete(booking)
         return refusal
 
@@ -264,6 +266,8 @@ class Model:
         due = (booking.total, self.currency)
         if booking.status == "completed" or (payment.amount - payment.fee, payment.currency) != due:
             return "TK007"
+        if not any(booking.held.values()):
+            return "TK004"
         if booking.status == "expired" and self._is_short(booking, booking.held):
             return "TK005"
         self.payments[reference] = payment
@@ -272,7 +276,7 @@ class Model:
 
     def cancel(self, booking: Booking, *, by_owner: bool) -> Outcome:
         """Give everything back."""
-        if booking.status == "completed" and by_owner:
+        if booking.status == "completed" and by_owner and booking.total:
             return "TK003"
         if booking.status != "cancelled":
             booking.status = "cancelled"
@@ -315,10 +319,7 @@ class Model:
 
     def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
         """Change the capacity of a pool."""
-        if (
-            capacity is not None
-            and capacity < self.counted(("draft", "pending", "completed"))[pool]
-        ):
+        if capacity is not None and capacity < self.taken()[pool]:
             return "TK004"
         self.capacities[pool] = capacity
         return None
