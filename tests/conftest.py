@@ -24,9 +24,9 @@ from hypothesis import settings as hypothesis_settings
 from psycopg.rows import TupleRow
 from pytest_postgresql import factories
 from pytest_postgresql.executors import NoopExecutor
-from pytest_postgresql.janitor import DatabaseJanitor
 from tests.support.bookings import import_catalogue
 from tests.support.caller import Connect
+from tests.support.databases import database
 from tests.support.example import document
 
 from ticketing_client.embedded import Server, run_server
@@ -79,24 +79,11 @@ def _migrate(*, host: str, port: int, user: str, dbname: str, **_: object) -> No
 migrated = factories.postgresql_noproc(depends_on="pg_server", dbname="tests", load=[_migrate])
 
 
-@contextmanager
-def _database(server: Server, name: str, template: str | None = None) -> Generator[str]:
-    """Create a database, yield its URL and drop it, even with sessions connected."""
-    with DatabaseJanitor(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        dbname=name,
-        template_dbname=template,
-    ):
-        yield server.url(name)
-
-
 @pytest.fixture(scope="session")
 def event_template(server: Server, migrated: NoopExecutor) -> Iterator[str]:
     """The name of a database with the example event on sale, to make others from."""
     name = "event_template"
-    with _database(server, name, migrated.template_dbname) as url:
+    with database(server, name, migrated.template_dbname) as url:
         with psycopg.connect(url) as connection:  # a template has no sessions
             import_catalogue(connection, document("catalogue"))
         yield name
@@ -123,7 +110,7 @@ def _shared_connection(
 ) -> Iterator[Callable[[], Connection]]:
     """A function that returns this worker's connection to a migrated database."""
     with (
-        _database(server, "shared", migrated.template_dbname) as url,
+        database(server, "shared", migrated.template_dbname) as url,
         _kept_connection(url) as connected,
     ):
         yield connected
@@ -132,7 +119,7 @@ def _shared_connection(
 @pytest.fixture(scope="session")
 def event_database(server: Server, event_template: str) -> EventDatabase:
     """A function that makes a database with the example event on sale, by its name."""
-    return lambda name: _database(server, name, event_template)
+    return lambda name: database(server, name, event_template)
 
 
 @pytest.fixture(scope="session")
@@ -165,14 +152,14 @@ def event_db(_event_connection: Callable[[], Connection]) -> Iterator[Connection
 @pytest.fixture
 def database_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
     """The URL of a migrated database that only this test uses."""
-    with _database(server, "test", migrated.template_dbname) as url:
+    with database(server, "test", migrated.template_dbname) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def module_url(server: Server, migrated: NoopExecutor) -> Iterator[str]:
     """The URL of a migrated database that only the tests of a module use."""
-    with _database(server, "module", migrated.template_dbname) as url:
+    with database(server, "module", migrated.template_dbname) as url:
         yield url
 
 
@@ -186,7 +173,7 @@ def event_url(event_database: EventDatabase) -> Iterator[str]:
 @pytest.fixture
 def empty_database_url(server: Server) -> Iterator[str]:
     """The URL of an empty database that only this test uses."""
-    with _database(server, "empty") as url:
+    with database(server, "empty") as url:
         yield url
 
 

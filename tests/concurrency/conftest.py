@@ -7,10 +7,9 @@ import pytest
 from psycopg.pq import TransactionStatus
 from pytest_postgresql.executors import NoopExecutor
 from tests.support.bookings import integrity
-from tests.support.caller import Connection
+from tests.support.caller import Connect, Connection
 from tests.support.databases import database
 from tests.support.safeguards import remove
-from tests.support.sessions import Connect
 
 from ticketing_client.embedded import Server
 

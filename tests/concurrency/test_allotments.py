@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from tests.support.bookings import integrity, let_lapse, pay
 from tests.support.caller import (
+    Connect,
     Connection,
     refused,
     service,
@@ -24,7 +25,7 @@ from tests.support.crowd import (
     uid,
 )
 from tests.support.safeguards import guards
-from tests.support.sessions import PATIENCE, Connect, rivals
+from tests.support.sessions import PATIENCE, rivals
 
 FIRST, SECOND, THIRD, FOURTH = (uid(0xA1 + number) for number in range(4))
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.support.caller import (
+    Connect,
     Connection,
     Document,
     refused,
@@ -28,7 +29,7 @@ from tests.support.crowd import (
     ticket_arguments,
     uid,
 )
-from tests.support.sessions import PATIENCE, Connect, rivals
+from tests.support.sessions import PATIENCE, rivals
 
 FIRST, SECOND = uid(0xA1), uid(0xA2)
 

@@ -5,6 +5,7 @@ import pytest
 from psycopg import IsolationLevel
 from tests.support.bookings import let_lapse, payment
 from tests.support.caller import (
+    Connect,
     Connection,
     Document,
     refused,
@@ -25,7 +26,7 @@ from tests.support.crowd import (
     uid,
 )
 from tests.support.safeguards import guards
-from tests.support.sessions import PATIENCE, Connect, outcome, rivals
+from tests.support.sessions import PATIENCE, outcome, rivals
 
 FIRST, SECOND = uid(0xA1), uid(0xA2)
 SNAPSHOTS = (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.support.bookings import integrity, let_lapse
 from tests.support.caller import (
+    Connect,
     Connection,
     Document,
     refused,
@@ -31,7 +32,6 @@ from tests.support.crowd import (
     uid,
 )
 from tests.support.databases import database
-from tests.support.sessions import Connect
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.support.bookings import integrity
 from tests.support.caller import (
+    Connect,
     Connection,
     Document,
     owner,
@@ -29,7 +30,7 @@ from tests.support.crowd import (
     ticket_arguments,
     uid,
 )
-from tests.support.sessions import PATIENCE, Connect, rivals
+from tests.support.sessions import PATIENCE, rivals
 
 REGISTRATION = uid(0xA1)
 

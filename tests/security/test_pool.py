@@ -20,9 +20,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from pytest_postgresql.executors import NoopExecutor
+from tests.support.caller import Connect
 from tests.support.databases import database
 from tests.support.example import CEREMONY, STRANGER, TOMAS, Document, document
-from tests.support.sessions import Connect, wait_until
+from tests.support.sessions import wait_until
 
 from ticketing_client import (
     AsyncClient,

@@ -4,14 +4,10 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeAlias
 
 import psycopg
 from psycopg import IsolationLevel
-from tests.support.caller import Connection, Document
-
-Connect: TypeAlias = Callable[..., Connection]
-"""The fixture `connect`: opens one more connection to the database of the test."""
+from tests.support.caller import Connect, Connection, Document
 
 PATIENCE = 60.0
 """Seconds after which what another session has to do is not going to happen."""

@@ -124,7 +124,7 @@ BEGIN
     INTO v_is_changed, v_leaving
     FROM ticketing_internal.save_attendees(v_registration, v_submitted.attendees, v_now) AS saved;
 
-    IF NOT v_is_new THEN
+    IF NOT v_is_new AND v_is_changed THEN
         v_issues := ticketing_internal.find_changed_fact_issues(
             v_function, v_registration, v_submitted.registration_type, v_previous, v_request, v_tickets, v_leaving
         );

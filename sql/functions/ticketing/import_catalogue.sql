@@ -89,8 +89,8 @@ as a limit that ends while there are tickets, or a package that cannot be bought
 - `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use
-  (overdue holds are not); other contents of a package with tickets, another event of a ticket type, or another currency of a
-  function with registrations; a transaction that is not READ COMMITTED
+  (overdue holds are not); other contents of a package with tickets, another event of a ticket type,
+  or another currency of a function with registrations; a transaction that is not READ COMMITTED
 
 ### Retry
 The same document again leaves the same catalogue. The call waits at most a second for each lock and

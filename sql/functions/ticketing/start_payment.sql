@@ -40,12 +40,7 @@ BEGIN
     WHERE function.function_id = v_function_id;
 
     v_attendees := ticketing_internal.load_attendees(v_function_id, p_registration_id);
-    v_request := ticketing_internal.add_stored_selections(v_request, ARRAY(
-        SELECT ROW(
-            attendee.attendee_id, attendee.attendee_data -> 'selected_tickets', 'p_registration_id'
-        )::ticketing_internal.selection
-        FROM unnest(v_attendees) AS attendee
-    ));
+    v_request := ticketing_internal.stored_request(ticketing_internal.stored_selections(v_attendees));
 
     SELECT jsonb_agg(ticketing_internal.issue(
         'attendee_without_ticket', 'p_registration_id', format('%s has no ticket yet.', attendee.name), attendee

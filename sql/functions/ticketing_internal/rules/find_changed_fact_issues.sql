@@ -25,9 +25,7 @@ DECLARE
     v_request ticketing_internal.request;
     v_catalogue ticketing_internal.catalogue;
 BEGIN
-    v_request.selections := '{}';
-    v_request.selection_lines := '{}';
-    v_request := ticketing_internal.add_stored_selections(v_request, ARRAY(
+    v_request := ticketing_internal.stored_request(ARRAY(
         SELECT ROW(
             attendee.attendee_id,
             attendee.attendee_data -> 'selected_tickets',

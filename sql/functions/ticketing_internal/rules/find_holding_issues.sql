@@ -24,14 +24,7 @@ BEGIN
     FROM ticketing.functions AS function
     WHERE function.function_id = p_registration.function_id;
 
-    v_request.selections := '{}';
-    v_request.selection_lines := '{}';
-    v_request := ticketing_internal.add_stored_selections(v_request, ARRAY(
-        SELECT ROW(
-            attendee.attendee_id, attendee.attendee_data -> 'selected_tickets', 'p_registration_id'
-        )::ticketing_internal.selection
-        FROM unnest(v_attendees) AS attendee
-    ));
+    v_request := ticketing_internal.stored_request(ticketing_internal.stored_selections(v_attendees));
 
     -- with a hold that lives, nothing is added: price, sale windows and activity do not matter
     v_registration.status := 'draft';

@@ -1,8 +1,7 @@
 -- Select again what is stored, so that the rules look at it. The caller has not sent these lines:
 -- issues of them are about the path of the selection, not about a place inside it.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.add_stored_selections(
-    p_request ticketing_internal.request,
+CREATE OR REPLACE FUNCTION ticketing_internal.stored_request(
     p_selections ticketing_internal.selection[]
 )
 RETURNS ticketing_internal.request
@@ -11,13 +10,12 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_request ticketing_internal.request := p_request;
+    v_request ticketing_internal.request;
 BEGIN
-    v_request.selections := p_request.selections || p_selections;
-    v_request.selection_lines := p_request.selection_lines || ARRAY(
+    v_request.selections := p_selections;
+    v_request.selection_lines := ARRAY(
         SELECT ROW(
-            line.attendee_ref, line.package_id, line.ticket_type_id, line.quantity, NULL, stored.path,
-            coalesce(cardinality(p_request.selection_lines), 0) + line.position
+            line.attendee_ref, line.package_id, line.ticket_type_id, line.quantity, NULL, stored.path, line.position
         )::ticketing_internal.selection_line
         FROM unnest(ticketing_internal.read_selection_lines(p_selections)) AS line
         INNER JOIN unnest(p_selections) AS stored ON stored.attendee_ref = line.attendee_ref
@@ -27,5 +25,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.add_stored_selections IS
-'p_request with p_selections, stored ones of attendees that it does not name.';
+COMMENT ON FUNCTION ticketing_internal.stored_request IS
+'The request that selects p_selections, which are stored: one of each attendee.';
