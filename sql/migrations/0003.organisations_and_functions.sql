@@ -63,6 +63,8 @@ CREATE TABLE ticketing.functions (
     hold_minutes integer NOT NULL DEFAULT 30,
     payment_minutes integer NOT NULL DEFAULT 30,
     max_hold_minutes integer NOT NULL DEFAULT 1440,
+    max_held_per_owner integer,
+    max_open_registrations_per_owner integer NOT NULL DEFAULT 20,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT functions_pkey PRIMARY KEY (function_id),
@@ -88,6 +90,12 @@ CREATE TABLE ticketing.functions (
     CONSTRAINT functions_payment_minutes_check CHECK (payment_minutes BETWEEN 1 AND 10080),
     CONSTRAINT functions_max_hold_minutes_check CHECK (
         max_hold_minutes BETWEEN hold_minutes AND 525600
+    ),
+    CONSTRAINT functions_max_held_per_owner_check CHECK (
+        max_held_per_owner BETWEEN 1 AND 1000000
+    ),
+    CONSTRAINT functions_max_open_registrations_per_owner_check CHECK (
+        max_open_registrations_per_owner BETWEEN 1 AND 1000000
     )
 );
 
@@ -114,7 +122,13 @@ COMMENT ON COLUMN ticketing.functions.hold_minutes IS
 'Minutes from the latest persist for which unpaid tickets keep their capacity.';
 COMMENT ON COLUMN ticketing.functions.payment_minutes IS 'Minutes by which the start of a payment extends the hold, once.';
 COMMENT ON COLUMN ticketing.functions.max_hold_minutes IS
-'Minutes from the creation of a registration until which its hold can be renewed.';
+'Minutes for which a registration can renew its hold, from when it began to hold.';
+COMMENT ON COLUMN ticketing.functions.max_held_per_owner IS
+'Tickets that one owner may hold, unpaid or free, over all registrations; null: 100, and 2,000 in registrations of lodges
+and delegations.';
+COMMENT ON COLUMN ticketing.functions.max_open_registrations_per_owner IS
+'Open registrations in which one owner may hold tickets: those that are draft or pending, and hold something or have
+changed within 24 hours.';
 COMMENT ON COLUMN ticketing.functions.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.functions.updated_at IS 'When the row was last changed.';
 

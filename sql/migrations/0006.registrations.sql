@@ -33,6 +33,17 @@ CREATE TABLE ticketing.registrations (
     currency text NOT NULL,
     confirmation_number ticketing.confirmation_number,
     hold_expires_at ticketing.finite_time,
+    held_since ticketing.finite_time,
+    held_until ticketing.finite_time,
+    -- What is overdue is found by the minute: of the changes that renew a hold, few change this, so
+    -- most updates add no index entry.
+    hold_bucket timestamptz GENERATED ALWAYS AS (
+        CASE
+            WHEN status IN ('draft', 'pending')
+                THEN pg_catalog.date_bin('1 minute', hold_expires_at, '2000-01-01 00:00+00')
+        END
+    ) STORED,
+    is_open boolean NOT NULL GENERATED ALWAYS AS (status IN ('draft', 'pending')) STORED,
     cancellation_reason ticketing.cancellation_reason,
     revision ticketing.counter NOT NULL DEFAULT 0,
     last_change_epoch integer NOT NULL DEFAULT 0,
@@ -56,7 +67,7 @@ CREATE TABLE ticketing.registrations (
         (payment_status = 'Unpaid') = (confirmation_number IS NULL)
     ),
     CONSTRAINT registrations_hold_check CHECK (
-        hold_expires_at IS NULL OR status IN ('draft', 'pending', 'expired')
+        hold_expires_at IS NULL OR (status IN ('draft', 'pending', 'expired') AND held_since IS NOT NULL)
     ),
     CONSTRAINT registrations_cancellation_reason_check CHECK (
         cancellation_reason IS NULL OR status = 'cancelled'
@@ -68,10 +79,12 @@ CREATE INDEX registrations_function_idx ON ticketing.registrations (function_id,
 -- most owners have a single registration, PostgreSQL may choose either for a foreign key check, and
 -- by owner_id alone it would read all rows of an owner who has thousands.
 CREATE INDEX registrations_owner_idx ON ticketing.registrations (owner_id, registration_id);
--- Registrations that may hold capacity unpaid. Without hold_expires_at: every persist changes it,
--- and an update of an indexed column adds an entry to every index of the table.
-CREATE INDEX registrations_unpaid_idx ON ticketing.registrations (function_id, registration_id)
-WHERE status IN ('draft', 'pending');
+-- Holds by their end, and the open registrations of an owner. No index has status itself, which
+-- changes with each payment that is started and given up.
+CREATE INDEX registrations_hold_idx ON ticketing.registrations (function_id, hold_bucket)
+WHERE hold_bucket IS NOT NULL;
+CREATE INDEX registrations_open_idx ON ticketing.registrations (function_id, owner_id)
+WHERE is_open;
 
 COMMENT ON TABLE ticketing.registrations IS 'Registrations: one booking each of attendees for a function.';
 COMMENT ON COLUMN ticketing.registrations.function_id IS 'The function.';
@@ -95,6 +108,13 @@ COMMENT ON COLUMN ticketing.registrations.confirmation_number IS
 'Confirmation number, issued once on completion; null before.';
 COMMENT ON COLUMN ticketing.registrations.hold_expires_at IS
 'Until when its unpaid tickets keep their capacity; null if it holds none.';
+COMMENT ON COLUMN ticketing.registrations.held_since IS
+'When it began to hold capacity, breaks of less than `hold_minutes` included; null if it never did.';
+COMMENT ON COLUMN ticketing.registrations.held_until IS
+'When it last gave up all of its tickets; null if it never did.';
+COMMENT ON COLUMN ticketing.registrations.hold_bucket IS
+'The minute in which its hold ends; null if it holds nothing.';
+COMMENT ON COLUMN ticketing.registrations.is_open IS 'Whether its status is draft or pending.';
 COMMENT ON COLUMN ticketing.registrations.cancellation_reason IS 'Cancellation reason; null if none was given.';
 COMMENT ON COLUMN ticketing.registrations.revision IS
 'Incremented by every change, so that concurrent edits (two browser tabs, say) are detected.';
@@ -236,6 +256,9 @@ CREATE INDEX tickets_ticket_type_idx ON ticketing.tickets (function_id, event_id
 CREATE INDEX tickets_package_item_idx ON ticketing.tickets (function_id, package_id, ticket_type_id)
 WHERE package_id IS NOT NULL;
 CREATE INDEX tickets_owner_idx ON ticketing.tickets (owner_id);
+-- The free tickets of an owner, which count like unpaid ones.
+CREATE INDEX tickets_free_idx ON ticketing.tickets (function_id, owner_id)
+WHERE price_paid = 0 AND status = 'Active';
 
 COMMENT ON TABLE ticketing.tickets IS
 'Tickets: one admission each of an attendee to an event. A ticket removed before payment is deleted; `ticket_changes`

@@ -218,7 +218,8 @@ CREATE TYPE ticketing_internal.issue AS (
     actual jsonb,
     requested integer,
     available integer,
-    attendee_ids uuid []
+    attendee_ids uuid [],
+    available_at timestamptz
 );
 COMMENT ON TYPE ticketing_internal.issue IS
 'One problem of a refused call or of a quote. Keys that do not apply are absent.';
@@ -245,6 +246,8 @@ COMMENT ON COLUMN ticketing_internal.issue.available IS
 'The remaining capacity; absent unless it is too little.';
 COMMENT ON COLUMN ticketing_internal.issue.attendee_ids IS
 'The attendees who share the problem; absent unless it concerns several.';
+COMMENT ON COLUMN ticketing_internal.issue.available_at IS
+'When tickets can be held again; absent unless the hold is used up.';
 
 CREATE TYPE ticketing_internal.quote_answer AS (
     valid boolean,

@@ -208,3 +208,16 @@ CREATE TYPE ticketing_internal.plan_summary AS (
 COMMENT ON TYPE ticketing_internal.plan_summary IS
 'What a plan changes: how many tickets are added, which are removed (null: none), the selections that differ from those stored
 (null: none), how many attendees hold a ticket afterwards, and the tickets of the attendees decided about.';
+
+CREATE TYPE ticketing_internal.planned_hold AS (
+    held_since timestamptz,
+    held_until timestamptz,
+    expires_at timestamptz,
+    is_taken boolean,
+    is_given_up boolean,
+    available_at timestamptz
+);
+COMMENT ON TYPE ticketing_internal.planned_hold IS
+'What a persist makes of a hold: held_since, held_until and expires_at (hold_expires_at) as stored then; is_taken: whether tickets
+are added or the hold begins or continues after it was over, so that limits apply; is_given_up: whether the hold is used up and
+tickets are only removed; available_at: when tickets can be held again, if the hold is used up.';

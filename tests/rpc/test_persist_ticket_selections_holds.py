@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from tests.support.bookings import (
     ONE,
+    age,
     book,
     hold_of,
     import_catalogue,
@@ -19,6 +20,7 @@ from tests.support.caller import Connect, Connection, owner, service
 from tests.support.example import (
     BANQUET,
     CEREMONY,
+    FUNCTION,
     REGISTRATION,
     STRANGER,
     TOMAS,
@@ -55,21 +57,6 @@ def now_of(answer: Document) -> datetime:
     return datetime.fromisoformat(answer["server_time"])
 
 
-def age(db: Connection, registration_id: str, minutes: int) -> datetime:
-    """Let a registration have been made so many minutes ago, and return when that was."""
-    (row,) = rows(
-        db,
-        """
-        UPDATE ticketing.registrations SET created_at = now() - make_interval(mins => %s)
-        WHERE registration_id = %s RETURNING created_at
-        """,
-        minutes,
-        registration_id,
-    )
-    made_at: datetime = row["created_at"]
-    return made_at
-
-
 # How long
 
 
@@ -96,30 +83,119 @@ def test_persist_never_shortens_a_hold(scarce_db: Connection) -> None:
 def test_persist_renews_the_hold_up_to_its_limit(
     scarce_db: Connection, registration: Document, persist_all: Persist
 ) -> None:
+    registration["additionalAttendees"] = []
     owner(scarce_db).call("create_individual_registration_jsonb", p_registration_data=registration)
-    persist_all(scarce_db, ONE)
-    made_at = age(scarce_db, REGISTRATION, 50)
-    scarce_db.execute(
-        "UPDATE ticketing.registrations SET hold_expires_at = now() + interval '1 minute'"
-    )
-    for chosen in (TWO, ONE):
+    began_at = now_of(persist_all(scarce_db, ONE))
+    for passed, chosen in ((15, ONE), (30, TWO), (45, TWO), (59, ONE)):
+        age(scarce_db, REGISTRATION, passed)
         answer = persist_all(scarce_db, chosen)
-        assert hold_of(answer) == made_at + timedelta(minutes=60)
+        until = min(now_of(answer) + timedelta(minutes=20), began_at + timedelta(minutes=60 - passed))
+        assert abs(hold_of(answer) - until) < timedelta(seconds=0.5)
         assert stored(scarce_db, REGISTRATION)["hold_expires_at"] == hold_of(answer)
-    # a hold beyond the limit is neither renewed nor shortened
-    age(scarce_db, REGISTRATION, 90)
-    before = stored(scarce_db, REGISTRATION)["hold_expires_at"]
-    for chosen in (TWO, TWO):
-        assert hold_of(persist_all(scarce_db, chosen)) == before
+        age(scarce_db, REGISTRATION, -passed)
+    # a hold that a payment took beyond the limit is neither renewed nor shortened
+    age(scarce_db, REGISTRATION, 55)
+    started = owner(scarce_db).call("start_payment", p_registration_id=REGISTRATION)
+    age(scarce_db, REGISTRATION, 10)
+    for chosen in (TWO, TWO, ONE):
+        answer = persist_all(scarce_db, chosen)
+        assert hold_of(answer) == hold_of(started) - timedelta(minutes=10)
 
 
-def test_persist_after_the_hold_gets_another(scarce_db: Connection) -> None:
-    registration_id = book(scarce_db, ONE)
-    age(scarce_db, registration_id, 90)
-    let_lapse(scarce_db, registration_id)
+def hold_to_the_limit(connection: Connection) -> str:
+    """Book, and renew the hold up to its limit, which is 15 minutes away then."""
+    registration_id = book(connection, TWO)
+    for _ in range(3):
+        age(connection, registration_id, 15)
+        persist_selections(connection, TWO, registration_id)
+    return registration_id
+
+
+@pytest.mark.parametrize("is_released", [False, True], ids=["overdue", "expired"])
+@pytest.mark.parametrize("chosen", [ONE, TWO, THREE], ids=["fewer", "the same", "more"])
+def test_hold_used_up_until_a_break(
+    scarce_db: Connection, *, chosen: Document, is_released: bool
+) -> None:
+    registration_id = hold_to_the_limit(scarce_db)
+    age(scarce_db, registration_id, 16)
+    if is_released:
+        service(scarce_db).call("release_expired_holds")
+    ended_at = stored(scarce_db, registration_id)["hold_expires_at"]
+    caller = owner(scarce_db)
+    quote = caller.call(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections=chosen,
+        p_registration_id=registration_id,
+    )
+    if chosen is ONE:
+        # tickets can always be given up; the others are free for all as before
+        assert quote["valid"]
+        answer = persist_selections(scarce_db, chosen, registration_id)
+        assert hold_of(answer) == ended_at
+        assert answer["tickets_removed"] == 1
+        assert left(scarce_db, CEREMONY) == CAPACITY
+        assert integrity(scarce_db) == []
+        chosen = TWO
+    before = dump(scarce_db)
+    refusal = caller.refusal(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=chosen
+    )
+    (issue,) = refusal.issues
+    assert (refusal.sqlstate, issue["code"]) == ("TK004", "hold_used_up")
+    assert (issue["path"], issue["expected"]) == ("p_selections", 60)
+    assert datetime.fromisoformat(issue["available_at"]) == ended_at + timedelta(minutes=20)
+    assert dump(scarce_db) == before
+    if chosen is not TWO:
+        assert [found["code"] for found in quote["issues"]] == ["hold_used_up"]
+    assert [
+        found["code"]
+        for found in caller.refusal("start_payment", p_registration_id=registration_id).issues
+    ] == ["hold_used_up"]
+
+    # giving up all is possible too, and does not begin a new hold
+    persist_selections(scarce_db, {WALTER: selection()}, registration_id)
+    again = caller.refusal(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=ONE
+    )
+    assert again.issues[0]["available_at"] == issue["available_at"]
+    age(scarce_db, registration_id, 20)
     answer = persist_selections(scarce_db, ONE, registration_id)
     assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
-    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 1, 0)
+
+
+@pytest.mark.parametrize("pause", [0, 5, 19])
+def test_persist_after_nothing_was_chosen_continues_the_hold(
+    scarce_db: Connection, pause: int
+) -> None:
+    registration_id = book(scarce_db, ONE)
+    began_at = hold_of(persist_selections(scarce_db, ONE, registration_id)) - timedelta(minutes=20)
+    age(scarce_db, registration_id, 15)
+    for _ in range(2):
+        persist_selections(scarce_db, {WALTER: selection()}, registration_id)
+        age(scarce_db, registration_id, pause)
+        answer = persist_selections(scarce_db, ONE, registration_id)
+    ends_at = began_at + timedelta(minutes=60 - 15 - 2 * pause)
+    until = min(now_of(answer) + timedelta(minutes=20), ends_at)
+    assert abs(hold_of(answer) - until) < timedelta(seconds=0.5)
+
+
+@pytest.mark.parametrize("pause", [20, 60, 3 * 24 * 60])
+def test_persist_after_a_break_begins_a_hold(scarce_db: Connection, pause: int) -> None:
+    for leave in (
+        lambda: persist_selections(scarce_db, {WALTER: selection()}, registration_id),
+        lambda: let_lapse(scarce_db, registration_id),
+    ):
+        registration_id = book(scarce_db, ONE)
+        age(scarce_db, registration_id, 10)
+        leave()
+        age(scarce_db, registration_id, pause)
+        answer = persist_selections(scarce_db, ONE, registration_id)
+        assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
+        age(scarce_db, registration_id, 45)
+        if pause > 20:
+            continue
+    assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 2, 0)
 
 
 # Overdue
@@ -280,6 +356,50 @@ def test_overdue_hold_that_is_locked_keeps_no_buyer_waiting(
     # and releasing passes it by
     assert service(buyer).call("release_expired_holds")["released"] == 0
     assert integrity(buyer) == []
+
+
+def test_overdue_hold_that_stays_locked_is_not_on_offer(contested: tuple[Connection, str]) -> None:
+    buyer, registration_id = contested
+
+    def attempts() -> int:
+        for number in range(200):
+            try:
+                book(buyer, TWO, BUYER)
+            except psycopg.errors.SerializationFailure:
+                continue
+            except psycopg.Error as error:
+                assert error.sqlstate == "TK005"
+                return number
+        return 200
+
+    # told to repeat the call a bounded number of times, and then the truth
+    assert attempts() < 200
+    assert left(buyer, CEREMONY) == 1
+    assert integrity(buyer) == []
+    book(buyer, ONE, BUYER)
+    assert attempts() == 0
+    assert stored(buyer, registration_id)["status"] == "draft"
+
+
+def test_overdue_hold_is_on_offer_again_once_unlocked(event_connect: Connect, scarce: Document) -> None:
+    buyer = event_connect(autocommit=True)
+    import_catalogue(buyer, scarce)
+    registration_id = book(buyer, TWO)
+    let_lapse(buyer, registration_id)
+    locker = event_connect()
+    with locker.transaction():
+        # inside a savepoint that is released: another transaction id, the same lock
+        locker.execute("SAVEPOINT inner_part")
+        locker.execute(
+            "SELECT FROM ticketing.registrations WHERE registration_id = %s FOR UPDATE",
+            [registration_id],
+        )
+        locker.execute("RELEASE inner_part")
+        for _ in range(150):
+            buyer.execute("SELECT pg_current_xact_id()")
+        assert left(buyer, CEREMONY) == 1
+    assert left(buyer, CEREMONY) == CAPACITY
+    book(buyer, THREE, BUYER)
 
 
 def test_overdue_hold_that_is_locked_is_passed_over_for_another(

@@ -207,3 +207,21 @@ def let_lapse(connection: Connection, registration_id: str) -> None:
         """,
         [registration_id],
     )
+
+
+def age(connection: Connection, registration_id: str, minutes: float) -> None:
+    """Let so many minutes pass for a registration: all of its times move into the past."""
+    connection.execute(
+        """
+        UPDATE ticketing.registrations AS registration
+        SET
+            hold_expires_at = registration.hold_expires_at - passed.minutes,
+            held_since = registration.held_since - passed.minutes,
+            held_until = registration.held_until - passed.minutes,
+            created_at = registration.created_at - passed.minutes,
+            updated_at = registration.updated_at - passed.minutes
+        FROM (SELECT make_interval(secs => 60 * %s)) AS passed (minutes)
+        WHERE registration.registration_id = %s
+        """,
+        [minutes, registration_id],
+    )

@@ -309,16 +309,17 @@ class Methods(ABC):
                 and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`.
                 `function`: `{function_id, slug, name, currency, timezone?, status?, starts_at?,
                 ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?,
-                hold_minutes?, payment_minutes?, max_hold_minutes?}`. Events: `{event_id, slug,
-                title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
-                `{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?,
-                sale_ends_at?, min_per_attendee?, max_per_attendee?, max_per_registration?,
-                eligibility?, capacity?}`. Packages: `{package_id, name, price, items}` with `items`
-                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
-                keys of ticket types. Pools: `{capacity_pool_id, name, capacity, ticket_type_ids?,
-                package_ids?}`. An absent `capacity` leaves the limit as it is, and absent `pools`
-                leave the shared ones; None, or `[]`, ends them. A new event, ticket type or package
-                without `capacity` is unlimited.
+                hold_minutes?, payment_minutes?, max_hold_minutes?, max_held_per_owner?,
+                max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
+                price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
+                max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
+                `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`,
+                optionally `registration_types`, and the optional keys of ticket types. Pools:
+                `{capacity_pool_id, name, capacity, ticket_type_ids?, package_ids?}`. An absent
+                `capacity` leaves the limit as it is, and absent `pools` leave the shared ones;
+                None, or `[]`, ends them. A new event, ticket type or package without `capacity` is
+                unlimited.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
@@ -509,9 +510,10 @@ class Methods(ABC):
         return self.execute(calls.record_refund(registration_id, refund))
 
     def release_expired_holds(self, limit: int | None = None) -> models.ReleaseAnswer:
-        """Expires overdue unpaid registrations and frees their capacity.
+        """Expires overdue unpaid registrations and frees their capacity, and those without tickets
+        that have not changed for 24 hours.
 
-        Their tickets stay stored: the owner can persist them again while there is capacity.
+        Tickets stay stored: the owner can persist them again while there is capacity.
 
         A repeated call expires the registrations that are left or have become overdue since.
 
@@ -876,16 +878,17 @@ class AsyncMethods(ABC):
                 and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`.
                 `function`: `{function_id, slug, name, currency, timezone?, status?, starts_at?,
                 ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?,
-                hold_minutes?, payment_minutes?, max_hold_minutes?}`. Events: `{event_id, slug,
-                title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
-                `{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?,
-                sale_ends_at?, min_per_attendee?, max_per_attendee?, max_per_registration?,
-                eligibility?, capacity?}`. Packages: `{package_id, name, price, items}` with `items`
-                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
-                keys of ticket types. Pools: `{capacity_pool_id, name, capacity, ticket_type_ids?,
-                package_ids?}`. An absent `capacity` leaves the limit as it is, and absent `pools`
-                leave the shared ones; None, or `[]`, ends them. A new event, ticket type or package
-                without `capacity` is unlimited.
+                hold_minutes?, payment_minutes?, max_hold_minutes?, max_held_per_owner?,
+                max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
+                price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
+                max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
+                `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`,
+                optionally `registration_types`, and the optional keys of ticket types. Pools:
+                `{capacity_pool_id, name, capacity, ticket_type_ids?, package_ids?}`. An absent
+                `capacity` leaves the limit as it is, and absent `pools` leave the shared ones;
+                None, or `[]`, ends them. A new event, ticket type or package without `capacity` is
+                unlimited.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
@@ -1076,9 +1079,10 @@ class AsyncMethods(ABC):
         return await self.execute(calls.record_refund(registration_id, refund))
 
     async def release_expired_holds(self, limit: int | None = None) -> models.ReleaseAnswer:
-        """Expires overdue unpaid registrations and frees their capacity.
+        """Expires overdue unpaid registrations and frees their capacity, and those without tickets
+        that have not changed for 24 hours.
 
-        Their tickets stay stored: the owner can persist them again while there is capacity.
+        Tickets stay stored: the owner can persist them again while there is capacity.
 
         A repeated call expires the registrations that are left or have become overdue since.
 

@@ -362,7 +362,8 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
             and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`:
             `{function_id, slug, name, currency, timezone?, status?, starts_at?, ends_at?,
             registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-            payment_minutes?, max_hold_minutes?}`. Events: `{event_id, slug, title, starts_at?,
+            payment_minutes?, max_hold_minutes?, max_held_per_owner?,
+            max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
             ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
             price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
             max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
@@ -584,9 +585,10 @@ def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[mo
 
 
 def release_expired_holds(limit: int | None = None) -> Call[models.ReleaseAnswer]:
-    """Expires overdue unpaid registrations and frees their capacity.
+    """Expires overdue unpaid registrations and frees their capacity, and those without tickets that
+    have not changed for 24 hours.
 
-    Their tickets stay stored: the owner can persist them again while there is capacity.
+    Tickets stay stored: the owner can persist them again while there is capacity.
 
     A repeated call expires the registrations that are left or have become overdue since.
 

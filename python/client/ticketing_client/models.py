@@ -492,6 +492,7 @@ class Issue:
         requested: The requested capacity; absent unless it is too little.
         available: The remaining capacity; absent unless it is too little.
         attendee_ids: The attendees who share the problem; absent unless it concerns several.
+        available_at: When tickets can be held again; absent unless the hold is used up.
     """
 
     code: str
@@ -507,6 +508,7 @@ class Issue:
     requested: int | None = None
     available: int | None = None
     attendee_ids: tuple[Id, ...] = ()
+    available_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,9 @@ class CatalogueFunction(TypedDict):
     currency: Currency
     ends_at: NotRequired[Time | None]
     hold_minutes: NotRequired[int | None]
+    max_held_per_owner: NotRequired[int | None]
     max_hold_minutes: NotRequired[int | None]
+    max_open_registrations_per_owner: NotRequired[int | None]
     payment_minutes: NotRequired[int | None]
     registration_closes_at: NotRequired[Time | None]
     registration_opens_at: NotRequired[Time | None]

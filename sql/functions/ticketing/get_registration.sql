@@ -98,9 +98,12 @@ BEGIN
     v_answer.registration_id := p_registration_id;
     v_answer.function_id := v_function_id;
     v_answer.registration_type := v_registration.registration_type;
-    -- an overdue hold counts as expired, released or not
+    -- what is overdue or abandoned counts as expired, released or not
     v_answer.status := CASE
-        WHEN v_registration.status IN ('draft', 'pending') AND v_registration.hold_expires_at <= v_now
+        WHEN v_registration.is_open AND (
+            v_registration.hold_expires_at <= v_now
+            OR (v_registration.hold_expires_at IS NULL AND v_registration.updated_at <= v_now - interval '24 hours')
+        )
             THEN 'expired'
         ELSE v_registration.status
     END;

@@ -71,7 +71,8 @@ stays in its pools as long as it has tickets.
 - `p_catalogue`: an object of `organisation`, `function`, `events`, `ticket_types`, `packages` and,
   optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`: `{function_id,
   slug, name, currency, timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
-  registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?, max_hold_minutes?}`.
+  registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?, max_hold_minutes?,
+  max_held_per_owner?, max_open_registrations_per_owner?}`.
   Events: `{event_id, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
   `{ticket_type_id, event_id, name, price, description?, is_active?, sale_starts_at?, sale_ends_at?,
   min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:

@@ -28,6 +28,7 @@ DECLARE
     v_request ticketing_internal.request;
     v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
+    v_hold ticketing_internal.planned_hold;
     v_attendee_ids uuid [];
     v_decimals integer;
     v_answer ticketing_internal.quote_answer;
@@ -97,6 +98,16 @@ BEGIN
     ) AS duplicate
     WHERE duplicate.occurrence > 1;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
+    v_hold := ticketing_internal.plan_hold(
+        v_function, v_registration,
+        ticketing_internal.summarise_plan(v_attendees, v_evaluation, v_function.currency), statement_timestamp()
+    );
+    IF v_hold.is_taken THEN
+        v_issues := v_issues || ticketing_internal.find_hold_issues(
+            v_function, v_registration, v_evaluation, v_hold, ticketing_internal.bound_owner(v_registration),
+            statement_timestamp()
+        );
+    END IF;
     IF v_evaluation.may_be_short THEN
         v_issues := v_issues || ticketing_internal.find_capacity_issues(
             p_function_id, v_evaluation.tickets, v_evaluation.changes, v_evaluation.lines, p_registration_id,

@@ -23,20 +23,29 @@ BEGIN
     PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
 
     FOR v_function_id IN
-        SELECT DISTINCT registration.function_id
+        SELECT function.function_id
         -- all functions: the job serves the whole database
-        FROM ticketing.registrations AS registration
-        WHERE registration.status IN ('draft', 'pending')
-            AND registration.hold_expires_at <= v_now
-        ORDER BY registration.function_id
+        FROM ticketing.functions AS function
+        WHERE EXISTS (
+            SELECT
+            FROM ticketing.registrations AS registration
+            WHERE registration.function_id = function.function_id
+                AND registration.is_open
+                AND (
+                    registration.hold_expires_at <= v_now
+                    OR (registration.hold_expires_at IS NULL AND registration.updated_at <= v_now - interval '24 hours')
+                )
+        )
+        ORDER BY function.function_id
     LOOP
         EXIT WHEN v_released >= v_limit;
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => FALSE);
         SELECT expired.r_changes, expired.r_expired
         INTO v_expired
         FROM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, v_limit - v_released, v_now) AS expired;
+        v_released := v_released + v_expired.r_expired
+            + ticketing_internal.expire_empty(v_function_id, v_limit - v_released - v_expired.r_expired, v_now);
         PERFORM ticketing_internal.take_capacity(v_function_id, v_expired.r_changes);
-        v_released := v_released + v_expired.r_expired;
     END LOOP;
 
     v_answer.success := TRUE;
@@ -47,9 +56,9 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.release_expired_holds IS
-'Expires overdue unpaid registrations and frees their capacity.
+'Expires overdue unpaid registrations and frees their capacity, and those without tickets that have not changed for 24 hours.
 
-Their tickets stay stored: the owner can persist them again while there is capacity.
+Tickets stay stored: the owner can persist them again while there is capacity.
 
 ### Callers
 - `service_role`: all registrations

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION ticketing_internal.lock_key(
     p_kind text,
     p_function_id uuid DEFAULT NULL,
-    p_capacity_pool_id uuid DEFAULT NULL
+    p_id uuid DEFAULT NULL
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -16,11 +16,11 @@ BEGIN
     RETURN ('x' || encode(substr(sha256(
         convert_to(p_kind, 'UTF8')
         || coalesce(uuid_send(p_function_id), '')
-        || coalesce(uuid_send(p_capacity_pool_id), '')
+        || coalesce(uuid_send(p_id), '')
     ), 1, 8), 'hex'))::bit(64)::bigint;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.lock_key IS
-'Key of the advisory lock of a kind (`import`, `catalogue` or `pool`), of an event function, and of one of its pools: the
-first 64 bits of the SHA-256 of these.';
+'Key of the advisory lock of a kind (`import`, `catalogue`, `owner` or `pool`), of an event function, and of one owner or
+pool of it: the first 64 bits of the SHA-256 of these.';

@@ -15,13 +15,33 @@ CREATE OR REPLACE FUNCTION ticketing_internal.expire_overdue(
 RETURNS record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- a bitmap scan would visit the entries of released holds again and again until the next vacuum
+SET enable_bitmapscan = off
 AS $$
 DECLARE
     v_ticket_type_ids uuid[];
     v_package_ids uuid[];
+    v_holding_ids uuid[];
     v_registration_ids uuid[];
 BEGIN
     IF p_pool_id IS NOT NULL THEN
+        v_holding_ids := ticketing_internal.holding_registrations(p_function_id, ARRAY[p_pool_id]);
+    END IF;
+
+    IF v_holding_ids IS NOT NULL THEN
+        v_registration_ids := ARRAY(
+            SELECT registration.registration_id
+            FROM ticketing.registrations AS registration
+            WHERE registration.function_id = p_function_id
+                AND registration.registration_id = ANY(v_holding_ids)
+                AND registration.is_open
+                AND registration.hold_expires_at <= p_now
+                AND registration.registration_id IS DISTINCT FROM p_except
+            ORDER BY registration.hold_bucket
+            LIMIT p_limit
+            FOR NO KEY UPDATE SKIP LOCKED
+        );
+    ELSE
         v_ticket_type_ids := ARRAY(
             SELECT membership.ticket_type_id
             FROM ticketing.ticket_type_pools AS membership
@@ -34,37 +54,35 @@ BEGIN
             WHERE membership.function_id = p_function_id
                 AND membership.capacity_pool_id = p_pool_id
         );
+        v_registration_ids := ARRAY(
+            SELECT registration.registration_id
+            FROM ticketing.registrations AS registration
+            WHERE registration.function_id = p_function_id
+                AND registration.hold_bucket <= p_now
+                AND registration.hold_expires_at <= p_now
+                AND registration.registration_id IS DISTINCT FROM p_except
+                AND (
+                    p_pool_id IS NULL
+                    OR EXISTS (
+                        SELECT
+                        FROM ticketing.tickets AS ticket
+                        WHERE ticket.function_id = p_function_id
+                            AND ticket.registration_id = registration.registration_id
+                            AND (
+                                ticket.ticket_type_id = ANY(v_ticket_type_ids)
+                                OR ticket.package_id = ANY(v_package_ids)
+                            )
+                        -- one by one: most calls need the tickets of few registrations
+                        OFFSET 0
+                    )
+                )
+            ORDER BY registration.hold_bucket
+            LIMIT p_limit
+            FOR NO KEY UPDATE SKIP LOCKED
+        );
     END IF;
 
-    SELECT array_agg(overdue.registration_id)
-    INTO v_registration_ids
-    FROM (
-        SELECT registration.registration_id
-        FROM ticketing.registrations AS registration
-        WHERE registration.function_id = p_function_id
-            AND registration.status IN ('draft', 'pending')
-            AND registration.hold_expires_at <= p_now
-            AND registration.registration_id IS DISTINCT FROM p_except
-            AND (
-                p_pool_id IS NULL
-                OR EXISTS (
-                    SELECT
-                    FROM ticketing.tickets AS ticket
-                    WHERE ticket.function_id = p_function_id
-                        AND ticket.registration_id = registration.registration_id
-                        AND ticket.status = 'Active'
-                        AND (
-                            ticket.ticket_type_id = ANY(v_ticket_type_ids)
-                            OR ticket.package_id = ANY(v_package_ids)
-                        )
-                )
-            )
-        ORDER BY registration.hold_expires_at
-        LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
-    ) AS overdue;
-
-    IF v_registration_ids IS NULL THEN
+    IF v_registration_ids = '{}' THEN
         r_changes := '{}';
         r_expired := 0;
         RETURN;
@@ -83,6 +101,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.expire_overdue IS
-'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first, except p_except; with
-p_pool_id only those that hold capacity of that pool. r_changes: the changes that the caller must apply to the pools;
+'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first (to the minute), except p_except;
+with p_pool_id only those that hold capacity of that pool. r_changes: the changes that the caller must apply to the pools;
 r_expired: how many registrations expired.';

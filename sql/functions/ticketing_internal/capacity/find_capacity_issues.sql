@@ -1,6 +1,7 @@
 -- Lists ticket types and packages of a plan for which the pools have too little capacity left.
 -- Capacity held by overdue registrations counts as free. Reads without locks, so this only
--- advises: take_capacity decides.
+-- advises: take_capacity decides. Most buyers are refused while an event sells out, so this looks at
+-- the pools that are short, and costs the same however many holds are open elsewhere.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_capacity_issues(
     p_function_id uuid,
@@ -18,6 +19,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_pool_ids uuid [];
+    v_short_ids uuid [];
     v_overdue ticketing_internal.capacity_change[];
     v_issues jsonb;
 BEGIN
@@ -30,20 +32,21 @@ BEGIN
         RETURN '[]';
     END IF;
 
-    -- fast path: with enough capacity left, overdue registrations need not be known
-    IF NOT EXISTS (
-        SELECT
-        FROM ticketing.capacity_pools AS pool
-        INNER JOIN unnest(p_changes) AS change ON change.capacity_pool_id = pool.capacity_pool_id
-        WHERE pool.function_id = p_function_id
-            AND pool.capacity_pool_id = ANY(v_pool_ids)
-            AND change.reserved + change.sold > pool.capacity - pool.reserved - pool.sold
-    ) THEN
+    -- with enough capacity left, overdue registrations need not be known
+    SELECT array_agg(pool.capacity_pool_id)
+    INTO v_short_ids
+    FROM ticketing.capacity_pools AS pool
+    INNER JOIN unnest(p_changes) AS change ON change.capacity_pool_id = pool.capacity_pool_id
+    WHERE pool.function_id = p_function_id
+        AND pool.capacity_pool_id = ANY(v_pool_ids)
+        AND change.reserved + change.sold > pool.capacity - pool.reserved - pool.sold;
+    IF v_short_ids IS NULL THEN
         RETURN '[]';
     END IF;
 
     v_overdue := ticketing_internal.merge_changes(p_reclaimed || ticketing_internal.registration_capacity(
-        p_function_id, ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now)
+        p_function_id,
+        ticketing_internal.overdue_registrations(p_function_id, p_registration_id, p_now, v_short_ids)
     ));
 
     WITH short_pool AS (
@@ -54,7 +57,7 @@ BEGIN
         FROM ticketing_internal.pool_availability(p_function_id) AS pool
         INNER JOIN unnest(p_changes) AS change ON change.capacity_pool_id = pool.capacity_pool_id
         LEFT JOIN unnest(v_overdue) AS overdue ON overdue.capacity_pool_id = pool.capacity_pool_id
-        WHERE pool.capacity_pool_id = ANY(v_pool_ids)
+        WHERE pool.capacity_pool_id = ANY(v_short_ids)
             AND change.reserved + change.sold
             > pool.capacity - pool.reserved - pool.sold + coalesce(overdue.reserved, 0)
     ),

@@ -47,6 +47,8 @@ BEGIN
         hold_minutes = submitted.hold_minutes,
         payment_minutes = submitted.payment_minutes,
         max_hold_minutes = submitted.max_hold_minutes,
+        max_held_per_owner = submitted.max_held_per_owner,
+        max_open_registrations_per_owner = submitted.max_open_registrations_per_owner,
         updated_at = submitted.updated_at
     FROM (SELECT (p_catalogue.function).*) AS submitted
     WHERE function.function_id = v_function_id;

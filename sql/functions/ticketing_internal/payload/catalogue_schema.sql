@@ -69,7 +69,10 @@ BEGIN
                         "default": "exclusive"}'::jsonb,
                     'hold_minutes', '{"type": "integer", "minimum": 1, "maximum": 10080, "default": 30}'::jsonb,
                     'payment_minutes', '{"type": "integer", "minimum": 1, "maximum": 10080, "default": 30}'::jsonb,
-                    'max_hold_minutes', '{"type": "integer", "minimum": 1, "maximum": 525600, "default": 1440}'::jsonb
+                    'max_hold_minutes', '{"type": "integer", "minimum": 1, "maximum": 525600, "default": 1440}'::jsonb,
+                    'max_held_per_owner', '{"type": "integer", "minimum": 1, "maximum": 1000000}'::jsonb,
+                    'max_open_registrations_per_owner', '{"type": "integer", "minimum": 1, "maximum": 1000000,
+                        "default": 20}'::jsonb
                 )
             ),
             'events', jsonb_build_object(

@@ -1,5 +1,5 @@
--- Extend the hold of a registration for its payment: by payment_minutes, and never far beyond the
--- limit of all holds.
+-- Extend the hold of a registration for its payment: by payment_minutes, beyond the limit of all
+-- holds by no more than these.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.extend_hold_for_payment(
     p_function ticketing.functions,
@@ -14,12 +14,13 @@ AS $$
 BEGIN
     RETURN greatest(p_registration.hold_expires_at, least(
         p_registration.hold_expires_at + make_interval(mins => p_function.payment_minutes),
+        -- a payment that is started, given up and started again extends the hold once
         p_now + make_interval(mins => p_function.hold_minutes + p_function.payment_minutes),
-        p_registration.created_at
+        p_registration.held_since
         + make_interval(mins => p_function.max_hold_minutes + p_function.payment_minutes)
     ));
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.extend_hold_for_payment IS
-'Until when a payment started at p_now holds the tickets of a registration.';
+'Until when a payment started at p_now holds the tickets of a registration, whose hold has just been renewed.';

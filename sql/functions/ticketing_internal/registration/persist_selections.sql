@@ -4,8 +4,8 @@
 -- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids and
 -- prices; attendees named nowhere are untouched; sending the same again writes nothing but the
 -- extended hold; a refusal writes nothing at all.
--- Lock order: the caller has locked the registration; overdue registrations; the capacity pools
--- last (see take_capacity).
+-- Lock order: the caller has locked the registration; the owner; overdue registrations; the
+-- capacity pools last (see take_capacity).
 -- Errors: TK001, TK003, TK006, TK004, TK005, in this order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
@@ -34,7 +34,7 @@ DECLARE
     v_summary ticketing_internal.plan_summary;
     v_issues jsonb;
     v_is_changed boolean;
-    v_hold_expires_at timestamptz;
+    v_hold ticketing_internal.planned_hold;
     v_reclaimed record;
     v_changes ticketing_internal.capacity_change [];
     v_taken integer;
@@ -61,9 +61,16 @@ BEGIN
     v_is_changed := p_is_changed OR v_summary.added > 0 OR v_summary.removed_ids IS NOT NULL
         OR v_summary.attendee_updates IS NOT NULL OR (p_registration.status = 'expired' AND v_summary.holders > 0);
 
+    v_hold := ticketing_internal.plan_hold(p_function, p_registration, v_summary, p_now);
+    v_issues := p_issues || v_evaluation.issues;
+    IF v_hold.is_taken THEN
+        v_issues := v_issues || ticketing_internal.find_hold_issues(
+            p_function, p_registration, v_evaluation, v_hold, ticketing_internal.lock_owner(p_registration), p_now
+        );
+    END IF;
+
     -- Refuse what another request has overtaken. A retry whose first reply was lost finds its own
     -- state stored, and succeeds.
-    v_issues := p_issues || v_evaluation.issues;
     IF p_request.expected_revision <> p_registration.revision AND (v_is_changed OR v_issues <> '[]') THEN
         PERFORM ticketing_internal.raise_revision_conflict(p_request.expected_revision, p_registration.revision);
     END IF;
@@ -82,14 +89,14 @@ BEGIN
         ));
     END IF;
 
-    IF v_summary.holders > 0 THEN
-        v_hold_expires_at := ticketing_internal.extend_hold(p_function, p_registration, p_now);
-    END IF;
-
+    v_registration.held_since := v_hold.held_since;
+    v_registration.held_until := v_hold.held_until;
+    v_registration.hold_expires_at := v_hold.expires_at;
     IF v_is_changed THEN
-        -- Reclaim expired holds where capacity may be short.
-        v_changes := v_evaluation.changes;
-        IF v_evaluation.may_be_short THEN
+        -- Reclaim expired holds where capacity may be short. What stays expired takes none.
+        v_registration.status := CASE WHEN v_hold.is_given_up THEN p_registration.status ELSE 'draft' END;
+        v_changes := CASE v_registration.status WHEN 'expired' THEN '{}' ELSE v_evaluation.changes END;
+        IF v_evaluation.may_be_short AND v_changes <> '{}' THEN
             v_reclaimed := ticketing_internal.reclaim_expired_holds(v_function_id, v_changes, v_registration_id, p_now);
             v_changes := v_reclaimed.r_changes;
             IF v_reclaimed.r_is_short THEN
@@ -100,11 +107,11 @@ BEGIN
             END IF;
         END IF;
         v_registration := ticketing_internal.write_plan(
-            p_registration, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, v_hold_expires_at, p_now
+            v_registration, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, p_now
         );
-    ELSIF v_hold_expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
+    ELSIF v_hold.expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration
-        SET hold_expires_at = v_hold_expires_at
+        SET hold_expires_at = v_hold.expires_at, held_since = v_hold.held_since
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = v_registration_id;
     END IF;
@@ -124,7 +131,7 @@ BEGIN
     v_answer.subtotal := ticketing_internal.scale_amount(v_evaluation.subtotal, p_function.currency);
     v_answer.total := v_answer.subtotal;
     v_answer.currency := p_function.currency;
-    v_answer.hold_expires_at := v_hold_expires_at;
+    v_answer.hold_expires_at := v_hold.expires_at;
     v_answer.server_time := p_now;
     v_answer.tickets := v_summary.tickets;
     v_json := to_jsonb(v_answer);

@@ -7,7 +7,6 @@ CREATE OR REPLACE FUNCTION ticketing_internal.write_plan(
     p_subtotal numeric,
     p_summary ticketing_internal.plan_summary,
     p_leaving uuid[],
-    p_hold_expires_at timestamptz,
     p_now timestamptz
 )
 RETURNS ticketing.registrations
@@ -19,9 +18,7 @@ DECLARE
     v_registration_id CONSTANT uuid := p_registration.registration_id;
     v_registration ticketing.registrations := p_registration;
 BEGIN
-    v_registration.status := 'draft';
     v_registration.revision := p_registration.revision + 1;
-    v_registration.hold_expires_at := p_hold_expires_at;
 
     IF p_summary.removed_ids IS NOT NULL THEN
         DELETE FROM ticketing.tickets AS ticket
@@ -75,6 +72,8 @@ BEGIN
         subtotal = p_subtotal,
         total = p_subtotal,
         hold_expires_at = v_registration.hold_expires_at,
+        held_since = v_registration.held_since,
+        held_until = v_registration.held_until,
         last_change_epoch = v_registration.last_change_epoch,
         last_change_transaction_id = v_registration.last_change_transaction_id,
         updated_at = p_now
@@ -85,5 +84,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.write_plan IS
-'Stores the plan in p_tickets with its subtotal and the selections in p_summary, deletes the attendees in p_leaving,
-and returns the locked registration as it is then. The capacity is left to the caller.';
+'Stores the plan in p_tickets with its subtotal, the selections in p_summary, and status and hold of p_registration (locked),
+deletes the attendees in p_leaving, and returns the registration as it is then. The capacity is left to the caller.';

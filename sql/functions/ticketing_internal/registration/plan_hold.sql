@@ -1,0 +1,53 @@
+-- What a persist makes of the hold of a registration: it is renewed by hold_minutes, up to
+-- max_hold_minutes after it began, and never shorter than it was. Holding again after a short break
+-- continues the hold: otherwise a registration could keep capacity without end by giving it up for
+-- a moment. Once the hold is used up, tickets can still be given up.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.plan_hold(
+    p_function ticketing.functions,
+    p_registration ticketing.registrations,
+    p_summary ticketing_internal.plan_summary,
+    p_now timestamptz
+)
+RETURNS ticketing_internal.planned_hold
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_hold CONSTANT interval := make_interval(mins => p_function.hold_minutes);
+    v_is_living CONSTANT boolean :=
+        coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
+    v_stopped_at CONSTANT timestamptz := coalesce(p_registration.hold_expires_at, p_registration.held_until);
+    v_planned ticketing_internal.planned_hold;
+BEGIN
+    v_planned.held_since := p_registration.held_since;
+    v_planned.held_until := p_registration.held_until;
+    IF p_summary.holders = 0 THEN
+        v_planned.held_until := CASE WHEN v_is_living THEN p_now ELSE v_stopped_at END;
+        RETURN v_planned;
+    END IF;
+
+    IF NOT v_is_living AND (v_stopped_at IS NULL OR p_now >= v_stopped_at + v_hold) THEN
+        v_planned.held_since := p_now;
+    END IF;
+    v_planned.expires_at := least(
+        p_now + v_hold, v_planned.held_since + make_interval(mins => p_function.max_hold_minutes)
+    );
+    IF v_is_living THEN
+        v_planned.expires_at := greatest(v_planned.expires_at, p_registration.hold_expires_at);
+    ELSIF v_planned.expires_at <= p_now THEN
+        v_planned.available_at := v_stopped_at + v_hold;
+        v_planned.is_given_up := p_summary.added = 0 AND p_summary.removed_ids IS NOT NULL;
+        IF v_planned.is_given_up THEN
+            v_planned.expires_at := p_registration.hold_expires_at;
+            RETURN v_planned;
+        END IF;
+    END IF;
+    v_planned.is_taken := NOT v_is_living OR p_summary.added > 0;
+    RETURN v_planned;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.plan_hold IS
+'The hold of a registration after a persist at p_now whose plan p_summary tells.';

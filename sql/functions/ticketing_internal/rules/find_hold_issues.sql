@@ -1,0 +1,107 @@
+-- May tickets be held for this long, and may this owner hold this much? Asked when tickets are added
+-- or a hold begins. One account could take all capacity otherwise: by holding it without end, in
+-- many registrations, or as free tickets, which are completed without a payment.
+--
+-- Exact if the caller has locked the owner (see lock_owner). Counts what is open or free, never what
+-- is sold.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.find_hold_issues(
+    p_function ticketing.functions,
+    p_registration ticketing.registrations,
+    p_evaluation ticketing_internal.evaluation,
+    p_hold ticketing_internal.planned_hold,
+    p_owner_id uuid,
+    p_now timestamptz
+)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- what selects, as for all issues about a request as a whole
+    v_path CONSTANT text := coalesce(substring(p_evaluation.lines[1].path FROM '^[a-z_]+'), 'p_registration_id');
+    v_max_held CONSTANT integer := coalesce(
+        p_function.max_held_per_owner, CASE p_registration.registration_type WHEN 'individuals' THEN 100 ELSE 2000 END
+    );
+    v_other_registrations integer;
+    v_held bigint;
+    v_issues jsonb := '[]';
+BEGIN
+    IF p_hold.available_at IS NOT NULL THEN
+        v_issues := jsonb_build_array(ticketing_internal.issue(
+            'hold_used_up', v_path,
+            format(
+                'Tickets can be held unpaid for %s minutes. This registration can hold tickets again from %s.',
+                p_function.max_hold_minutes, ticketing_internal.local_time(p_hold.available_at, p_function.timezone)
+            ),
+            p_expected => to_jsonb(p_function.max_hold_minutes)
+        ) || jsonb_build_object('available_at', p_hold.available_at));
+    END IF;
+
+    IF p_owner_id IS NULL THEN
+        RETURN v_issues;
+    END IF;
+    SELECT
+        count(*),
+        coalesce(sum(CASE
+            WHEN other.hold_expires_at > p_now THEN (
+                SELECT count(*)
+                FROM ticketing.tickets AS ticket
+                WHERE ticket.function_id = p_function.function_id
+                    AND ticket.registration_id = other.registration_id
+            )
+        END), 0) + (
+            SELECT count(*)
+            FROM ticketing.tickets AS free
+            WHERE free.function_id = p_function.function_id
+                AND free.owner_id = p_owner_id
+                AND free.price_paid = 0
+                AND free.status = 'Active'
+                AND free.payment_status = 'Paid'
+        )
+    INTO v_other_registrations, v_held
+    FROM ticketing.registrations AS other
+    WHERE other.function_id = p_function.function_id
+        AND other.owner_id = p_owner_id
+        AND other.is_open
+        AND other.registration_id IS DISTINCT FROM p_registration.registration_id
+        AND (other.hold_expires_at > p_now OR other.updated_at > p_now - interval '24 hours');
+
+    -- most hold nothing else, and staff answer for what they do
+    IF v_other_registrations < p_function.max_open_registrations_per_owner
+        AND v_held + cardinality(p_evaluation.tickets) <= v_max_held
+        OR ticketing_internal.member_role(p_function.function_id, p_owner_id) IS NOT NULL
+    THEN
+        RETURN v_issues;
+    END IF;
+
+    SELECT v_held + count(*)
+    INTO v_held
+    FROM unnest(p_evaluation.tickets) AS ticket
+    WHERE ticket.change <> 'removed';
+    IF v_held > v_max_held THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'owner_limit', v_path,
+            format('You can hold at most %s unpaid and free tickets in all your registrations, not %s.', v_max_held, v_held),
+            p_expected => to_jsonb(v_max_held), p_actual => to_jsonb(v_held)
+        );
+    END IF;
+    IF v_other_registrations >= p_function.max_open_registrations_per_owner THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'too_many_open_registrations', v_path,
+            format(
+                'You can have at most %s open registrations, not %s.',
+                p_function.max_open_registrations_per_owner, v_other_registrations + 1
+            ),
+            p_expected => to_jsonb(p_function.max_open_registrations_per_owner),
+            p_actual => to_jsonb(v_other_registrations + 1)
+        );
+    END IF;
+    RETURN v_issues;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.find_hold_issues IS
+'Issues of an evaluation that takes tickets, with p_hold, beyond max_hold_minutes, or for an owner beyond what an owner may
+hold; [] when there are none. p_owner_id: the owner whom limits bind; null: none.';
