@@ -8,6 +8,7 @@ from tests.support.caller import (
     Connect,
     Connection,
     Document,
+    owner,
     refused,
     service,
 )
@@ -18,6 +19,7 @@ from tests.support.crowd import (
     SHARED,
     STAND,
     WALK,
+    attendee_of,
     buy,
     catalogue,
     pool,
@@ -369,6 +371,28 @@ def test_create_does_not_wait_for_a_locked_overdue_registration(
             assert outcome(rival.start(buy, SECOND, selection(seat=1))) == "40001"
         assert outcome(rival.start(buy, SECOND, selection(seat=1))) == "TK005"
     assert pool(hand, SEAT) == (1, 1, 0)
+
+
+@guards("the lock of lock_owner")
+def test_owner_limit_holds_for_two_sessions_together(connect: Connect, hand: Connection) -> None:
+    document = catalogue()
+    document["function"]["max_held_per_owner"] = 5
+    service(hand).call("import_catalogue", p_catalogue=document)
+    for registration in (FIRST, SECOND):
+        buy(hand, registration, selection())
+
+    def take_three(connection: Connection, registration: str) -> Document:
+        return owner(connection).call(
+            "persist_ticket_selections",
+            p_registration_id=registration,
+            p_selections={attendee_of(registration): selection(seat=3)},
+        )
+
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            take_three(hand, FIRST)
+            taken = rival.start_waiting(take_three, SECOND)
+        assert outcome(taken) == "TK004"
 
 
 @guards("the shared lock in lock_catalogue")

@@ -96,7 +96,10 @@ FAULTS: list[Fault] = [
     (
         "registration_state",
         "empty",
-        "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE registration_id = %s",
+        """
+        UPDATE ticketing.registrations SET hold_expires_at = now(), held_since = now()
+        WHERE registration_id = %s
+        """,
     ),
     (
         "payments",

@@ -2,6 +2,7 @@
 
 import base64
 from decimal import Decimal
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -279,7 +280,7 @@ def test_changes_of_the_first_sale_block_no_other_sale(
     # it verifies the epoch of the feed; nothing has been sold on this server before
     slow = event_connect(options=LOCK_TIMEOUT)
     begin(slow)
-    first = book(slow, ELSEWHERE)
+    first = book(slow, ELSEWHERE, STRANGER)
     second = book(seller, ONE)
     reader = Reader(event_connect(autocommit=True))
     assert reader.read() == 0
@@ -322,7 +323,7 @@ def test_changes_come_once_to_a_reader_who_pages_throughout(
         else:
             begin(slots[slot])
             chosen = {WALTER: selection(tickets={tickets[slot]: 1})}
-            running[slot] = book(slots[slot], chosen)
+            running[slot] = book(slots[slot], chosen, str(uuid4()))
         for _ in range(step % 3):
             reader.read()
     for slot, registration_id in running.items():

@@ -146,7 +146,7 @@ def test_changes_wait_for_a_slow_transaction_after_a_restore(
         elsewhere = Reader(moved, reader.cursor)
         elsewhere.read_until(1)
         begin(slow)
-        third = book(slow, ELSEWHERE)
+        third = book(slow, ELSEWHERE, STRANGER)
         fourth = book(moved, ONE)
         assert elsewhere.read() == 0
         slow.commit()

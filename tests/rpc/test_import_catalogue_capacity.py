@@ -118,6 +118,7 @@ def test_import_catalogue_makes_no_pool_without_a_capacity(
 def test_import_catalogue_ends_a_pool_whose_capacity_is_null(
     event_db: Connection, catalogue: Document
 ) -> None:
+    catalogue["function"]["max_held_per_owner"] = 1000
     for element_id in (BANQUET, EVENTS[BANQUET]):
         part(catalogue, element_id)["capacity"] = None
     assert import_catalogue(event_db, catalogue)["capacity_pools"] == 13

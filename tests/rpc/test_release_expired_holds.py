@@ -4,9 +4,9 @@ from datetime import datetime
 
 import psycopg
 import pytest
-from tests.support.bookings import ONE, book, pay, stored
+from tests.support.bookings import ONE, age, book, integrity, pay, stored
 from tests.support.caller import Connection, anonymous, owner, service, staff, stranger
-from tests.support.example import CEREMONY
+from tests.support.example import CEREMONY, WALTER, selection
 from tests.support.stored import pool_counters
 
 
@@ -49,3 +49,36 @@ def test_release_expired_holds_is_for_the_service_alone(event_db: Connection) ->
     for who in (owner, staff, stranger, anonymous):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             who(event_db).call("release_expired_holds")
+
+
+# Left alone, with nothing selected
+
+
+def test_release_ends_what_was_left_alone_empty(event_db: Connection) -> None:
+    caller = owner(event_db)
+    empty, given_up, held, recent = (book(event_db, chosen) for chosen in ({}, ONE, ONE, {}))
+    caller.call(
+        "persist_ticket_selections",
+        p_registration_id=given_up,
+        p_selections={WALTER: selection()},
+    )
+    for registration_id in (empty, given_up):
+        age(event_db, registration_id, 24 * 60)
+    age(event_db, recent, 24 * 60 - 1)
+
+    def seen(registration_id: str) -> str:
+        answer = caller.call("get_registration", p_registration_id=registration_id)
+        return str(answer["status"])
+
+    # released or not
+    everything = (empty, given_up, held, recent)
+    assert [seen(row) for row in everything] == ["expired", "expired", "draft", "draft"]
+    assert service(event_db).call("release_expired_holds", p_limit=1)["released"] == 1
+    assert service(event_db).call("release_expired_holds")["released"] == 1
+    assert service(event_db).call("release_expired_holds")["released"] == 0
+    statuses = [stored(event_db, row)["status"] for row in everything]
+    assert statuses == ["expired", "expired", "draft", "draft"]
+    assert integrity(event_db) == []
+    # its owner can go on
+    answer = caller.call("persist_ticket_selections", p_registration_id=empty, p_selections=ONE)
+    assert answer["status"] == "draft"

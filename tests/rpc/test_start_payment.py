@@ -8,6 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from tests.support.bookings import (
     ONE,
+    age,
     book,
     hold_of,
     import_catalogue,
@@ -163,14 +164,47 @@ def test_start_payment_extends_a_hold_at_its_limit(event_db: Connection, booking
     event_db.execute(
         """
         UPDATE ticketing.registrations
-        SET created_at = now() - interval '1439 minutes', hold_expires_at = now() + interval '1 min'
+        SET held_since = now() - interval '1439 minutes', hold_expires_at = now() + interval '1 min'
         """
     )
-    created = stored(event_db, booking)["created_at"]
-    assert hold_of(start(event_db, booking)) == created + timedelta(minutes=1440 + 30)
+    began_at = stored(event_db, booking)["held_since"]
+    assert hold_of(start(event_db, booking)) == began_at + timedelta(minutes=1440 + 30)
     # and no further
     persist_selections(event_db, {TOMAS: selection(tickets={CEREMONY: 1})}, booking)
-    assert hold_of(start(event_db, booking)) == created + timedelta(minutes=1440 + 30)
+    assert hold_of(start(event_db, booking)) == began_at + timedelta(minutes=1440 + 30)
+
+
+@pytest.mark.parametrize("days", [2, 400])
+def test_start_payment_of_an_old_registration_extends_its_hold(
+    event_db: Connection, days: int
+) -> None:
+    registration_id = book(event_db, {})
+    age(event_db, registration_id, days * 24 * 60)
+    persist_selections(event_db, ONE, registration_id)
+    answer = start(event_db, registration_id)
+    now = datetime.fromisoformat(answer["server_time"])
+    assert now + timedelta(minutes=59) < hold_of(answer) <= now + timedelta(minutes=60)
+
+
+def test_start_payment_again_and_again_does_not_hold_without_end(event_db: Connection) -> None:
+    registration_id = book(event_db, ONE)
+    began_at = stored(event_db, registration_id)["held_since"]
+    passed = 0
+    while passed < 2000:
+        age(event_db, registration_id, 25)
+        passed += 25
+        outcome = owner(event_db).attempt(
+            "persist_ticket_selections",
+            p_registration_id=registration_id,
+            p_selections={WALTER: selection(tickets={CEREMONY: 1 + passed // 25 % 2})},
+        )
+        if outcome.sqlstate:
+            break
+        answer = start(event_db, registration_id)
+        most = began_at + timedelta(minutes=1440 + 30 - passed)
+        assert hold_of(answer) <= most + timedelta(seconds=1)
+    assert [issue["code"] for issue in outcome.issues] == ["hold_used_up"]
+    assert passed <= 1440 + 30 + 25
 
 
 def test_start_payment_after_expiry_takes_capacity_anew(

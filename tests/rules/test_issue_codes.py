@@ -20,6 +20,7 @@ from tests.support.caller import (
     Caller,
     Connection,
     Outcome,
+    owner,
     service,
     stranger,
 )
@@ -179,6 +180,28 @@ def named_twice(stage: Stage) -> Outcome:
     return stage.rows(p_attendee_updates=[update, update])
 
 
+def held_too_long(stage: Stage) -> Outcome:
+    stage.holding(one("fifty"))
+    stage.db.execute(
+        "UPDATE ticketing.registrations SET held_since = now() - interval '2 days',"
+        " hold_expires_at = now() - interval '1 minute'"
+    )
+    return stage.select(one("fifty", 2))
+
+
+def with_another_registration(stage: Stage, **limits: object) -> Outcome:
+    """Let the owner hold a ticket in another registration, and add one in this one."""
+    stage.given(**limits)
+    create(stage.db, stage.state, FUNCTION, OTHER_REGISTRATION)
+    outcome = stage.caller.attempt(
+        "persist_ticket_selections",
+        p_registration_id=OTHER_REGISTRATION,
+        p_selections=NAMES.ids({"tomas": selected(one("fifty"))}),
+    )
+    assert outcome.sqlstate is None, outcome.issues
+    return stage.called_by(owner(stage.db)).select(one("fifty"))
+
+
 def over_capacity(stage: Stage) -> Outcome:
     stage.holding(one("fifty", 3))
     return stage.imported(lambda catalogue: change(catalogue, {"fifty": {"capacity": 2}}, {}))
@@ -283,6 +306,11 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "above_registration_maximum": lambda stage: stage.given(
         {"gift": {"max_per_registration": 1}}
     ).select(one("gift", 2)),
+    "hold_used_up": held_too_long,
+    "owner_limit": lambda stage: with_another_registration(stage, max_held_per_owner=1),
+    "too_many_open_registrations": lambda stage: with_another_registration(
+        stage, max_open_registrations_per_owner=1
+    ),
     "inactive": lambda stage: stage.given({"gift": {"is_active": False}}).select(one("gift")),
     "not_yet_on_sale": lambda stage: stage.given({"gift": {"sale_starts_at": LATER}}).select(
         one("gift")

@@ -350,6 +350,8 @@ NEW: Mapping[str, Row] = {
         "currency": "AUD",
         "confirmation_number": None,
         "hold_expires_at": "2026-05-01T10:30Z",
+        "held_since": "2026-05-01T10:00Z",
+        "held_until": "2026-05-01T09:00Z",
         "cancellation_reason": None,
         "revision": 1,
     },

@@ -94,6 +94,7 @@ def open_shop(connection: Connection) -> Shop:
     """
     catalogue, wizard = document("catalogue"), document("wizard_state")["registration"]
     part(catalogue, BRUNCH)["capacity"] = 3
+    catalogue["function"]["max_held_per_owner"] = 1000
     import_catalogue(connection, catalogue)
     import_catalogue(connection, other_event(catalogue))
     alone = {

@@ -97,7 +97,15 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         Removal("lock_catalogue", "PERFORM pg_advisory_xact_lock_shared(v_key);", "NULL;")
     ],
     "SKIP LOCKED in expire_overdue": [
-        Removal("expire_overdue", "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE")
+        Removal(
+            "expire_overdue",
+            f"FOR NO KEY UPDATE SKIP LOCKED\n        );\n    {branch}",
+            f"FOR NO KEY UPDATE\n        );\n    {branch}",
+        )
+        for branch in ("ELSE", "END IF")
+    ],
+    "the lock of lock_owner": [
+        Removal("lock_owner", "PERFORM pg_advisory_xact_lock(", "PERFORM abs(")
     ],
     "the row lock in lock_registration": [Removal("lock_registration", "FOR NO KEY UPDATE;", ";")],
 }

@@ -33,16 +33,8 @@ BEGIN
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
 
-        -- where the tickets do not fit, overdue registrations expire, as for a buyer
-        PERFORM ticketing_internal.expire_overdue(
-            v_function_id, pool.capacity_pool_id, NULL, counted.reserved + counted.sold - pool.capacity,
-            clock_timestamp()
-        )
-        FROM ticketing.capacity_pools AS pool
-        INNER JOIN ticketing_internal.count_capacity(v_function_id) AS counted
-            ON counted.capacity_pool_id = pool.capacity_pool_id
-        WHERE pool.function_id = v_function_id
-            AND counted.reserved + counted.sold > pool.capacity;
+        -- what is overdue need not fit; all of it, because the counters may be wrong
+        PERFORM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, NULL, clock_timestamp());
 
         PERFORM pool.capacity_pool_id
         FROM ticketing.capacity_pools AS pool

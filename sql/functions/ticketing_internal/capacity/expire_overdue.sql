@@ -17,6 +17,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- a bitmap scan would visit the entries of released holds again and again until the next vacuum
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
 DECLARE
     v_ticket_type_ids uuid[];
@@ -101,6 +102,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.expire_overdue IS
-'Expires at most p_limit registrations that are overdue at p_now, the longest overdue first (to the minute), except p_except;
+'Expires at most p_limit (null: all) registrations that are overdue at p_now, the longest overdue first (to the minute), except p_except;
 with p_pool_id only those that hold capacity of that pool. r_changes: the changes that the caller must apply to the pools;
 r_expired: how many registrations expired.';

@@ -13,6 +13,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 -- a bitmap scan would visit the entries of released holds again and again until the next vacuum
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
 DECLARE
     v_holding_ids uuid[];

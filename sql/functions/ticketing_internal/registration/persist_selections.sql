@@ -35,6 +35,7 @@ DECLARE
     v_issues jsonb;
     v_is_changed boolean;
     v_hold ticketing_internal.planned_hold;
+    v_owner_id uuid;
     v_reclaimed record;
     v_changes ticketing_internal.capacity_change [];
     v_taken integer;
@@ -64,8 +65,10 @@ BEGIN
     v_hold := ticketing_internal.plan_hold(p_function, p_registration, v_summary, p_now);
     v_issues := p_issues || v_evaluation.issues;
     IF v_hold.is_taken THEN
+        -- a statement of its own: the next one then sees what the owner's other sessions have committed
+        v_owner_id := ticketing_internal.lock_owner(p_registration);
         v_issues := v_issues || ticketing_internal.find_hold_issues(
-            p_function, p_registration, v_evaluation, v_hold, ticketing_internal.lock_owner(p_registration), p_now
+            p_function, p_registration, v_evaluation, v_hold, v_owner_id, p_now
         );
     END IF;
 

@@ -24,6 +24,8 @@ DECLARE
     v_max_held CONSTANT integer := coalesce(
         p_function.max_held_per_owner, CASE p_registration.registration_type WHEN 'individuals' THEN 100 ELSE 2000 END
     );
+    -- one that holds tickets already is open anyway
+    v_is_open CONSTANT boolean := coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_other_registrations integer;
     v_held bigint;
     v_issues jsonb := '[]';
@@ -69,7 +71,7 @@ BEGIN
         AND (other.hold_expires_at > p_now OR other.updated_at > p_now - interval '24 hours');
 
     -- most hold nothing else, and staff answer for what they do
-    IF v_other_registrations < p_function.max_open_registrations_per_owner
+    IF (v_is_open OR v_other_registrations < p_function.max_open_registrations_per_owner)
         AND v_held + cardinality(p_evaluation.tickets) <= v_max_held
         OR ticketing_internal.member_role(p_function.function_id, p_owner_id) IS NOT NULL
     THEN
@@ -87,7 +89,7 @@ BEGIN
             p_expected => to_jsonb(v_max_held), p_actual => to_jsonb(v_held)
         );
     END IF;
-    IF v_other_registrations >= p_function.max_open_registrations_per_owner THEN
+    IF NOT v_is_open AND v_other_registrations >= p_function.max_open_registrations_per_owner THEN
         v_issues := v_issues || ticketing_internal.issue(
             'too_many_open_registrations', v_path,
             format(
