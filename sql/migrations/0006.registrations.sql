@@ -67,7 +67,8 @@ CREATE TABLE ticketing.registrations (
         (payment_status = 'Unpaid') = (confirmation_number IS NULL)
     ),
     CONSTRAINT registrations_hold_check CHECK (
-        hold_expires_at IS NULL OR (status IN ('draft', 'pending', 'expired') AND held_since IS NOT NULL)
+        hold_expires_at IS NULL
+        OR (status IN ('draft', 'pending', 'expired') AND held_since IS NOT NULL)
     ),
     CONSTRAINT registrations_cancellation_reason_check CHECK (
         cancellation_reason IS NULL OR status = 'cancelled'

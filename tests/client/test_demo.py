@@ -88,7 +88,7 @@ def test_demo_shows_that_repeating_and_resuming_change_nothing(output: str) -> N
 
 def test_demo_shows_every_mistake_with_its_path(output: str) -> None:
     text = section(output, "An invalid request")
-    assert "refused with TK004, 5 problems:" in text
+    assert "refused with TK004, 6 problems:" in text
     issues = re.findall(r"^    (\w+): .+\n      at p_selections\.[\w.\[\]-]+$", text, re.MULTILINE)
     assert sorted(issues) == [
         "inactive",

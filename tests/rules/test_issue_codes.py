@@ -189,9 +189,9 @@ def held_too_long(stage: Stage) -> Outcome:
     return stage.select(one("fifty", 2))
 
 
-def with_another_registration(stage: Stage, **limits: object) -> Outcome:
+def with_another_registration(stage: Stage, **limits: int) -> Outcome:
     """Let the owner hold a ticket in another registration, and add one in this one."""
-    stage.given(**limits)
+    stage.given(None, **limits)
     create(stage.db, stage.state, FUNCTION, OTHER_REGISTRATION)
     outcome = stage.caller.attempt(
         "persist_ticket_selections",

@@ -12,6 +12,7 @@ from tests.support.example import (
     CEREMONY,
     CEREMONY_AND_BANQUET,
     FUNCTION,
+    OWNER,
     STRANGER,
     TOMAS,
     WALTER,
@@ -115,4 +116,4 @@ def test_lock_keys_come_from_a_hash_that_cannot_be_inverted(event_db: Connection
         )
     }
     assert pools
-    assert held == {key("catalogue", FUNCTION), *pools}
+    assert held == {key("catalogue", FUNCTION), key("owner", FUNCTION, OWNER), *pools}

@@ -33,8 +33,17 @@ BEGIN
     LOOP
         PERFORM ticketing_internal.lock_catalogue(v_function_id, p_is_exclusive => TRUE);
 
-        -- what is overdue need not fit; all of it, because the counters may be wrong
-        PERFORM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, NULL, clock_timestamp());
+        -- where the tickets do not fit, what is overdue expires: all of it, because the counters, by
+        -- which a buyer would find less, may be wrong
+        PERFORM ticketing_internal.expire_overdue(v_function_id, NULL, NULL, NULL, clock_timestamp())
+        WHERE EXISTS (
+            SELECT
+            FROM ticketing.capacity_pools AS pool
+            INNER JOIN ticketing_internal.count_capacity(v_function_id) AS counted
+                ON counted.capacity_pool_id = pool.capacity_pool_id
+            WHERE pool.function_id = v_function_id
+                AND counted.reserved + counted.sold > pool.capacity
+        );
 
         PERFORM pool.capacity_pool_id
         FROM ticketing.capacity_pools AS pool

@@ -1,4 +1,4 @@
--- Whom the limits per owner bind: an owner who calls. Staff and the service answer for what they do.
+-- Whom the limits per owner bind: an owner who calls.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.bound_owner(p_registration ticketing.registrations)
 RETURNS uuid

@@ -1,7 +1,7 @@
 -- Lists ticket types and packages of a plan for which the pools have too little capacity left.
 -- Capacity held by overdue registrations counts as free. Reads without locks, so this only
--- advises: take_capacity decides. Most buyers are refused while an event sells out, so this looks at
--- the pools that are short, and costs the same however many holds are open elsewhere.
+-- advises: take_capacity decides. Most buyers are refused while an event sells out, so this looks
+-- at the pools that are short, and costs the same however many holds are open elsewhere.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_capacity_issues(
     p_function_id uuid,

@@ -1,5 +1,5 @@
--- The registrations that hold capacity of some pools unpaid, found by their tickets: the short way to
--- what is overdue in a pool, unless the pool is large.
+-- The registrations that hold capacity of some pools unpaid, found by their tickets: the short way
+-- to what is overdue in a pool, unless the pool is large.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.holding_registrations(
     p_function_id uuid, p_pool_ids uuid[]

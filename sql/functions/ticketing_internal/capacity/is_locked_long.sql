@@ -2,10 +2,10 @@
 -- usually locked for some milliseconds, by a call that changes it or takes its capacity. An overdue
 -- registration that stays locked is not free for anyone, and callers must be told so.
 --
--- xmax is the locking transaction (see System Columns in the PostgreSQL manual), by the last 32 bits
--- of its id. It stays when that transaction has ended, so its state is looked up. A row that several
--- transactions have locked at once has the id of their group instead, which reads as an id of long
--- ago: the row counts as free.
+-- xmax is the locking transaction (see System Columns in the PostgreSQL manual), by the last 32
+-- bits of its id. It stays when that transaction has ended, so its state is looked up. A row that
+-- several transactions have locked at once has the id of their group instead, which reads as an id
+-- of long ago: the row counts as free.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_locked_long(p_xmax xid)
 RETURNS boolean

@@ -1,9 +1,9 @@
--- May tickets be held for this long, and may this owner hold this much? Asked when tickets are added
--- or a hold begins. One account could take all capacity otherwise: by holding it without end, in
--- many registrations, or as free tickets, which are completed without a payment.
+-- May tickets be held for this long, and may this owner hold this much? Asked when tickets are
+-- added or a hold begins. One account could take all capacity otherwise: by holding it without end,
+-- in many registrations, or as free tickets, which are completed without a payment.
 --
--- Exact if the caller has locked the owner (see lock_owner). Counts what is open or free, never what
--- is sold.
+-- Exact if the caller has locked the owner (see lock_owner). Counts what is open or free, never
+-- what is sold.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_hold_issues(
     p_function ticketing.functions,
@@ -19,8 +19,6 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- what selects, as for all issues about a request as a whole
-    v_path CONSTANT text := coalesce(substring(p_evaluation.lines[1].path FROM '^[a-z_]+'), 'p_registration_id');
     v_max_held CONSTANT integer := coalesce(
         p_function.max_held_per_owner, CASE p_registration.registration_type WHEN 'individuals' THEN 100 ELSE 2000 END
     );
@@ -28,8 +26,34 @@ DECLARE
     v_is_open CONSTANT boolean := coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_other_registrations integer;
     v_held bigint;
+    -- what selects, as for all issues about a request as a whole
+    v_path text;
     v_issues jsonb := '[]';
 BEGIN
+    -- Most registrations are the first of their owner, and small.
+    IF p_hold.available_at IS NULL AND (p_owner_id IS NULL OR (
+        cardinality(p_evaluation.tickets) <= v_max_held
+        AND NOT EXISTS (
+            SELECT
+            FROM ticketing.registrations AS other
+            WHERE other.function_id = p_function.function_id
+                AND other.owner_id = p_owner_id
+                AND other.is_open
+                AND other.registration_id IS DISTINCT FROM p_registration.registration_id
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM ticketing.tickets AS free
+            WHERE free.function_id = p_function.function_id
+                AND free.owner_id = p_owner_id
+                AND free.price_paid = 0
+                AND free.status = 'Active'
+        )
+    )) THEN
+        RETURN '[]';
+    END IF;
+
+    v_path := coalesce(substring(p_evaluation.lines[1].path FROM '^[a-z_]+'), 'p_registration_id');
     IF p_hold.available_at IS NOT NULL THEN
         v_issues := jsonb_build_array(ticketing_internal.issue(
             'hold_used_up', v_path,
