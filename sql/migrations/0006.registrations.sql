@@ -84,7 +84,8 @@ CREATE INDEX registrations_owner_idx ON ticketing.registrations (owner_id, regis
 -- changes with each payment that is started and given up.
 CREATE INDEX registrations_hold_idx ON ticketing.registrations (function_id, hold_bucket)
 WHERE hold_bucket IS NOT NULL;
-CREATE INDEX registrations_open_idx ON ticketing.registrations (function_id, owner_id)
+CREATE INDEX registrations_open_idx
+ON ticketing.registrations (function_id, owner_id, hold_bucket)
 WHERE is_open;
 
 COMMENT ON TABLE ticketing.registrations IS 'Registrations: one booking each of attendees for a function.';
@@ -257,8 +258,8 @@ CREATE INDEX tickets_ticket_type_idx ON ticketing.tickets (function_id, event_id
 CREATE INDEX tickets_package_item_idx ON ticketing.tickets (function_id, package_id, ticket_type_id)
 WHERE package_id IS NOT NULL;
 CREATE INDEX tickets_owner_idx ON ticketing.tickets (owner_id);
--- The free tickets of an owner, which count like unpaid ones. Without status: an update of an indexed
--- column adds an entry to every index of the table.
+-- The free tickets of an owner, which count like unpaid ones. Without status: an update of an
+-- indexed column adds an entry to every index of the table.
 CREATE INDEX tickets_free_idx ON ticketing.tickets (function_id, owner_id)
 WHERE price_paid = 0;
 

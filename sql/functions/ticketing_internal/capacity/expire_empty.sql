@@ -18,7 +18,7 @@ DECLARE
         FROM ticketing.registrations AS registration
         WHERE registration.function_id = p_function_id
             AND registration.is_open
-            AND registration.hold_expires_at IS NULL
+            AND registration.hold_bucket IS NULL
             AND registration.updated_at <= p_now - interval '24 hours'
         LIMIT p_limit
         FOR NO KEY UPDATE SKIP LOCKED

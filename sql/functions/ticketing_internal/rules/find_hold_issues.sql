@@ -69,15 +69,35 @@ BEGIN
         RETURN v_issues;
     END IF;
     SELECT
-        count(*),
-        coalesce(sum(CASE
-            WHEN other.hold_expires_at > p_now THEN (
+        -- no more than matter, since nothing limits how many registrations without tickets there are
+        (
+            SELECT count(*)
+            FROM (
+                SELECT
+                FROM ticketing.registrations AS other
+                WHERE other.function_id = p_function.function_id
+                    AND other.owner_id = p_owner_id
+                    AND other.is_open
+                    AND other.registration_id IS DISTINCT FROM p_registration.registration_id
+                    AND (other.hold_expires_at > p_now OR other.updated_at > p_now - interval '24 hours')
+                LIMIT p_function.max_open_registrations_per_owner
+            ) AS other
+        ),
+        (
+            SELECT coalesce(sum((
                 SELECT count(*)
                 FROM ticketing.tickets AS ticket
-                WHERE ticket.function_id = p_function.function_id
+                WHERE ticket.function_id = other.function_id
                     AND ticket.registration_id = other.registration_id
-            )
-        END), 0) + (
+            )), 0)
+            FROM ticketing.registrations AS other
+            WHERE other.function_id = p_function.function_id
+                AND other.owner_id = p_owner_id
+                AND other.is_open
+                AND other.hold_bucket > p_now - interval '1 minute'
+                AND other.hold_expires_at > p_now
+                AND other.registration_id IS DISTINCT FROM p_registration.registration_id
+        ) + (
             SELECT count(*)
             FROM ticketing.tickets AS free
             WHERE free.function_id = p_function.function_id
@@ -86,13 +106,7 @@ BEGIN
                 AND free.status = 'Active'
                 AND free.payment_status = 'Paid'
         )
-    INTO v_other_registrations, v_held
-    FROM ticketing.registrations AS other
-    WHERE other.function_id = p_function.function_id
-        AND other.owner_id = p_owner_id
-        AND other.is_open
-        AND other.registration_id IS DISTINCT FROM p_registration.registration_id
-        AND (other.hold_expires_at > p_now OR other.updated_at > p_now - interval '24 hours');
+    INTO v_other_registrations, v_held;
 
     -- most hold nothing else, and staff answer for what they do
     IF (v_is_open OR v_other_registrations < p_function.max_open_registrations_per_owner)
