@@ -117,6 +117,27 @@ FAULTS: list[Fault] = [
         """,
     ),
     (
+        "registration_totals",
+        "paid and cancelled",
+        "UPDATE ticketing.registrations SET subtotal = 20, total = 20 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "partly refunded",
+        """
+        UPDATE ticketing.payments SET surcharge_amount = 1
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
+        "payments",
+        "refunded",
+        """
+        UPDATE ticketing.payments SET amount = amount - 1
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
         "registration_index",
         "cancelled",
         "DELETE FROM ticketing.registration_index WHERE registration_id = %s",
@@ -250,7 +271,13 @@ def test_check_integrity_finds_a_deleted_ticket_by_every_check_that_counts_it(
         [sold["completed"]],
     )
     checks = {check for check, _ in found(sold_db)}
-    assert checks == {"pool_counters", "registration_totals", "selected_tickets", "change_feed"}
+    assert checks == {
+        "pool_counters",
+        "registration_totals",
+        "payments",
+        "selected_tickets",
+        "change_feed",
+    }
 
 
 def test_check_integrity_documents_the_checks_that_find_faults_here(db: Connection) -> None:

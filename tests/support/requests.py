@@ -156,7 +156,7 @@ RPCS: Mapping[LiteralString, Rpc] = {
             "p_payment": payment(
                 str(props.due + Decimal("1.50")),
                 "a payment",
-                fee_amount="1.50",
+                surcharge_amount="1.50",
                 provider="card",
                 paid_at="2025-07-01T09:30:00+10:00",
             ),
