@@ -342,6 +342,29 @@ def test_refund_too_large_is_raised_for_price_and_surcharge_apart(
     assert issue["expected"] == {"amount": TOTAL, "surcharge_amount": Decimal("3.50")}[path]
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+@pytest.mark.parametrize("is_free", [False, True])
+def test_record_refund_of_the_surcharge_refunds_no_ticket(
+    event_db: Connection, *, is_free: bool, is_cancelled: bool
+) -> None:
+    chosen = {WALTER: selection(tickets={COMMUNICATION: 1})} if is_free else CHOSEN
+    registration_id = book(event_db, chosen)
+    total = stored(event_db, registration_id)["total"]
+    pay(event_db, registration_id, amount=str(total + 5), surcharge_amount=5)
+    if is_cancelled:
+        service(event_db).call("cancel_registration", p_registration_id=registration_id)
+    before = stored(event_db, registration_id)
+    states = ticket_states(event_db, registration_id)
+
+    answer = refund(event_db, registration_id, payment(5, "refund", surcharge_amount=5))
+    assert answer["refund_due"] == (total if is_cancelled else 0)
+    after = stored(event_db, registration_id)
+    assert (after["status"], after["payment_status"]) == (before["status"], "Paid")
+    assert after["revision"] == before["revision"] + 1
+    assert ticket_states(event_db, registration_id) == states
+    assert integrity(event_db) == []
+
+
 @pytest.mark.parametrize("surcharge", ["1000.00", "9999999844.99"])
 def test_surcharge_however_large_is_never_due_back_as_price(
     event_db: Connection, booking: str, surcharge: str
