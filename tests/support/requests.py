@@ -269,7 +269,15 @@ RPCS: Mapping[LiteralString, Rpc] = {
             "p_refund": payment("1.00", "a refund", provider="card", ticket_ids=[props.ticket_id]),
         },
         SERVICE_ONLY,
-        Refusal(SERVICE, ON_IT, "TK007", [("not_refundable", "p_registration_id")]),
+        Refusal(
+            SERVICE,
+            ON_IT,
+            "TK007",
+            [
+                ("not_refundable", "p_registration_id"),
+                ("ticket_not_found", "p_refund.ticket_ids[0]"),
+            ],
+        ),
     ),
     "release_expired_holds": Rpc(
         lambda _: {"p_limit": 10},
