@@ -368,3 +368,22 @@ def test_amount_mismatch_for_refund_of_part_of_a_whole_unit(
         "record_refund", p_registration_id=REGISTRATION, p_refund=yen("510.00", "10.0", "2")
     )
     assert (str(answer["amount"]), str(answer["refund_due"])) == ("510", "500")
+
+
+def test_amounts_of_refused_money_have_the_decimals_of_the_currency(db: Connection) -> None:
+    book_for_1000_yen(db)
+    refusal = service(db).refusal(
+        "complete_registration_payment", p_registration_id=REGISTRATION, p_payment=yen("999.00", 0)
+    )
+    (issue,) = refusal.issues
+    assert (str(issue["expected"]), str(issue["actual"])) == ("1000", "999")
+    service(db).call(
+        "complete_registration_payment", p_registration_id=REGISTRATION, p_payment=yen(1010, 10)
+    )
+    service(db).call("cancel_registration", p_registration_id=REGISTRATION)
+    refusal = service(db).refusal(
+        "record_refund", p_registration_id=REGISTRATION, p_refund=yen("1012.00", "11.0", "2")
+    )
+    assert [
+        (issue["path"], str(issue["expected"]), str(issue["actual"])) for issue in refusal.issues
+    ] == [("p_refund.amount", "1000", "1001"), ("p_refund.surcharge_amount", "10", "11")]

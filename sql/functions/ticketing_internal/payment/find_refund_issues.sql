@@ -12,10 +12,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_ledger CONSTANT ticketing_internal.ledger := ticketing_internal.read_ledger(p_registration);
-    v_most CONSTANT numeric := least(v_ledger.refund_due, p_most);
-    v_most_surcharge CONSTANT numeric := v_ledger.surcharge_paid - v_ledger.surcharge_refunded;
-    v_amount CONSTANT numeric := p_refund.amount - p_refund.surcharge_amount;
-    v_issues jsonb := ticketing_internal.find_money_issues('p_refund', p_refund, p_registration.currency);
+    v_currency CONSTANT text := p_registration.currency;
+    v_most CONSTANT numeric := ticketing_internal.scale_amount(least(v_ledger.refund_due, p_most), v_currency);
+    v_most_surcharge CONSTANT numeric := ticketing_internal.scale_amount(
+        v_ledger.surcharge_paid - v_ledger.surcharge_refunded, v_currency
+    );
+    v_amount CONSTANT numeric := ticketing_internal.scale_amount(
+        p_refund.amount - p_refund.surcharge_amount, v_currency
+    );
+    v_issues jsonb := ticketing_internal.find_money_issues('p_refund', p_refund, v_currency);
 BEGIN
     IF v_amount > 0 AND v_ledger.refund_due = 0 THEN
         v_issues := v_issues || ticketing_internal.issue(
@@ -35,7 +40,9 @@ BEGIN
         v_issues := v_issues || ticketing_internal.issue(
             'refund_too_large', 'p_refund.surcharge_amount',
             format('Only %s of the surcharge can still be refunded.', v_most_surcharge),
-            p_expected => to_jsonb(v_most_surcharge), p_actual => to_jsonb(p_refund.surcharge_amount)
+            p_expected => to_jsonb(v_most_surcharge), p_actual => to_jsonb(
+                ticketing_internal.scale_amount(p_refund.surcharge_amount, v_currency)
+            )
         );
     END IF;
     RETURN v_issues;

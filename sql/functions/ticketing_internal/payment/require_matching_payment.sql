@@ -14,19 +14,22 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_amount CONSTANT numeric := p_payment.amount - p_payment.surcharge_amount;
+    v_amount CONSTANT numeric := ticketing_internal.scale_amount(
+        p_payment.amount - p_payment.surcharge_amount, p_expected.currency
+    );
+    v_amount_due CONSTANT numeric := ticketing_internal.scale_amount(p_amount_due, p_expected.currency);
     v_issues jsonb := '[]';
 BEGIN
     IF p_expected.registration_id <> p_registration_id OR p_expected.kind <> 'payment' THEN
         PERFORM ticketing_internal.raise_reference_used('p_payment', p_payment.reference);
     END IF;
 
-    IF v_amount <> p_amount_due THEN
+    IF v_amount <> v_amount_due THEN
         v_issues := v_issues || ticketing_internal.issue(
             'amount_mismatch', 'p_payment.amount',
             format('%s minus a surcharge of %s is not the expected %s.', p_payment.amount, p_payment.surcharge_amount,
-                p_amount_due),
-            p_expected => to_jsonb(p_amount_due), p_actual => to_jsonb(v_amount)
+                v_amount_due),
+            p_expected => to_jsonb(v_amount_due), p_actual => to_jsonb(v_amount)
         );
     END IF;
     v_issues := v_issues || ticketing_internal.find_money_issues('p_payment', p_payment, p_expected.currency);
