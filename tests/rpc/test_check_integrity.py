@@ -138,6 +138,32 @@ FAULTS: list[Fault] = [
         """,
     ),
     (
+        "payments",
+        "partly refunded",
+        """
+        UPDATE ticketing.payments SET ticket_ids = ticket_ids || gen_random_uuid()
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
+        "payments",
+        "completed",
+        "UPDATE ticketing.payments SET amount = amount + 1 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "completed",
+        """
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount, currency,
+            paid_at
+        )
+        SELECT function_id, gen_random_uuid(), registration_id, 'default', 'by hand', 'refund', 1,
+            currency, now()
+        FROM ticketing.registrations WHERE registration_id = %s
+        """,
+    ),
+    (
         "registration_index",
         "cancelled",
         "DELETE FROM ticketing.registration_index WHERE registration_id = %s",

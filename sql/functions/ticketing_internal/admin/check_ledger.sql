@@ -46,8 +46,22 @@ BEGIN
     WHERE ledger.paid <> bought.price
         OR ledger.refunded > ledger.paid
         OR ledger.surcharge_refunded > ledger.surcharge_paid
+        OR (registration.status = 'completed' AND ledger.amount_due > 0)
         OR (registration.payment_status = 'Refunded') <> (
             registration.status = 'cancelled' AND ledger.refunded > 0 AND ledger.refund_due = 0
+        )
+        -- an array has no foreign key
+        OR EXISTS (
+            SELECT
+            FROM ticketing.payments AS refund
+            CROSS JOIN unnest(refund.ticket_ids) AS named (ticket_id)
+            LEFT JOIN ticketing.tickets AS ticket
+                ON ticket.function_id = refund.function_id
+                AND ticket.registration_id = refund.registration_id
+                AND ticket.ticket_id = named.ticket_id
+            WHERE refund.function_id = registration.function_id
+                AND refund.registration_id = registration.registration_id
+                AND ticket.payment_status IS DISTINCT FROM 'Refunded'
         );
 END
 $$;

@@ -30,7 +30,7 @@ BEGIN
     ELSIF v_amount > v_most THEN
         v_issues := v_issues || ticketing_internal.issue(
             'refund_too_large', 'p_refund.amount', CASE
-                WHEN v_most < v_ledger.refund_due THEN format('The tickets cost %s.', v_most)
+                WHEN v_most < v_ledger.refund_due THEN format('The tickets named cost only %s.', v_most)
                 ELSE format('Only %s can still be refunded.', v_most)
             END,
             p_expected => to_jsonb(v_most), p_actual => to_jsonb(v_amount)
