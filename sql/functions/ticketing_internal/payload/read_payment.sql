@@ -15,7 +15,10 @@ DECLARE
         '^[A-Z]{3}([|][0-9]{1,10}([.][0-9]{1,2}0{0,20})?){3}'
         '[|]([0-9]{4}(-[0-9]{2}){2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$';
     v_amount CONSTANT jsonb := nullif(p_payment -> 'amount', 'null');
-    v_fee_amount CONSTANT jsonb := coalesce(nullif(p_payment -> 'fee_amount', 'null'), '0');
+    -- two names of one amount: what only one of them says, both do
+    v_fee_amount CONSTANT jsonb := coalesce(
+        nullif(p_payment -> 'fee_amount', 'null'), nullif(p_payment -> 'surcharge_amount', 'null'), '0'
+    );
     v_surcharge_amount CONSTANT jsonb := coalesce(nullif(p_payment -> 'surcharge_amount', 'null'), v_fee_amount);
     v_payment ticketing.payments;
 BEGIN
@@ -57,9 +60,7 @@ BEGIN
     v_payment.surcharge_amount := v_surcharge_amount #>> '{}';
     v_payment.currency := p_payment ->> 'currency';
     v_payment.paid_at := p_payment ->> 'paid_at';
-    IF (v_fee_amount #>> '{}')::numeric <> v_payment.surcharge_amount
-        AND coalesce(p_payment -> 'fee_amount', 'null') <> 'null'
-    THEN
+    IF (v_fee_amount #>> '{}')::numeric <> v_payment.surcharge_amount THEN
         PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
             'invalid_value', 'p_payment.fee_amount',
             'p_payment.fee_amount is the older name of surcharge_amount and must be the same.',
