@@ -103,8 +103,8 @@ COMMENT ON COLUMN ticketing.registrations.booking_contact IS
 COMMENT ON COLUMN ticketing.registrations.registration_data IS
 'The registration object as the wizard sent it, without its attendees.';
 COMMENT ON COLUMN ticketing.registrations.subtotal IS
-'Sum of `price_paid` of its active tickets; a cancelled registration keeps its last subtotal.';
-COMMENT ON COLUMN ticketing.registrations.total IS 'Price of the registration, without fees of the payment provider.';
+'Sum of `price_paid` of its active tickets; 0 once cancelled.';
+COMMENT ON COLUMN ticketing.registrations.total IS 'Price of the registration, without surcharges.';
 COMMENT ON COLUMN ticketing.registrations.currency IS 'ISO 4217 code of its amounts: the currency of the function.';
 COMMENT ON COLUMN ticketing.registrations.confirmation_number IS
 'Confirmation number, issued once on completion; null before.';
@@ -296,8 +296,9 @@ CREATE TABLE ticketing.payments (
     reference text NOT NULL,
     kind text NOT NULL,
     amount numeric(12, 2) NOT NULL,
-    fee_amount numeric(12, 2) NOT NULL DEFAULT 0,
+    surcharge_amount numeric(12, 2) NOT NULL DEFAULT 0,
     currency text NOT NULL,
+    ticket_ids uuid[],
     paid_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT payments_pkey PRIMARY KEY (function_id, payment_id),
@@ -306,11 +307,21 @@ CREATE TABLE ticketing.payments (
     CONSTRAINT payments_registration_fkey FOREIGN KEY (function_id, registration_id)
     REFERENCES ticketing.registrations (function_id, registration_id),
     CONSTRAINT payments_provider_check CHECK (length(provider) BETWEEN 1 AND 50),
+    -- providers are compared without case
+    CONSTRAINT payments_provider_case_check CHECK (provider = lower(provider COLLATE "C")),
     CONSTRAINT payments_reference_check CHECK (length(reference) BETWEEN 1 AND 200),
     CONSTRAINT payments_kind_check CHECK (kind IN ('payment', 'refund')),
     CONSTRAINT payments_amount_check CHECK (amount >= 0 AND amount <> 'NaN'),
-    CONSTRAINT payments_fee_amount_check CHECK (
-        fee_amount BETWEEN 0 AND amount AND fee_amount <> 'NaN'
+    CONSTRAINT payments_refund_amount_check CHECK (kind = 'payment' OR amount > 0),
+    CONSTRAINT payments_surcharge_amount_check CHECK (
+        surcharge_amount BETWEEN 0 AND amount AND surcharge_amount <> 'NaN'
+    ),
+    CONSTRAINT payments_ticket_ids_check CHECK (
+        ticket_ids IS NULL
+        OR (
+            kind = 'refund' AND cardinality(ticket_ids) > 0
+            AND array_position(ticket_ids, NULL) IS NULL
+        )
     ),
     CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT payments_paid_at_check CHECK (isfinite(paid_at))
@@ -322,12 +333,15 @@ COMMENT ON TABLE ticketing.payments IS 'Payments and refunds of registrations, a
 COMMENT ON COLUMN ticketing.payments.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.payments.payment_id IS 'Id of the payment or refund, generated.';
 COMMENT ON COLUMN ticketing.payments.registration_id IS 'The registration.';
-COMMENT ON COLUMN ticketing.payments.provider IS 'Name of the payment provider.';
+COMMENT ON COLUMN ticketing.payments.provider IS 'Name of the payment provider, in lower case.';
 COMMENT ON COLUMN ticketing.payments.reference IS 'Id of the payment or refund at the provider.';
 COMMENT ON COLUMN ticketing.payments.kind IS 'payment or refund.';
-COMMENT ON COLUMN ticketing.payments.amount IS 'Amount, including the fee.';
-COMMENT ON COLUMN ticketing.payments.fee_amount IS 'Part of the amount that is the fee of the provider.';
+COMMENT ON COLUMN ticketing.payments.amount IS 'Amount, including the surcharge.';
+COMMENT ON COLUMN ticketing.payments.surcharge_amount IS
+'Part of the amount that is not for tickets: what the buyer paid on top (a card fee passed on), or got back of it.';
 COMMENT ON COLUMN ticketing.payments.currency IS 'ISO 4217 code of both amounts.';
+COMMENT ON COLUMN ticketing.payments.ticket_ids IS
+'The tickets that a refund names, in order of id; null: none.';
 COMMENT ON COLUMN ticketing.payments.paid_at IS 'When the money was paid, according to the provider.';
 COMMENT ON COLUMN ticketing.payments.created_at IS 'When the row was created.';
 

@@ -369,6 +369,10 @@ CREATE TYPE ticketing_internal.registration_answer AS (
     attendees_without_tickets ticketing_internal.attendee_without_tickets [],
     subtotal numeric,
     total numeric,
+    paid numeric,
+    refunded numeric,
+    amount_due numeric,
+    refund_due numeric,
     currency text,
     confirmation_number text,
     hold_expires_at timestamptz,
@@ -398,8 +402,18 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.tickets IS
 COMMENT ON COLUMN ticketing_internal.registration_answer.attendees_without_tickets IS
 'Its attendees without a ticket.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.subtotal IS
-'Sum of the prices of its tickets.';
-COMMENT ON COLUMN ticketing_internal.registration_answer.total IS 'The price of the registration.';
+'Sum of the prices of its tickets; 0 once cancelled.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.total IS
+'The price of the registration; 0 once cancelled.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.paid IS
+'What was paid for it, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.refunded IS
+'What was given back of that, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.amount_due IS
+'What is still to be paid; 0 once cancelled.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.refund_due IS
+'What is still to be given back: what was paid, less what was refunded and what the registration
+costs.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.currency IS
 'ISO 4217 code of its amounts.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.confirmation_number IS
@@ -632,7 +646,7 @@ COMMENT ON COLUMN ticketing_internal.payment_answer.confirmation_number IS
 COMMENT ON COLUMN ticketing_internal.payment_answer.revision IS
 'Its revision after the call; every change increments it.';
 COMMENT ON COLUMN ticketing_internal.payment_answer.total IS
-'The price of the registration, without the fee of the provider.';
+'What was paid for the registration, without the surcharge.';
 COMMENT ON COLUMN ticketing_internal.payment_answer.currency IS 'ISO 4217 code of its amounts.';
 COMMENT ON COLUMN ticketing_internal.payment_answer.paid_at IS 'Time of the payment.';
 
@@ -652,7 +666,7 @@ COMMENT ON COLUMN ticketing_internal.cancel_answer.registration_id IS 'The regis
 COMMENT ON COLUMN ticketing_internal.cancel_answer.status IS
 'Status of the registration. One of `cancelled`.';
 COMMENT ON COLUMN ticketing_internal.cancel_answer.payment_status IS
-'Payment status of the registration; Paid if a refund may be due. One of `Unpaid`, `Paid`,
+'Payment status of the registration; Paid until all that was paid is given back. One of `Unpaid`, `Paid`,
 `Refunded`.';
 COMMENT ON COLUMN ticketing_internal.cancel_answer.revision IS
 'Its revision after the call; every change increments it.';
@@ -669,6 +683,8 @@ CREATE TYPE ticketing_internal.refund_answer AS (
     payment_status text,
     revision integer,
     amount numeric,
+    surcharge_amount numeric,
+    refund_due numeric,
     currency text
 );
 COMMENT ON TYPE ticketing_internal.refund_answer IS 'A recorded refund and its registration.';
@@ -678,12 +694,18 @@ COMMENT ON COLUMN ticketing_internal.refund_answer.registration_id IS 'The regis
 COMMENT ON COLUMN ticketing_internal.refund_answer.payment_id IS
 'The refund, a payment of kind refund.';
 COMMENT ON COLUMN ticketing_internal.refund_answer.status IS
-'Status of the registration. One of `cancelled`.';
+'Status of the registration. One of `completed`, `cancelled`.';
 COMMENT ON COLUMN ticketing_internal.refund_answer.payment_status IS
-'Payment status; Refunded once all tickets are. One of `Paid`, `Refunded`.';
+'Payment status; Refunded once it is cancelled and all that was paid is given back. One of `Paid`,
+`Refunded`.';
 COMMENT ON COLUMN ticketing_internal.refund_answer.revision IS
 'Its revision after the call; every change increments it.';
-COMMENT ON COLUMN ticketing_internal.refund_answer.amount IS 'The refunded amount.';
+COMMENT ON COLUMN ticketing_internal.refund_answer.amount IS
+'The refunded amount, including the surcharge.';
+COMMENT ON COLUMN ticketing_internal.refund_answer.surcharge_amount IS
+'The part of the amount that is surcharge.';
+COMMENT ON COLUMN ticketing_internal.refund_answer.refund_due IS
+'What is still to be given back of the registration, without surcharges.';
 COMMENT ON COLUMN ticketing_internal.refund_answer.currency IS 'ISO 4217 code of its amounts.';
 
 CREATE TYPE ticketing_internal.release_answer AS (

@@ -177,6 +177,17 @@ CREATE TYPE ticketing_internal.capacity_change AS (
 COMMENT ON TYPE ticketing_internal.capacity_change IS
 'By how much a change moves the two counters of a pool; negative where capacity is freed.';
 
+CREATE TYPE ticketing_internal.ledger AS (
+    paid numeric,
+    refunded numeric,
+    surcharge_paid numeric,
+    surcharge_refunded numeric,
+    amount_due numeric,
+    refund_due numeric
+);
+COMMENT ON TYPE ticketing_internal.ledger IS
+'The money of a registration. paid, refunded, amount_due and refund_due are without surcharges.';
+
 CREATE TYPE ticketing_internal.plan AS (
     tickets ticketing_internal.planned_ticket [],
     subtotal numeric

@@ -777,7 +777,7 @@ def test_client_calls_from_hold_to_refund(
     assert "on_sale" in {ticket_type.status for ticket_type in own.ticket_types}
 
     started = client.start_payment(registration_id)
-    payment = {"reference": "p1", "amount": started.amount_due + 5, "fee_amount": 5}
+    payment = {"reference": "p1", "amount": started.amount_due + 5, "surcharge_amount": 5}
     with pytest.raises(PaymentConflict) as conflict:
         service.complete_registration_payment(registration_id, payment | {"currency": "EUR"})
     assert [issue.path for issue in conflict.value.issues] == ["p_payment.currency"]

@@ -104,7 +104,8 @@ CHANGES: list[tuple[str, list[str]]] = [
             "uuid": {"type": "string", "format": "uuid"}, "text": {"type": "string"},
             "name": {"type": "string"}, "time": {"type": "string"}, "currency": {"type": "string"},
             "flag": {"type": "boolean"}, "quantity": {"type": "integer"},
-            "amount": {"type": "number"}, "sum": {"type": "number"}}'::jsonb
+            "amount": {"type": "number"}, "positive_amount": {"type": "number"},
+            "sum": {"type": "number"}}'::jsonb
         """,
         [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS],
     ),
@@ -387,6 +388,10 @@ def registration(**changes: object) -> Document:
         "attendees_without_tickets": [],
         "subtotal": 115,
         "total": 115,
+        "paid": 0,
+        "refunded": 0,
+        "amount_due": 115,
+        "refund_due": 0,
         "currency": "AUD",
         "status": "draft",
         "payment_status": "Unpaid",
@@ -554,11 +559,16 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
 
     cancelled = answer_of(db, calls.cancel_registration(registration_id, "ill"))
     assert (cancelled.status, cancelled.tickets_cancelled) == ("cancelled", 13)
-    refunded = answer_of(
-        db, calls.record_refund(registration_id, payment | {"reference": "r1", "amount": 1})
-    )
-    assert refunded.payment_status == "Refunded"
-    assert refunded.amount == 1
+    refund = {"reference": "r1", "amount": 1, "ticket_ids": [persisted.tickets[0].ticket_id]}
+    refunded = answer_of(db, calls.record_refund(registration_id, payment | refund))
+    assert (refunded.payment_status, refunded.amount) == ("Paid", Decimal(1))
+    refund = {"reference": "r2", "amount": refunded.refund_due}
+    refunded = answer_of(db, calls.record_refund(registration_id, payment | refund))
+    assert (refunded.payment_status, refunded.amount) == ("Refunded", paid.total - 1)
+    assert refunded.surcharge_amount == refunded.refund_due == 0
+    stored = answer_of(db, calls.get_registration(registration_id))
+    assert stored.paid == stored.refunded == paid.total
+    assert stored.total == stored.amount_due == stored.refund_due == 0
 
     assert answer_of(db, calls.release_expired_holds()).released == 0
     assert answer_of(db, calls.repair_capacity()).pools_repaired == 0
@@ -567,7 +577,7 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     db.execute("UPDATE ticketing.capacity_pools SET sold = sold + 1")
     db.execute("UPDATE ticketing.registrations SET total = total + 1")
     problems = answer_of(db, calls.check_integrity())
-    assert {problem.check_name for problem in problems} == {"pool_counters", "payments"}
+    assert {problem.check_name for problem in problems} == {"pool_counters", "registration_totals"}
     assert {problem.registration_id for problem in problems} == {None, registration_id}
 
 

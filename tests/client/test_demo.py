@@ -115,7 +115,9 @@ def test_demo_pays_amount_due_once(output: str, module_url: str) -> None:
     assert until.findall(due) != until.findall(held)  # payment has time of its own
 
     paid = section(output, "The payment provider reports")
-    assert "refused with TK007: 600.00 minus a fee of 0.00 is not the expected 695.00." in paid
+    assert (
+        "refused with TK007: 600.00 minus a surcharge of 0.00 is not the expected 695.00." in paid
+    )
     line = r"^  completed: 13 Paid; confirmation number (\S+), the same both times$"
     stored = rows(
         module_url,

@@ -226,6 +226,36 @@ def test_record_refund_at_once_gives_money_back_once(
     assert payments(hand) == [("p1", "payment"), ("r1", "refund")]
 
 
+@guards("the row lock in lock_registration")
+def test_record_refund_at_once_stays_within_what_is_due(connect: Connect, hand: Connection) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    pay(hand, FIRST, "p1", "20.00")
+    cancel(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            refund(hand, FIRST, "r1", "12.00")
+            more = rival.start_waiting(refund, FIRST, "r2", "12.00")
+        assert outcome(more) == "TK007"
+    assert refund(hand, FIRST, "r3", "8.00")["payment_status"] == "Refunded"
+
+
+def test_record_refund_reference_gives_back_for_one_registration_only(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    for registration, reference in ((FIRST, "p1"), (SECOND, "p2")):
+        buy(hand, registration, selection(seat=1))
+        pay(hand, registration, reference, "20.00")
+        cancel(hand, registration)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            refund(hand, FIRST, "r1", "20.00")
+            again = rival.start_waiting(refund, SECOND, "r1", "20.00")
+        assert outcome(again) == "TK007"
+    assert refund(hand, SECOND, "r2", "20.00")["payment_status"] == "Refunded"
+
+
 # --- capacity and pools
 
 

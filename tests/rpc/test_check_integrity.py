@@ -120,6 +120,53 @@ FAULTS: list[Fault] = [
         """,
     ),
     (
+        "registration_totals",
+        "paid and cancelled",
+        "UPDATE ticketing.registrations SET subtotal = 20, total = 20 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "partly refunded",
+        """
+        UPDATE ticketing.payments SET surcharge_amount = 1
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
+        "payments",
+        "refunded",
+        """
+        UPDATE ticketing.payments SET amount = amount - 1
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
+        "payments",
+        "partly refunded",
+        """
+        UPDATE ticketing.payments SET ticket_ids = ticket_ids || gen_random_uuid()
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
+    (
+        "payments",
+        "completed",
+        "UPDATE ticketing.payments SET amount = amount + 1 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "completed",
+        """
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount, currency,
+            paid_at
+        )
+        SELECT function_id, gen_random_uuid(), registration_id, 'default', 'by hand', 'refund', 1,
+            currency, now()
+        FROM ticketing.registrations WHERE registration_id = %s
+        """,
+    ),
+    (
         "registration_index",
         "cancelled",
         "DELETE FROM ticketing.registration_index WHERE registration_id = %s",
@@ -253,7 +300,13 @@ def test_check_integrity_finds_a_deleted_ticket_by_every_check_that_counts_it(
         [sold["completed"]],
     )
     checks = {check for check, _ in found(sold_db)}
-    assert checks == {"pool_counters", "registration_totals", "selected_tickets", "change_feed"}
+    assert checks == {
+        "pool_counters",
+        "registration_totals",
+        "payments",
+        "selected_tickets",
+        "change_feed",
+    }
 
 
 def test_check_integrity_documents_the_checks_that_find_faults_here(db: Connection) -> None:

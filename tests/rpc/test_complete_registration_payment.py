@@ -68,7 +68,7 @@ def test_complete_payment_turns_held_tickets_into_sold_ones(
         payment(
             "742.35",
             "pi_1",
-            fee_amount="7.35",
+            surcharge_amount="7.35",
             provider="stripe",
             paid_at="2026-01-02T03:04:05.678901+10:00",
         ),
@@ -89,7 +89,7 @@ def test_complete_payment_turns_held_tickets_into_sold_ones(
     moved_at = datetime(2026, 1, 1, 17, 4, 5, 678901, tzinfo=UTC)
     assert datetime.fromisoformat(answer["paid_at"]) == row["paid_at"] == moved_at
     assert (row["provider"], row["reference"], row["kind"]) == ("stripe", "pi_1", "payment")
-    assert (row["amount"], row["fee_amount"], row["currency"]) == (
+    assert (row["amount"], row["surcharge_amount"], row["currency"]) == (
         Decimal("742.35"),
         Decimal("7.35"),
         "AUD",
@@ -242,13 +242,21 @@ MISMATCHES: Mapping[str, tuple[Document, list[tuple[str, str, object, object]]]]
         [("amount_mismatch", "amount", PRICE, Decimal("20.01"))],
     ),
     "nothing": (payment(0), [("amount_mismatch", "amount", PRICE, Decimal(0))]),
-    "too little after the fee": (
-        payment("20.00", fee_amount="0.50"),
+    "too little after the surcharge": (
+        payment("20.00", surcharge_amount="0.50"),
         [("amount_mismatch", "amount", PRICE, Decimal("19.50"))],
     ),
-    "a fee above the amount": (
-        payment("10.00", fee_amount="30.00"),
+    "a surcharge above the amount": (
+        payment("10.00", surcharge_amount="30.00"),
         [("amount_mismatch", "amount", PRICE, Decimal("-20.00"))],
+    ),
+    "all of it a surcharge": (
+        payment("20.00", surcharge_amount="20.00"),
+        [("amount_mismatch", "amount", PRICE, Decimal("0.00"))],
+    ),
+    "a surcharge of what is due": (
+        payment("9999999999.99", surcharge_amount="9999999979.98"),
+        [("amount_mismatch", "amount", PRICE, Decimal("20.01"))],
     ),
     "another currency": (
         payment("20.00", currency="NZD"),
@@ -288,10 +296,10 @@ def test_complete_payment_again_gets_the_same_answer(event_db: Connection) -> No
     before = dump(event_db)
     assert complete(service(event_db), registration_id, reported) == first
     # numbers and strings are the same money, and it was paid when it was first said to be
-    again = payment(20, provider="stripe", fee_amount=None, paid_at="2026-01-01T00:00:00Z")
+    again = payment(20, provider="stripe", surcharge_amount=None, paid_at="2026-01-01T00:00:00Z")
     assert complete(service(event_db), registration_id, again) == first
-    # and so is what leaves as much, for fees are between others
-    again = payment("20.60", provider="stripe", fee_amount="0.60")
+    # and so is what leaves as much without the surcharge, which buys nothing
+    again = payment("20.60", provider="stripe", surcharge_amount="0.60")
     assert complete(service(event_db), registration_id, again) == first
     assert dump(event_db) == before
 
@@ -317,12 +325,12 @@ def test_already_paid_is_raised_for_another_reference_or_provider(
 
 def test_complete_payment_again_refuses_other_money(event_db: Connection) -> None:
     registration_id = book(event_db, ONE)
-    complete(service(event_db), registration_id, payment("20.50", fee_amount="0.50"))
+    complete(service(event_db), registration_id, payment("20.50", surcharge_amount="0.50"))
     before = dump(event_db)
     for other in (
-        payment("21.00", fee_amount="0.50"),
+        payment("21.00", surcharge_amount="0.50"),
         payment("20.50"),
-        payment("20.50", fee_amount="0.50", currency="NZD"),
+        payment("20.50", surcharge_amount="0.50", currency="NZD"),
     ):
         refusal = service(event_db).refusal(
             "complete_registration_payment", p_registration_id=registration_id, p_payment=other
@@ -345,6 +353,54 @@ def test_reference_used_is_raised_for_another_registration(event_db: Connection)
     assert dump(event_db) == before
     # another provider may use the same
     complete(service(event_db), unpaid, payment("20.00", provider="another"))
+
+
+@pytest.mark.parametrize(("first", "then"), [("stripe", "Stripe"), ("PayPal", "paypal")])
+def test_complete_payment_compares_providers_without_case(
+    event_db: Connection, first: str, then: str
+) -> None:
+    paid, unpaid = book(event_db, ONE), book(event_db, ONE, STRANGER)
+    answer = complete(service(event_db), paid, payment("20.00", provider=first))
+    before = dump(event_db)
+    again = complete(service(event_db), paid, payment("20.00", provider=then))
+    assert again == answer
+    refusal = service(event_db).refusal(
+        "complete_registration_payment",
+        p_registration_id=unpaid,
+        p_payment=payment("20.00", provider=then),
+    )
+    assert refusal.found == [("reference_used", "p_payment.reference")]
+    assert dump(event_db) == before
+
+
+@pytest.mark.parametrize(
+    "surcharge",
+    [
+        {"surcharge_amount": "0.50"},
+        {"fee_amount": "0.50"},
+        {"surcharge_amount": None, "fee_amount": 0.5},
+        {"surcharge_amount": 0.5, "fee_amount": None},
+        {"surcharge_amount": "0.5", "fee_amount": "0.500"},
+    ],
+)
+def test_complete_payment_accepts_a_surcharge_by_either_name(
+    event_db: Connection, surcharge: Document
+) -> None:
+    registration_id = book(event_db, ONE)
+    answer = complete(service(event_db), registration_id, payment("20.50", **surcharge))
+    assert answer["total"] == PRICE
+    assert rows(event_db, "SELECT amount, surcharge_amount FROM ticketing.payments") == [
+        {"amount": Decimal("20.50"), "surcharge_amount": Decimal("0.50")}
+    ]
+
+
+def test_complete_payment_again_answers_what_was_paid_once_cancelled(event_db: Connection) -> None:
+    registration_id = book(event_db, ONE)
+    reported = payment("20.50", surcharge_amount="0.50")
+    first = complete(service(event_db), registration_id, reported)
+    service(event_db).call("cancel_registration", p_registration_id=registration_id)
+    again = complete(service(event_db), registration_id, reported)
+    assert again == first | {"status": "cancelled", "revision": first["revision"] + 1}
 
 
 # Who and what is refused
@@ -406,13 +462,33 @@ SHAPES: Mapping[str, tuple[object, list[tuple[str, str]]]] = {
     "with an exponent": (payment("2e1"), [("invalid_value", "p_payment.amount")]),
     "with 1e300": (payment(1e300), [("invalid_value", "p_payment.amount")]),
     "with an array for an amount": (payment([20]), [("invalid_type", "p_payment.amount")]),
-    "with a fee below zero": (
-        payment("20.00", fee_amount="-1"),
+    "with a surcharge below zero": (
+        payment("20.00", surcharge_amount="-1"),
+        [("invalid_value", "p_payment.surcharge_amount")],
+    ),
+    "with true for a surcharge": (
+        payment("20.00", surcharge_amount=True),
+        [("invalid_type", "p_payment.surcharge_amount")],
+    ),
+    "with a surcharge below zero by its older name": (
+        payment("20.00", fee_amount=-1),
         [("invalid_value", "p_payment.fee_amount")],
     ),
-    "with true for a fee": (
-        payment("20.00", fee_amount=True),
-        [("invalid_type", "p_payment.fee_amount")],
+    "with a surcharge of another amount by its older name": (
+        payment("20.50", surcharge_amount="0.50", fee_amount="0.49"),
+        [("invalid_value", "p_payment.fee_amount")],
+    ),
+    "with no surcharge by its older name": (
+        payment("20.50", surcharge_amount="0.50", fee_amount=0),
+        [("invalid_value", "p_payment.fee_amount")],
+    ),
+    "with no surcharge but one by its older name": (
+        payment("20.50", surcharge_amount=0, fee_amount="0.50"),
+        [("invalid_value", "p_payment.fee_amount")],
+    ),
+    "with an older name that is no amount": (
+        payment("20.50", surcharge_amount="0.50", fee_amount="half"),
+        [("invalid_value", "p_payment.fee_amount")],
     ),
     "with a currency in lower case": (
         payment("20.00", currency="aud"),
@@ -464,9 +540,9 @@ SHAPES: Mapping[str, tuple[object, list[tuple[str, str]]]] = {
             ("missing_key", "p_payment.amount"),
         ],
     ),
-    "with a fee and a time in one": (
-        payment("20.00", fee_amount="0 2025-01-01T00:00:00Z"),
-        [("invalid_value", "p_payment.fee_amount")],
+    "with a surcharge and a time in one": (
+        payment("20.00", surcharge_amount="0 2025-01-01T00:00:00Z"),
+        [("invalid_value", "p_payment.surcharge_amount")],
     ),
 }
 
@@ -494,12 +570,12 @@ def test_complete_payment_reads_every_documented_form_of_a_payment(
     ):
         document = f"""
             {{"reference": "r", "currency": "AUD", "amount": {amount}, "fee_amount": null,
-            "provider": null, "paid_at": {paid_at}}}
+            "surcharge_amount": null, "provider": null, "paid_at": {paid_at}}}
         """
         assert event_db.execute(
             "SELECT ticketing_internal.payload_issues('p_payment', %s)", [document]
         ).fetchone() == ([],)
         assert event_db.execute(
-            "SELECT provider, amount, fee_amount FROM ticketing_internal.read_payment(%s)",
+            "SELECT provider, amount, surcharge_amount FROM ticketing_internal.read_payment(%s)",
             [document],
         ).fetchone() == ("default", Decimal("20.50"), 0)

@@ -609,12 +609,21 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "registration of another function": {"registration_id": OTHER_REGISTRATION},
         },
         "payments_provider_check": _each("provider", "", "p" * 51),
+        "payments_provider_case_check": _each("provider", "Stripe", "stripE"),
         "payments_reference_check": _each("reference", "", "r" * 201),
         "payments_kind_check": _each("kind", "", "Payment", "gift"),
         "payments_amount_check": _amounts("amount"),
-        "payments_fee_amount_check": {
-            **_amounts("fee_amount"),
-            "more than the amount": {"amount": "3.00", "fee_amount": "3.01"},
+        "payments_refund_amount_check": {
+            "nothing given back": {"kind": "refund", "amount": 0, "surcharge_amount": 0}
+        },
+        "payments_surcharge_amount_check": {
+            **_amounts("surcharge_amount"),
+            "more than the amount": {"amount": "3.00", "surcharge_amount": "3.01"},
+        },
+        "payments_ticket_ids_check": {
+            "of a payment": {"ticket_ids": [TICKET]},
+            "none in the list": {"kind": "refund", "ticket_ids": []},
+            "null in the list": {"kind": "refund", "ticket_ids": [TICKET, None]},
         },
         "payments_paid_at_check": _each("paid_at", "infinity", "-infinity"),
         "payments_currency_check": _currencies(),
@@ -635,7 +644,7 @@ IMPLIED = {
     "registrations_owner_key": "registrations_pkey",
     "attendees_registration_key": "attendees_pkey",
     "pool_capacity_range": "capacity_pools_not_oversold",
-    "payments_amount_check": "payments_fee_amount_check",
+    "payments_amount_check": "payments_surcharge_amount_check",
 }
 """What breaks the first has to break the second as well; it is put aside to see the first."""
 
@@ -744,8 +753,14 @@ RIGHT: Mapping[str, Cases] = {
     "payments": {
         **_each("kind", "payment", "refund"),
         **_each("paid_at", "0001-01-01T00:00Z", "294276-12-31T23:59:59.999999Z"),
-        "all of it a fee": {"amount": "3.00", "fee_amount": "3.00"},
-        "nothing": {"amount": 0, "fee_amount": 0},
+        "all of it a surcharge": {"amount": "3.00", "surcharge_amount": "3.00"},
+        "nothing": {"amount": 0, "surcharge_amount": 0},
+        "a refund of a cent, of a ticket": {
+            "kind": "refund",
+            "amount": "0.01",
+            "surcharge_amount": 0,
+            "ticket_ids": [TICKET],
+        },
         "a reference of another provider": {"provider": "paypal", "reference": "pi_1"},
         "a reference of another function": {"reference": "pi_2"},
     },
@@ -770,6 +785,7 @@ OPTIONAL = {
     ),
     "attendees": "related_attendee_id title first_name last_name email phone",
     "tickets": "package_id package_number",
+    "payments": "ticket_ids",
     "ticket_changes": "package_id actor_id",
 }
 """The columns that may be null, separated by spaces; no other may."""

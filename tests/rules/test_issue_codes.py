@@ -128,11 +128,11 @@ class Stage:
         assert outcome.sqlstate is None, outcome.issues
         return self
 
-    def refund(self, amount: str) -> Outcome:
+    def refund(self, amount: str, **changes: object) -> Outcome:
         return self.caller.attempt(
             "record_refund",
             p_registration_id=REGISTRATION,
-            p_refund={"reference": "back", "amount": amount, "currency": "EUR"},
+            p_refund={"reference": "back", "amount": amount, "currency": "EUR"} | changes,
         )
 
     def called_by(self, caller: Caller) -> "Stage":
@@ -217,6 +217,14 @@ def refunded_too_much(stage: Stage) -> Outcome:
     return stage.refund("50.01")
 
 
+def refunded_in_force(stage: Stage) -> Outcome:
+    """Name a ticket in force where something is due back."""
+    db = stage.paid().db
+    db.execute("UPDATE ticketing.registrations SET subtotal = 49, total = 49")
+    tickets = db.execute("SELECT ticket_id::text FROM ticketing.tickets").fetchall()
+    return stage.refund("1.00", ticket_ids=[ticket_id for (ticket_id,) in tickets])
+
+
 # a ticket type for an event that is not there
 ABSURD = NAMES.ids(
     {
@@ -271,6 +279,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
         functionId=stage.example["function"]["function_id"]
     ),
     "ticket_not_found": lambda stage: stage.rows(row(ticket_id="no such thing")),
+    "ticket_not_cancelled": refunded_in_force,
     "ticket_type_not_found": lambda stage: stage.select(one("banquet")),
     "package_not_found": lambda stage: stage.select(pack("All Events")),
     "event_mismatch": lambda stage: stage.rows(row(event_id="saturday")),

@@ -299,10 +299,11 @@ def test_price_not_whole_names_each_price_with_decimals(db: Connection, price: o
     service(db).call("import_catalogue", p_catalogue=of_currency("XPF", whole))
 
 
-@pytest.mark.parametrize(("amount", "fee"), [("1000.50", "0.50"), ("1000.5", 0), (1000, "0.5")])
-def test_amount_mismatch_for_payment_of_part_of_a_whole_unit(
-    db: Connection, amount: object, fee: object
-) -> None:
+PARTS = [("1000.50", "0.50"), ("1000.5", 0), (1000, "0.5")]
+
+
+def book_for_1000_yen(db: Connection) -> None:
+    """Book two tickets in a currency without decimals."""
     document = of_currency("JPY", {})
     service(db).call("import_catalogue", p_catalogue=document)
     chosen = {"individualTickets": [one(document["ticket_types"][0]["ticket_type_id"], 2)]}
@@ -321,10 +322,68 @@ def test_amount_mismatch_for_payment_of_part_of_a_whole_unit(
         p_attendee_updates=updates_of({example.WALTER: chosen}),
     )
     assert answer["total"] == 1000
+
+
+def yen(amount: object, surcharge: object, reference: str = "1") -> Document:
+    """Return a p_payment or p_refund in a currency without decimals."""
+    return {
+        "reference": reference,
+        "amount": amount,
+        "surcharge_amount": surcharge,
+        "currency": "JPY",
+    }
+
+
+@pytest.mark.parametrize(("amount", "surcharge"), PARTS)
+def test_amount_mismatch_for_payment_of_part_of_a_whole_unit(
+    db: Connection, amount: object, surcharge: object
+) -> None:
+    book_for_1000_yen(db)
     refusal = service(db).refusal(
         "complete_registration_payment",
         p_registration_id=REGISTRATION,
-        p_payment={"reference": "1", "amount": amount, "fee_amount": fee, "currency": "JPY"},
+        p_payment=yen(amount, surcharge),
     )
     assert refusal.sqlstate == "TK007"
     assert {code for code, _ in refusal.found} == {"amount_mismatch"}
+
+
+@pytest.mark.parametrize(("amount", "surcharge"), [("0.5", 0), ("500.50", 0), (500, "0.5")])
+def test_amount_mismatch_for_refund_of_part_of_a_whole_unit(
+    db: Connection, amount: object, surcharge: object
+) -> None:
+    book_for_1000_yen(db)
+    service(db).call(
+        "complete_registration_payment", p_registration_id=REGISTRATION, p_payment=yen(1010, 10)
+    )
+    service(db).call("cancel_registration", p_registration_id=REGISTRATION)
+    refusal = service(db).refusal(
+        "record_refund",
+        p_registration_id=REGISTRATION,
+        p_refund=yen(amount, surcharge, "2"),
+    )
+    assert refusal.sqlstate == "TK007"
+    assert refusal.found == [("amount_mismatch", "p_refund.amount")]
+    answer = service(db).call(
+        "record_refund", p_registration_id=REGISTRATION, p_refund=yen("510.00", "10.0", "2")
+    )
+    assert (str(answer["amount"]), str(answer["refund_due"])) == ("510", "500")
+
+
+def test_amounts_of_refused_money_have_the_decimals_of_the_currency(db: Connection) -> None:
+    book_for_1000_yen(db)
+    refusal = service(db).refusal(
+        "complete_registration_payment", p_registration_id=REGISTRATION, p_payment=yen("999.00", 0)
+    )
+    (issue,) = refusal.issues
+    assert (str(issue["expected"]), str(issue["actual"])) == ("1000", "999")
+    service(db).call(
+        "complete_registration_payment", p_registration_id=REGISTRATION, p_payment=yen(1010, 10)
+    )
+    service(db).call("cancel_registration", p_registration_id=REGISTRATION)
+    refusal = service(db).refusal(
+        "record_refund", p_registration_id=REGISTRATION, p_refund=yen("1012.00", "11.0", "2")
+    )
+    assert [
+        (issue["path"], str(issue["expected"]), str(issue["actual"])) for issue in refusal.issues
+    ] == [("p_refund.amount", "1000", "1001"), ("p_refund.surcharge_amount", "10", "11")]

@@ -412,18 +412,24 @@ class History(RuleBasedStateMachine):
 
     def due(self, registration: UUID) -> Payment:
         """Return the payment that a registration needs."""
-        fee, total = Decimal("1.50"), self.model.bookings[registration].total
-        return Payment(registration, "payment", total + fee, fee, CURRENCY)
+        surcharge, total = Decimal("1.50"), self.model.bookings[registration].total
+        return Payment(registration, "payment", total + surcharge, surcharge, CURRENCY)
 
     @every(5)
     @precondition(lambda self: self.model.payments)
-    @rule(data=st.data(), more=st.sampled_from([0, 0, 1]), fee=st.sampled_from([0, 0, 1]))
-    def report_again(self, data: st.DataObject, more: int, fee: int) -> None:
-        """The provider reports again, sometimes with another amount or another fee."""
+    @rule(data=st.data(), more=st.sampled_from([0, 0, 1]), surcharge=st.sampled_from([0, 0, 1]))
+    def report_again(self, data: st.DataObject, more: int, surcharge: int) -> None:
+        """The provider reports again, sometimes with another amount or another surcharge."""
         reference = data.draw(st.sampled_from(sorted(self.model.payments)))
         said = self.model.payments[reference]
-        fee = fee if said.kind == "payment" else 0
-        self.report(reference, replace(said, amount=said.amount + more + fee, fee=said.fee + fee))
+        self.report(
+            reference,
+            replace(
+                said,
+                amount=said.amount + more + surcharge,
+                surcharge=said.surcharge + surcharge,
+            ),
+        )
 
     def reference(self, registration: UUID | None = None) -> str:
         """Return a new reference, or one that another registration than this was paid with."""
@@ -434,38 +440,42 @@ class History(RuleBasedStateMachine):
         )
         return next(used, f"reference {len(self.model.payments) + 1}")
 
-    def report(
-        self, reference: str, payment: Payment, chosen: frozenset[UUID] = frozenset()
-    ) -> None:
-        """Report a payment or a refund of chosen tickets."""
+    def report(self, reference: str, payment: Payment) -> None:
+        """Report a payment or a refund."""
         registration = payment.registration
         booking = self.model.bookings[registration]
         money = {
             "reference": reference,
             "amount": payment.amount,
+            "surcharge_amount": payment.surcharge,
             "currency": payment.currency,
         }
         if payment.kind == "payment":
             outcome = self.model.pay(registration, reference, payment)
-            money["fee_amount"] = payment.fee
             answer = self.attempt(
                 outcome, self.service.complete_registration_payment, registration, money
             )
         else:
-            tickets = {
-                ticket
-                for ticket, row in self.stored.items()
-                if row["registration_id"] == registration
-            }
-            outcome = self.model.refund(registration, reference, payment, set(chosen), tickets)
-            if chosen:
-                money["ticket_ids"] = sorted(chosen)
+            prices = self.prices(registration)
+            outcome = self.model.refund(registration, reference, payment, prices)
+            if payment.tickets:
+                money["ticket_ids"] = sorted(payment.tickets)
             answer = self.attempt(outcome, self.service.record_refund, registration, money)
+            if answer:
+                assert answer.refund_due == self.model.ledger(registration).refund_due
         if answer:
             assert (answer.status, answer.payment_status) == (
                 booking.status,
                 booking.payment_status,
             )
+
+    def prices(self, registration: UUID) -> dict[UUID, Decimal]:
+        """Return what each ticket of a registration costs."""
+        return {
+            ticket: row["price_paid"]
+            for ticket, row in self.stored.items()
+            if row["registration_id"] == registration
+        }
 
     @every(2)
     @precondition(lambda self: self.running())
@@ -534,32 +544,43 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.cancelled() and self.model.payments)
     @rule(
         data=st.data(),
-        part=st.sampled_from(["all", "half", "too much"]),
+        part=st.sampled_from(["all", "half", "tickets", "too much", "nothing"]),
+        surcharge=st.sampled_from([0, 0, 1, 2]),
         is_other_money=RARELY,
         is_used_reference=RARELY,
     )
     def refund(
-        self, data: st.DataObject, part: str, *, is_other_money: bool, is_used_reference: bool
+        self,
+        data: st.DataObject,
+        part: str,
+        surcharge: int,
+        *,
+        is_other_money: bool,
+        is_used_reference: bool,
     ) -> None:
-        """Money is given back for some tickets, or for all."""
+        """Money is given back: for some tickets, for none in particular, or of the surcharge."""
         paid = {payment.registration for payment in self.model.payments.values()}
         registration = data.draw(st.sampled_from(sorted(paid.union(self.cancelled()[:1]))))
-        tickets = sorted(
-            ticket for ticket, row in self.stored.items() if row["registration_id"] == registration
-        )
-        chosen = data.draw(st.integers(0, len(tickets)), label="tickets")
-        total = self.model.bookings[registration].total
-        amount = {"all": total, "half": total / 2, "too much": total + 2}[part]
+        prices = self.prices(registration)
+        chosen = frozenset(data.draw(st.sets(st.sampled_from(sorted(prices)))) if prices else ())
+        due = self.model.ledger(registration).refund_due
+        amount = {
+            "all": due,
+            "half": due / 2,
+            "tickets": sum((prices[ticket] for ticket in chosen), Decimal(0)),
+            "too much": due + 2,
+            "nothing": Decimal(0),
+        }[part]
         self.report(
             self.reference(registration) if is_used_reference else self.reference(),
             Payment(
                 registration,
                 "refund",
-                amount.quantize(Decimal("0.01")),
-                Decimal(0),
+                amount.quantize(Decimal("0.01")) + surcharge,
+                Decimal(surcharge),
                 "EUR" if is_other_money else CURRENCY,
+                chosen,
             ),
-            frozenset(tickets[:chosen]),
         )
 
     @every(6)
@@ -612,6 +633,19 @@ class History(RuleBasedStateMachine):
             }
             for registration, booking in sorted(self.model.bookings.items())
         ]
+
+    @invariant()
+    def ledgers_agree(self) -> None:
+        """Every registration, in turns, shows the money of the model."""
+        bookings = sorted(self.model.bookings)
+        registration = bookings[self.steps % len(bookings)]
+        seen, ledger = self.service.get_registration(registration), self.model.ledger(registration)
+        assert (seen.paid, seen.refunded, seen.amount_due, seen.refund_due) == (
+            ledger.paid,
+            ledger.refunded,
+            ledger.amount_due,
+            ledger.refund_due,
+        )
 
     @invariant()
     def tickets_match(self) -> None:
@@ -783,6 +817,7 @@ class Story:
     def look(self) -> None:
         """Look at all invariants."""
         self.history.registrations_agree()
+        self.history.ledgers_agree()
         self.history.tickets_match()
         self.history.counters_agree()
         self.history.availability_agrees()
@@ -849,7 +884,8 @@ def test_capacity_prices_and_money_add_up_from_hold_to_refund(
     seats = [key for key, row in history.stored.items() if row["registration_id"] == first]
     back = Payment(first, "refund", Decimal(10), Decimal(0), CURRENCY)
     for reference in ("one", "one", "the same ticket again"):
-        story.tell(history.report, reference, back, frozenset(seats[:1]))
+        story.tell(history.report, reference, replace(back, tickets=frozenset(seats[:1])))
+    story.tell(history.report, "one", replace(back, tickets=frozenset(seats[1:])))
     assert history.model.bookings[first].payment_status == "Paid"
     story.tell(history.report, "two", back)
     assert history.model.bookings[first].payment_status == "Refunded"

@@ -288,7 +288,7 @@ def test_invalid_value_for_what_only_looks_like_an_id(fuzz: Fuzz) -> None:
         ("persist_attendee_tickets", ["p_tickets", 0, "original_price"]),
         (CREATE, ["p_tickets", 0, "price_paid"]),
         ("complete_registration_payment", ["p_payment", "amount"]),
-        ("complete_registration_payment", ["p_payment", "fee_amount"]),
+        ("complete_registration_payment", ["p_payment", "surcharge_amount"]),
         ("record_refund", ["p_refund", "amount"]),
         ("import_catalogue", ["p_catalogue", "ticket_types", 0, "price"]),
     ],

@@ -80,12 +80,9 @@ def payment(amount: object, reference: str = "payment-1", **more: object) -> Doc
 
 def pay(connection: Connection, registration_id: str, **more: object) -> Document:
     """Pay what is due for a registration, by a reference of its own."""
+    due = payment(stored(connection, registration_id)["total"], f"payment of {registration_id}")
     return service(connection).call(
-        "complete_registration_payment",
-        p_registration_id=registration_id,
-        p_payment=payment(
-            stored(connection, registration_id)["total"], f"payment of {registration_id}", **more
-        ),
+        "complete_registration_payment", p_registration_id=registration_id, p_payment=due | more
     )
 
 
@@ -159,16 +156,16 @@ def every_state(connection: Connection) -> dict[str, str]:
     )
     for name in ("paid and cancelled", "partly refunded", "refunded"):
         states[name] = book(connection, SEVERAL)
-        pay(connection, states[name], fee_amount=None)
+        paid = pay(connection, states[name], surcharge_amount=None)
         service(connection).call("cancel_registration", p_registration_id=states[name])
-    for name, tickets in (
-        ("partly refunded", held_tickets(connection, states["partly refunded"])[TOMAS]),
-        ("refunded", None),
+    for name, amount, tickets in (
+        ("partly refunded", "100.00", held_tickets(connection, states["partly refunded"])[TOMAS]),
+        ("refunded", str(paid["total"]), None),
     ):
         service(connection).call(
             "record_refund",
             p_registration_id=states[name],
-            p_refund=payment("100.00", name, ticket_ids=tickets),
+            p_refund=payment(amount, name, ticket_ids=tickets),
         )
     return states
 

@@ -216,7 +216,7 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
     (
         "payments",
         (
-            "function_id registration_id payment_id provider reference kind amount fee_amount"
+            "function_id registration_id payment_id provider reference kind amount surcharge_amount"
             " currency paid_at"
         ),
         [
@@ -399,7 +399,7 @@ NEW: Mapping[str, Row] = {
         "reference": "pi_new",
         "kind": "payment",
         "amount": "103.00",
-        "fee_amount": "3.00",
+        "surcharge_amount": "3.00",
         "currency": "AUD",
         "paid_at": "2026-05-01T10:05Z",
     },

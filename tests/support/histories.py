@@ -148,7 +148,7 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
         "cancel_registration": {"TK002": "registration_not_found", "TK003": "not_editable"},
         "record_refund": {
             "TK002": "registration_not_found",
-            "TK007": "not_refundable refund_too_large amount_mismatch",
+            "TK007": "not_refundable",
         },
         "import_catalogue": {"TK004": "capacity_below_use"},
         "get_registration": {"TK002": "registration_not_found"},

@@ -113,7 +113,9 @@ class Booking:
 
     @property
     def total(self) -> Decimal:
-        """What all of it costs."""
+        """What all of it costs; nothing, once it is cancelled."""
+        if self.status == "cancelled":
+            return Decimal(0)
         return sum((unit.price for unit in self._units()), Decimal(0))
 
     @property
@@ -152,18 +154,46 @@ def units_taken(offers: Mapping[str, int]) -> Counter[str]:
 
 @dataclass(frozen=True)
 class Payment:
-    """What a reference was used for."""
+    """What a reference was used for.
+
+    Attributes:
+        surcharge: What of the amount is not for tickets.
+        tickets: The tickets that a refund names.
+    """
 
     registration: UUID
     kind: str
     amount: Decimal
-    fee: Decimal
+    surcharge: Decimal
     currency: str
+    tickets: frozenset[UUID] = frozenset()
+
+    @property
+    def net(self) -> Decimal:
+        """The amount without the surcharge."""
+        return self.amount - self.surcharge
 
     def is_like(self, other: "Payment") -> bool:
-        """Return whether it says the same, less the fee, which a provider may know later."""
-        mine = (self.registration, self.kind, self.amount - self.fee, self.currency)
-        return mine == (other.registration, other.kind, other.amount - other.fee, other.currency)
+        """Return whether it says the same: of a payment, of what is for tickets."""
+        if self.kind == "refund":
+            return self == other
+        mine = (self.registration, self.kind, self.net, self.currency)
+        return mine == (other.registration, other.kind, other.net, other.currency)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The money of a registration.
+
+    Attributes:
+        surcharge_left: What was paid as surcharge and not given back.
+    """
+
+    paid: Decimal
+    refunded: Decimal
+    surcharge_left: Decimal
+    amount_due: Decimal
+    refund_due: Decimal
 
 
 @dataclass
@@ -216,6 +246,24 @@ class Model:
             default=None,
         )
 
+    def ledger(self, registration: UUID) -> Ledger:
+        """Return the money of a registration."""
+        booking = self.bookings[registration]
+        mine = [each for each in self.payments.values() if each.registration == registration]
+        paid = sum((each.net for each in mine if each.kind == "payment"), Decimal(0))
+        refunded = sum((each.net for each in mine if each.kind == "refund"), Decimal(0))
+        balance = paid - refunded - booking.total
+        return Ledger(
+            paid,
+            refunded,
+            sum(
+                (each.surcharge if each.kind == "payment" else -each.surcharge for each in mine),
+                Decimal(0),
+            ),
+            Decimal(0) if booking.status == "cancelled" else max(-balance, Decimal(0)),
+            max(balance, Decimal(0)),
+        )
+
     # What is done
 
     def persist(self, booking: Booking, wanted: Wanted, *, is_stale: bool = False) -> Outcome:
@@ -263,8 +311,8 @@ class Model:
             return None if self.payments[reference].is_like(payment) else "TK007"
         if booking.status == "cancelled":
             return "TK003"
-        due = (booking.total, self.currency)
-        if booking.status == "completed" or (payment.amount - payment.fee, payment.currency) != due:
+        due = (self.ledger(registration).amount_due, self.currency)
+        if booking.status == "completed" or (payment.net, payment.currency) != due:
             return "TK007"
         if not any(booking.held.values()):
             return "TK004"
@@ -289,31 +337,32 @@ class Model:
         registration: UUID,
         reference: str,
         refund: Payment,
-        chosen: set[UUID],
-        all_: set[UUID],
+        prices: Mapping[UUID, Decimal],
     ) -> Outcome:
-        """Report a refund of tickets chosen out of all that there are."""
+        """Report a refund; prices are those of all tickets that there are."""
         booking = self.bookings[registration]
+        if not refund.amount or not 0 <= refund.surcharge <= refund.amount:
+            return "TK001"
         if reference in self.payments:
             return None if self.payments[reference].is_like(refund) else "TK007"
-        paid = sum(
-            payment.amount if payment.kind == "payment" else -payment.amount
-            for payment in self.payments.values()
-            if payment.registration == registration
-        )
+        before = self.ledger(registration)
+        most = before.refund_due
+        are_refundable = booking.status == "cancelled" and not refund.tickets & booking.refunded
+        if refund.tickets and are_refundable:
+            most = min(most, sum((prices[ticket] for ticket in refund.tickets), Decimal(0)))
         if (
-            booking.status != "cancelled"
-            or booking.payment_status == "Unpaid"
-            or refund.currency != self.currency
-            or refund.amount > paid
+            refund.currency != self.currency
+            or refund.net > most
+            or refund.surcharge > before.surcharge_left
         ):
             return "TK007"
-        if chosen & booking.refunded:
+        if refund.tickets and not are_refundable:
             return "TK004"
         self.payments[reference] = refund
-        booking.refunded |= chosen or all_
+        booking.refunded |= refund.tickets
         booking.revision += 1
-        if booking.refunded == all_:
+        if refund.net and not self.ledger(registration).refund_due:
+            booking.refunded |= set(prices)
             booking.payment_status = "Refunded"
         return None
 

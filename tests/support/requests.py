@@ -156,7 +156,7 @@ RPCS: Mapping[LiteralString, Rpc] = {
             "p_payment": payment(
                 str(props.due + Decimal("1.50")),
                 "a payment",
-                fee_amount="1.50",
+                surcharge_amount="1.50",
                 provider="card",
                 paid_at="2025-07-01T09:30:00+10:00",
             ),
@@ -269,7 +269,15 @@ RPCS: Mapping[LiteralString, Rpc] = {
             "p_refund": payment("1.00", "a refund", provider="card", ticket_ids=[props.ticket_id]),
         },
         SERVICE_ONLY,
-        Refusal(SERVICE, ON_IT, "TK007", [("not_refundable", "p_registration_id")]),
+        Refusal(
+            SERVICE,
+            ON_IT,
+            "TK007",
+            [
+                ("not_refundable", "p_registration_id"),
+                ("ticket_not_found", "p_refund.ticket_ids[0]"),
+            ],
+        ),
     ),
     "release_expired_holds": Rpc(
         lambda _: {"p_limit": 10},

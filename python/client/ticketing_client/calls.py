@@ -50,7 +50,8 @@ def cancel_registration(
 ) -> Call[models.CancelAnswer]:
     """Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-    Its history is kept.
+    Its history is kept. It costs nothing from then on: what was paid for it becomes its
+    `refund_due`.
 
     A repeated call changes nothing and answers that 0 tickets were cancelled.
 
@@ -128,8 +129,11 @@ def complete_registration_payment(
     Args:
         registration_id: A registration that is draft, pending or expired.
         payment: The payment as the provider reports it, in major units: an object of `reference`,
-            `amount`, `currency` and, optionally, `fee_amount` (0), `provider` (default) and
-            `paid_at` (now). `amount` minus `fee_amount` must equal the total of the registration.
+            `amount`, `currency` and, optionally, `surcharge_amount` (0), `provider` (default,
+            compared without case) and `paid_at` (now). The surcharge is the part of `amount` that
+            the buyer paid on top, such as a card fee passed on, not what the provider keeps;
+            `amount` minus `surcharge_amount` must equal the amount due. `fee_amount` is its older
+            name.
 
     Returns:
         The payment and the completed registration.
@@ -548,21 +552,26 @@ def quote_ticket_selections(
 
 
 def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[models.RefundAnswer]:
-    """Records a refund of a cancelled registration.
+    """Records money given back: for tickets that are cancelled, or of a surcharge.
 
-    All its tickets, or those in `ticket_ids`, become Refunded; with the last of them so does the
-    registration.
+    At most the `refund_due` of the registration can be given back, and at most its surcharge. The
+    tickets named become Refunded; once nothing more is due back, all its cancelled tickets do, and
+    so does the registration if it is cancelled.
 
-    The same reference again gets the same answer and records nothing.
+    The same reference with the same amounts, currency and tickets gets the same answer and records
+    nothing.
 
     Callers:
         service_role: All registrations
 
     Args:
-        registration_id: A registration that was paid and is cancelled.
-        refund: The refund, in major units: an object of `reference`, `amount`, `currency` and,
-            optionally, `provider` (default) and `ticket_ids` (all). All refunds together are at
-            most what was paid, fee included.
+        registration_id: A registration with something due back.
+        refund: The refund, in major units: an object of `reference`, `amount` (above 0), `currency`
+            and, optionally, `surcharge_amount` (0), `provider` (default, compared without case) and
+            `ticket_ids` (none). `amount` minus `surcharge_amount` is at most what is due back and,
+            if tickets are named, at most what they cost together; `surcharge_amount` at most what
+            was paid as surcharge and not given back yet. The tickets named are cancelled and not
+            refunded yet.
 
     Returns:
         The refund and its registration.
@@ -571,8 +580,8 @@ def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[mo
         PermissionDenied: The caller is not the service.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
-        SelectionInvalid: The registration has no such paid ticket.
-        PaymentConflict: Nothing can be refunded, or amount, currency or reference disagrees.
+        SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not exist.
+        PaymentConflict: More than can be refunded, another currency, or a reference used otherwise.
     """
     return Call(
         "record_refund",

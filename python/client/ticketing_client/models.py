@@ -235,8 +235,8 @@ class CancelAnswer:
         success: Always true: a refused call raises an error instead.
         registration_id: The registration.
         status: Status of the registration. One of `cancelled`.
-        payment_status: Payment status of the registration; Paid if a refund may be due. One of
-            `Unpaid`, `Paid`, `Refunded`.
+        payment_status: Payment status of the registration; Paid until all that was paid is given
+            back. One of `Unpaid`, `Paid`, `Refunded`.
         revision: Its revision after the call; every change increments it.
         tickets_cancelled: Number of tickets cancelled; 0 if it was cancelled before.
         server_time: Time of the database during the call.
@@ -417,7 +417,7 @@ class PaymentAnswer:
         payment_status: Payment status, Refunded if that happened since. One of `Paid`, `Refunded`.
         confirmation_number: Number for the buyer; not guessable.
         revision: Its revision after the call; every change increments it.
-        total: The price of the registration, without the fee of the provider.
+        total: What was paid for the registration, without the surcharge.
         currency: ISO 4217 code of its amounts.
         paid_at: Time of the payment.
     """
@@ -625,20 +625,25 @@ class RefundAnswer:
         success: Always true: a refused call raises an error instead.
         registration_id: The registration.
         payment_id: The refund, a payment of kind refund.
-        status: Status of the registration. One of `cancelled`.
-        payment_status: Payment status; Refunded once all tickets are. One of `Paid`, `Refunded`.
+        status: Status of the registration. One of `completed`, `cancelled`.
+        payment_status: Payment status; Refunded once it is cancelled and all that was paid is given
+            back. One of `Paid`, `Refunded`.
         revision: Its revision after the call; every change increments it.
-        amount: The refunded amount.
+        amount: The refunded amount, including the surcharge.
+        surcharge_amount: The part of the amount that is surcharge.
+        refund_due: What is still to be given back of the registration, without surcharges.
         currency: ISO 4217 code of its amounts.
     """
 
     success: bool
     registration_id: Id
     payment_id: Id
-    status: Literal["cancelled"]
+    status: Literal["completed", "cancelled"]
     payment_status: Literal["Paid", "Refunded"]
     revision: int
     amount: Decimal
+    surcharge_amount: Decimal
+    refund_due: Decimal
     currency: str
 
 
@@ -727,8 +732,13 @@ class RegistrationAnswer:
         attendees: Its attendees, in the order of the wizard.
         tickets: All its tickets, in the order of the attendees.
         attendees_without_tickets: Its attendees without a ticket.
-        subtotal: Sum of the prices of its tickets.
-        total: The price of the registration.
+        subtotal: Sum of the prices of its tickets; 0 once cancelled.
+        total: The price of the registration; 0 once cancelled.
+        paid: What was paid for it, without surcharges.
+        refunded: What was given back of that, without surcharges.
+        amount_due: What is still to be paid; 0 once cancelled.
+        refund_due: What is still to be given back: what was paid, less what was refunded and what
+            the registration costs.
         currency: ISO 4217 code of its amounts.
         confirmation_number: Number for the buyer; None until the registration is completed.
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
@@ -748,6 +758,10 @@ class RegistrationAnswer:
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
     subtotal: Decimal
     total: Decimal
+    paid: Decimal
+    refunded: Decimal
+    amount_due: Decimal
+    refund_due: Decimal
     currency: str
     confirmation_number: str | None = None
     hold_expires_at: datetime | None = None

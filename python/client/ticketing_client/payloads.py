@@ -31,6 +31,7 @@ __all__ = [
     "EventTicketReference",
     "Name",
     "Payment",
+    "PositiveAmount",
     "Quantity",
     "Refund",
     "RegistrationData",
@@ -51,6 +52,9 @@ Amount: TypeAlias = Decimal | int | float | str
 Currency: TypeAlias = str
 
 Name: TypeAlias = str
+
+PositiveAmount: TypeAlias = Decimal | int | float | str
+"""An amount above 0 with at most two decimals."""
 
 Quantity: TypeAlias = int
 
@@ -253,15 +257,17 @@ class Payment(TypedDict):
     fee_amount: NotRequired[Amount | None]
     paid_at: NotRequired[Time | None]
     provider: NotRequired[str | None]
+    surcharge_amount: NotRequired[Amount | None]
 
 
 class Refund(TypedDict):
     """No other keys are allowed."""
 
     reference: Name
-    amount: Amount
+    amount: PositiveAmount
     currency: Currency
     provider: NotRequired[str | None]
+    surcharge_amount: NotRequired[Amount | None]
     ticket_ids: NotRequired[Sequence[Uuid] | None]
 
 

@@ -1,5 +1,5 @@
--- Guarantees: the capacity is free at commit; tickets and history are kept. Cancelling again
--- changes nothing.
+-- Guarantees: the capacity is free at commit; tickets and history are kept; the registration costs
+-- nothing from now on, so that all that was paid is due back. Cancelling again changes nothing.
 -- Lock order: the catalogue (shared), the registration, its capacity pools in id order.
 -- Errors: TK002, TK003.
 
@@ -50,6 +50,8 @@ BEGIN
         UPDATE ticketing.registrations AS registration
         SET
             status = 'cancelled',
+            subtotal = 0,
+            total = 0,
             hold_expires_at = NULL,
             cancellation_reason = left(p_reason, 1000),
             revision = v_registration.revision + 1,
@@ -82,7 +84,7 @@ $$;
 COMMENT ON FUNCTION ticketing.cancel_registration IS
 'Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-Its history is kept.
+Its history is kept. It costs nothing from then on: what was paid for it becomes its `refund_due`.
 
 ### Callers
 - `authenticated`: own registrations until they are paid, and free ones; staff also those of their

@@ -55,8 +55,11 @@ BEGIN
         v_stored.currency := v_registration.currency;
     END IF;
     PERFORM ticketing_internal.require_matching_payment(
-        p_registration_id, 'payment', 'p_payment', v_payment, v_stored,
-        CASE WHEN v_stored.payment_id IS NULL THEN v_registration.total ELSE v_stored.amount - v_stored.fee_amount END
+        p_registration_id, v_payment, v_stored,
+        CASE
+            WHEN v_stored.payment_id IS NULL THEN (ticketing_internal.read_ledger(v_registration)).amount_due
+            ELSE v_stored.amount - v_stored.surcharge_amount
+        END
     );
 
     IF v_stored.payment_id IS NULL THEN
@@ -69,21 +72,18 @@ BEGIN
         END IF;
         v_payment.payment_id := gen_random_uuid();
         INSERT INTO ticketing.payments (
-            function_id, payment_id, registration_id, provider, reference, kind, amount, fee_amount, currency, paid_at,
-            created_at
+            function_id, payment_id, registration_id, provider, reference, kind, amount, surcharge_amount, currency,
+            paid_at, created_at
         )
         VALUES (
             v_function_id, v_payment.payment_id, p_registration_id, v_payment.provider, v_payment.reference, 'payment',
-            v_payment.amount, v_payment.fee_amount, v_payment.currency, v_payment.paid_at, v_now
+            v_payment.amount, v_payment.surcharge_amount, v_payment.currency, v_payment.paid_at, v_now
         )
         ON CONFLICT (function_id, provider, reference) DO NOTHING;
         IF NOT found THEN
             -- a concurrent call has used it for another registration (one for this registration would
             -- have waited for its lock)
-            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'reference_used', 'p_payment.reference', 'The reference is already used for another payment or refund.',
-                p_actual => to_jsonb(v_payment.reference)
-            )));
+            PERFORM ticketing_internal.raise_reference_used('p_payment', v_payment.reference);
         END IF;
         v_registration := ticketing_internal.complete_registration(v_registration, v_now);
     ELSE
@@ -97,7 +97,9 @@ BEGIN
     v_answer.payment_status := v_registration.payment_status;
     v_answer.confirmation_number := v_registration.confirmation_number;
     v_answer.revision := v_registration.revision;
-    v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
+    v_answer.total := ticketing_internal.scale_amount(
+        v_payment.amount - v_payment.surcharge_amount, v_payment.currency
+    );
     v_answer.currency := v_registration.currency;
     v_answer.paid_at := v_payment.paid_at;
     RETURN to_jsonb(v_answer);
@@ -117,8 +119,10 @@ refund the payment.
 ### Parameters
 - `p_registration_id`: a registration that is draft, pending or expired.
 - `p_payment`: the payment as the provider reports it, in major units: an object of `reference`,
-  `amount`, `currency` and, optionally, `fee_amount` (0), `provider` (default) and `paid_at` (now).
-  `amount` minus `fee_amount` must equal the total of the registration.
+  `amount`, `currency` and, optionally, `surcharge_amount` (0), `provider` (default, compared without
+  case) and `paid_at` (now). The surcharge is the part of `amount` that the buyer paid on top, such as
+  a card fee passed on, not what the provider keeps; `amount` minus `surcharge_amount` must equal the
+  amount due. `fee_amount` is its older name.
 
 ### Returns
 `payment_answer`: the payment and the completed registration.

@@ -17,6 +17,7 @@ DECLARE
     v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
     v_now timestamptz := statement_timestamp();
     v_registration ticketing.registrations;
+    v_ledger ticketing_internal.ledger;
     v_decimals integer;
     v_wizard_attendees jsonb;
     v_has_contact boolean;
@@ -117,6 +118,11 @@ BEGIN
     END;
     v_answer.subtotal := ticketing_internal.scale_amount(v_registration.subtotal, v_registration.currency);
     v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
+    v_ledger := ticketing_internal.read_ledger(v_registration);
+    v_answer.paid := ticketing_internal.scale_amount(v_ledger.paid, v_registration.currency);
+    v_answer.refunded := ticketing_internal.scale_amount(v_ledger.refunded, v_registration.currency);
+    v_answer.amount_due := ticketing_internal.scale_amount(v_ledger.amount_due, v_registration.currency);
+    v_answer.refund_due := ticketing_internal.scale_amount(v_ledger.refund_due, v_registration.currency);
     v_answer.currency := v_registration.currency;
     v_answer.confirmation_number := v_registration.confirmation_number;
     v_answer.hold_expires_at := v_registration.hold_expires_at;

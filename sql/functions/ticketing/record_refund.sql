@@ -1,5 +1,6 @@
--- Guarantees: all refunds together never exceed what was paid; the same reference again gets the
--- same answer.
+-- Guarantees: no more is given back than is due, nor for tickets than they cost, nor as surcharge
+-- than was paid as such; the same reference again gets the same answer, or is refused if it says
+-- something else.
 -- Lock order: the catalogue (shared), the registration.
 -- Errors: 42501, TK002, TK001, TK007, TK004.
 
@@ -14,116 +15,79 @@ DECLARE
     v_registration ticketing.registrations;
     v_refund ticketing.payments;
     v_stored ticketing.payments;
-    v_refundable numeric;
-    v_ticket_ids uuid[];
     v_tickets ticketing_internal.planned_ticket[];
-    v_now timestamptz;
+    v_most numeric;
     v_issues jsonb;
+    v_ticket_issues jsonb;
+    v_is_settled boolean;
+    v_refund_due numeric;
+    v_now timestamptz;
     v_answer ticketing_internal.refund_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
-    v_issues := ticketing_internal.payload_issues('p_refund', p_refund);
-    IF v_issues <> '[]' THEN
-        PERFORM ticketing_internal.raise_issues('TK001', v_issues);
-    END IF;
-    v_refund := ticketing_internal.read_payment(p_refund - 'ticket_ids');
-
+    v_refund := ticketing_internal.read_refund(p_refund);
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
     v_now := clock_timestamp();
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
     IF v_stored.payment_id IS NOT NULL THEN
-        PERFORM ticketing_internal.require_matching_payment(
-            p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
-        );
+        IF (p_registration_id, v_refund.kind, v_refund.amount, v_refund.surcharge_amount, v_refund.currency,
+            v_refund.ticket_ids)
+            IS DISTINCT FROM (v_stored.registration_id, v_stored.kind, v_stored.amount, v_stored.surcharge_amount,
+            v_stored.currency, v_stored.ticket_ids)
+        THEN
+            PERFORM ticketing_internal.raise_reference_used('p_refund', v_refund.reference);
+        END IF;
         v_refund := v_stored;
+        v_refund_due := (ticketing_internal.read_ledger(v_registration)).refund_due;
     ELSE
-        IF v_registration.status <> 'cancelled' OR v_registration.payment_status = 'Unpaid' THEN
-            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'not_refundable', 'p_registration_id', 'Only a cancelled registration that was paid can be refunded.',
-                p_actual => to_jsonb(v_registration.status)
-            )));
+        v_tickets := ticketing_internal.load_tickets(v_function_id, p_registration_id, 'Cancelled', 'Paid');
+        v_ticket_issues := ticketing_internal.find_refund_ticket_issues(v_registration, p_refund -> 'ticket_ids');
+        IF v_ticket_issues = '[]' THEN
+            SELECT sum(ticket.price_paid)
+            INTO v_most
+            FROM unnest(v_tickets) AS ticket
+            WHERE ticket.ticket_id = ANY(v_refund.ticket_ids);
         END IF;
-
-        v_stored := v_refund;
-        v_stored.registration_id := p_registration_id;
-        v_stored.kind := 'refund';
-        v_stored.currency := v_registration.currency;
-        PERFORM ticketing_internal.require_matching_payment(
-            p_registration_id, 'refund', 'p_refund', v_refund, v_stored, v_stored.amount
-        );
-
-        SELECT coalesce(sum(CASE payment.kind WHEN 'payment' THEN payment.amount ELSE -payment.amount END), 0)
-        INTO v_refundable
-        FROM ticketing.payments AS payment
-        WHERE payment.function_id = v_function_id
-            AND payment.registration_id = p_registration_id;
-        IF v_refund.amount > v_refundable THEN
-            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'refund_too_large', 'p_refund.amount', format('Only %s can still be refunded.', v_refundable),
-                p_expected => to_jsonb(v_refundable), p_actual => to_jsonb(v_refund.amount)
-            )));
-        END IF;
-
-        -- the tickets in ticket_ids, or all that are not refunded yet
-        IF jsonb_typeof(p_refund -> 'ticket_ids') = 'array' THEN
-            SELECT array_agg(DISTINCT element.value::uuid)
-            INTO v_ticket_ids
-            FROM jsonb_array_elements_text(p_refund -> 'ticket_ids') AS element;
-        END IF;
-        v_tickets := ARRAY(
-            SELECT ticket
-            FROM unnest(ticketing_internal.load_tickets(v_function_id, p_registration_id, 'Cancelled', 'Paid')) AS ticket
-            WHERE v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids)
-        );
-
-        SELECT jsonb_agg(ticketing_internal.issue(
-            'ticket_not_found', format('p_refund.ticket_ids[%s]', element.ordinality - 1),
-            'The registration has no paid and unrefunded ticket with this id.', p_actual => to_jsonb(element.value)
-        ) ORDER BY element.ordinality)
-        INTO v_issues
-        FROM jsonb_array_elements_text(
-            CASE WHEN v_ticket_ids IS NULL THEN '[]' ELSE p_refund -> 'ticket_ids' END
-        ) WITH ORDINALITY AS element
-        WHERE NOT EXISTS (SELECT FROM unnest(v_tickets) AS ticket WHERE ticket.ticket_id = element.value::uuid);
-        IF v_issues IS NOT NULL THEN
-            PERFORM ticketing_internal.raise_issues('TK004', v_issues);
+        v_issues := ticketing_internal.find_refund_issues(v_registration, v_refund, v_most);
+        IF v_issues <> '[]' THEN
+            PERFORM ticketing_internal.raise_issues('TK007', v_issues || v_ticket_issues);
+        ELSIF v_ticket_issues <> '[]' THEN
+            PERFORM ticketing_internal.raise_issues('TK004', v_ticket_issues);
         END IF;
 
         v_refund.payment_id := gen_random_uuid();
         INSERT INTO ticketing.payments (
-            function_id, payment_id, registration_id, provider, reference, kind, amount, fee_amount, currency, paid_at,
-            created_at
+            function_id, payment_id, registration_id, provider, reference, kind, amount, surcharge_amount, currency,
+            ticket_ids, paid_at, created_at
         )
         VALUES (
-            v_function_id, v_refund.payment_id, p_registration_id, v_refund.provider, v_refund.reference, 'refund',
-            v_refund.amount, 0, v_refund.currency, v_now, v_now
+            v_function_id, v_refund.payment_id, p_registration_id, v_refund.provider, v_refund.reference, v_refund.kind,
+            v_refund.amount, v_refund.surcharge_amount, v_refund.currency, v_refund.ticket_ids, v_now, v_now
         )
         ON CONFLICT (function_id, provider, reference) DO NOTHING;
         IF NOT found THEN
-            PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'reference_used', 'p_refund.reference', 'The reference is already used for another payment or refund.',
-                p_actual => to_jsonb(v_refund.reference)
-            )));
+            PERFORM ticketing_internal.raise_reference_used('p_refund', v_refund.reference);
         END IF;
 
+        -- with the last of what is due back, all that is cancelled is refunded; returning a surcharge
+        -- refunds no ticket
+        v_refund_due := (ticketing_internal.read_ledger(v_registration)).refund_due;
+        v_is_settled := v_refund_due = 0 AND v_refund.amount > v_refund.surcharge_amount;
+        v_tickets := ARRAY(
+            SELECT ticket
+            FROM unnest(v_tickets) AS ticket
+            WHERE v_is_settled OR ticket.ticket_id = ANY(v_refund.ticket_ids)
+        );
         UPDATE ticketing.tickets AS ticket
         SET payment_status = 'Refunded', updated_at = v_now
+        FROM unnest(v_tickets) AS refunded
         WHERE ticket.function_id = v_function_id
-            AND ticket.registration_id = p_registration_id
-            AND ticket.payment_status = 'Paid'
-            AND (v_ticket_ids IS NULL OR ticket.ticket_id = ANY(v_ticket_ids));
+            AND ticket.ticket_id = refunded.ticket_id;
 
-        -- the registration is Refunded once all its tickets are
         v_registration.revision := v_registration.revision + 1;
-        IF NOT EXISTS (
-            SELECT
-            FROM ticketing.tickets AS ticket
-            WHERE ticket.function_id = v_function_id
-                AND ticket.registration_id = p_registration_id
-                AND ticket.payment_status = 'Paid'
-        ) THEN
+        IF v_is_settled AND v_registration.status = 'cancelled' THEN
             v_registration.payment_status := 'Refunded';
         END IF;
         v_registration := ticketing_internal.record_changes(
@@ -147,25 +111,30 @@ BEGIN
     v_answer.payment_status := v_registration.payment_status;
     v_answer.revision := v_registration.revision;
     v_answer.amount := ticketing_internal.scale_amount(v_refund.amount, v_refund.currency);
+    v_answer.surcharge_amount := ticketing_internal.scale_amount(v_refund.surcharge_amount, v_refund.currency);
+    v_answer.refund_due := ticketing_internal.scale_amount(v_refund_due, v_refund.currency);
     v_answer.currency := v_refund.currency;
     RETURN to_jsonb(v_answer);
 END
 $$;
 
 COMMENT ON FUNCTION ticketing.record_refund IS
-'Records a refund of a cancelled registration.
+'Records money given back: for tickets that are cancelled, or of a surcharge.
 
-All its tickets, or those in `ticket_ids`, become Refunded; with the last of them so does the
-registration.
+At most the `refund_due` of the registration can be given back, and at most its surcharge. The
+tickets named become Refunded; once nothing more is due back, all its cancelled tickets do, and so
+does the registration if it is cancelled.
 
 ### Callers
 - `service_role`: all registrations
 
 ### Parameters
-- `p_registration_id`: a registration that was paid and is cancelled.
-- `p_refund`: the refund, in major units: an object of `reference`, `amount`, `currency` and,
-  optionally, `provider` (default) and `ticket_ids` (all). All refunds together are at most what was
-  paid, fee included.
+- `p_registration_id`: a registration with something due back.
+- `p_refund`: the refund, in major units: an object of `reference`, `amount` (above 0), `currency`
+  and, optionally, `surcharge_amount` (0), `provider` (default, compared without case) and
+  `ticket_ids` (none). `amount` minus `surcharge_amount` is at most what is due back and, if tickets
+  are named, at most what they cost together; `surcharge_amount` at most what was paid as surcharge
+  and not given back yet. The tickets named are cancelled and not refunded yet.
 
 ### Returns
 `refund_answer`: the refund and its registration.
@@ -174,10 +143,12 @@ registration.
 - `42501` insufficient_privilege: the caller is not the service
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
-- `TK004` selection_invalid: the registration has no such paid ticket
-- `TK007` payment_conflict: nothing can be refunded, or amount, currency or reference disagrees
+- `TK004` selection_invalid: a ticket named is not cancelled, is refunded already, or does not exist
+- `TK007` payment_conflict: more than can be refunded, another currency, or a reference used
+  otherwise
 
 ### Retry
-The same reference again gets the same answer and records nothing.';
+The same reference with the same amounts, currency and tickets gets the same answer and records
+nothing.';
 
 GRANT EXECUTE ON FUNCTION ticketing.record_refund TO service_role;

@@ -27,6 +27,7 @@ DECLARE
     v_attendees ticketing_internal.attendee[];
     v_request ticketing_internal.request;
     v_issues jsonb;
+    v_ledger ticketing_internal.ledger;
     v_answer ticketing_internal.start_payment_answer;
 BEGIN
     PERFORM ticketing_internal.require_editable(v_registration);
@@ -61,7 +62,9 @@ BEGIN
     );
     v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
 
-    IF v_registration.total = 0 THEN
+    v_ledger := ticketing_internal.read_ledger(v_registration);
+
+    IF v_ledger.amount_due = 0 THEN
         -- one call, one revision: reinstating and completing are the same change
         v_registration.revision := v_revision;
         v_registration := ticketing_internal.complete_registration(v_registration, v_now);
@@ -83,9 +86,7 @@ BEGIN
     v_answer.success := TRUE;
     v_answer.registration_id := p_registration_id;
     v_answer.status := v_registration.status;
-    v_answer.amount_due := ticketing_internal.scale_amount(
-        CASE v_registration.status WHEN 'completed' THEN 0 ELSE v_registration.total END, v_registration.currency
-    );
+    v_answer.amount_due := ticketing_internal.scale_amount(v_ledger.amount_due, v_registration.currency);
     v_answer.currency := v_registration.currency;
     v_answer.confirmation_number := v_registration.confirmation_number;
     v_answer.revision := v_registration.revision;

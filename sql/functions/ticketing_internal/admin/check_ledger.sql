@@ -1,4 +1,4 @@
--- The part of check_integrity about money: totals against tickets, payments against totals.
+-- The part of check_integrity about money: totals and payments against tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.check_ledger()
 RETURNS TABLE (check_name text, function_id uuid, registration_id uuid, detail jsonb)
@@ -22,8 +22,7 @@ BEGIN
             AND ticket.registration_id = registration.registration_id
             AND ticket.status = 'Active'
     ) AS active
-    WHERE registration.status <> 'cancelled'
-        AND (registration.subtotal <> active.price OR registration.total <> active.price)
+    WHERE registration.subtotal <> active.price OR registration.total <> active.price
 
     UNION ALL
     SELECT
@@ -31,22 +30,39 @@ BEGIN
         registration.function_id,
         registration.registration_id,
         jsonb_build_object(
-            'total', registration.total, 'payment_status', registration.payment_status, 'paid', ledger.paid,
-            'given_back', ledger.refunded
-        )
+            'status', registration.status, 'payment_status', registration.payment_status, 'total', registration.total,
+            'tickets', bought.price
+        ) || to_jsonb(ledger)
     -- all functions: the check covers the whole database
     FROM ticketing.registrations AS registration
+    CROSS JOIN LATERAL ticketing_internal.read_ledger(registration) AS ledger
     CROSS JOIN LATERAL (
-        SELECT
-            coalesce(sum(payment.amount) FILTER (WHERE payment.kind = 'payment'), 0) AS gross,
-            coalesce(sum(payment.amount - payment.fee_amount) FILTER (WHERE payment.kind = 'payment'), 0) AS paid,
-            coalesce(sum(payment.amount) FILTER (WHERE payment.kind = 'refund'), 0) AS refunded
-        FROM ticketing.payments AS payment
-        WHERE payment.function_id = registration.function_id
-            AND payment.registration_id = registration.registration_id
-    ) AS ledger
-    WHERE ledger.paid <> CASE registration.payment_status WHEN 'Unpaid' THEN 0 ELSE registration.total END
-        OR ledger.refunded > ledger.gross;
+        SELECT coalesce(sum(ticket.price_paid), 0) AS price
+        FROM ticketing.tickets AS ticket
+        WHERE ticket.function_id = registration.function_id
+            AND ticket.registration_id = registration.registration_id
+            AND ticket.payment_status <> 'Unpaid'
+    ) AS bought
+    WHERE ledger.paid <> bought.price
+        OR ledger.refunded > ledger.paid
+        OR ledger.surcharge_refunded > ledger.surcharge_paid
+        OR (registration.status = 'completed' AND ledger.amount_due > 0)
+        OR (registration.payment_status = 'Refunded') <> (
+            registration.status = 'cancelled' AND ledger.refunded > 0 AND ledger.refund_due = 0
+        )
+        -- an array has no foreign key
+        OR EXISTS (
+            SELECT
+            FROM ticketing.payments AS refund
+            CROSS JOIN unnest(refund.ticket_ids) AS named (ticket_id)
+            LEFT JOIN ticketing.tickets AS ticket
+                ON ticket.function_id = refund.function_id
+                AND ticket.registration_id = refund.registration_id
+                AND ticket.ticket_id = named.ticket_id
+            WHERE refund.function_id = registration.function_id
+                AND refund.registration_id = registration.registration_id
+                AND ticket.payment_status IS DISTINCT FROM 'Refunded'
+        );
 END
 $$;
 

@@ -20,7 +20,7 @@ AS $$
     (5, 'TK006', 'revision_conflict', 'The registration was changed by another request',
         'Read it again with get_registration, show the difference, and send the change with the new revision.'),
     (6, 'TK007', 'payment_conflict', 'The payment does not match the registration',
-        'Compare amount, currency and reference with the answer of start_payment; void or refund the payment.'),
+        'Compare amount, currency and reference with what get_registration says is due; void or refund a payment that does not match.'),
     (7, 'TK004', 'selection_invalid', 'The request breaks a rule',
         'Correct the values at the paths listed in DETAIL and send the whole request again; nothing was written.'),
     (8, 'TK005', 'sold_out', 'Not enough tickets left',

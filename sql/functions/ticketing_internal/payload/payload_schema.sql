@@ -18,6 +18,7 @@ DECLARE
     v_time CONSTANT jsonb := v_definitions -> 'time';
     v_quantity CONSTANT jsonb := v_definitions -> 'quantity';
     v_amount CONSTANT jsonb := v_definitions -> 'amount';
+    v_provider CONSTANT jsonb := '{"type": "string", "minLength": 1, "maxLength": 50}';
     -- recorded states also carry the ticketId inside a package as an object
     v_ticket_line CONSTANT jsonb := jsonb_build_object(
         'type', 'object', 'additionalProperties', FALSE, 'required', '["ticketId", "quantity"]'::jsonb,
@@ -131,8 +132,9 @@ BEGIN
                 'reference', v_name,
                 'amount', v_amount,
                 'currency', v_currency,
+                'surcharge_amount', v_amount,
                 'fee_amount', v_amount,
-                'provider', '{"type": "string", "minLength": 1, "maxLength": 50}'::jsonb,
+                'provider', v_provider,
                 'paid_at', v_time
             )
         )
@@ -141,9 +143,10 @@ BEGIN
             'required', '["reference", "amount", "currency"]'::jsonb,
             'properties', jsonb_build_object(
                 'reference', v_name,
-                'amount', v_amount,
+                'amount', v_definitions -> 'positive_amount',
                 'currency', v_currency,
-                'provider', '{"type": "string", "minLength": 1, "maxLength": 50}'::jsonb,
+                'surcharge_amount', v_amount,
+                'provider', v_provider,
                 'ticket_ids', jsonb_build_object('type', 'array', 'minItems', 1, 'maxItems', 2000, 'items', v_uuid)
             )
         )

@@ -18,6 +18,9 @@ BEGIN
         "amount": {"title": "an amount from 0 with at most two decimals", "anyOf": [
             {"type": "number", "minimum": 0, "maximum": 9999999999.99, "multipleOf": 0.01},
             {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]},
+        "positive_amount": {"title": "an amount above 0 with at most two decimals", "anyOf": [
+            {"type": "number", "minimum": 0.01, "maximum": 9999999999.99, "multipleOf": 0.01},
+            {"type": "string", "pattern": "^(?=.*[1-9])[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]},
         "sum": {"title": "an amount from 0, rounded to the cent", "anyOf": [
             {"type": "number", "minimum": 0, "maximum": 9999999999.99},
             {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,30})?$"}]}
@@ -26,5 +29,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.schema_definitions IS
-'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, amount (a number, or a decimal
-string, which no client rounds), and sum (of amounts, as JavaScript adds them: 59.699999999999996).';
+'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, amount and
+positive_amount (a number, or a decimal string, which no client rounds), and sum (of amounts, as JavaScript adds them: 59.699999999999996).';

@@ -1,14 +1,12 @@
--- Guarantees: returns only if a reported payment or refund is the expected one: same
--- registration, kind, amount and currency.
+-- Guarantees: returns only if a reported payment is the expected one: same registration, kind,
+-- amount without surcharge, and currency.
 -- Errors: TK007.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.require_matching_payment(
     p_registration_id uuid,
-    p_kind text,
-    p_argument text,
     p_payment ticketing.payments,
     p_expected ticketing.payments,
-    p_expected_amount numeric
+    p_amount_due numeric
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -16,40 +14,25 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_amount CONSTANT numeric := ticketing_internal.scale_amount(
+        p_payment.amount - p_payment.surcharge_amount, p_expected.currency
+    );
+    v_amount_due CONSTANT numeric := ticketing_internal.scale_amount(p_amount_due, p_expected.currency);
     v_issues jsonb := '[]';
 BEGIN
-    IF p_expected.registration_id <> p_registration_id OR p_expected.kind <> p_kind THEN
-        v_issues := v_issues || ticketing_internal.issue(
-            'reference_used', p_argument || '.reference', 'The reference is already used for another payment or refund.',
-            p_actual => to_jsonb(p_payment.reference)
-        );
-    ELSE
-        IF p_payment.amount - p_payment.fee_amount <> p_expected_amount THEN
-            v_issues := v_issues || ticketing_internal.issue(
-                'amount_mismatch', p_argument || '.amount',
-                format('%s minus a fee of %s is not the expected %s.', p_payment.amount, p_payment.fee_amount,
-                    p_expected_amount),
-                p_expected => to_jsonb(p_expected_amount),
-                p_actual => to_jsonb(p_payment.amount - p_payment.fee_amount)
-            );
-        END IF;
-        IF ticketing_internal.currency_decimals(p_expected.currency) = 0
-            AND (mod(p_payment.amount, 1) <> 0 OR mod(p_payment.fee_amount, 1) <> 0)
-        THEN
-            v_issues := v_issues || ticketing_internal.issue(
-                'amount_mismatch', p_argument || '.amount',
-                format('%s has no decimals: amounts are whole.', p_expected.currency),
-                p_actual => to_jsonb(p_payment.amount)
-            );
-        END IF;
-        IF p_payment.currency <> p_expected.currency THEN
-            v_issues := v_issues || ticketing_internal.issue(
-                'currency_mismatch', p_argument || '.currency', format('Prices are in %s.', p_expected.currency),
-                p_expected => to_jsonb(p_expected.currency), p_actual => to_jsonb(p_payment.currency)
-            );
-        END IF;
+    IF p_expected.registration_id <> p_registration_id OR p_expected.kind <> 'payment' THEN
+        PERFORM ticketing_internal.raise_reference_used('p_payment', p_payment.reference);
     END IF;
 
+    IF v_amount <> v_amount_due THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'amount_mismatch', 'p_payment.amount',
+            format('%s minus a surcharge of %s is not the expected %s.', p_payment.amount, p_payment.surcharge_amount,
+                v_amount_due),
+            p_expected => to_jsonb(v_amount_due), p_actual => to_jsonb(v_amount)
+        );
+    END IF;
+    v_issues := v_issues || ticketing_internal.find_money_issues('p_payment', p_payment, p_expected.currency);
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK007', v_issues);
     END IF;
@@ -57,5 +40,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.require_matching_payment IS
-'Raises TK007 at p_argument unless p_payment minus its fee equals p_expected_amount, and p_expected has p_registration_id,
-p_kind and the currency of p_payment.';
+'Raises TK007 unless p_payment minus its surcharge equals p_amount_due, and p_expected is a payment for p_registration_id
+in the currency of p_payment.';
