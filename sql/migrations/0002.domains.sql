@@ -32,7 +32,7 @@ CONSTRAINT pool_capacity_range CHECK (value BETWEEN 0 AND 10000000);
 
 COMMENT ON DOMAIN ticketing.pool_capacity IS 'Capacity of a pool: 0 to 10,000,000.';
 
-CREATE DOMAIN ticketing.feed_epoch AS integer
+CREATE DOMAIN ticketing.feed_epoch AS bigint
 CONSTRAINT feed_epoch_range CHECK (value >= 1);
 
 COMMENT ON DOMAIN ticketing.feed_epoch IS 'Epoch of the change feed; one or more.';

@@ -727,6 +727,7 @@ COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
 'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.ticket_change AS (
+    epoch bigint,
     change_id bigint,
     change text,
     function_id uuid,
@@ -743,7 +744,10 @@ CREATE TYPE ticketing_internal.ticket_change AS (
     changed_at timestamptz
 );
 COMMENT ON TYPE ticketing_internal.ticket_change IS 'A change of a ticket.';
-COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS 'Number of the change.';
+COMMENT ON COLUMN ticketing_internal.ticket_change.epoch IS
+'Epoch of the change. It rises after a failover or a restore: changes read earlier may be lost.';
+COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS
+'Number of the change, unique in its epoch.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.change IS
 'What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.function_id IS 'The event function.';
@@ -774,6 +778,19 @@ COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.changes IS
 'The changes after `p_after`, in order.';
 COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.cursor IS
 'Opaque cursor, the `p_after` of the next call; null: there are no changes yet.';
+
+CREATE TYPE ticketing_internal.begin_feed_epoch_answer AS (
+    success boolean,
+    epoch bigint,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.begin_feed_epoch_answer IS 'The new epoch of the change feed.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.epoch IS
+'Epoch of the changes from now on; above all earlier ones.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.server_time IS
+'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.repair_answer AS (
     success boolean,

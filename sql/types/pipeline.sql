@@ -208,3 +208,11 @@ CREATE TYPE ticketing_internal.plan_summary AS (
 COMMENT ON TYPE ticketing_internal.plan_summary IS
 'What a plan changes: how many tickets are added, which are removed (null: none), the selections that differ from those stored
 (null: none), how many attendees hold a ticket afterwards, and the tickets of the attendees decided about.';
+
+CREATE TYPE ticketing_internal.feed_cursor AS (
+    epoch bigint,
+    transaction_id xid8,
+    change_id bigint
+);
+COMMENT ON TYPE ticketing_internal.feed_cursor IS
+'A change of the change feed, in the order of the feed; what a cursor of get_ticket_changes says.';

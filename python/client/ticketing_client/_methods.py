@@ -32,6 +32,30 @@ class Methods(ABC):
     def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
 
+    def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
+        """Begins a new epoch of the change feed, after an older state of the database was restored.
+
+        A failover begins one by itself, and so does what PostgreSQL knows to be another server or
+        timeline. It does not notice a restored snapshot of a volume, or a copy that was started as
+        it is. Call this after every restore, before applications connect: no reader then skips a
+        change that is made after it.
+
+        A repeated call begins one more epoch, which changes nothing for readers. The call waits at
+        most a second for each lock and raises 55P03 then, so that buyers who have come after it do
+        not wait for long; repeat it.
+
+        Callers:
+            service_role: The feed of the whole database
+
+        Returns:
+            The epoch of all changes from now on.
+
+        Raises:
+            PermissionDenied: The caller is not the service.
+            SelectionInvalid: The transaction is not READ COMMITTED.
+        """
+        return self.execute(calls.begin_feed_epoch())
+
     def cancel_registration(
         self, registration_id: UUID | str, reason: str | None = None
     ) -> models.CancelAnswer:
@@ -269,9 +293,14 @@ class Methods(ABC):
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
-        transactions that began before its own have ended.
+        transactions that began before its own have ended. It can also be read on a hot standby.
 
-        The same cursor gets the same changes again, and new ones after them.
+        `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
+        may not exist any more; all later ones follow.
+
+        The same cursor gets the same changes again, and new ones after them. After `cursor_ahead`
+        repeat the call later: a standby catches up, and the next change after a failover continues
+        the feed.
 
         Callers:
             service_role: All changes
@@ -285,7 +314,9 @@ class Methods(ABC):
 
         Raises:
             PermissionDenied: The caller is not the service.
-            InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range.
+            InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
+                server does not have the change at the cursor (`cursor_ahead`), or the changes after
+                it have been deleted (`cursor_expired`).
         """
         return self.execute(calls.get_ticket_changes(after, limit))
 
@@ -599,6 +630,30 @@ class AsyncMethods(ABC):
     async def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
 
+    async def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
+        """Begins a new epoch of the change feed, after an older state of the database was restored.
+
+        A failover begins one by itself, and so does what PostgreSQL knows to be another server or
+        timeline. It does not notice a restored snapshot of a volume, or a copy that was started as
+        it is. Call this after every restore, before applications connect: no reader then skips a
+        change that is made after it.
+
+        A repeated call begins one more epoch, which changes nothing for readers. The call waits at
+        most a second for each lock and raises 55P03 then, so that buyers who have come after it do
+        not wait for long; repeat it.
+
+        Callers:
+            service_role: The feed of the whole database
+
+        Returns:
+            The epoch of all changes from now on.
+
+        Raises:
+            PermissionDenied: The caller is not the service.
+            SelectionInvalid: The transaction is not READ COMMITTED.
+        """
+        return await self.execute(calls.begin_feed_epoch())
+
     async def cancel_registration(
         self, registration_id: UUID | str, reason: str | None = None
     ) -> models.CancelAnswer:
@@ -836,9 +891,14 @@ class AsyncMethods(ABC):
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
-        transactions that began before its own have ended.
+        transactions that began before its own have ended. It can also be read on a hot standby.
 
-        The same cursor gets the same changes again, and new ones after them.
+        `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
+        may not exist any more; all later ones follow.
+
+        The same cursor gets the same changes again, and new ones after them. After `cursor_ahead`
+        repeat the call later: a standby catches up, and the next change after a failover continues
+        the feed.
 
         Callers:
             service_role: All changes
@@ -852,7 +912,9 @@ class AsyncMethods(ABC):
 
         Raises:
             PermissionDenied: The caller is not the service.
-            InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range.
+            InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
+                server does not have the change at the cursor (`cursor_ahead`), or the changes after
+                it have been deleted (`cursor_expired`).
         """
         return await self.execute(calls.get_ticket_changes(after, limit))
 

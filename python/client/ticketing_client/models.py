@@ -35,6 +35,7 @@ __all__ = [
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "AvailabilityAnswer",
+    "BeginFeedEpochAnswer",
     "CancelAnswer",
     "CreateAnswer",
     "EventAvailability",
@@ -224,6 +225,21 @@ class AvailabilityAnswer:
     events: tuple[EventAvailability, ...]
     ticket_types: tuple[TicketTypeAvailability, ...]
     packages: tuple[PackageAvailability, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginFeedEpochAnswer:
+    """The new epoch of the change feed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        epoch: Epoch of the changes from now on; above all earlier ones.
+        server_time: Time of the database during the call.
+    """
+
+    success: bool
+    epoch: int
     server_time: datetime
 
 
@@ -815,7 +831,9 @@ class TicketChange:
     """A change of a ticket.
 
     Attributes:
-        change_id: Number of the change.
+        epoch: Epoch of the change. It rises after a failover or a restore: changes read earlier may
+            be lost.
+        change_id: Number of the change, unique in its epoch.
         change: What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`,
             `refunded`.
         function_id: The event function.
@@ -832,6 +850,7 @@ class TicketChange:
         changed_at: Time of the change.
     """
 
+    epoch: int
     change_id: int
     change: Literal["added", "removed", "paid", "cancelled", "refunded"]
     function_id: Id
