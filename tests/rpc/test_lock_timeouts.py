@@ -1,4 +1,4 @@
-"""Calls that take the catalogue exclusively: buyers do not wait for long behind a call that waits."""
+"""Calls that take the catalogue exclusively: buyers do not wait for long behind them."""
 
 from collections.abc import Callable
 from typing import TypeAlias
