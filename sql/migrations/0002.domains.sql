@@ -111,7 +111,7 @@ CONSTRAINT eligibility_shape CHECK (
         ELSE NOT jsonb_path_exists(
             value,
             '$.rules[*] ? (
-                !(@.type.type() == "string" && @.type like_regex "^.{1,100}$"
+                !(@.type.type() == "string" && @.type like_regex "^.{1,100}$" flag "s"
                     && @.operator.type() == "string" && @.operator like_regex "^(equals|not_equals|in|not_in)$"
                     && exists(@.value))
                 || (@.operator like_regex "^(in|not_in)$" && @.value.type() != "array"))'

@@ -162,6 +162,7 @@ MALFORMED_ELIGIBILITY: Mapping[str, Any] = {
 }
 
 WELL_FORMED_ELIGIBILITY: Mapping[str, Any] = {
+    "a fact with line breaks": {"rules": [_rule(type="\na\nb\n")]},
     "everyone": {"rules": []},
     "everyone, operator given": {"operator": "AND", "rules": []},
     "one rule": {"rules": [_rule()]},
