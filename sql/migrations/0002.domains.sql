@@ -60,6 +60,11 @@ CONSTRAINT pool_name_length CHECK (length(value) BETWEEN 1 AND 200);
 
 COMMENT ON DOMAIN ticketing.pool_name IS 'Display name of a pool: 1 to 200 characters.';
 
+CREATE DOMAIN ticketing.pool_slug AS text
+CONSTRAINT pool_slug_shape CHECK (value ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(value) <= 100);
+
+COMMENT ON DOMAIN ticketing.pool_slug IS 'Name of a pool in catalogue documents: lower-case words joined by hyphens.';
+
 CREATE DOMAIN ticketing.confirmation_number AS text
 CONSTRAINT confirmation_number_length CHECK (length(value) BETWEEN 1 AND 50);
 

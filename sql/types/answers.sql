@@ -465,6 +465,7 @@ COMMENT ON COLUMN ticketing_internal.event_availability.available IS
 CREATE TYPE ticketing_internal.ticket_type_availability AS (
     ticket_type_id uuid,
     event_id uuid,
+    slug text,
     name text,
     description text,
     price numeric,
@@ -482,6 +483,7 @@ COMMENT ON TYPE ticketing_internal.ticket_type_availability IS
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.ticket_type_id IS 'The ticket type.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.event_id IS
 'The event to which it admits.';
+COMMENT ON COLUMN ticketing_internal.ticket_type_availability.slug IS 'Name in URLs; null if none.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.name IS 'Display name.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.description IS
 'Description for buyers; null if none.';
@@ -513,6 +515,7 @@ COMMENT ON COLUMN ticketing_internal.package_item.quantity IS 'Its quantity in o
 
 CREATE TYPE ticketing_internal.package_availability AS (
     package_id uuid,
+    slug text,
     name text,
     description text,
     price numeric,
@@ -529,6 +532,7 @@ CREATE TYPE ticketing_internal.package_availability AS (
 );
 COMMENT ON TYPE ticketing_internal.package_availability IS 'A package with what is left of it.';
 COMMENT ON COLUMN ticketing_internal.package_availability.package_id IS 'The package.';
+COMMENT ON COLUMN ticketing_internal.package_availability.slug IS 'Name in URLs; null if none.';
 COMMENT ON COLUMN ticketing_internal.package_availability.name IS 'Display name.';
 COMMENT ON COLUMN ticketing_internal.package_availability.description IS
 'Description for buyers; null if none.';

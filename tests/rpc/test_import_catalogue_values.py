@@ -68,6 +68,7 @@ def full(catalogue: Document) -> Document:
         "max_hold_minutes": 1440,
     }
     sellable = {
+        "slug": "brunch",
         "description": "Brunch",
         "sale_starts_at": "2031-01-01T00:00:00Z",
         "sale_ends_at": "2031-02-01T00:00:00Z",
@@ -89,6 +90,7 @@ def full(catalogue: Document) -> Document:
         "pools": [
             {
                 "capacity_pool_id": POOL,
+                "slug": "pool",
                 "name": "Pool",
                 "capacity": 1000,
                 "ticket_type_ids": [BRUNCH],

@@ -125,6 +125,7 @@ class TicketTypeAvailability:
     Attributes:
         ticket_type_id: The ticket type.
         event_id: The event to which it admits.
+        slug: Name in URLs; None if none.
         name: Display name.
         description: Description for buyers; None if none.
         price: List price of one ticket.
@@ -142,6 +143,7 @@ class TicketTypeAvailability:
 
     ticket_type_id: Id
     event_id: Id
+    slug: str | None = None
     name: str
     description: str | None = None
     price: Decimal
@@ -174,6 +176,7 @@ class PackageAvailability:
 
     Attributes:
         package_id: The package.
+        slug: Name in URLs; None if none.
         name: Display name.
         description: Description for buyers; None if none.
         price: Price of one package.
@@ -192,6 +195,7 @@ class PackageAvailability:
     """
 
     package_id: Id
+    slug: str | None = None
     name: str
     description: str | None = None
     price: Decimal

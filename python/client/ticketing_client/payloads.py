@@ -191,6 +191,7 @@ class CatalogueTicketType(TypedDict):
     min_per_attendee: NotRequired[Quantity | None]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
+    slug: NotRequired[str | None]
 
 
 class CataloguePackageItem(TypedDict):
@@ -219,6 +220,7 @@ class CataloguePackage(TypedDict):
     ]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
+    slug: NotRequired[str | None]
 
 
 class CataloguePool(TypedDict):
@@ -228,6 +230,7 @@ class CataloguePool(TypedDict):
     name: Name
     capacity: int
     package_ids: NotRequired[Sequence[Uuid] | None]
+    slug: NotRequired[str | None]
     ticket_type_ids: NotRequired[Sequence[Uuid] | None]
 
 

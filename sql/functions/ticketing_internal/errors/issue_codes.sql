@@ -98,7 +98,7 @@ AS $$
     ('TK004', 'duplicate_id',
         'Two entries of the catalogue document have the same id.'),
     ('TK004', 'slug_taken',
-        'Another organisation, function, or event of the function has the slug.'),
+        'Another organisation or function has the slug, or another active event, ticket type or package, or another pool, of the document.'),
     ('TK004', 'unknown_timezone',
         'The time zone is not an IANA name.'),
     ('TK004', 'unknown_currency',
