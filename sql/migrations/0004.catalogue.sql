@@ -122,7 +122,8 @@ CREATE TABLE ticketing.packages (
     REFERENCES ticketing.functions (function_id),
     CONSTRAINT packages_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
     WHERE (is_active) DEFERRABLE INITIALLY IMMEDIATE,
-    CONSTRAINT packages_slug_check CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
+    CONSTRAINT packages_slug_check
+    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT packages_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT packages_price_check CHECK (price >= 0 AND price <> 'NaN'),
     CONSTRAINT packages_registration_types_check CHECK (
