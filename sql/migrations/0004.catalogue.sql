@@ -62,9 +62,9 @@ CREATE TABLE ticketing.ticket_types (
     CONSTRAINT ticket_types_event_key UNIQUE (function_id, event_id, ticket_type_id),
     CONSTRAINT ticket_types_event_fkey FOREIGN KEY (function_id, event_id)
     REFERENCES ticketing.events (function_id, event_id),
-    -- like those of events; rows without a slug do not exclude each other
+    -- like those of events, but optional
     CONSTRAINT ticket_types_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
-    WHERE (is_active) DEFERRABLE INITIALLY IMMEDIATE,
+    WHERE (is_active AND slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT ticket_types_slug_check
     CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT ticket_types_name_check CHECK (length(name) BETWEEN 1 AND 200),
@@ -121,7 +121,7 @@ CREATE TABLE ticketing.packages (
     CONSTRAINT packages_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
     CONSTRAINT packages_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
-    WHERE (is_active) DEFERRABLE INITIALLY IMMEDIATE,
+    WHERE (is_active AND slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT packages_slug_check
     CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT packages_name_check CHECK (length(name) BETWEEN 1 AND 200),

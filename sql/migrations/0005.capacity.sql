@@ -15,8 +15,9 @@ CREATE TABLE ticketing.capacity_pools (
     reserved ticketing.counter NOT NULL DEFAULT 0,
     sold ticketing.counter NOT NULL DEFAULT 0,
     CONSTRAINT capacity_pools_pkey PRIMARY KEY (function_id, capacity_pool_id),
-    -- deferrable: one statement can swap slugs
-    CONSTRAINT capacity_pools_slug_key UNIQUE (function_id, slug) DEFERRABLE INITIALLY IMMEDIATE,
+    -- deferrable: one statement can swap slugs; partial: no other query can use its index
+    CONSTRAINT capacity_pools_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT capacity_pools_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
     -- makes overselling impossible, no matter which function writes

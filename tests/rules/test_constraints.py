@@ -364,7 +364,7 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
     "capacity_pools": {
         "capacity_pools_pkey": {"id taken": {"function_id": FUNCTION, "capacity_pool_id": POOL}},
         "capacity_pools_function_fkey": {"of nothing": {"function_id": ABSENT}},
-        "capacity_pools_slug_key": {"slug taken": {"function_id": FUNCTION, "slug": "hall"}},
+        "capacity_pools_slug_excl": {"slug taken": {"function_id": FUNCTION, "slug": "hall"}},
         "pool_slug_shape": _slugs(),
         "pool_name_length": _names("name"),
         "pool_capacity_range": _each("capacity", -1, 10000001),
