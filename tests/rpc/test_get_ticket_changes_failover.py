@@ -197,6 +197,7 @@ def test_changes_are_not_skipped_in_silence_after_a_restore_without_a_new_epoch(
         count_transactions(connection, 1000)  # past the reader
         sell(connection, 1)
         assert_ahead(connection, reader)
+        assert_complete(connection)  # for a reader from the beginning
 
 
 def test_changes_continue_when_the_second_of_two_restores_is_the_right_one(

@@ -54,7 +54,7 @@ BEGIN
                 p_actual => to_jsonb(p_after)
             )),
             'Try again with the same cursor: a standby catches up, and after a failover the next change continues the '
-            'feed. If it persists, an older state was restored: let the service call begin_feed_epoch.'
+            'feed. If it persists, an older state was restored: read the feed from the beginning.'
         );
     END IF;
     RETURN v_after;
