@@ -27,7 +27,7 @@ from tests.support.example import (
     selection,
 )
 from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, Reader, begin, epoch, recorded
-from tests.support.stored import attendee_ids, held_tickets
+from tests.support.stored import attendee_ids, held_tickets, rows
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
@@ -197,6 +197,36 @@ def test_changes_keep_the_cursor_where_there_is_nothing_new(seller: Connection) 
     again = Reader(seller)
     again.read_all()
     assert again.seen == reader.seen
+
+
+def test_changes_are_found_by_index(event_db: Connection) -> None:
+    event_db.execute(
+        """
+        INSERT INTO ticketing.functions (function_id, organisation_id, slug, name, currency)
+        SELECT gen_random_uuid(), organisation_id, 'more-' || n, 'More', currency
+        FROM ticketing.functions CROSS JOIN generate_series(1, 100) AS n
+        """
+    )
+    changes = rows(
+        event_db,
+        """
+        INSERT INTO ticketing.ticket_changes (
+            function_id, change, registration_id, revision, ticket_id, attendee_id, event_id,
+            ticket_type_id, price_paid, actor_role, changed_at
+        )
+        SELECT function_id, 'added', gen_random_uuid(), 1, gen_random_uuid(), gen_random_uuid(),
+            gen_random_uuid(), gen_random_uuid(), 0, 'service_role', now()
+        FROM ticketing.functions CROSS JOIN generate_series(1, 100)
+        RETURNING epoch, transaction_id::text AS transaction_id, change_id
+        """,
+    )
+    event_db.execute("ANALYZE ticketing.functions, ticketing.ticket_changes")
+    cursor = _encoded(":".join(str(value) for value in changes[len(changes) // 2].values()))
+    read = "SELECT pg_stat_get_xact_numscans('ticketing.ticket_changes'::regclass) AS scans"
+    before = rows(event_db, read)
+    for after in (None, cursor):
+        service(event_db).call("get_ticket_changes", p_after=after, p_limit=10)
+    assert rows(event_db, read) == before
 
 
 def _encoded(text: str) -> str:

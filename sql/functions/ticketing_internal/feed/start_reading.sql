@@ -41,10 +41,16 @@ BEGIN
         SELECT
         -- all functions: one feed for the whole database
         FROM ticketing.functions AS function
-        INNER JOIN ticketing.ticket_changes AS change ON change.function_id = function.function_id
-        WHERE change.epoch = (v_after).epoch
-            AND change.transaction_id = (v_after).transaction_id
-            AND change.change_id = (v_after).change_id
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM ticketing.ticket_changes AS change
+            WHERE change.function_id = function.function_id
+                AND change.epoch = (v_after).epoch
+                AND change.transaction_id = (v_after).transaction_id
+                AND change.change_id = (v_after).change_id
+            -- one look into the primary key for each function, instead of a join
+            LIMIT 1
+        ) AS change
     ) AND v_after <> v_first THEN
         PERFORM ticketing_internal.raise_issues(
             'TK001',
