@@ -3,6 +3,7 @@ DROP DOMAIN ticketing.wizard_object;
 DROP DOMAIN ticketing.bounded_json;
 DROP DOMAIN ticketing.cancellation_reason;
 DROP DOMAIN ticketing.confirmation_number;
+DROP DOMAIN ticketing.pool_slug;
 DROP DOMAIN ticketing.pool_name;
 DROP DOMAIN ticketing.ticket_change;
 DROP DOMAIN ticketing.registration_type;

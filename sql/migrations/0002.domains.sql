@@ -32,7 +32,7 @@ CONSTRAINT pool_capacity_range CHECK (value BETWEEN 0 AND 10000000);
 
 COMMENT ON DOMAIN ticketing.pool_capacity IS 'Capacity of a pool: 0 to 10,000,000.';
 
-CREATE DOMAIN ticketing.feed_epoch AS integer
+CREATE DOMAIN ticketing.feed_epoch AS bigint
 CONSTRAINT feed_epoch_range CHECK (value >= 1);
 
 COMMENT ON DOMAIN ticketing.feed_epoch IS 'Epoch of the change feed; one or more.';
@@ -59,6 +59,11 @@ CREATE DOMAIN ticketing.pool_name AS text
 CONSTRAINT pool_name_length CHECK (length(value) BETWEEN 1 AND 200);
 
 COMMENT ON DOMAIN ticketing.pool_name IS 'Display name of a pool: 1 to 200 characters.';
+
+CREATE DOMAIN ticketing.pool_slug AS text
+CONSTRAINT pool_slug_shape CHECK (value ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(value) <= 100);
+
+COMMENT ON DOMAIN ticketing.pool_slug IS 'Name of a pool in catalogue documents: lower-case words joined by hyphens.';
 
 CREATE DOMAIN ticketing.confirmation_number AS text
 CONSTRAINT confirmation_number_length CHECK (length(value) BETWEEN 1 AND 50);
@@ -111,7 +116,7 @@ CONSTRAINT eligibility_shape CHECK (
         ELSE NOT jsonb_path_exists(
             value,
             '$.rules[*] ? (
-                !(@.type.type() == "string" && @.type like_regex "^.{1,100}$"
+                !(@.type.type() == "string" && @.type like_regex "^.{1,100}$" flag "s"
                     && @.operator.type() == "string" && @.operator like_regex "^(equals|not_equals|in|not_in)$"
                     && exists(@.value))
                 || (@.operator like_regex "^(in|not_in)$" && @.value.type() != "array"))'

@@ -44,6 +44,7 @@ CREATE TABLE ticketing.ticket_types (
     function_id uuid NOT NULL,
     ticket_type_id uuid NOT NULL,
     event_id uuid NOT NULL,
+    slug text,
     name text NOT NULL,
     description text,
     price numeric(12, 2) NOT NULL,
@@ -61,6 +62,11 @@ CREATE TABLE ticketing.ticket_types (
     CONSTRAINT ticket_types_event_key UNIQUE (function_id, event_id, ticket_type_id),
     CONSTRAINT ticket_types_event_fkey FOREIGN KEY (function_id, event_id)
     REFERENCES ticketing.events (function_id, event_id),
+    -- like those of events, but optional
+    CONSTRAINT ticket_types_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (is_active AND slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
+    CONSTRAINT ticket_types_slug_check
+    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT ticket_types_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT ticket_types_price_check CHECK (price >= 0 AND price <> 'NaN'),
     CONSTRAINT ticket_types_sale_window_check CHECK (sale_ends_at > sale_starts_at),
@@ -75,6 +81,8 @@ COMMENT ON TABLE ticketing.ticket_types IS 'Ticket types; each admits to one eve
 COMMENT ON COLUMN ticketing.ticket_types.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.ticket_types.ticket_type_id IS 'Id of the ticket type, and of its own pool if it has one.';
 COMMENT ON COLUMN ticketing.ticket_types.event_id IS 'The event it admits to; never changes.';
+COMMENT ON COLUMN ticketing.ticket_types.slug IS
+'Name in URLs: lower-case words joined by hyphens, unique among the active ticket types of the function; null if none.';
 COMMENT ON COLUMN ticketing.ticket_types.name IS 'Display name.';
 COMMENT ON COLUMN ticketing.ticket_types.description IS 'Description shown to buyers.';
 COMMENT ON COLUMN ticketing.ticket_types.price IS 'List price of one ticket, in the currency of the function.';
@@ -95,6 +103,7 @@ COMMENT ON COLUMN ticketing.ticket_types.updated_at IS 'When the row was last ch
 CREATE TABLE ticketing.packages (
     function_id uuid NOT NULL,
     package_id uuid NOT NULL,
+    slug text,
     name text NOT NULL,
     description text,
     price numeric(12, 2) NOT NULL,
@@ -111,6 +120,10 @@ CREATE TABLE ticketing.packages (
     CONSTRAINT packages_pkey PRIMARY KEY (function_id, package_id),
     CONSTRAINT packages_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
+    CONSTRAINT packages_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (is_active AND slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
+    CONSTRAINT packages_slug_check
+    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 100),
     CONSTRAINT packages_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT packages_price_check CHECK (price >= 0 AND price <> 'NaN'),
     CONSTRAINT packages_registration_types_check CHECK (
@@ -129,6 +142,8 @@ CREATE TABLE ticketing.packages (
 COMMENT ON TABLE ticketing.packages IS 'Packages: ticket types bundled at one price.';
 COMMENT ON COLUMN ticketing.packages.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.packages.package_id IS 'Id of the package, and of its own pool if it has one.';
+COMMENT ON COLUMN ticketing.packages.slug IS
+'Name in URLs: lower-case words joined by hyphens, unique among the active packages of the function; null if none.';
 COMMENT ON COLUMN ticketing.packages.name IS 'Display name.';
 COMMENT ON COLUMN ticketing.packages.description IS 'Description shown to buyers.';
 COMMENT ON COLUMN ticketing.packages.price IS 'Price of one package, in the currency of the function.';

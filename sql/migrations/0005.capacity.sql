@@ -9,11 +9,15 @@ SET LOCAL ROLE ticketing_owner;
 CREATE TABLE ticketing.capacity_pools (
     function_id uuid NOT NULL,
     capacity_pool_id uuid NOT NULL,
+    slug ticketing.pool_slug,
     name ticketing.pool_name NOT NULL,
     capacity ticketing.pool_capacity NOT NULL,
     reserved ticketing.counter NOT NULL DEFAULT 0,
     sold ticketing.counter NOT NULL DEFAULT 0,
     CONSTRAINT capacity_pools_pkey PRIMARY KEY (function_id, capacity_pool_id),
+    -- deferrable: one statement can swap slugs; partial: no other query can use its index
+    CONSTRAINT capacity_pools_slug_excl EXCLUDE USING btree (function_id WITH =, slug WITH =)
+    WHERE (slug IS NOT NULL) DEFERRABLE INITIALLY IMMEDIATE,
     CONSTRAINT capacity_pools_function_fkey FOREIGN KEY (function_id)
     REFERENCES ticketing.functions (function_id),
     -- makes overselling impossible, no matter which function writes
@@ -26,6 +30,8 @@ one unit from every pool of its own, in addition to what its tickets take. Unlim
 COMMENT ON COLUMN ticketing.capacity_pools.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.capacity_pools.capacity_pool_id IS
 'Id of the pool: the id of the event, ticket type or package that it belongs to, or a separate id for a shared pool.';
+COMMENT ON COLUMN ticketing.capacity_pools.slug IS
+'Name of a shared pool in catalogue documents, unique among the pools of the function; null if none.';
 COMMENT ON COLUMN ticketing.capacity_pools.name IS 'Display name.';
 COMMENT ON COLUMN ticketing.capacity_pools.capacity IS 'Total capacity.';
 COMMENT ON COLUMN ticketing.capacity_pools.reserved IS

@@ -46,7 +46,7 @@ CREATE TABLE ticketing.registrations (
     is_open boolean NOT NULL GENERATED ALWAYS AS (status IN ('draft', 'pending')) STORED,
     cancellation_reason ticketing.cancellation_reason,
     revision ticketing.counter NOT NULL DEFAULT 0,
-    last_change_epoch integer NOT NULL DEFAULT 0,
+    last_change_epoch bigint NOT NULL DEFAULT 0,
     last_change_transaction_id xid8 NOT NULL DEFAULT '0',
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),

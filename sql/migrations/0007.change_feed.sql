@@ -1,9 +1,9 @@
 -- The change feed: an append-only record of every change of a ticket, and the epoch in which new
 -- changes are recorded.
 --
--- The feed is ordered by epoch, transaction id and change id. A database that was restored onto
--- another server may count transaction ids from a lower number than before; the epoch increases
--- then, so that new changes still come last.
+-- The feed is ordered by epoch, transaction id and change id. After a failover or a restore the
+-- server may count transaction ids from a lower number than before; the epoch increases then, so
+-- that new changes still come last.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
@@ -34,7 +34,7 @@ COMMENT ON TABLE ticketing.ticket_changes IS
 'Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only.';
 COMMENT ON COLUMN ticketing.ticket_changes.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.ticket_changes.epoch IS
-'Epoch of the change feed; increases when a restored database counts transaction ids from a lower number.';
+'Epoch of the change feed; increases after a failover or a restore.';
 COMMENT ON COLUMN ticketing.ticket_changes.transaction_id IS
 'Id of the transaction that made the change, or the higher id of one that changed the same registration before it.';
 COMMENT ON COLUMN ticketing.ticket_changes.change_id IS 'Order of the changes with the same transaction id.';
@@ -57,19 +57,30 @@ REVOKE UPDATE, DELETE, TRUNCATE ON ticketing.ticket_changes FROM ticketing_owner
 
 CREATE TABLE ticketing_internal.feed_epoch (
     is_only_row boolean NOT NULL DEFAULT TRUE,
-    epoch integer NOT NULL,
+    epoch bigint NOT NULL,
     server_started_at timestamptz NOT NULL,
+    server text,
+    first_epoch bigint NOT NULL DEFAULT 0,
+    first_transaction_id xid8 NOT NULL DEFAULT '0',
+    first_change_id bigint NOT NULL DEFAULT 0,
     CONSTRAINT feed_epoch_pkey PRIMARY KEY (is_only_row),
     CONSTRAINT feed_epoch_only_row CHECK (is_only_row),
     CONSTRAINT feed_epoch_epoch_positive CHECK (epoch >= 1)
 );
 
 COMMENT ON TABLE ticketing_internal.feed_epoch IS
-'A single row: the current epoch of the change feed, and the server start for which it was verified.';
+'A single row: the current epoch of the change feed, the server for which it was verified, and where the feed begins.';
 COMMENT ON COLUMN ticketing_internal.feed_epoch.is_only_row IS 'Always true, so that there is only one row.';
 COMMENT ON COLUMN ticketing_internal.feed_epoch.epoch IS 'Epoch in which changes are recorded.';
 COMMENT ON COLUMN ticketing_internal.feed_epoch.server_started_at IS
 'Start time of the server when the epoch was last verified; it is verified again after another start.';
+COMMENT ON COLUMN ticketing_internal.feed_epoch.server IS
+'Server for which the epoch was last verified, as in server_identity; null before the first change.';
+COMMENT ON COLUMN ticketing_internal.feed_epoch.first_epoch IS
+'With the next two columns the first cursor that can still be read from: earlier history may be deleted. 0: all of it is
+there.';
+COMMENT ON COLUMN ticketing_internal.feed_epoch.first_transaction_id IS 'Transaction id of that cursor.';
+COMMENT ON COLUMN ticketing_internal.feed_epoch.first_change_id IS 'Change id of that cursor.';
 
 -- A start time that no server has, so that the first change verifies the epoch.
 INSERT INTO ticketing_internal.feed_epoch (epoch, server_started_at)

@@ -482,6 +482,7 @@ COMMENT ON COLUMN ticketing_internal.event_availability.available IS
 CREATE TYPE ticketing_internal.ticket_type_availability AS (
     ticket_type_id uuid,
     event_id uuid,
+    slug text,
     name text,
     description text,
     price numeric,
@@ -499,6 +500,7 @@ COMMENT ON TYPE ticketing_internal.ticket_type_availability IS
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.ticket_type_id IS 'The ticket type.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.event_id IS
 'The event to which it admits.';
+COMMENT ON COLUMN ticketing_internal.ticket_type_availability.slug IS 'Name in URLs; null if none.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.name IS 'Display name.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.description IS
 'Description for buyers; null if none.';
@@ -530,6 +532,7 @@ COMMENT ON COLUMN ticketing_internal.package_item.quantity IS 'Its quantity in o
 
 CREATE TYPE ticketing_internal.package_availability AS (
     package_id uuid,
+    slug text,
     name text,
     description text,
     price numeric,
@@ -546,6 +549,7 @@ CREATE TYPE ticketing_internal.package_availability AS (
 );
 COMMENT ON TYPE ticketing_internal.package_availability IS 'A package with what is left of it.';
 COMMENT ON COLUMN ticketing_internal.package_availability.package_id IS 'The package.';
+COMMENT ON COLUMN ticketing_internal.package_availability.slug IS 'Name in URLs; null if none.';
 COMMENT ON COLUMN ticketing_internal.package_availability.name IS 'Display name.';
 COMMENT ON COLUMN ticketing_internal.package_availability.description IS
 'Description for buyers; null if none.';
@@ -752,6 +756,7 @@ COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
 'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.ticket_change AS (
+    epoch bigint,
     change_id bigint,
     change text,
     function_id uuid,
@@ -768,7 +773,10 @@ CREATE TYPE ticketing_internal.ticket_change AS (
     changed_at timestamptz
 );
 COMMENT ON TYPE ticketing_internal.ticket_change IS 'A change of a ticket.';
-COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS 'Number of the change.';
+COMMENT ON COLUMN ticketing_internal.ticket_change.epoch IS
+'Epoch of the change. It rises after a failover or a restore: changes read earlier may be lost.';
+COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS
+'Number of the change, unique in its epoch.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.change IS
 'What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.function_id IS 'The event function.';
@@ -799,6 +807,19 @@ COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.changes IS
 'The changes after `p_after`, in order.';
 COMMENT ON COLUMN ticketing_internal.ticket_changes_answer.cursor IS
 'Opaque cursor, the `p_after` of the next call; null: there are no changes yet.';
+
+CREATE TYPE ticketing_internal.begin_feed_epoch_answer AS (
+    success boolean,
+    epoch bigint,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.begin_feed_epoch_answer IS 'The new epoch of the change feed.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.epoch IS
+'Epoch of the changes from now on; above all earlier ones.';
+COMMENT ON COLUMN ticketing_internal.begin_feed_epoch_answer.server_time IS
+'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.repair_answer AS (
     success boolean,

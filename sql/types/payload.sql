@@ -34,6 +34,7 @@ one.';
 
 CREATE TYPE ticketing_internal.submitted_pool AS (
     capacity_pool_id uuid,
+    slug text,
     name text,
     capacity integer,
     path text,

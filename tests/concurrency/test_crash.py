@@ -1,11 +1,7 @@
 """The server is killed in the middle of a load; what it had acknowledged is there afterwards."""
 
 import logging
-import os
 import random
-import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.support.bookings import integrity
+from tests.support.clusters import kill, reachable_folder
 from tests.support.histories import History
 from tests.support.sessions import PATIENCE, wait_until
 
-from ticketing_client.embedded import Server, run_server
+from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
 ENOUGH = 150
@@ -26,26 +23,8 @@ ENOUGH = 150
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data folder that the server's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="ticketing-sql-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name) / "data"
-
-
-def kill(server: Server) -> None:
-    """Kill every process of a server, so that none can do anything any more."""
-    postmaster = int((server.data_dir / "postmaster.pid").read_text().split()[0])
-    os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
-    processes = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True, text=True
-    ).stdout
-    children = [
-        int(pid)
-        for pid, parent in (line.split() for line in processes.splitlines())
-        if int(parent) == postmaster
-    ]
-    assert len(children) > 5, "the checkpointer, writers and sessions"
-    for pid in (*children, postmaster):
-        os.kill(pid, signal.SIGKILL)
+    with reachable_folder() as path:
+        yield path / "data"
 
 
 @pytest.mark.long

@@ -104,6 +104,7 @@ def test_availability_answers_all_that_the_selection_step_shows(
     assert communication == {
         "ticket_type_id": COMMUNICATION,
         "event_id": EVENTS[COMMUNICATION],
+        "slug": None,
         "name": "Quarterly Communication",
         "description": None,
         "price": Decimal("0.00"),
@@ -119,6 +120,7 @@ def test_availability_answers_all_that_the_selection_step_shows(
     (ladies,) = (row for row in answer["packages"] if row["package_id"] == LADIES)
     assert ladies == {
         "package_id": LADIES,
+        "slug": None,
         "name": "Ladies Brunch, Ceremony & Banquet",
         "description": None,
         "price": Decimal("185.00"),

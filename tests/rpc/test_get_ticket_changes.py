@@ -1,7 +1,9 @@
 """get_ticket_changes: every change once and in order, no matter what else is written."""
 
 import base64
+import re
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -26,7 +28,9 @@ from tests.support.example import (
     selection,
 )
 from tests.support.feed import ELSEWHERE, LOCK_TIMEOUT, Reader, begin, epoch, recorded
-from tests.support.stored import attendee_ids, held_tickets
+from tests.support.stored import attendee_ids, held_tickets, rows
+
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 # What is told
 
@@ -88,6 +92,7 @@ def test_changes_tell_the_life_of_tickets(seller: Connection) -> None:
     }
     (removed,) = (change for change in reader.seen if change["change"] == "removed")
     assert removed == {
+        "epoch": 1,
         "change_id": removed["change_id"],
         "change": "removed",
         "function_id": FUNCTION,
@@ -195,6 +200,36 @@ def test_changes_keep_the_cursor_where_there_is_nothing_new(seller: Connection) 
     assert again.seen == reader.seen
 
 
+def test_changes_are_found_by_index(event_db: Connection) -> None:
+    event_db.execute(
+        """
+        INSERT INTO ticketing.functions (function_id, organisation_id, slug, name, currency)
+        SELECT gen_random_uuid(), organisation_id, 'more-' || n, 'More', currency
+        FROM ticketing.functions CROSS JOIN generate_series(1, 100) AS n
+        """
+    )
+    changes = rows(
+        event_db,
+        """
+        INSERT INTO ticketing.ticket_changes (
+            function_id, change, registration_id, revision, ticket_id, attendee_id, event_id,
+            ticket_type_id, price_paid, actor_role, changed_at
+        )
+        SELECT function_id, 'added', gen_random_uuid(), 1, gen_random_uuid(), gen_random_uuid(),
+            gen_random_uuid(), gen_random_uuid(), 0, 'service_role', now()
+        FROM ticketing.functions CROSS JOIN generate_series(1, 100)
+        RETURNING epoch, transaction_id::text AS transaction_id, change_id
+        """,
+    )
+    event_db.execute("ANALYZE ticketing.functions, ticketing.ticket_changes")
+    cursor = _encoded(":".join(str(value) for value in changes[len(changes) // 2].values()))
+    read = "SELECT pg_stat_get_xact_numscans('ticketing.ticket_changes'::regclass) AS scans"
+    before = rows(event_db, read)
+    for after in (None, cursor):
+        service(event_db).call("get_ticket_changes", p_after=after, p_limit=10)
+    assert rows(event_db, read) == before
+
+
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -213,7 +248,7 @@ def _encoded(text: str) -> str:
         _encoded("1::3"),
         _encoded("1:-2:3"),
         _encoded("1:2:99999999999999999999"),
-        _encoded("99999999999:2:3"),
+        _encoded("99999999999999999999:2:3"),
         _encoded("1:99999999999999999999999:3"),
         _encoded("1:0x10:3"),
         base64.b64encode(b"\xff\xfe:1:1").decode(),
@@ -235,6 +270,61 @@ def test_changes_are_for_the_service_alone(event_db: Connection) -> None:
     for who in (owner, staff, stranger, anonymous):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             who(event_db).call("get_ticket_changes")
+
+
+# A cursor that would skip changes
+
+
+def _elsewhere(cursor: str | None, *, epochs: int = 0, transactions: int = 0) -> str:
+    """Return the cursor of another server, which has gone further."""
+    epoch, transaction, change = base64.b64decode(cursor or "").decode().split(":")
+    return _encoded(f"{int(epoch) + epochs}:{int(transaction) + transactions}:{change}")
+
+
+@pytest.mark.parametrize("ahead", [{"epochs": 1}, {"transactions": 1}, {"transactions": 10**9}])
+def test_changes_are_refused_for_a_cursor_of_a_server_that_is_ahead(
+    seller: Connection, ahead: dict[str, int]
+) -> None:
+    book(seller, ONE)
+    reader = Reader(seller)
+    reader.read_until(1)
+    for _ in range(2):
+        refusal = service(seller).refusal(
+            "get_ticket_changes", p_after=_elsewhere(reader.cursor, **ahead)
+        )
+        assert (refusal.sqlstate, refusal.found) == ("TK001", [("cursor_ahead", "p_after")])
+        assert refusal.hint.startswith("Try again with the same cursor")
+        book(seller, ONE)
+
+
+def test_changes_are_refused_for_a_cursor_before_the_history_that_is_kept(
+    seller: Connection,
+) -> None:
+    registrations = [book(seller, ONE) for _ in range(4)]
+    reader = Reader(seller, limit=1)
+    cursors = []
+    for _ in registrations:
+        assert reader.read() == 1
+        cursors.append(reader.cursor)
+    (statements,) = re.findall(
+        r"### Deleting old history.*?```sql\n(.*?)```", OPERATIONS.read_text(), re.DOTALL
+    )
+    seller.execute(statements.replace("<cursor>", str(cursors[2])))
+
+    for cursor in cursors[:2]:
+        refusal = service(seller).refusal("get_ticket_changes", p_after=cursor)
+        assert (refusal.sqlstate, refusal.found) == ("TK001", [("cursor_expired", "p_after")])
+        assert [issue["expected"] for issue in refusal.issues] == [cursors[2]]
+        assert refusal.hint.startswith("Compare")
+    registrations.append(book(seller, ONE))
+    for cursor in (None, cursors[2]):
+        reader = Reader(seller, cursor)
+        reader.read_until(2)
+        assert reader.story == [(each, "added") for each in registrations[3:]]
+    assert integrity(seller) == []
+    # what is wrong afterwards is found all the same
+    seller.execute("DELETE FROM ticketing.tickets WHERE registration_id = %s", [registrations[4]])
+    assert "change_feed" in {row["check_name"] for row in integrity(seller)}
 
 
 # While others write

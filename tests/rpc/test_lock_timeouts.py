@@ -1,4 +1,4 @@
-"""import_catalogue and repair_capacity: buyers do not wait for long behind a call that waits."""
+"""Calls that take the catalogue exclusively: buyers do not wait for long behind them."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -28,6 +28,11 @@ def repaired(connection: Connection) -> Document:
     return service(connection).call("repair_capacity")
 
 
+def begun(connection: Connection) -> Document:
+    """Begin an epoch of the change feed."""
+    return service(connection).call("begin_feed_epoch")
+
+
 def bought(connection: Connection) -> Document:
     """Book, as another user, a ticket that shares no pool with the first."""
     chosen = {WALTER: selection(tickets={COMMUNICATION: 1})}
@@ -37,7 +42,9 @@ def bought(connection: Connection) -> Document:
 Call: TypeAlias = Callable[[Connection], Document]
 
 EXCLUSIVE = pytest.mark.parametrize(
-    "call", [imported, repaired], ids=["import_catalogue", "repair_capacity"]
+    "call",
+    [imported, repaired, begun],
+    ids=["import_catalogue", "repair_capacity", "begin_feed_epoch"],
 )
 
 

@@ -162,6 +162,7 @@ MALFORMED_ELIGIBILITY: Mapping[str, Any] = {
 }
 
 WELL_FORMED_ELIGIBILITY: Mapping[str, Any] = {
+    "a fact with line breaks": {"rules": [_rule(type="\na\nb\n")]},
     "everyone": {"rules": []},
     "everyone, operator given": {"operator": "AND", "rules": []},
     "one rule": {"rules": [_rule()]},
@@ -303,6 +304,8 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
             "event of another function": {"event_id": OTHER_EVENT},
             "in a function without its event": {"function_id": OTHER_FUNCTION},
         },
+        "ticket_types_slug_excl": {"slug taken": {"slug": "dinner"}},
+        "ticket_types_slug_check": _slugs(),
         "ticket_types_name_check": _names("name"),
         "ticket_types_price_check": _amounts("price"),
         "ticket_types_sale_window_check": _windows("sale_starts_at", "sale_ends_at"),
@@ -320,6 +323,8 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
     "packages": {
         "packages_pkey": {"id taken": {"function_id": FUNCTION, "package_id": PACKAGE}},
         "packages_function_fkey": {"of nothing": {"function_id": ABSENT}},
+        "packages_slug_excl": {"slug taken": {"function_id": FUNCTION, "slug": "evening"}},
+        "packages_slug_check": _slugs(),
         "packages_name_check": _names("name"),
         "packages_price_check": _amounts("price"),
         "packages_registration_types_check": {
@@ -363,6 +368,8 @@ WRONG: Mapping[str, Mapping[str, Cases]] = {
     "capacity_pools": {
         "capacity_pools_pkey": {"id taken": {"function_id": FUNCTION, "capacity_pool_id": POOL}},
         "capacity_pools_function_fkey": {"of nothing": {"function_id": ABSENT}},
+        "capacity_pools_slug_excl": {"slug taken": {"function_id": FUNCTION, "slug": "hall"}},
+        "pool_slug_shape": _slugs(),
         "pool_name_length": _names("name"),
         "pool_capacity_range": _each("capacity", -1, 10000001),
         "counter_range": {**_each("reserved", -1), **_each("sold", -1)},
@@ -678,12 +685,20 @@ RIGHT: Mapping[str, Cases] = {
         "an id of another function": {"event_id": EVENT},
     },
     "ticket_types": {
+        **_each("slug", None, "a", "a1-b2", "a" * 100, "ball"),
+        "a slug of an active one, inactive": {"slug": "dinner", "is_active": False},
         **_each("price", "0.00", "9999999999.99"),
         **_open_windows("sale_starts_at", "sale_ends_at"),
         **_RIGHT_LIMITS,
         **_eligibility(WELL_FORMED_ELIGIBILITY),
     },
     "packages": {
+        **_each("slug", None, "a", "a1-b2", "a" * 100, "for-two"),
+        "a slug of an active one, inactive": {
+            "function_id": FUNCTION,
+            "slug": "evening",
+            "is_active": False,
+        },
         **_each("price", "0.00", "9999999999.99"),
         **_open_windows("sale_starts_at", "sale_ends_at"),
         **_RIGHT_LIMITS,
@@ -696,6 +711,7 @@ RIGHT: Mapping[str, Cases] = {
         "in a second package": {"ticket_type_id": TYPE},
     },
     "capacity_pools": {
+        **_each("slug", None, "a", "a1-b2", "a" * 100, "hall"),
         "sold out": {"reserved": 0, "sold": 10},
         "all held": {"reserved": 10, "sold": 0},
         "capacity lowered to what is in use": {"capacity": 7},
@@ -777,13 +793,18 @@ OPTIONAL = {
         "starts_at ends_at registration_opens_at registration_closes_at max_held_per_owner"
     ),
     "events": "starts_at ends_at",
-    "ticket_types": "description sale_starts_at sale_ends_at max_per_attendee max_per_registration",
-    "packages": "description sale_starts_at sale_ends_at max_per_attendee max_per_registration",
+    "ticket_types": (
+        "slug description sale_starts_at sale_ends_at max_per_attendee max_per_registration"
+    ),
+    "packages": (
+        "slug description sale_starts_at sale_ends_at max_per_attendee max_per_registration"
+    ),
     "registrations": (
         "booking_contact confirmation_number hold_expires_at held_since held_until"
         " cancellation_reason"
     ),
     "attendees": "related_attendee_id title first_name last_name email phone",
+    "capacity_pools": "slug",
     "tickets": "package_id package_number",
     "payments": "ticket_ids",
     "ticket_changes": "package_id actor_id",

@@ -4,6 +4,7 @@ Each code has the smallest call that is refused for it and for nothing else. The
 parsed as well, so that a code in no list, or one that nothing raises, is found either way.
 """
 
+import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
@@ -135,6 +136,11 @@ class Stage:
             p_refund={"reference": "back", "amount": amount, "currency": "EUR"} | changes,
         )
 
+    def read_changes(self, cursor: str) -> Outcome:
+        """Read the change feed from a cursor."""
+        encoded = base64.b64encode(cursor.encode()).decode()
+        return self.caller.attempt("get_ticket_changes", p_after=encoded)
+
     def called_by(self, caller: Caller) -> "Stage":
         """Let another caller make the calls from here on."""
         return replace(self, caller=caller)
@@ -207,6 +213,12 @@ def over_capacity(stage: Stage) -> Outcome:
     return stage.imported(lambda catalogue: change(catalogue, {"fifty": {"capacity": 2}}, {}))
 
 
+def history_deleted(stage: Stage) -> Outcome:
+    # as docs/operations.md deletes it
+    stage.db.execute("UPDATE ticketing_internal.feed_epoch SET first_epoch = 1")
+    return stage.read_changes("0:1:1")
+
+
 def paid_twice(stage: Stage) -> Outcome:
     create(stage.db, stage.state, FUNCTION, OTHER_REGISTRATION)
     return stage.paid().pay(OTHER_REGISTRATION)
@@ -266,6 +278,8 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "unknown_key": lambda stage: stage.select(one("fifty") | {"colour": "red"}),
     "invalid_type": lambda stage: stage.select(one("fifty", "1")),
     "invalid_value": lambda stage: stage.select(one("fifty", -1)),
+    "cursor_ahead": lambda stage: stage.read_changes("9:9:9"),
+    "cursor_expired": history_deleted,
     "too_large": lambda stage: stage.select(pack("two of each", 501)),
     # at the wrong time
     "not_editable": cancelled,

@@ -8,19 +8,13 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from decimal import Decimal
-from functools import cache
 from typing import Any, TypeAlias
 
 import psycopg
 import pytest
-from jsonschema_rs import Draft202012Validator
-from tests.support.pages import (
-    ROOT,
-)
+from tests.support.payloads import definition_of, definitions, is_valid, validator
 from tests.support.search import SEARCH
 from tools.generator.catalog import read_api
-from tools.generator.text import camel
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Schema: TypeAlias = dict[str, Any]
@@ -41,30 +35,6 @@ VALUES: list[Any] = [
     *("2025-02-30T00:00:00Z", "2025-09-19", "2025-09-19T19:00:00", "not-a-uuid", UUIDS[0].upper()),
     *(*UUIDS, *TIMES, *TEXTS),
 ]
-
-
-@cache
-def definitions() -> Schema:
-    """Return the definitions of docs/schemas/ticketing.schema.json."""
-    text = (ROOT / "docs/schemas/ticketing.schema.json").read_text(encoding="utf-8")
-    found: Schema = json.loads(text, parse_float=Decimal)["$defs"]
-    return found
-
-
-@cache
-def validator(argument: str) -> Draft202012Validator:
-    """Return the validator of an argument."""
-    reference = {"$ref": f"#/$defs/{definition_of(argument)}", "$defs": definitions()}
-    return Draft202012Validator(reference, validate_formats=True)
-
-
-def definition_of(argument: str) -> str:
-    return camel(argument.removeprefix("p_"))
-
-
-def is_valid(argument: str, text: str) -> bool:
-    """Ask JSON Schema."""
-    return validator(argument).is_valid(json.loads(text, parse_float=Decimal))
 
 
 def is_accepted(db: Connection, argument: str, text: str) -> bool:

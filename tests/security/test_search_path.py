@@ -403,9 +403,10 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# Recounting needs to see what others have committed, and says so.
+# Recounting and a new epoch need to see what others have committed, and say so.
 OTHERWISE = {
     "transactions": {
+        "begin_feed_epoch [], service_role": "TK004",
         "import_catalogue ['p_catalogue'], authenticated": "TK004",
         "import_catalogue ['p_catalogue'], service_role": "TK004",
         "repair_capacity ['p_function_id'], service_role": "TK004",

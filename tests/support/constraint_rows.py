@@ -90,21 +90,21 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
     ),
     (
         "ticket_types",
-        "function_id ticket_type_id event_id name price",
+        "function_id ticket_type_id event_id slug name price",
         [
-            (FUNCTION, TYPE, EVENT, "Dinner", "100.00"),
-            (FUNCTION, SPARE_TYPE, EVENT, "Late supper", "40.00"),
-            (FUNCTION, EMPTY_TYPE, EVENT, "Dinner, vegetarian", "90.00"),
-            (OTHER_FUNCTION, OTHER_TYPE, OTHER_EVENT, "Ball", "80.00"),
+            (FUNCTION, TYPE, EVENT, "dinner", "Dinner", "100.00"),
+            (FUNCTION, SPARE_TYPE, EVENT, None, "Late supper", "40.00"),
+            (FUNCTION, EMPTY_TYPE, EVENT, None, "Dinner, vegetarian", "90.00"),
+            (OTHER_FUNCTION, OTHER_TYPE, OTHER_EVENT, "ball", "Ball", "80.00"),
         ],
     ),
     (
         "packages",
-        "function_id package_id name price",
+        "function_id package_id slug name price",
         [
-            (FUNCTION, PACKAGE, "All of the evening", "140.00"),
-            (FUNCTION, EMPTY_PACKAGE, "Nothing yet", "0.00"),
-            (OTHER_FUNCTION, OTHER_PACKAGE, "Ball for two", "150.00"),
+            (FUNCTION, PACKAGE, "evening", "All of the evening", "140.00"),
+            (FUNCTION, EMPTY_PACKAGE, None, "Nothing yet", "0.00"),
+            (OTHER_FUNCTION, OTHER_PACKAGE, "for-two", "Ball for two", "150.00"),
         ],
     ),
     (
@@ -118,11 +118,11 @@ BASELINE: Sequence[tuple[str, str, Sequence[tuple[object, ...]]]] = [
     ),
     (
         "capacity_pools",
-        "function_id capacity_pool_id name capacity reserved sold",
+        "function_id capacity_pool_id slug name capacity reserved sold",
         [
-            (FUNCTION, POOL, "Hall", 100, 1, 1),
-            (FUNCTION, EMPTY_POOL, "Garden", 50, 0, 0),
-            (OTHER_FUNCTION, OTHER_POOL, "Ballroom", 10, 1, 0),
+            (FUNCTION, POOL, "hall", "Hall", 100, 1, 1),
+            (FUNCTION, EMPTY_POOL, None, "Garden", 50, 0, 0),
+            (OTHER_FUNCTION, OTHER_POOL, "ballroom", "Ballroom", 10, 1, 0),
         ],
     ),
     (
@@ -286,6 +286,7 @@ NEW: Mapping[str, Row] = {
         "function_id": FUNCTION,
         "ticket_type_id": NEW_TYPE,
         "event_id": EMPTY_EVENT,
+        "slug": "new-type",
         "name": "New type",
         "description": "A seat",
         "price": "50.00",
@@ -300,6 +301,7 @@ NEW: Mapping[str, Row] = {
     "packages": {
         "function_id": EMPTY_FUNCTION,
         "package_id": NEW_PACKAGE,
+        "slug": "new-package",
         "name": "New package",
         "description": "Two seats",
         "price": "95.00",
@@ -321,6 +323,7 @@ NEW: Mapping[str, Row] = {
     "capacity_pools": {
         "function_id": EMPTY_FUNCTION,
         "capacity_pool_id": NEW_POOL,
+        "slug": "new-hall",
         "name": "New hall",
         "capacity": 10,
         "reserved": 4,

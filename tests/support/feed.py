@@ -45,6 +45,13 @@ class Reader:
         while self.read():
             pass
 
+    def read_all_of(self, connection: Connection) -> list[Document]:
+        """Continue on another server until there is nothing more, and return what is new."""
+        known = len(self.seen)
+        self._caller = service(connection)
+        self.read_all()
+        return self.seen[known:]
+
     def read_until(self, seen: int) -> None:
         """Read on until so many changes were seen in all, then what there is beyond."""
         deadline = time.monotonic() + PATIENCE
@@ -71,6 +78,17 @@ def recorded(connection: Connection) -> list[int]:
             """,
         )
     ]
+
+
+def count_transactions(connection: Connection, number: int) -> None:
+    """Let the server count so many transactions."""
+    connection.execute(
+        f"""
+        DO $$ BEGIN
+            FOR n IN 1..{number} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+        END $$
+        """
+    )
 
 
 def begin(connection: Connection, isolation: str = "read committed") -> None:

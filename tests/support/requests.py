@@ -144,6 +144,7 @@ def of_a_new_one(call: Document) -> Document:
 ON_IT = {"p_registration_id": REGISTRATION}
 NO_REGISTRATION = [("registration_not_found", "p_registration_id")]
 RPCS: Mapping[LiteralString, Rpc] = {
+    "begin_feed_epoch": Rpc(lambda _: {}, SERVICE_ONLY, None),
     "cancel_registration": Rpc(
         lambda _: {**ON_IT, "p_reason": "We cannot come."},
         OWN,

@@ -175,6 +175,8 @@ class Steady:
             assert _TIME.fullmatch(value) or not key.endswith(("_at", "_time")), (key, value)
             if key.lower().replace("_", "") == "confirmationnumber":
                 return "a confirmation number"
+        if key == "epoch":
+            return "an epoch"
         return self(value)
 
     def _id(self, found: re.Match[str]) -> str:

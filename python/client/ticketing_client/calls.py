@@ -26,6 +26,7 @@ from ticketing_client.payloads import (
 from ticketing_client.selections import Selections
 
 __all__ = [
+    "begin_feed_epoch",
     "cancel_registration",
     "check_integrity",
     "complete_registration_payment",
@@ -43,6 +44,31 @@ __all__ = [
     "repair_capacity",
     "start_payment",
 ]
+
+
+def begin_feed_epoch() -> Call[models.BeginFeedEpochAnswer]:
+    """Begins a new epoch of the change feed, after an older state of the database was restored.
+
+    A failover begins one by itself, and so does what PostgreSQL knows to be another server or
+    timeline. It does not notice a restored snapshot of a volume, or a copy that was started as it
+    is. Call this after every restore, before applications connect: no reader then skips a change
+    that is made after it.
+
+    A repeated call begins one more epoch, which changes nothing for readers. The call waits at most
+    a second for each lock and raises 55P03 then, so that buyers who have come after it do not wait
+    for long; repeat it.
+
+    Callers:
+        service_role: The feed of the whole database
+
+    Returns:
+        The epoch of all changes from now on.
+
+    Raises:
+        PermissionDenied: The caller is not the service.
+        SelectionInvalid: The transaction is not READ COMMITTED.
+    """
+    return Call("begin_feed_epoch", (), models.BeginFeedEpochAnswer)
 
 
 def cancel_registration(
@@ -322,9 +348,14 @@ def get_ticket_changes(
 
     The order is that of commits as far as they depend on each other. Call it repeatedly with the
     cursor of the last answer: no change is skipped or repeated. A change appears once all
-    transactions that began before its own have ended.
+    transactions that began before its own have ended. It can also be read on a hot standby.
 
-    The same cursor gets the same changes again, and new ones after them.
+    `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before may
+    not exist any more; all later ones follow.
+
+    The same cursor gets the same changes again, and new ones after them. After `cursor_ahead`
+    repeat the call later: a standby catches up, and the next change after a failover continues the
+    feed.
 
     Callers:
         service_role: All changes
@@ -338,7 +369,9 @@ def get_ticket_changes(
 
     Raises:
         PermissionDenied: The caller is not the service.
-        InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range.
+        InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the server
+            does not have the change at the cursor (`cursor_ahead`), or the changes after it have
+            been deleted (`cursor_expired`).
     """
     return Call(
         "get_ticket_changes",
@@ -369,13 +402,15 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
             payment_minutes?, max_hold_minutes?, max_held_per_owner?,
             max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
             ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
-            price, description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
-            max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
-            `{package_id, name, price, items}` with `items` `[{ticket_type_id, quantity}]`,
-            optionally `registration_types`, and the optional keys of ticket types. Pools:
-            `{capacity_pool_id, name, capacity, ticket_type_ids?, package_ids?}`. An absent
-            `capacity` leaves the limit as it is, and absent `pools` leave the shared ones; None, or
-            `[]`, ends them. A new event, ticket type or package without `capacity` is unlimited.
+            price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
+            min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`.
+            Packages: `{package_id, name, price, items}` with `items` `[{ticket_type_id,
+            quantity}]`, optionally `registration_types`, and the optional keys of ticket types.
+            Pools: `{capacity_pool_id, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
+            absent `capacity` leaves the limit as it is, and absent `pools` leave the shared ones;
+            None, or `[]`, ends them. A new event, ticket type or package without `capacity` is
+            unlimited. A `slug` is unique among the active events, ticket types or packages, or
+            among the pools; what is inactive, or no longer listed, gives it up.
 
     Returns:
         What has been stored. `warnings` names what is allowed but hardly ever meant, such as a

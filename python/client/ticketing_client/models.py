@@ -35,6 +35,7 @@ __all__ = [
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "AvailabilityAnswer",
+    "BeginFeedEpochAnswer",
     "CancelAnswer",
     "CreateAnswer",
     "EventAvailability",
@@ -124,6 +125,7 @@ class TicketTypeAvailability:
     Attributes:
         ticket_type_id: The ticket type.
         event_id: The event to which it admits.
+        slug: Name in URLs; None if none.
         name: Display name.
         description: Description for buyers; None if none.
         price: List price of one ticket.
@@ -141,6 +143,7 @@ class TicketTypeAvailability:
 
     ticket_type_id: Id
     event_id: Id
+    slug: str | None = None
     name: str
     description: str | None = None
     price: Decimal
@@ -173,6 +176,7 @@ class PackageAvailability:
 
     Attributes:
         package_id: The package.
+        slug: Name in URLs; None if none.
         name: Display name.
         description: Description for buyers; None if none.
         price: Price of one package.
@@ -191,6 +195,7 @@ class PackageAvailability:
     """
 
     package_id: Id
+    slug: str | None = None
     name: str
     description: str | None = None
     price: Decimal
@@ -224,6 +229,21 @@ class AvailabilityAnswer:
     events: tuple[EventAvailability, ...]
     ticket_types: tuple[TicketTypeAvailability, ...]
     packages: tuple[PackageAvailability, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginFeedEpochAnswer:
+    """The new epoch of the change feed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        epoch: Epoch of the changes from now on; above all earlier ones.
+        server_time: Time of the database during the call.
+    """
+
+    success: bool
+    epoch: int
     server_time: datetime
 
 
@@ -831,7 +851,9 @@ class TicketChange:
     """A change of a ticket.
 
     Attributes:
-        change_id: Number of the change.
+        epoch: Epoch of the change. It rises after a failover or a restore: changes read earlier may
+            be lost.
+        change_id: Number of the change, unique in its epoch.
         change: What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`,
             `refunded`.
         function_id: The event function.
@@ -848,6 +870,7 @@ class TicketChange:
         changed_at: Time of the change.
     """
 
+    epoch: int
     change_id: int
     change: Literal["added", "removed", "paid", "cancelled", "refunded"]
     function_id: Id

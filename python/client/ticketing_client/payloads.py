@@ -197,6 +197,7 @@ class CatalogueTicketType(TypedDict):
     min_per_attendee: NotRequired[Quantity | None]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
+    slug: NotRequired[str | None]
 
 
 class CataloguePackageItem(TypedDict):
@@ -225,6 +226,7 @@ class CataloguePackage(TypedDict):
     ]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
+    slug: NotRequired[str | None]
 
 
 class CataloguePool(TypedDict):
@@ -234,6 +236,7 @@ class CataloguePool(TypedDict):
     name: Name
     capacity: int
     package_ids: NotRequired[Sequence[Uuid] | None]
+    slug: NotRequired[str | None]
     ticket_type_ids: NotRequired[Sequence[Uuid] | None]
 
 

@@ -1,7 +1,8 @@
 -- Guarantees: a reader that continues from its last cursor gets every change exactly once, in the
 -- order (epoch, transaction id, change id). That includes transactions that were running at the
 -- last read: a change is shown once all transactions with a lower id have ended. A long
--- transaction delays the feed but never makes it skip a change. Read-only.
+-- transaction delays the feed but never makes it skip a change, and neither does a failover or a
+-- restore: a cursor that would skip changes is refused. Read-only, also on a hot standby.
 -- Locks: none.
 -- Errors: 42501, TK001.
 
@@ -16,39 +17,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_limit integer := coalesce(p_limit, 1000);
-    v_after text[];
-    v_epoch integer := 0;
-    v_transaction_id xid8 := '0';
-    v_change_id bigint := 0;
-    v_current_epoch integer;
+    v_epoch bigint;
+    v_after ticketing_internal.feed_cursor;
     v_answer ticketing_internal.ticket_changes_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
     PERFORM ticketing_internal.require_limit('p_limit', v_limit, 10000);
-    IF p_after IS NOT NULL THEN
-        v_after := ticketing_internal.read_cursor(p_after);
-        v_epoch := v_after[1];
-        v_transaction_id := v_after[2];
-        v_change_id := v_after[3];
-    END IF;
-
-    v_current_epoch := ticketing_internal.current_epoch();
+    v_epoch := ticketing_internal.current_epoch();
+    v_after := ticketing_internal.start_reading(p_after, v_epoch);
 
     -- The primary key has the changes of each function in this order, so the first p_limit of all are
     -- among the first p_limit of each.
     SELECT
         coalesce(array_agg(
             ROW(
-                change.change_id, change.change, change.function_id, change.registration_id, change.revision,
-                change.ticket_id, change.attendee_id, change.event_id, change.ticket_type_id, change.package_id,
-                ticketing_internal.scale_amount(change.price_paid, change.currency),
+                change.epoch, change.change_id, change.change, change.function_id, change.registration_id,
+                change.revision, change.ticket_id, change.attendee_id, change.event_id, change.ticket_type_id,
+                change.package_id, ticketing_internal.scale_amount(change.price_paid, change.currency),
                 change.actor_id, change.actor_role, change.changed_at
             )::ticketing_internal.ticket_change ORDER BY change.epoch, change.transaction_id, change.change_id
         ), '{}'),
-        coalesce((array_agg(
-            encode(convert_to(concat_ws(':', change.epoch, change.transaction_id, change.change_id), 'UTF8'), 'base64')
+        coalesce(ticketing_internal.write_cursor((array_agg(
+            ROW(change.epoch, change.transaction_id, change.change_id)::ticketing_internal.feed_cursor
             ORDER BY change.epoch DESC, change.transaction_id DESC, change.change_id DESC
-        ))[1], p_after)
+        ))[1]), p_after)
     INTO v_answer.changes, v_answer.cursor
     FROM (
         SELECT
@@ -61,10 +53,10 @@ BEGIN
             FROM ticketing.ticket_changes AS change
             WHERE change.function_id = function.function_id
                 AND (change.epoch, change.transaction_id, change.change_id)
-                > (v_epoch, v_transaction_id, v_change_id)
-                -- earlier epochs were written on another server, where all transactions have ended
+                > ((v_after).epoch, (v_after).transaction_id, (v_after).change_id)
+                -- all transactions that wrote in earlier epochs have ended, and their ids may be higher
                 AND (
-                    change.epoch < v_current_epoch
+                    change.epoch < v_epoch
                     OR change.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
                 )
             ORDER BY change.epoch, change.transaction_id, change.change_id
@@ -83,7 +75,10 @@ COMMENT ON FUNCTION ticketing.get_ticket_changes IS
 
 The order is that of commits as far as they depend on each other. Call it repeatedly with the cursor
 of the last answer: no change is skipped or repeated. A change appears once all transactions that
-began before its own have ended.
+began before its own have ended. It can also be read on a hot standby.
+
+`epoch` rises after a failover or a restore. Changes of earlier epochs that were read before may not
+exist any more; all later ones follow.
 
 ### Callers
 - `service_role`: all changes
@@ -97,9 +92,11 @@ began before its own have ended.
 
 ### Raises
 - `42501` insufficient_privilege: the caller is not the service
-- `TK001` invalid_payload: `p_after` is no cursor of this feed, or `p_limit` is out of range
+- `TK001` invalid_payload: `p_after` is no cursor of this feed, or `p_limit` is out of range; the server does not have the
+  change at the cursor (`cursor_ahead`), or the changes after it have been deleted (`cursor_expired`)
 
 ### Retry
-The same cursor gets the same changes again, and new ones after them.';
+The same cursor gets the same changes again, and new ones after them. After `cursor_ahead` repeat the
+call later: a standby catches up, and the next change after a failover continues the feed.';
 
 GRANT EXECUTE ON FUNCTION ticketing.get_ticket_changes TO service_role;

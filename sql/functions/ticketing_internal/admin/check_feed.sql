@@ -41,6 +41,10 @@ BEGIN
         WHEN ticket.payment_status = 'Paid' THEN 'paid'
         ELSE 'added'
     END
+        -- a ticket whose history has been deleted
+        AND NOT (history.last_change IS NULL AND EXISTS (
+            SELECT FROM ticketing_internal.feed_epoch AS stored WHERE stored.first_epoch > 0
+        ))
 
     UNION ALL
     SELECT

@@ -21,15 +21,20 @@ BEGIN
     SELECT
         repeated.path,
         ticketing_internal.issue(
-            'slug_taken', repeated.path || '.slug', 'Another event of the function has this slug.',
+            'slug_taken', repeated.path || '.slug',
+            format('Another of the %s has this slug.', replace(repeated.section, '_', ' ')),
             p_actual => repeated.value -> 'slug'
         )
     FROM (
-        SELECT element.*, row_number() OVER (PARTITION BY element.value ->> 'slug' ORDER BY element.path) AS occurrence
+        SELECT
+            element.*,
+            row_number() OVER (PARTITION BY element.section, element.value ->> 'slug' ORDER BY element.ordinal)
+            AS occurrence
         FROM element
-        WHERE element.section = 'events'
+        WHERE element.value ->> 'slug' IS NOT NULL
+            AND coalesce((element.value ->> 'is_active')::boolean, TRUE)
     ) AS repeated
-    -- events that the document does not name give up their slugs
+    -- what is inactive, and what the document does not name, gives up its slug
     WHERE repeated.occurrence > 1
 
     UNION ALL

@@ -55,7 +55,7 @@ BEGIN
             GROUP BY part.package_id, part.capacity_pool_id
         )
         SELECT ROW(
-            package.package_id, package.name, package.description,
+            package.package_id, package.slug, package.name, package.description,
             ticketing_internal.scale_amount(package.price, p_function.currency),
             package.registration_types, package.sale_starts_at, package.sale_ends_at, package.min_per_attendee,
             package.max_per_attendee, package.max_per_registration, package.eligibility, contents.items,

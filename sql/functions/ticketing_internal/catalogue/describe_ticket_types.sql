@@ -14,7 +14,8 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT ROW(
-            ticket_type.ticket_type_id, ticket_type.event_id, ticket_type.name, ticket_type.description,
+            ticket_type.ticket_type_id, ticket_type.event_id, ticket_type.slug, ticket_type.name,
+            ticket_type.description,
             ticketing_internal.scale_amount(ticket_type.price, p_function.currency),
             ticket_type.sale_starts_at, ticket_type.sale_ends_at, ticket_type.min_per_attendee,
             ticket_type.max_per_attendee, ticket_type.max_per_registration, ticket_type.eligibility,

@@ -53,7 +53,7 @@ BEGIN
     FROM (SELECT (p_catalogue.function).*) AS submitted
     WHERE function.function_id = v_function_id;
 
-    -- first, because what is inactive gives up its slug
+    -- of each kind first, because what is inactive gives up its slug
     UPDATE ticketing.events AS event
     SET is_active = FALSE, updated_at = p_now
     WHERE event.function_id = v_function_id
@@ -75,11 +75,22 @@ BEGIN
         updated_at = excluded.updated_at
     WHERE to_jsonb(event) - c_stamps <> to_jsonb(excluded) - c_stamps;
 
+    UPDATE ticketing.ticket_types AS ticket_type
+    SET is_active = FALSE, updated_at = p_now
+    WHERE ticket_type.function_id = v_function_id
+        AND ticket_type.is_active
+        AND ticket_type.ticket_type_id NOT IN (
+            SELECT submitted.ticket_type_id FROM unnest(p_catalogue.ticket_types) AS submitted
+        );
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_deactivated := v_deactivated + v_count;
+
     INSERT INTO ticketing.ticket_types AS ticket_type
     SELECT submitted.*
     FROM unnest(p_catalogue.ticket_types) AS submitted
     ON CONFLICT (function_id, ticket_type_id) DO UPDATE
     SET
+        slug = excluded.slug,
         name = excluded.name,
         description = excluded.description,
         price = excluded.price,
@@ -93,12 +104,12 @@ BEGIN
         updated_at = excluded.updated_at
     WHERE to_jsonb(ticket_type) - c_stamps <> to_jsonb(excluded) - c_stamps;
 
-    UPDATE ticketing.ticket_types AS ticket_type
+    UPDATE ticketing.packages AS package
     SET is_active = FALSE, updated_at = p_now
-    WHERE ticket_type.function_id = v_function_id
-        AND ticket_type.is_active
-        AND ticket_type.ticket_type_id NOT IN (
-            SELECT submitted.ticket_type_id FROM unnest(p_catalogue.ticket_types) AS submitted
+    WHERE package.function_id = v_function_id
+        AND package.is_active
+        AND package.package_id NOT IN (
+            SELECT submitted.package_id FROM unnest(p_catalogue.packages) AS submitted
         );
     GET DIAGNOSTICS v_count = ROW_COUNT;
     v_deactivated := v_deactivated + v_count;
@@ -108,6 +119,7 @@ BEGIN
     FROM unnest(p_catalogue.packages) AS submitted
     ON CONFLICT (function_id, package_id) DO UPDATE
     SET
+        slug = excluded.slug,
         name = excluded.name,
         description = excluded.description,
         price = excluded.price,
@@ -121,16 +133,6 @@ BEGIN
         eligibility = excluded.eligibility,
         updated_at = excluded.updated_at
     WHERE to_jsonb(package) - c_stamps <> to_jsonb(excluded) - c_stamps;
-
-    UPDATE ticketing.packages AS package
-    SET is_active = FALSE, updated_at = p_now
-    WHERE package.function_id = v_function_id
-        AND package.is_active
-        AND package.package_id NOT IN (
-            SELECT submitted.package_id FROM unnest(p_catalogue.packages) AS submitted
-        );
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    v_deactivated := v_deactivated + v_count;
 
     -- the contents of a package with tickets cannot differ here (catalogue_issues)
     DELETE FROM ticketing.package_items AS item

@@ -29,7 +29,7 @@ BEGIN
         WHERE pool.function_id = v_function_id
     ));
 
-    -- new pools, empty until they are counted below
+    -- new pools, empty until they are counted below, and without the slugs that others give up there
     INSERT INTO ticketing.capacity_pools (function_id, capacity_pool_id, name, capacity)
     SELECT v_function_id, submitted.capacity_pool_id, submitted.name, submitted.capacity
     FROM unnest(p_catalogue.pools) AS submitted
@@ -85,10 +85,16 @@ BEGIN
 
     -- no capacity below what is in use, yet
     UPDATE ticketing.capacity_pools AS pool
-    SET name = wanted.name, capacity = wanted.capacity, reserved = wanted.reserved, sold = wanted.sold
+    SET
+        slug = wanted.slug,
+        name = wanted.name,
+        capacity = wanted.capacity,
+        reserved = wanted.reserved,
+        sold = wanted.sold
     FROM (
         SELECT
             stored.capacity_pool_id,
+            submitted.slug,
             coalesce(submitted.name, stored.name) AS name,
             greatest(coalesce(submitted.capacity, stored.capacity), used.reserved + used.sold) AS capacity,
             used.reserved,
@@ -105,8 +111,8 @@ BEGIN
     ) AS wanted
     WHERE pool.function_id = v_function_id
         AND pool.capacity_pool_id = wanted.capacity_pool_id
-        AND (pool.name, pool.capacity, pool.reserved, pool.sold)
-        IS DISTINCT FROM (wanted.name, wanted.capacity, wanted.reserved, wanted.sold);
+        AND (pool.slug, pool.name, pool.capacity, pool.reserved, pool.sold)
+        IS DISTINCT FROM (wanted.slug, wanted.name, wanted.capacity, wanted.reserved, wanted.sold);
 
     -- overdue holds do not count against a smaller capacity
     FOR v_short IN

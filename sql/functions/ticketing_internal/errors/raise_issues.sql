@@ -3,7 +3,9 @@
 --
 -- Errors: the class in p_sqlstate.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.raise_issues(p_sqlstate text, p_issues jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.raise_issues(
+    p_sqlstate text, p_issues jsonb, p_hint text DEFAULT NULL
+)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
@@ -28,7 +30,7 @@ BEGIN
             END)
         END
             || left(p_issues -> 0 ->> 'message', 500),
-        HINT = v_hint,
+        HINT = coalesce(p_hint, v_hint),
         DETAIL = jsonb_build_object(
             'issues', ticketing_internal.first_issues(p_issues),
             'issues_total', v_total,
@@ -39,4 +41,5 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.raise_issues IS
 'Raises p_sqlstate (see error_classes) with p_issues, a non-empty array of {"code", "path", "message", …}; DETAIL lists
-the first 100, and how many there are (issues_total), or at least are (issues_truncated). Never returns.';
+the first 100, and how many there are (issues_total), or at least are (issues_truncated). p_hint: instead of the
+hint of the class. Never returns.';

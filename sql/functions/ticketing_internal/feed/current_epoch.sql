@@ -1,14 +1,14 @@
--- The epoch of a change made now. Writes nothing, so that readers can call it; feed_epoch stores
--- the result.
+-- The epoch of a change made now, as far as transaction ids tell. Writes nothing and does not need
+-- the timeline of the server, so that readers of a hot standby can call it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.current_epoch()
-RETURNS integer
+RETURNS bigint
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_epoch integer;
+    v_epoch bigint;
     v_verified_at timestamptz;
 BEGIN
     SELECT stored.epoch, stored.server_started_at

@@ -3,19 +3,20 @@
 -- Errors: TK001.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.read_cursor(p_after text)
-RETURNS text[]
+RETURNS ticketing_internal.feed_cursor
 LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_parts text[];
+    v_cursor ticketing_internal.feed_cursor;
 BEGIN
     v_parts := string_to_array(convert_from(decode(p_after, 'base64'), 'UTF8'), ':');
     -- the casts reject what is not a number or out of range
-    PERFORM v_parts[1]::integer, v_parts[2]::xid8, v_parts[3]::bigint;
+    v_cursor := ROW(v_parts[1]::bigint, v_parts[2]::xid8, v_parts[3]::bigint);
     IF cardinality(v_parts) = 3 AND v_parts[2] ~ '^[0-9]{1,19}$' THEN
-        RETURN v_parts;
+        RETURN v_cursor;
     END IF;
     RAISE data_exception;
 EXCEPTION
@@ -28,4 +29,4 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.read_cursor IS
-'{epoch, transaction id, change id} of a cursor of get_ticket_changes; raises TK001 for any other text.';
+'The cursor in p_after; raises TK001 for any text that is no cursor of get_ticket_changes.';

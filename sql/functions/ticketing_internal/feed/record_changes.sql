@@ -18,7 +18,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_registration ticketing.registrations := p_registration;
-    v_epoch integer;
+    v_epoch bigint;
     v_transaction_id xid8 := pg_current_xact_id();
     v_actor_id uuid := ticketing_internal.caller_id();
     v_actor_role text := ticketing_internal.caller_role();

@@ -1,5 +1,5 @@
 -- A JSON object as the documentation reads it: null keys count as absent, and absent keys have the
--- default of their schema.
+-- default of their schema; so in objects inside it, but not in those of a list.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.apply_defaults(p_object jsonb, p_schema jsonb)
 RETURNS jsonb
@@ -13,7 +13,15 @@ BEGIN
         FROM jsonb_each(p_schema -> 'properties') AS property
         WHERE property.value ? 'default'
     ) || (
-        SELECT coalesce(jsonb_object_agg(present.key, present.value), '{}')
+        SELECT coalesce(jsonb_object_agg(
+            present.key,
+            CASE
+                WHEN jsonb_typeof(present.value) = 'object' THEN ticketing_internal.apply_defaults(
+                    present.value, p_schema -> 'properties' -> present.key
+                )
+                ELSE present.value
+            END
+        ), '{}')
         FROM jsonb_each(p_object) AS present
         WHERE present.value <> 'null'
     );

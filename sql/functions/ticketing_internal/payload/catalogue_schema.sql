@@ -29,6 +29,7 @@ DECLARE
                 "then": {"properties": {"value": {"type": "array"}}}}}}}';
     -- the keys that ticket types and packages have in common
     v_sellable CONSTANT jsonb := jsonb_build_object(
+        'slug', v_slug,
         'name', v_name,
         'description', v_definitions -> 'text',
         'price', v_definitions -> 'amount',
@@ -133,6 +134,7 @@ BEGIN
                     'required', '["capacity_pool_id", "name", "capacity"]'::jsonb,
                     'properties', jsonb_build_object(
                         'capacity_pool_id', v_uuid,
+                        'slug', v_slug,
                         'name', v_name,
                         'capacity', v_capacity,
                         'ticket_type_ids', jsonb_build_object('type', 'array', 'maxItems', 1000, 'items', v_uuid),

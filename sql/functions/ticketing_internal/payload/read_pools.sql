@@ -45,6 +45,7 @@ BEGIN
     )
     SELECT
         own.id,
+        NULL::text,
         own.name,
         own.capacity,
         own.path,
@@ -61,6 +62,7 @@ BEGIN
     UNION ALL
     SELECT
         pool.capacity_pool_id,
+        pool.slug,
         pool.name,
         pool.capacity,
         format('p_catalogue.pools[%s].capacity', pool.ordinality - 1),
@@ -68,13 +70,15 @@ BEGIN
         pool.package_ids
     FROM ROWS FROM (
         jsonb_to_recordset(coalesce(nullif(p_catalogue -> 'pools', 'null'), '[]')) AS (
-            capacity_pool_id uuid, name text, capacity integer, ticket_type_ids uuid [], package_ids uuid []
+            capacity_pool_id uuid, slug text, name text, capacity integer, ticket_type_ids uuid [],
+            package_ids uuid []
         )
     ) WITH ORDINALITY AS pool
 
     UNION ALL
     SELECT
         shared.capacity_pool_id,
+        shared.slug::text,
         shared.name::text,
         shared.capacity::integer,
         'p_catalogue.pools',
