@@ -9,7 +9,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.tickets_match(
     p_attendees ticketing_internal.attendee[],
     p_attendee_ids uuid[],
     p_tickets jsonb,
-    p_plan ticketing_internal.planned_ticket[]
+    p_plan ticketing_internal.planned_ticket[],
+    p_in_any_order boolean
 )
 RETURNS boolean
 LANGUAGE plpgsql
@@ -47,7 +48,7 @@ BEGIN
         v_client_ids := array_append(v_client_ids, v_attendee.client_attendee_id);
     END LOOP;
 
-    -- As sent, then in any order. The first difference ends a comparison.
+    -- As sent, then sorted. The first difference ends a comparison.
     FOR v_attempt IN 1..2 LOOP
         -- CASE, because an element that is no object has no keys to look at. Prices are compared as
         -- text, with two decimals, one or none: as numbers, also what is no amount can be equal.
@@ -100,7 +101,7 @@ BEGIN
         ) THEN
             RETURN TRUE;
         END IF;
-        EXIT WHEN v_attempt = 2 OR cardinality(v_plan) <> jsonb_array_length(p_tickets);
+        EXIT WHEN v_attempt = 2 OR NOT p_in_any_order OR cardinality(v_plan) <> jsonb_array_length(p_tickets);
         v_plan := ticketing_internal.arrange_tickets(p_tickets, v_plan, v_ids, v_client_ids);
     END LOOP;
     RETURN FALSE;
@@ -108,5 +109,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.tickets_match IS
-'True when p_tickets, as sent, are one by one, in any order, what p_plan leaves the attendees in p_attendee_ids with; false for
-anything else, also for a null plan and for tickets of another shape than documented.';
+'True when p_tickets, as sent, are one by one what p_plan leaves the attendees in p_attendee_ids with, in the same
+order or in any; false for anything else, also for a null plan and for tickets of another shape than documented.';
