@@ -270,8 +270,8 @@ def _machine_page(machine: Results) -> Page:
 
 
 def _persist_page(section: Results) -> Page:
-    variants = ("floor", "loop", "ours", "again", "shuffled", "client", "application")
-    headers = {"again": "ours again", "shuffled": "ours shuffled"}
+    variants = ("floor", "loop", "ours", "again", "client", "application")
+    headers = {"again": "ours again"}
 
     def median(variant: str) -> Column:
         return headers.get(
