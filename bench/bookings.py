@@ -54,6 +54,12 @@ class Booking:
         )
 
     @property
+    def shuffled(self) -> Call[Any]:
+        """The same persist with the tickets in another order, by ticket type."""
+        by_type = sorted(self.tickets, key=lambda row: str(row["ticket_type_id"]))
+        return calls.persist_attendee_tickets(self.registration_id, by_type, self.attendee_updates)
+
+    @property
     def baseline(self) -> list[str]:
         """The same request as parameters of bench.floor and bench.naive_loop."""
         return [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bench.server import Connection, Document
+    from ticketing_client.calls import Call
     from ticketing_client.embedded import Server
 
 MOST_FOR_APPLICATION: Final = 500
@@ -73,13 +74,14 @@ class _Persist:
 
     def _turn(self, tickets: int, number: int, foreign: list[str]) -> Times:
         """Let each variant persist its own booking; note those without counters, to delete them."""
-        floor, loop, ours, client = (self._bookings(tickets) for _ in range(4))
+        floor, loop, ours, mixed, client = (self._bookings(tickets) for _ in range(5))
         foreign += [booking.registration_id for booking in (*floor, *loop)]
-        persists = [self._execution(booking.call.sql, booking.call.params) for booking in ours]
+        persists = [self._persist(booking.call) for booking in ours]
         groups: list[dict[str, list[Callable[[], object]]]] = [
             {"floor": [self._execution(FLOOR, booking.baseline) for booking in floor]},
             {"loop": [self._execution(_LOOP, booking.baseline) for booking in loop]},
             {"ours": persists, "again": persists},
+            {"shuffled": [self._persist(booking.shuffled) for booking in mixed]},
             {"client": [partial(self._persist_by_client, booking) for booking in client]},
         ]
         if tickets <= MOST_FOR_APPLICATION:
@@ -91,6 +93,9 @@ class _Persist:
 
     def _bookings(self, tickets: int) -> list[Booking]:
         return [self._office.of_size(tickets) for _ in range(IN_A_ROW)]
+
+    def _persist(self, call: Call[Any]) -> Callable[[], object]:
+        return self._execution(call.sql, call.params)
 
     def _execution(self, statement: LiteralString, values: Any) -> Callable[[], object]:  # noqa: ANN401
         return lambda: self._connection.execute(statement, values).fetchone()
@@ -113,6 +118,7 @@ def _compared(tickets: int, rounds: int, series: Mapping[str, Sequence[float]]) 
             if name in series
         },
         "again_to_ours": ratios(series["again"], series["ours"]),
+        "shuffled_to_ours": ratios(series["shuffled"], series["ours"]),
         "client_to_ours": ratios(series["client"], series["ours"]),
     }
     if "application" in series:

@@ -109,6 +109,7 @@ CREATE TYPE ticketing_internal.create_answer AS (
     hold_expires_at timestamptz,
     server_time timestamptz,
     tickets ticketing_internal.persisted_ticket [],
+    created boolean,
     "registrationId" uuid,
     "confirmationNumber" text,
     attendees ticketing_internal.attendee_ids []
@@ -140,6 +141,8 @@ COMMENT ON COLUMN ticketing_internal.create_answer.server_time IS
 'Time of the database, to count down to `hold_expires_at` from.';
 COMMENT ON COLUMN ticketing_internal.create_answer.tickets IS
 'The tickets of the listed attendees, in the order of the attendees.';
+COMMENT ON COLUMN ticketing_internal.create_answer.created IS
+'Whether the registration is new; false: it was stored already, and is updated.';
 COMMENT ON COLUMN ticketing_internal.create_answer."registrationId" IS
 'The same as registration_id, by the name that the wizard uses.';
 COMMENT ON COLUMN ticketing_internal.create_answer."confirmationNumber" IS
@@ -211,9 +214,10 @@ CREATE TYPE ticketing_internal.issue AS (
     message text,
     attendee_id uuid,
     client_attendee_id uuid,
+    attendee_name text,
     ticket_type_id uuid,
     package_id uuid,
-    name text,
+    item_name text,
     expected jsonb,
     actual jsonb,
     requested integer,
@@ -231,11 +235,13 @@ COMMENT ON COLUMN ticketing_internal.issue.attendee_id IS
 'The attendee concerned, by the id in the database; absent if none.';
 COMMENT ON COLUMN ticketing_internal.issue.client_attendee_id IS
 'The same attendee by the id in the wizard; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.attendee_name IS
+'Display name of the attendee; absent if none.';
 COMMENT ON COLUMN ticketing_internal.issue.ticket_type_id IS
 'The ticket type concerned; absent if none.';
 COMMENT ON COLUMN ticketing_internal.issue.package_id IS 'The package concerned; absent if none.';
-COMMENT ON COLUMN ticketing_internal.issue.name IS
-'Display name of the ticket type, package, event, pool or attendee concerned; absent if none.';
+COMMENT ON COLUMN ticketing_internal.issue.item_name IS
+'Name of the ticket type concerned, else of the package, event function or pool; absent if none.';
 COMMENT ON COLUMN ticketing_internal.issue.expected IS
 'The expected value, any JSON; absent if the message says all.';
 COMMENT ON COLUMN ticketing_internal.issue.actual IS

@@ -39,6 +39,7 @@ def test_create_jsonb_makes_a_registration_that_persist_gives_tickets(
     ids = attendee_ids(event_db, REGISTRATION)
     assert answer == answer | {
         "success": True,
+        "created": True,
         "registration_id": REGISTRATION,
         "registrationId": REGISTRATION,
         "confirmationNumber": None,
@@ -80,6 +81,20 @@ def test_create_jsonb_makes_a_registration_that_persist_gives_tickets(
     assert (persisted["tickets_created"], persisted["revision"]) == (13, 2)
     assert persisted["subtotal"] == Decimal("735.00")
     assert pool_counters(event_db)[BANQUET] == (480, 4, 0)
+
+
+def test_create_jsonb_answers_whether_the_registration_is_new(
+    event_db: Connection, registration: Document
+) -> None:
+    late = registration | {"notes": "We arrive late"}
+    for data, is_new in ((registration, True), (registration, False), (late, False)):
+        answer = owner(event_db).call(
+            "create_individual_registration_jsonb", p_registration_data=data
+        )
+        assert (answer["registration_id"], answer["created"]) == (REGISTRATION, is_new)
+    other = registration | {"registrationId": ABSENT}
+    answer = owner(event_db).call("create_individual_registration_jsonb", p_registration_data=other)
+    assert answer["created"] is True
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_create_again_changes_nothing_for_the_same(
         "tickets_created": 0,
         "tickets_unchanged": 13,
         "attendees_updated": 0,
+        "created": False,
         "server_time": second["server_time"],
         "hold_expires_at": second["hold_expires_at"],
     }
@@ -174,3 +175,4 @@ def test_create_again_accepts_the_retry_of_a_lost_reply(
     retry = create(owner(event_db), registration, p_expected_revision=first["revision"])
     assert (second["revision"], retry["revision"]) == (2, 2)
     assert retry["tickets"] == second["tickets"]
+    assert (first["created"], second["created"], retry["created"]) == (True, False, False)

@@ -67,7 +67,7 @@ def test_capacity_below_use_is_raised_for_a_smaller_capacity(
     refusal = service(event_db).refusal("import_catalogue", p_catalogue=catalogue)
     assert refusal.sqlstate == "TK004"
     assert [
-        (issue["code"], issue["path"], issue["expected"], issue["actual"], issue["name"])
+        (issue["code"], issue["path"], issue["expected"], issue["actual"], issue["item_name"])
         for issue in refusal.issues
     ] == [
         (

@@ -240,12 +240,13 @@ OBJECTIONS: Mapping[str, tuple[Document, str]] = {
 
 @pytest.mark.parametrize(("said", "issue"), OBJECTIONS.values(), ids=OBJECTIONS.keys())
 @pytest.mark.parametrize("is_new", [False, True], ids=["of a held ticket", "of a new ticket"])
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "in another order"])
 def test_persist_attendee_tickets_finds_one_row_that_disagrees(
-    event_db: Connection, said: Document, issue: str, *, is_new: bool
+    event_db: Connection, said: Document, issue: str, order: int, *, is_new: bool
 ) -> None:
     if is_new:
         persist_selections(event_db, dict.fromkeys(CHOSEN, selection()))
-    right = tickets_of(CHOSEN)
+    right = tickets_of(CHOSEN)[::order]
     (position,) = (
         position
         for position, row in enumerate(right)

@@ -207,8 +207,9 @@ def test_price_mismatch_says_what_a_screen_needs(shop: Shop) -> None:
         "message": "Grand Proclamation Ceremony costs 20.00, not 19.99.",
         "attendee_id": shop.ids[TOMAS],
         "client_attendee_id": TOMAS,
+        "attendee_name": "Tomas Reyes",
         "ticket_type_id": CEREMONY,
-        "name": "Grand Proclamation Ceremony",
+        "item_name": "Grand Proclamation Ceremony",
         "expected": Decimal("20.00"),
         "actual": Decimal("19.99"),
     }

@@ -177,7 +177,7 @@ def test_sold_out_says_what_is_requested_and_left(shop: Shop) -> None:
             if "p_selections" in arguments
             else "p_tickets[0]",
             "ticket_type_id": BRUNCH,
-            "name": "Ladies Brunch",
+            "item_name": "Ladies Brunch",
             "requested": 3,
             "available": 2,
         }

@@ -82,7 +82,7 @@ def test_capacity_below_use_is_raised_by_repair_capacity(sold_db: Connection) ->
     (issue,) = refusal.issues
     assert (issue["code"], issue["path"]) == ("capacity_below_use", "p_function_id")
     assert (issue["expected"], issue["actual"]) == (12, 11)
-    assert issue["name"] == "Grand Proclamation Ceremony"
+    assert issue["item_name"] == "Grand Proclamation Ceremony"
     assert dump(sold_db) == before
     sold_db.execute(
         "UPDATE ticketing.capacity_pools SET capacity = 12 WHERE capacity_pool_id = %s", [CEREMONY]

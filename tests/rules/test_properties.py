@@ -465,3 +465,46 @@ def unchanged(known: Document) -> Document:
 
 def in_no_order(tickets: Sequence[Document]) -> list[Document]:
     return sorted(tickets, key=lambda ticket: str(ticket["ticket_id"]))
+
+
+def without_new_ids(document: Document, known: Sequence[Document]) -> Document:
+    """Return an answer without what is new in every call: times, and the ids of new tickets."""
+    ids = {each["ticket_id"] for each in known}
+    tickets = [
+        each | {"ticket_id": each["ticket_id"] if each["ticket_id"] in ids else None}
+        for each in document["tickets"]
+    ]
+    return unchanged(document) | {"tickets": tickets}
+
+
+@TRIED
+@given(st.data())
+def test_persist_does_not_depend_on_order_of_tickets(db: Connection, data: st.DataObject) -> None:
+    model = data.draw(catalogues(limited=False))
+    with db.transaction(force_rollback=True):
+        prepare(db, model, REGISTRATION)
+        persist(db, REGISTRATION, data.draw(selections_of(model, least=0)))
+        known = stored(db)["tickets"]
+        selections = data.draw(selections_of(model))
+        quote = quoted(db, selections)
+        tickets = quote["tickets"]
+        if data.draw(st.booleans()):
+            kept = ("client_attendee_id", "event_id", "ticket_type_id", "package_id", "price_paid")
+            names = {"client_attendee_id": "attendee_id"}
+            tickets = [{names.get(key, key): each[key] for key in kept} for each in tickets]
+        found: list[tuple[Outcome, Document]] = []
+        for arranged in (tickets, data.draw(st.permutations(tickets))):
+            with db.transaction(force_rollback=True):
+                outcome = service(db).attempt(
+                    "persist_attendee_tickets",
+                    p_registration_id=REGISTRATION,
+                    p_tickets=arranged,
+                    p_attendee_updates=updates_of(selections),
+                )
+                found.append((outcome, stored(db)))
+        (first, stored_first), (other, stored_other) = found
+        event(f"persisted: {first.sqlstate}")
+        assert (first.sqlstate, first.found) == (other.sqlstate, other.found)
+        assert without_new_ids(stored_first, known) == without_new_ids(stored_other, known)
+        if first.answer:
+            assert without_new_ids(first.answer, known) == without_new_ids(other.answer, known)

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from tests.support.answers import checked, faults, openapi
 from tests.support.example import ORGANISATION, OWNER, STAFF, STRANGER
+from tests.support.pages import ROOT
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Connect: TypeAlias = Callable[..., Connection]
@@ -76,9 +77,7 @@ def refused(error: psycopg.Error) -> Outcome:
     assert document["issues"]
     assert document["issues_total"] >= len(document["issues"])
     assert document["issues_truncated"] == (document["issues_total"] >= MOST_ISSUES)
-    for issue in document["issues"]:
-        assert list(faults("issue", issue)) == []
-        assert issue["message"]
+    check_issues(document["issues"], document["issues_total"])
     assert diagnosis.sqlstate
     assert diagnosis.message_primary
     assert diagnosis.message_hint
@@ -90,6 +89,48 @@ def refused(error: psycopg.Error) -> Outcome:
         document["issues"],
         document["issues_total"],
     )
+
+
+def check_issues(issues: list[Document], total: int) -> None:
+    """Check that issues have the keys that docs/errors.md lists, and a name beside each id.
+
+    Args:
+        issues: The issues of one refusal or quote.
+        total: How many there are, including those not listed.
+
+    Raises:
+        AssertionError: When one of them lacks a name, or has a key that its code is not said to.
+    """
+    unknown = {
+        issue.get(key)
+        for issue in issues
+        for code, key in (
+            ("ticket_type_not_found", "ticket_type_id"),
+            ("package_not_found", "package_id"),
+        )
+        if issue["code"] == code
+    }
+    for issue in issues:
+        assert list(faults("issue", issue)) == []
+        assert issue["message"]
+        keys = set(issue)
+        assert keys - {"code", "path", "message"} <= issue_keys()[issue["code"]], issue
+        assert len(keys & {"attendee_id", "client_attendee_id", "attendee_name"}) in {0, 3}, issue
+        items = {issue[key] for key in ("ticket_type_id", "package_id") if key in issue}
+        # what is not in the catalogue has no name, and says so if there is room for it
+        if items - unknown and total == len(issues):
+            assert issue.get("item_name"), issue
+
+
+@cache
+def issue_keys() -> Mapping[str, set[str]]:
+    """Return the keys that docs/errors.md lists for each code."""
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    tables = page.partition("<!-- begin issue_codes -->")[2]
+    return {
+        code: set(re.findall(r"`(\w+)`", keys))
+        for code, keys in re.findall(r"^\| `(\w+)` \|.*\|([^|]*)\|$", tables, re.MULTILINE)
+    }
 
 
 @dataclass(frozen=True)
@@ -123,6 +164,8 @@ class Caller:
         """
         (text,) = self.rows(rpc, **arguments)
         answer: Document = checked(rpc, text)
+        if "issues" in answer:
+            check_issues(answer["issues"], answer["issues_total"])
         return answer
 
     def rows(self, rpc: LiteralString, **arguments: object) -> list[str]:

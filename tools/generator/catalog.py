@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.rows import class_row, dict_row
+from tools.generator.issues import keys_of_codes
 from tools.generator.shapes import Naming, Schema
 from tools.generator.text import camel, unwrap
 
@@ -120,11 +121,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class IssueCode:
-    """A code of an issue."""
+    """A code of an issue.
+
+    Attributes:
+        sqlstate: The SQLSTATE that it is raised with if it is the only issue.
+        code: The code.
+        meaning: Its meaning.
+        keys: What such an issue can have beside code, path and message, in the order of the type.
+    """
 
     sqlstate: str
     code: str
     meaning: str
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -257,14 +266,17 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
             " ORDER BY precedence, sqlstate"
         )
         outcomes = tuple(cursor)
-    with connection.cursor(row_factory=class_row(IssueCode)) as cursor_:
-        cursor_.execute(
-            "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
-        )
-        issue_codes = tuple(cursor_)
     with connection.cursor(row_factory=dict_row) as rows:
         rpcs = tuple(read_rpc(row, outcomes) for row in rows.execute(RPCS).fetchall())
         types = read_types(rows.execute(ATTRIBUTES).fetchall())
+        codes = rows.execute(
+            "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
+        ).fetchall()
+    keys, all_keys = keys_of_codes(), [each.name for each in types["issue"].attributes]
+    issue_codes = tuple(
+        IssueCode(**row, keys=tuple(key for key in all_keys if key in keys[row["code"]]))
+        for row in codes
+    )
     payloads, objects = read_payloads(
         connection, {a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb"}
     )

@@ -322,13 +322,17 @@ def issue_codes(api: Api) -> Iterator[str]:
             f"### {outcome.sqlstate}", fill(f"`{outcome.name}`, raised by {raised_by}.")
         )
         rows = [
-            [f"`{issue.code}`", linked(issue.meaning, api)]
+            [
+                f"`{issue.code}`",
+                linked(issue.meaning, api),
+                ", ".join(f"`{key}`" for key in issue.keys),
+            ]
             for issue in api.issue_codes
             if issue.sqlstate == outcome.sqlstate
         ]
         if rows:
             yield ""
-            yield from table(["code", "meaning"], rows)
+            yield from table(["code", "meaning", "keys"], rows)
 
 
 # -- docs/schema.md --------------------------------------------------------------------------------

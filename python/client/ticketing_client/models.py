@@ -338,6 +338,7 @@ class CreateAnswer:
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
         server_time: Time of the database, to count down to `hold_expires_at` from.
         tickets: The tickets of the listed attendees, in the order of the attendees.
+        created: Whether the registration is new; false: it was stored already, and is updated.
         registrationId: The same as registration_id, by the name that the wizard uses.
         confirmationNumber: Number for the buyer; None until the registration is completed.
         attendees: Both ids of every attendee, in the order of the wizard.
@@ -358,6 +359,7 @@ class CreateAnswer:
     hold_expires_at: datetime | None = None
     server_time: datetime
     tickets: tuple[PersistedTicket, ...]
+    created: bool
     registrationId: Id
     confirmationNumber: str | None = None
     attendees: tuple[AttendeeIds, ...]
@@ -503,10 +505,11 @@ class Issue:
         message: The problem in words.
         attendee_id: The attendee concerned, by the id in the database; absent if none.
         client_attendee_id: The same attendee by the id in the wizard; absent if none.
+        attendee_name: Display name of the attendee; absent if none.
         ticket_type_id: The ticket type concerned; absent if none.
         package_id: The package concerned; absent if none.
-        name: Display name of the ticket type, package, event, pool or attendee concerned; absent if
-            none.
+        item_name: Name of the ticket type concerned, else of the package, event function or pool;
+            absent if none.
         expected: The expected value, any JSON; absent if the message says all.
         actual: The actual value, any JSON; absent if the message says all.
         requested: The requested capacity; absent unless it is too little.
@@ -520,9 +523,10 @@ class Issue:
     message: str
     attendee_id: Id | None = None
     client_attendee_id: Id | None = None
+    attendee_name: str | None = None
     ticket_type_id: Id | None = None
     package_id: Id | None = None
-    name: str | None = None
+    item_name: str | None = None
     expected: Any = None
     actual: Any = None
     requested: int | None = None

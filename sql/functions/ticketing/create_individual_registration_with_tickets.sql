@@ -137,6 +137,7 @@ BEGIN
     );
 
     -- the answer of a persist, and what only this call answers
+    v_answer.created := v_is_new;
     v_answer."registrationId" := v_registration_id;
     v_answer."confirmationNumber" := v_registration.confirmation_number;
     v_answer.attendees := ARRAY(

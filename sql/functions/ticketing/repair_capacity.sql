@@ -55,7 +55,7 @@ BEGIN
             'capacity_below_use', 'p_function_id',
             format('%s has a capacity of %s and %s tickets; cancel tickets or raise its capacity first.',
                 pool.name, pool.capacity, counted.reserved + counted.sold),
-            p_name => pool.name, p_expected => to_jsonb(counted.reserved + counted.sold),
+            p_item_name => pool.name, p_expected => to_jsonb(counted.reserved + counted.sold),
             p_actual => to_jsonb(pool.capacity)
         ))
         INTO v_issues

@@ -90,7 +90,7 @@ BEGIN
         ticketing_internal.issue(
             'event_locked', element.path || '.event_id',
             format('%s is for another event, which cannot change; create a new ticket type.', ticket_type.name),
-            p_ticket_type_id => element.id, p_name => ticket_type.name,
+            p_ticket_type_id => element.id, p_item_name => ticket_type.name,
             p_expected => to_jsonb(ticket_type.event_id), p_actual => element.value -> 'event_id'
         )
     FROM element
@@ -108,7 +108,7 @@ BEGIN
             format(
                 '%s has tickets: its contents can no longer change; create a new package.', element.value ->> 'name'
             ),
-            p_package_id => element.id, p_name => element.value ->> 'name'
+            p_package_id => element.id, p_item_name => element.value ->> 'name'
         )
     FROM element
     WHERE element.section = 'packages'

@@ -15,6 +15,7 @@ BEGIN
         SELECT
             element.id AS package_id,
             element.path AS package_path,
+            element.value ->> 'name' AS package_name,
             item.ordinality AS position,
             (item.value ->> 'ticket_type_id')::uuid AS ticket_type_id,
             format('%s.items[%s]', element.path, item.ordinality - 1) AS path
@@ -70,7 +71,7 @@ BEGIN
         element.path,
         ticketing_internal.issue(
             'event_not_found', element.path || '.event_id', 'The document has no such event.',
-            p_ticket_type_id => element.id, p_name => element.value ->> 'name',
+            p_ticket_type_id => element.id, p_item_name => element.value ->> 'name',
             p_actual => element.value -> 'event_id'
         )
     FROM element
@@ -84,7 +85,7 @@ BEGIN
         item.path,
         ticketing_internal.issue(
             'ticket_type_not_found', item.path || '.ticket_type_id', 'The document has no such ticket type.',
-            p_package_id => item.package_id, p_actual => to_jsonb(item.ticket_type_id)
+            p_package_id => item.package_id, p_item_name => item.package_name, p_actual => to_jsonb(item.ticket_type_id)
         )
     FROM item
     WHERE item.ticket_type_id NOT IN (

@@ -81,7 +81,7 @@ BEGIN
         ticketing_internal.issue(
             'price_not_whole', element.path || '.price',
             format('%s has no decimals: prices are whole.', p_function.currency),
-            p_name => element.value ->> 'name', p_actual => element.value -> 'price'
+            p_item_name => element.value ->> 'name', p_actual => element.value -> 'price'
         )
     FROM element
     WHERE ticketing_internal.currency_decimals(p_function.currency) = 0

@@ -138,7 +138,7 @@ BEGIN
             '%s cannot have a capacity of %s with %s in use.', submitted.name, submitted.capacity,
             pool.reserved + pool.sold
         ),
-        p_name => submitted.name, p_expected => to_jsonb(pool.reserved + pool.sold),
+        p_item_name => submitted.name, p_expected => to_jsonb(pool.reserved + pool.sold),
         p_actual => to_jsonb(submitted.capacity)
     ) ORDER BY submitted.path)
     INTO v_issues

@@ -79,7 +79,7 @@ BEGIN
         EXIT WHEN p_tickets IS NULL OR v_request.submitted_tickets IS NOT NULL
             OR ticketing_internal.tickets_match(
                 p_function.currency, p_registration.registration_id, p_attendees, v_declared.attendee_ids, p_tickets,
-                v_plan.tickets
+                v_plan.tickets, p_in_any_order => TRUE
             );
     END LOOP;
 

@@ -74,8 +74,10 @@ BEGIN
     END IF;
 
     IF p_request.submitted_tickets IS NOT NULL THEN
+        -- tickets_differ looks at them in any order, now that they are parsed
         v_tickets_differ := NOT ticketing_internal.tickets_match(
-            p_function.currency, p_registration.registration_id, p_attendees, p_request.attendee_ids, p_tickets, p_plan
+            p_function.currency, p_registration.registration_id, p_attendees, p_request.attendee_ids, p_tickets, p_plan,
+            p_in_any_order => FALSE
         ) AND ticketing_internal.tickets_differ(
             p_function.currency, p_registration.registration_id, p_attendees, p_request, p_plan
         );

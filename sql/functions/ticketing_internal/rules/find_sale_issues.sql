@@ -71,7 +71,7 @@ BEGIN
                     ELSE format('Registration for %s closed %s.', p_function.name,
                         ticketing_internal.local_time(p_function.registration_closes_at, p_function.timezone))
                 END,
-                p_name => p_function.name,
+                p_item_name => p_function.name,
                 p_expected => CASE v_closed
                     WHEN 'registration_not_open' THEN to_jsonb(p_function.registration_opens_at)
                     WHEN 'registration_closed' THEN to_jsonb(p_function.registration_closes_at)

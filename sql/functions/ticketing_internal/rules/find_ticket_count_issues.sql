@@ -69,7 +69,7 @@ BEGIN
                 'package_incomplete', coalesce(comparison.path, package_difference.path, line.path, selection.path),
                 format('%s of %s needs %s of %s, not %s.', package.name, attendee.name, comparison.expected_quantity,
                     terms.name, comparison.submitted_quantity),
-                attendee, comparison.ticket_type_id, package.package_id, package.name,
+                attendee, comparison.ticket_type_id, package.package_id, terms.name,
                 to_jsonb(comparison.expected_quantity), to_jsonb(comparison.submitted_quantity)
             )
         FROM package_difference

@@ -29,6 +29,7 @@ BEGIN
             terms.event_id AS terms_event_id,
             terms.name AS terms_name,
             package.name AS package_name,
+            coalesce(terms.name, package.name) AS item_name,
             item.ticket_type_id IS NOT NULL AS is_in_package,
             stored.ticket_id AS stored_id
         FROM (
@@ -80,7 +81,8 @@ BEGIN
             SELECT ticketing_internal.issue(
                 'ticket_not_found', ticket.path || '.ticket_id',
                 format('%s holds no such ticket, or it stands here already; leave ticket_id out to add one.', (ticket.attendee).name),
-                ticket.attendee, ticket.ticket_type_id, ticket.package_id, p_actual => to_jsonb(ticket.ticket_id)
+                ticket.attendee, ticket.ticket_type_id, ticket.package_id, ticket.terms_name,
+                p_actual => to_jsonb(ticket.ticket_id)
             )
             WHERE ticket.ticket_id IS NOT NULL AND ticket.stored_id IS NULL
                 AND ticket.known_ref IS NOT NULL AND ticket.terms_event_id IS NOT NULL
@@ -88,7 +90,7 @@ BEGIN
             SELECT ticketing_internal.issue(
                 'currency_mismatch', ticket.path || '.currency',
                 format('Prices are in %s.', p_currency),
-                ticket.attendee, ticket.ticket_type_id, ticket.package_id, ticket.terms_name,
+                ticket.attendee, ticket.ticket_type_id, ticket.package_id, ticket.item_name,
                 to_jsonb(p_currency), to_jsonb(left(ticket.currency, 40))
             )
             WHERE ticket.currency <> p_currency
@@ -96,7 +98,7 @@ BEGIN
             SELECT ticketing_internal.issue(
                 'registration_mismatch', ticket.path || '.registration_id',
                 'The ticket names another registration than the call.',
-                ticket.attendee, ticket.ticket_type_id, ticket.package_id, ticket.terms_name,
+                ticket.attendee, ticket.ticket_type_id, ticket.package_id, ticket.item_name,
                 to_jsonb(p_registration_id), to_jsonb(ticket.registration_id)
             )
             WHERE ticket.registration_id <> p_registration_id
