@@ -14,7 +14,7 @@ BEGIN
     SELECT jsonb_agg(CASE
         WHEN ticket.status = 'Active' THEN ticketing_internal.issue(
             'ticket_not_cancelled', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
-            'The ticket is still in force.', p_ticket_type_id => ticket.ticket_type_id, p_actual => to_jsonb(named.value)
+            'The ticket is still in force.', p_ticket_type_id => ticket.ticket_type_id, p_item_name => ticket_type.name, p_actual => to_jsonb(named.value)
         )
         ELSE ticketing_internal.issue(
             'ticket_not_found', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
@@ -27,6 +27,9 @@ BEGIN
         ON ticket.function_id = p_registration.function_id
         AND ticket.registration_id = p_registration.registration_id
         AND ticket.ticket_id = named.value::uuid
+    LEFT JOIN ticketing.ticket_types AS ticket_type
+        ON ticket_type.function_id = ticket.function_id
+        AND ticket_type.ticket_type_id = ticket.ticket_type_id
     WHERE (ticket.status = 'Cancelled' AND ticket.payment_status = 'Paid') IS NOT TRUE;
     RETURN coalesce(v_issues, '[]');
 END
