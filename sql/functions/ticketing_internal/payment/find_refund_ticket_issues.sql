@@ -14,7 +14,8 @@ BEGIN
     SELECT jsonb_agg(CASE
         WHEN ticket.status = 'Active' THEN ticketing_internal.issue(
             'ticket_not_cancelled', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
-            'The ticket is still in force.', p_ticket_type_id => ticket.ticket_type_id, p_item_name => ticket_type.name, p_actual => to_jsonb(named.value)
+            'The ticket is still in force.', p_ticket_type_id => ticket.ticket_type_id,
+            p_item_name => ticket_type.name, p_actual => to_jsonb(named.value)
         )
         ELSE ticketing_internal.issue(
             'ticket_not_found', format('p_refund.ticket_ids[%s]', named.ordinality - 1),
