@@ -111,7 +111,7 @@ class BookingOffice:
         assert row is not None
         registration_id, owner_id, ids = row
         rows = [
-            _ticket_row(str(ids[number // TICKETS_EACH]), self.types[number % len(self.types)])
+            ticket_row(str(ids[number // TICKETS_EACH]), self.types[number % len(self.types)])
             for number in range(tickets)
         ]
         return Booking(
@@ -140,6 +140,18 @@ class BookingOffice:
         """Prepare a booking of so many tickets; of 13, the wizard's."""
         return self.wizards() if tickets == WIZARD_TICKETS else self.guests(tickets)
 
+    def by_client_id(self, booking: Booking) -> list[Document]:
+        """Return a wizard's tickets with its own attendee ids, as sent before a creation."""
+        stored = dict(
+            zip(
+                dict.fromkeys(update["attendee_id"] for update in booking.attendee_updates),
+                self.selections,
+                strict=True,
+            )
+        )
+        assert len(booking.tickets) == WIZARD_TICKETS
+        return [row | {"attendee_id": stored[row["attendee_id"]]} for row in booking.tickets]
+
     def with_one_changed(self, booking: Booking) -> Booking:
         """Return the same booking of guests with one ticket of another type."""
         first, *others = booking.tickets
@@ -149,7 +161,7 @@ class BookingOffice:
             if row["attendee_id"] == first["attendee_id"]
         }
         other = next(kind for kind in self.types if kind["ticket_type_id"] not in held)
-        rows = [_ticket_row(first["attendee_id"], other), *others]
+        rows = [ticket_row(first["attendee_id"], other), *others]
         return replace(booking, tickets=rows, attendee_updates=selections_of(rows))
 
 
@@ -173,7 +185,8 @@ def selections_of(rows: Sequence[Document]) -> list[Document]:
     ]
 
 
-def _ticket_row(attendee_id: str, kind: Document) -> Document:
+def ticket_row(attendee_id: str, kind: Document) -> Document:
+    """Return the element of p_tickets for a ticket of a type."""
     price = float(Decimal(kind["price"]))
     return {
         "attendee_id": attendee_id,

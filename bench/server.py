@@ -87,7 +87,8 @@ def install(connection: Connection) -> None:
     Args:
         connection: A superuser's connection, in autocommit mode.
     """
-    connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
+    for name in ("schema", "holds"):
+        connection.execute(files("bench").joinpath(f"sql/{name}.sql").read_bytes())
     connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(large_catalogue())])
 
 

@@ -1,0 +1,242 @@
+"""What each call reads with few and with many open, empty or overdue registrations.
+
+Counted are shared buffers and rows, which do not depend on the machine; times are beside them.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from bench.bookings import Booking, BookingOffice, selections_of, ticket_row
+from bench.calls import explained
+from bench.measure import Times, shuffled, spread, take_turns
+from bench.server import create_database, example_guest, faults, large_catalogue, settle
+from ticketing_client import calls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import LiteralString
+
+    from bench.server import Connection, Document
+    from ticketing_client.embedded import Server
+
+UNITS: Final = ("buffers", "rows", "ms")
+
+SOLD: Final = 100
+"""Paid tickets in a full pool."""
+
+HELD: Final = 20
+"""Unpaid tickets in a pool that is full with some of them."""
+
+_LIVING: Final = timedelta(hours=1)
+"""In which holds end first that do not end during the run."""
+
+_HALF_HOUR: Final = timedelta(minutes=30)
+
+_REFUSED: Final[LiteralString] = "SELECT bench.be_refused(%s, %s, %s)"
+_BECOME: Final[LiteralString] = (
+    "SELECT set_config('role', %s, true), "
+    "set_config('request.jwt.claims', jsonb_build_object('sub', %s::uuid)::text, true)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A statement, and the user who sends it; None is the service."""
+
+    statement: LiteralString
+    values: Any
+    owner_id: str | None
+
+
+class _House:
+    """A database with so many registrations of one kind, and two ticket types without capacity."""
+
+    def __init__(self, connection: Connection, kind: str, count: int) -> None:
+        self._connection = connection
+        self._office = BookingOffice(connection)
+        self._full, self._held = self._sell_out()
+        types = [] if kind == "empty" else self._office.types
+        self._fill(types, count, -_HALF_HOUR if kind == "overdue" else _LIVING)
+        settle(connection)
+        # they write nothing, so that one booking of each serves all rounds
+        self._refused = {
+            name: self._one(type_)
+            for name, type_ in (("refused", self._full), ("refused, some unpaid", self._held))
+        }
+
+    def requests(self) -> dict[str, Request]:
+        """Prepare every call, each for another buyer."""
+        office = self._office
+        data, booking, bought = office.registration_data(), office.wizards(), office.wizards()
+        one = self._one(office.types[0])
+        office.answer(bought.call)
+        total = sum(round(100 * ticket["price_paid"]) for ticket in bought.tickets) / 100
+        payment = {"reference": str(uuid4()), "amount": total, "currency": "AUD"}
+        life = {
+            "availability": (calls.get_ticket_availability(office.function_id), booking.owner_id),
+            "quote": (
+                calls.quote_ticket_selections(
+                    office.function_id, office.selections, office.attendees
+                ),
+                booking.owner_id,
+            ),
+            "create": (
+                calls.create_individual_registration_with_tickets(
+                    data, office.by_client_id(booking)
+                ),
+                data["authUserId"],
+            ),
+            "persist": (booking.call, booking.owner_id),
+            "persist again": (booking.call, booking.owner_id),
+            "persist 1": (one.call, one.owner_id),
+            "get_registration": (calls.get_registration(booking.registration_id), booking.owner_id),
+            "start_payment": (calls.start_payment(bought.registration_id), bought.owner_id),
+            "complete_payment": (
+                calls.complete_registration_payment(bought.registration_id, payment),
+                None,
+            ),
+        }
+        return {
+            name: Request(call.sql, call.params, owner_id)
+            for name, (call, owner_id) in life.items()
+        } | {
+            name: Request(
+                _REFUSED,
+                [refused.registration_id, Jsonb(refused.tickets), Jsonb(refused.attendee_updates)],
+                refused.owner_id,
+            )
+            for name, refused in self._refused.items()
+        }
+
+    def work(self, request: Request) -> Times:
+        """Execute a request, and return its buffers, rows and milliseconds on the server."""
+        with self._connection.transaction():
+            if request.owner_id:
+                self._connection.execute(_BECOME, ["authenticated", request.owner_id])
+            before = self._rows_read()
+            found = explained(self._connection, request.statement, request.values)
+            return {
+                "buffers": found["buffers"],
+                "rows": self._rows_read() - before,
+                "ms": found["ms"],
+            }
+
+    def _rows_read(self) -> int:
+        row = self._connection.execute("SELECT bench.rows_read()").fetchone()
+        assert row is not None
+        count: int = row[0]
+        return count
+
+    def _one(self, type_: Document) -> Booking:
+        """Prepare a booking of one ticket."""
+        booking = self._office.guests(1)
+        tickets = [ticket_row(booking.tickets[0]["attendee_id"], type_)]
+        return Booking(
+            booking.function_id,
+            booking.registration_id,
+            booking.owner_id,
+            tickets,
+            selections_of(tickets),
+        )
+
+    def _sell_out(self) -> list[Document]:
+        """Add two ticket types, and sell all of one, and of the other all that is not held."""
+        catalogue = large_catalogue()
+        full = []
+        for name in ("full", "held"):
+            type_ = deepcopy(self._office.types[0])
+            type_ |= {"ticket_type_id": str(uuid4()), "name": name}
+            full.append(type_)
+        catalogue["ticket_types"] += full
+        self._connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(catalogue)])
+        for type_ in full:
+            self._connection.execute(
+                "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
+                [
+                    self._office.function_id,
+                    [type_["ticket_type_id"]],
+                    SOLD // 2,
+                    Jsonb(example_guest()),
+                ],
+            )
+        self._fill(full[1:], HELD, _LIVING)
+        for type_ in full:
+            self._connection.execute(
+                "SELECT bench.sell_out(%s, %s)",
+                [self._office.function_id, type_["ticket_type_id"]],
+            )
+        return full
+
+    def _fill(self, types: Sequence[Document], count: int, first_end: timedelta) -> None:
+        """Store open registrations whose holds end within half an hour after that."""
+        first = datetime.now(UTC) + first_end
+        self._connection.execute(
+            "SELECT bench.fill_open(%s, %s::uuid[], %s, %s, %s, %s)",
+            [
+                self._office.function_id,
+                [type_["ticket_type_id"] for type_ in types],
+                count,
+                first,
+                first + _HALF_HOUR,
+                Jsonb(example_guest()),
+            ],
+        )
+
+
+def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: int) -> Document:
+    """Measure every call in databases that differ only in their open registrations.
+
+    The databases take turns: each call is executed in all of them before the next call.
+
+    Args:
+        server: The server.
+        sizes: Two numbers of registrations by their kind: open (each holds a ticket, and no hold
+            ends during the run), empty (drafts that hold nothing) and overdue (as open, with holds
+            that have ended and that no job has released).
+        rounds: Number of counted rounds.
+
+    Returns:
+        By kind and call, buffers, rows and milliseconds with few and with many, and their ratio;
+        and the number of faults that check_integrity() finds afterwards.
+    """
+    with ExitStack() as stack:
+        houses: dict[tuple[str, int], _House] = {}
+        connections = []
+        for kind, counts in sizes.items():
+            for count in counts:
+                url = create_database(server, f"bench_holds_{kind}_{count}")
+                connection = stack.enter_context(psycopg.connect(url, autocommit=True))
+                connections.append(connection)
+                houses[kind, count] = _House(connection, kind, count)
+        series = take_turns(rounds, lambda number: _turn(houses, number))
+        found = sum(faults(connection) for connection in connections)
+    names = dict.fromkeys(name.split("|")[2] for name in series)
+    rows = []
+    for kind, counts in sizes.items():
+        for name in names:
+            row: Document = {"kind": kind, "counts": list(counts), "call": name}
+            for unit in UNITS:
+                few, many = (spread(series[f"{kind}|{count}|{name}|{unit}"])[1] for count in counts)
+                row[unit] = [few, many]
+            rows.append(row)
+    return {"rounds": rounds, "rows": rows, "faults": found}
+
+
+def _turn(houses: Mapping[tuple[str, int], _House], number: int) -> Times:
+    """Execute every call once in every database."""
+    requests = {key: house.requests() for key, house in houses.items()}
+    times: Times = {}
+    for name in next(iter(requests.values())):
+        for kind, count in shuffled(houses, number):
+            work = houses[kind, count].work(requests[kind, count][name])
+            times |= {f"{kind}|{count}|{name}|{unit}": value for unit, value in work.items()}
+    return times
