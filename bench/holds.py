@@ -6,7 +6,6 @@ Counted are shared buffers and rows, which do not depend on the machine; times a
 from __future__ import annotations
 
 from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -30,11 +29,15 @@ if TYPE_CHECKING:
 
 UNITS: Final = ("buffers", "rows", "ms")
 
-SOLD: Final = 100
-"""Paid tickets in a full pool."""
+FULL_POOLS: Final = {
+    "refused": (100, 0),
+    "refused, some unpaid": (100, 20),
+    "refused, large pool": (2_100, 20),
+}
+"""Paid and unpaid tickets in pools that are full, by the name of a refused persist of one more."""
 
-HELD: Final = 20
-"""Unpaid tickets in a pool that is full with some of them."""
+PAID_BY_OVERDUE: Final = ("availability", "refused, large pool")
+"""What reads every overdue hold; all other calls read as much without any."""
 
 _LIVING: Final = timedelta(hours=1)
 """In which holds end first that do not end during the run."""
@@ -58,20 +61,17 @@ class Request:
 
 
 class _House:
-    """A database with so many registrations of one kind, and two ticket types without capacity."""
+    """A database with registrations of one kind, and ticket types without capacity."""
 
-    def __init__(self, connection: Connection, kind: str, count: int) -> None:
+    def __init__(self, connection: Connection, kind: str, count: int, open_: int) -> None:
         self._connection = connection
         self._office = BookingOffice(connection)
-        self._full, self._held = self._sell_out()
+        full = self._add_full_types()
         types = [] if kind == "empty" else self._office.types
-        self._fill(types, count, -_HALF_HOUR if kind == "overdue" else _LIVING)
+        self._fill(types, count, open_, -_HALF_HOUR if kind == "overdue" else _LIVING)
         settle(connection)
         # they write nothing, so that one booking of each serves all rounds
-        self._refused = {
-            name: self._one(type_)
-            for name, type_ in (("refused", self._full), ("refused, some unpaid", self._held))
-        }
+        self._refused = {name: self._one(type_) for name, type_ in full.items()}
 
     def requests(self) -> dict[str, Request]:
         """Prepare every call, each for another buyer."""
@@ -148,43 +148,39 @@ class _House:
             selections_of(tickets),
         )
 
-    def _sell_out(self) -> list[Document]:
-        """Add two ticket types, and sell all of one, and of the other all that is not held."""
+    def _add_full_types(self) -> dict[str, Document]:
+        """Add ticket types with pools that are full; return them by the name of their refusal."""
+        full = {
+            name: self._office.types[0] | {"ticket_type_id": str(uuid4()), "name": name}
+            for name in FULL_POOLS
+        }
         catalogue = large_catalogue()
-        full = []
-        for name in ("full", "held"):
-            type_ = deepcopy(self._office.types[0])
-            type_ |= {"ticket_type_id": str(uuid4()), "name": name}
-            full.append(type_)
-        catalogue["ticket_types"] += full
+        catalogue["ticket_types"] += full.values()
         self._connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(catalogue)])
-        for type_ in full:
+        for name, (sold, held) in FULL_POOLS.items():
+            type_id = full[name]["ticket_type_id"]
             self._connection.execute(
                 "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
-                [
-                    self._office.function_id,
-                    [type_["ticket_type_id"]],
-                    SOLD // 2,
-                    Jsonb(example_guest()),
-                ],
+                [self._office.function_id, [type_id], sold // 2, Jsonb(example_guest())],
             )
-        self._fill(full[1:], HELD, _LIVING)
-        for type_ in full:
+            self._fill([full[name]], held, held, _LIVING)
             self._connection.execute(
-                "SELECT bench.sell_out(%s, %s)",
-                [self._office.function_id, type_["ticket_type_id"]],
+                "SELECT bench.sell_out(%s, %s)", [self._office.function_id, type_id]
             )
         return full
 
-    def _fill(self, types: Sequence[Document], count: int, first_end: timedelta) -> None:
-        """Store open registrations whose holds end within half an hour after that."""
+    def _fill(
+        self, types: Sequence[Document], count: int, open_: int, first_end: timedelta
+    ) -> None:
+        """Store registrations; the holds of open ones end within half an hour after that."""
         first = datetime.now(UTC) + first_end
         self._connection.execute(
-            "SELECT bench.fill_open(%s, %s::uuid[], %s, %s, %s, %s)",
+            "SELECT bench.fill_open(%s, %s::uuid[], %s, %s, %s, %s, %s)",
             [
                 self._office.function_id,
                 [type_["ticket_type_id"] for type_ in types],
                 count,
+                open_,
                 first,
                 first + _HALF_HOUR,
                 Jsonb(example_guest()),
@@ -193,15 +189,16 @@ class _House:
 
 
 def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: int) -> Document:
-    """Measure every call in databases that differ only in their open registrations.
+    """Measure every call in databases that differ only in how many registrations are open.
 
-    The databases take turns: each call is executed in all of them before the next call.
+    Each pair of databases stores as many; those that are not open have expired. The databases take
+    turns: each call is executed in all of them before the next call.
 
     Args:
         server: The server.
-        sizes: Two numbers of registrations by their kind: open (each holds a ticket, and no hold
-            ends during the run), empty (drafts that hold nothing) and overdue (as open, with holds
-            that have ended and that no job has released).
+        sizes: How many are open in the one database and in the other, by their kind: open (each
+            holds a ticket, and no hold ends during the run), empty (drafts that hold nothing) and
+            overdue (as open, with holds that have ended and that no job has released).
         rounds: Number of counted rounds.
 
     Returns:
@@ -216,7 +213,7 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
                 url = create_database(server, f"bench_holds_{kind}_{count}")
                 connection = stack.enter_context(psycopg.connect(url, autocommit=True))
                 connections.append(connection)
-                houses[kind, count] = _House(connection, kind, count)
+                houses[kind, count] = _House(connection, kind, max(counts), count)
         series = take_turns(rounds, lambda number: _turn(houses, number))
         found = sum(faults(connection) for connection in connections)
     names = dict.fromkeys(name.split("|")[2] for name in series)

@@ -1,12 +1,14 @@
 -- Generators for the section on holds: registrations that are still open, and full pools.
 
--- Open registrations of one attendee each, as calls would have stored them. With ticket types each
--- holds one ticket, and the holds end evenly between two moments; without, they are empty. Foreign
--- keys are not checked per row; the rows satisfy them.
+-- Registrations of one attendee each, as calls would have stored them: p_open open ones, and the
+-- others expired hours ago. With ticket types each has one ticket, and the open holds end evenly
+-- between two moments; without, they are empty. Foreign keys are not checked per row; the rows
+-- satisfy them.
 CREATE FUNCTION bench.fill_open(
     p_function_id uuid,
     p_ticket_type_ids uuid[],
     p_registrations integer,
+    p_open integer,
     p_first_end timestamptz,
     p_last_end timestamptz,
     p_attendee_data jsonb
@@ -27,9 +29,11 @@ BEGIN
         ticket_type.event_id,
         ticket_type.ticket_type_id,
         coalesce(ticket_type.price, 0) AS price,
+        number <= p_open AS is_open,
         CASE
-            WHEN v_types > 0
-                THEN p_first_end + (p_last_end - p_first_end) * (number::double precision / p_registrations)
+            WHEN v_types = 0 THEN NULL
+            WHEN number <= p_open THEN p_first_end + (p_last_end - p_first_end) * (number::double precision / p_open)
+            ELSE least(p_first_end, now()) - interval '2 hours'
         END AS hold_expires_at
     FROM generate_series(1, p_registrations) AS number
     LEFT JOIN ticketing.ticket_types AS ticket_type
@@ -40,12 +44,13 @@ BEGIN
     SELECT made.registration_id, p_function_id FROM made;
 
     INSERT INTO ticketing.registrations (
-        function_id, registration_id, owner_id, registration_type, subtotal, total, currency, hold_expires_at,
-        held_since, revision, last_change_epoch, last_change_transaction_id
+        function_id, registration_id, owner_id, registration_type, status, subtotal, total, currency,
+        hold_expires_at, held_since, revision, last_change_epoch, last_change_transaction_id
     )
     SELECT
-        p_function_id, made.registration_id, made.owner_id, 'individuals', made.price, made.price, 'AUD',
-        made.hold_expires_at, made.hold_expires_at - interval '30 minutes', least(v_types, 1), least(v_types, 1),
+        p_function_id, made.registration_id, made.owner_id, 'individuals',
+        CASE WHEN made.is_open THEN 'draft' ELSE 'expired' END, made.price, made.price, 'AUD', made.hold_expires_at,
+        made.hold_expires_at - interval '30 minutes', least(v_types, 1), least(v_types, 1),
         CASE WHEN v_types > 0 THEN pg_current_xact_id() ELSE '0' END
     FROM made;
 
@@ -94,6 +99,7 @@ BEGIN
         FROM made
         INNER JOIN ticketing.ticket_type_pools AS membership
             ON membership.function_id = p_function_id AND membership.ticket_type_id = made.ticket_type_id
+        WHERE made.is_open
         GROUP BY membership.capacity_pool_id
     ) AS taken
     WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = taken.capacity_pool_id;
