@@ -65,6 +65,14 @@ class Booking:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """The calls of a buyer of one ticket who has no registration yet."""
+
+    quote: Call[Any]
+    create: Call[Any]
+
+
 class BookingOffice:
     """Prepares bookings in one database."""
 
@@ -116,6 +124,26 @@ class BookingOffice:
         ]
         return Booking(
             self.function_id, str(registration_id), str(owner_id), rows, selections_of(rows)
+        )
+
+    def single(self, kind: Document) -> Booking:
+        """Prepare a booking of one guest with one ticket of a type."""
+        booking = self.guests(1)
+        rows = [ticket_row(booking.tickets[0]["attendee_id"], kind)]
+        return replace(booking, tickets=rows, attendee_updates=selections_of(rows))
+
+    def newcomer(self) -> Newcomer:
+        """Prepare the requests of a buyer who has no registration yet: one guest, one ticket."""
+        attendee_id = str(uuid4())
+        guest = self._guest | {"attendeeId": attendee_id, "isPrimary": True, "guestOfId": None}
+        rows = [ticket_row(attendee_id, self.types[0])]
+        (update,) = selections_of(rows)
+        data = self.registration_data() | {"primaryAttendee": guest, "additionalAttendees": []}
+        return Newcomer(
+            quote=calls.quote_ticket_selections(
+                self.function_id, {attendee_id: update["selected_tickets"]}, [guest]
+            ),
+            create=calls.create_individual_registration_with_tickets(data, rows),
         )
 
     def wizards(self) -> Booking:

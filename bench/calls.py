@@ -153,24 +153,24 @@ def measure_work(server: Server, sizes: Sequence[int]) -> Document:
             work: dict[str, list[Document]] = {"floor": [], "ours": [], "again": []}
             for number in range(-1, _WORK_ROUNDS):
                 floor, ours = office.of_size(tickets), office.of_size(tickets)
-                explained = {
+                found = {
                     "floor": explained(connection, FLOOR, floor.baseline),
                     "ours": explained(connection, ours.call.sql, ours.call.params),
                     "again": explained(connection, ours.call.sql, ours.call.params),
                 }
                 if number >= 0:
-                    for name, found in explained.items():
-                        work[name].append(found)
+                    for name, counted in found.items():
+                        work[name].append(counted)
             rows += [
                 {
                     "tickets": tickets,
                     "variant": name,
                     **{
-                        key: round(spread([found[key] for found in explained_rounds])[1])
+                        key: round(spread([counted[key] for counted in rounds])[1])
                         for key in ("buffers", "wal_bytes", "wal_records")
                     },
                 }
-                for name, explained_rounds in work.items()
+                for name, rounds in work.items()
             ]
         return {"rounds": _WORK_ROUNDS, "rows": rows}
 

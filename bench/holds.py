@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from bench.bookings import Booking, BookingOffice, selections_of, ticket_row
+from bench.bookings import BookingOffice
 from bench.calls import explained
 from bench.measure import Times, shuffled, spread, take_turns
 from bench.server import create_database, example_guest, faults, large_catalogue, settle
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from bench.server import Connection, Document
+    from ticketing_client.calls import Call
     from ticketing_client.embedded import Server
 
 UNITS: Final = ("buffers", "rows", "ms")
@@ -67,21 +68,21 @@ class _House:
         self._connection = connection
         self._office = BookingOffice(connection)
         full = self._add_full_types()
-        types = [] if kind == "empty" else self._office.types
+        types = {"empty": [], "released": list(full.values())}.get(kind, self._office.types)
         self._fill(types, count, open_, -_HALF_HOUR if kind == "overdue" else _LIVING)
         settle(connection)
         # they write nothing, so that one booking of each serves all rounds
-        self._refused = {name: self._one(type_) for name, type_ in full.items()}
+        self._refused = {name: self._office.single(type_) for name, type_ in full.items()}
 
     def requests(self) -> dict[str, Request]:
         """Prepare every call, each for another buyer."""
         office = self._office
         data, booking, bought = office.registration_data(), office.wizards(), office.wizards()
-        one = self._one(office.types[0])
+        one = office.single(office.types[0])
         office.answer(bought.call)
         total = sum(round(100 * ticket["price_paid"]) for ticket in bought.tickets) / 100
         payment = {"reference": str(uuid4()), "amount": total, "currency": "AUD"}
-        life = {
+        life: dict[str, tuple[Call[Any], str | None]] = {
             "availability": (calls.get_ticket_availability(office.function_id), booking.owner_id),
             "quote": (
                 calls.quote_ticket_selections(
@@ -136,18 +137,6 @@ class _House:
         count: int = row[0]
         return count
 
-    def _one(self, type_: Document) -> Booking:
-        """Prepare a booking of one ticket."""
-        booking = self._office.guests(1)
-        tickets = [ticket_row(booking.tickets[0]["attendee_id"], type_)]
-        return Booking(
-            booking.function_id,
-            booking.registration_id,
-            booking.owner_id,
-            tickets,
-            selections_of(tickets),
-        )
-
     def _add_full_types(self) -> dict[str, Document]:
         """Add ticket types with pools that are full; return them by the name of their refusal."""
         full = {
@@ -198,7 +187,8 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
         server: The server.
         sizes: How many are open in the one database and in the other, by their kind: open (each
             holds a ticket, and no hold ends during the run), empty (drafts that hold nothing) and
-            overdue (as open, with holds that have ended and that no job has released).
+            overdue (as open, with holds that have ended and that no job has released). Of kind
+            released: how many have expired that held a ticket from one of the full pools.
         rounds: Number of counted rounds.
 
     Returns:
@@ -213,7 +203,11 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
                 url = create_database(server, f"bench_holds_{kind}_{count}")
                 connection = stack.enter_context(psycopg.connect(url, autocommit=True))
                 connections.append(connection)
-                houses[kind, count] = _House(connection, kind, max(counts), count)
+                houses[kind, count] = (
+                    _House(connection, kind, count, 0)
+                    if kind == "released"
+                    else _House(connection, kind, max(counts), count)
+                )
         series = take_turns(rounds, lambda number: _turn(houses, number))
         found = sum(faults(connection) for connection in connections)
     names = dict.fromkeys(name.split("|")[2] for name in series)
