@@ -17,7 +17,14 @@ from psycopg.types.json import Jsonb
 from bench.bookings import BookingOffice
 from bench.calls import explained
 from bench.measure import Times, shuffled, spread, take_turns
-from bench.server import create_database, example_guest, faults, large_catalogue, settle
+from bench.server import (
+    create_database,
+    example_guest,
+    faults,
+    large_catalogue,
+    open_types,
+    settle,
+)
 from ticketing_client import calls
 
 if TYPE_CHECKING:
@@ -45,6 +52,8 @@ _LIVING: Final = timedelta(hours=1)
 
 _HALF_HOUR: Final = timedelta(minutes=30)
 
+_BASE: Final = "bench_holds"
+
 _REFUSED: Final[LiteralString] = "SELECT bench.be_refused(%s, %s, %s)"
 _BECOME: Final[LiteralString] = (
     "SELECT set_config('role', %s, true), "
@@ -62,15 +71,11 @@ class Request:
 
 
 class _House:
-    """A database with registrations of one kind, and ticket types without capacity."""
+    """A database with registrations of one kind, and the ticket types whose pools are full."""
 
-    def __init__(self, connection: Connection, kind: str, count: int, open_: int) -> None:
+    def __init__(self, connection: Connection, full: Mapping[str, Document]) -> None:
         self._connection = connection
         self._office = BookingOffice(connection)
-        full = self._add_full_types()
-        types = {"empty": [], "released": list(full.values())}.get(kind, self._office.types)
-        self._fill(types, count, open_, -_HALF_HOUR if kind == "overdue" else _LIVING)
-        settle(connection)
         # they write nothing, so that one booking of each serves all rounds
         self._refused = {name: self._office.single(type_) for name, type_ in full.items()}
 
@@ -137,44 +142,42 @@ class _House:
         count: int = row[0]
         return count
 
-    def _add_full_types(self) -> dict[str, Document]:
-        """Add ticket types with pools that are full; return them by the name of their refusal."""
-        full = {
-            name: self._office.types[0] | {"ticket_type_id": str(uuid4()), "name": name}
-            for name in FULL_POOLS
-        }
-        catalogue = large_catalogue()
-        catalogue["ticket_types"] += full.values()
-        self._connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(catalogue)])
-        for name, (sold, held) in FULL_POOLS.items():
-            type_id = full[name]["ticket_type_id"]
-            self._connection.execute(
-                "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
-                [self._office.function_id, [type_id], sold // 2, Jsonb(example_guest())],
-            )
-            self._fill([full[name]], held, held, _LIVING)
-            self._connection.execute(
-                "SELECT bench.sell_out(%s, %s)", [self._office.function_id, type_id]
-            )
-        return full
 
-    def _fill(
-        self, types: Sequence[Document], count: int, open_: int, first_end: timedelta
-    ) -> None:
-        """Store registrations; the holds of open ones end within half an hour after that."""
-        first = datetime.now(UTC) + first_end
-        self._connection.execute(
-            "SELECT bench.fill_open(%s, %s::uuid[], %s, %s, %s, %s, %s)",
-            [
-                self._office.function_id,
-                [type_["ticket_type_id"] for type_ in types],
-                count,
-                open_,
-                first,
-                first + _HALF_HOUR,
-                Jsonb(example_guest()),
-            ],
+def _add_full_types(connection: Connection) -> dict[str, Document]:
+    """Add ticket types with pools that are full; return them by the name of their refusal."""
+    catalogue = large_catalogue()
+    function_id, some_type = catalogue["function"]["function_id"], open_types(catalogue)[0]
+    full = {name: some_type | {"ticket_type_id": str(uuid4()), "name": name} for name in FULL_POOLS}
+    catalogue["ticket_types"] += full.values()
+    connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(catalogue)])
+    for name, (sold, held) in FULL_POOLS.items():
+        type_id = full[name]["ticket_type_id"]
+        connection.execute(
+            "SELECT bench.fill(%s, %s::uuid[], %s, %s)",
+            [function_id, [type_id], sold // 2, Jsonb(example_guest())],
         )
+        _fill(connection, [full[name]], held, held, _LIVING)
+        connection.execute("SELECT bench.sell_out(%s, %s)", [function_id, type_id])
+    return full
+
+
+def _fill(
+    connection: Connection, types: Sequence[Document], count: int, open_: int, first_end: timedelta
+) -> None:
+    """Store registrations; the holds of open ones end within half an hour after that."""
+    first = datetime.now(UTC) + first_end
+    connection.execute(
+        "SELECT bench.fill_open(%s, %s::uuid[], %s, %s, %s, %s, %s)",
+        [
+            large_catalogue()["function"]["function_id"],
+            [type_["ticket_type_id"] for type_ in types],
+            count,
+            open_,
+            first,
+            first + _HALF_HOUR,
+            Jsonb(example_guest()),
+        ],
+    )
 
 
 def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: int) -> Document:
@@ -195,19 +198,26 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
         By kind and call, buffers, rows and milliseconds with few and with many, and their ratio;
         and the number of faults that check_integrity() finds afterwards.
     """
+    with psycopg.connect(create_database(server, _BASE), autocommit=True) as connection:
+        full = _add_full_types(connection)
+    types = {"empty": [], "released": list(full.values())}
     with ExitStack() as stack:
         houses: dict[tuple[str, int], _House] = {}
         connections = []
         for kind, counts in sizes.items():
             for count in counts:
-                url = create_database(server, f"bench_holds_{kind}_{count}")
+                url = create_database(server, f"{_BASE}_{kind}_{count}", template=_BASE)
                 connection = stack.enter_context(psycopg.connect(url, autocommit=True))
                 connections.append(connection)
-                houses[kind, count] = (
-                    _House(connection, kind, count, 0)
-                    if kind == "released"
-                    else _House(connection, kind, max(counts), count)
+                _fill(
+                    connection,
+                    types.get(kind, open_types(large_catalogue())),
+                    count if kind == "released" else max(counts),
+                    0 if kind == "released" else count,
+                    -_HALF_HOUR if kind == "overdue" else _LIVING,
                 )
+                settle(connection)
+                houses[kind, count] = _House(connection, full)
         series = take_turns(rounds, lambda number: _turn(houses, number))
         found = sum(faults(connection) for connection in connections)
     names = dict.fromkeys(name.split("|")[2] for name in series)
