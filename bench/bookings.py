@@ -138,7 +138,8 @@ class BookingOffice:
         guest = self._guest | {"attendeeId": attendee_id, "isPrimary": True, "guestOfId": None}
         rows = [ticket_row(attendee_id, self.types[0])]
         (update,) = selections_of(rows)
-        data = self.registration_data() | {"primaryAttendee": guest, "additionalAttendees": []}
+        data = self.registration_data()
+        data |= {"primaryAttendee": guest, "additionalAttendees": []}
         return Newcomer(
             quote=calls.quote_ticket_selections(
                 self.function_id, {attendee_id: update["selected_tickets"]}, [guest]

@@ -44,7 +44,7 @@ FULL_POOLS: Final = {
 }
 """Paid and unpaid tickets in pools that are full, by the name of a refused persist of one more."""
 
-PAID_BY_OVERDUE: Final = ("availability", "refused, large pool")
+READING_OVERDUE: Final = ("availability", "refused, large pool")
 """What reads every overdue hold; all other calls read as much without any."""
 
 _LIVING: Final = timedelta(hours=1)
@@ -161,6 +161,24 @@ def _add_full_types(connection: Connection) -> dict[str, Document]:
     return full
 
 
+def _populate(
+    connection: Connection, kind: str, count: int, total: int, full: Mapping[str, Document]
+) -> None:
+    """Store so many registrations of a kind, and expired ones up to the total."""
+    types = open_types(large_catalogue())
+    match kind:
+        case "open":
+            _fill(connection, types, total, count, _LIVING)
+        case "empty":
+            _fill(connection, [], total, count, _LIVING)
+        case "overdue":
+            _fill(connection, types, total, count, -_HALF_HOUR)
+        case _:  # released
+            _fill(connection, list(full.values()), count, 0, _LIVING)
+            _fill(connection, types, total - count, 0, _LIVING)
+    settle(connection)
+
+
 def _fill(
     connection: Connection, types: Sequence[Document], count: int, open_: int, first_end: timedelta
 ) -> None:
@@ -191,7 +209,7 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
         sizes: How many are open in the one database and in the other, by their kind: open (each
             holds a ticket, and no hold ends during the run), empty (drafts that hold nothing) and
             overdue (as open, with holds that have ended and that no job has released). Of kind
-            released: how many have expired that held a ticket from one of the full pools.
+            released: how many of the expired ones held a ticket of a full pool.
         rounds: Number of counted rounds.
 
     Returns:
@@ -200,28 +218,20 @@ def measure_holds(server: Server, sizes: Mapping[str, Sequence[int]], rounds: in
     """
     with psycopg.connect(create_database(server, _BASE), autocommit=True) as connection:
         full = _add_full_types(connection)
-    types = {"empty": [], "released": list(full.values())}
     with ExitStack() as stack:
         houses: dict[tuple[str, int], _House] = {}
-        connections = []
+        connections: list[Connection] = []
         for kind, counts in sizes.items():
             for count in counts:
                 url = create_database(server, f"{_BASE}_{kind}_{count}", template=_BASE)
                 connection = stack.enter_context(psycopg.connect(url, autocommit=True))
                 connections.append(connection)
-                _fill(
-                    connection,
-                    types.get(kind, open_types(large_catalogue())),
-                    count if kind == "released" else max(counts),
-                    0 if kind == "released" else count,
-                    -_HALF_HOUR if kind == "overdue" else _LIVING,
-                )
-                settle(connection)
+                _populate(connection, kind, count, max(counts), full)
                 houses[kind, count] = _House(connection, full)
         series = take_turns(rounds, lambda number: _turn(houses, number))
         found = sum(faults(connection) for connection in connections)
     names = dict.fromkeys(name.split("|")[2] for name in series)
-    rows = []
+    rows: list[Document] = []
     for kind, counts in sizes.items():
         for name in names:
             row: Document = {"kind": kind, "counts": list(counts), "call": name}
