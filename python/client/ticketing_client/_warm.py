@@ -18,18 +18,20 @@ SELECT
     ticketing.get_ticket_availability(offer.function_id),
     ticketing.quote_ticket_selections(offer.function_id, '{}'),
     ticketing.create_individual_registration_with_tickets(
-        jsonb_build_object(
+        pg_catalog.jsonb_build_object(
             'functionId', offer.function_id, 'registrationType', 'individuals',
             'authUserId', offer.id,
-            'primaryAttendee', jsonb_build_object('attendeeId', offer.id, 'attendeeType', 'guest')
+            'primaryAttendee', pg_catalog.jsonb_build_object(
+                'attendeeId', offer.id, 'attendeeType', 'guest'
+            )
         ),
-        jsonb_build_array(jsonb_build_object(
+        pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
             'attendee_id', offer.id, 'event_id', offer.event_id,
             'ticket_type_id', offer.ticket_type_id
         ))
     )
 FROM (
-    SELECT ticket_type.*, gen_random_uuid() AS id
+    SELECT ticket_type.*, pg_catalog.gen_random_uuid() AS id
     FROM ticketing.functions AS function
     INNER JOIN ticketing.ticket_types AS ticket_type
         ON ticket_type.function_id = function.function_id
@@ -44,4 +46,4 @@ The creation comes last, so that it keeps capacity locked for the time of the RO
 """
 
 REFUSALS: Final = (SelectionInvalid, SoldOut, TransientError)
-"""What does not matter: a refused call has prepared nearly as much."""
+"""What does not matter: a refused call has prepared most of it."""
