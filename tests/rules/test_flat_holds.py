@@ -16,11 +16,11 @@ from bench.server import benchmark_server
 pytestmark = pytest.mark.long
 
 SIZES = {
-    "open": (300, 6_000),
-    "empty": (300, 6_000),
-    "overdue": (0, 3_000),
+    "open": (300, 4_000),
+    "empty": (300, 4_000),
+    "overdue": (0, 2_000),
     # a third for each full pool; beyond 2,000 nothing more is read
-    "released": (6_600, 12_000),
+    "released": (6_300, 10_000),
 }
 
 MOST = 1.3
