@@ -9,4 +9,6 @@ measures and shows the results.
 | `calls` | every other call, in units of a bare INSERT; WAL and buffers of each |
 | `throughput` | concurrent clients: hot and spread ticket types, mixed calls, waits, a sell-out |
 | `growth` | the same calls with a thousand and with a million stored tickets |
+| `holds` | what each call reads with few and with many open, empty and overdue registrations |
+| `cold` | the first calls of a connection |
 """

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from bench import effort as efforts
 from bench.calls import measure_calls, measure_work
+from bench.cold import measure_cold
 from bench.growth import measure_growth
+from bench.holds import measure_holds
 from bench.persist import measure_persist
 from bench.plots import write_plots
 from bench.report import show, write_tables
@@ -51,6 +53,8 @@ SECTIONS: Final[dict[str, Callable[[Server, Effort], Document]]] = {
     ),
     "sell_out": lambda server, effort: measure_sell_out(server, effort.clients, effort.capacity),
     "growth": lambda server, effort: measure_growth(server, effort.stored, effort.growth_rounds),
+    "holds": lambda server, effort: measure_holds(server, effort.holds, effort.hold_rounds),
+    "cold": lambda server, effort: measure_cold(server, effort.cold_rounds),
 }
 
 
@@ -79,7 +83,8 @@ def main() -> None:
     parser.add_argument(
         "--update-docs",
         action=argparse.BooleanOptionalAction,
-        help="write docs/performance.md, plots and results; default: when everything is measured",
+        help="write docs/performance.md, plots and results; default: when everything is measured;"
+        " with --only, all other sections stay as they are",
     )
     parser.add_argument(
         "--show", action="store_true", help="measure nothing; show the stored results"
@@ -89,8 +94,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     everything = not (arguments.quick or arguments.only or arguments.show)
     update_docs = everything if arguments.update_docs is None else arguments.update_docs
-    if update_docs and arguments.only:
-        parser.error("docs/performance.md needs all sections: leave out --only or --update-docs")
 
     console = Console()
     if not console.is_terminal:
@@ -104,6 +107,8 @@ def main() -> None:
         results = measure(effort, arguments.folder, arguments.only or SECTIONS, console)
     show(results, console)
     if update_docs:
+        if arguments.only:
+            results = stored_results() | {name: results[name] for name in arguments.only}
         update(results)
         console.print(f"{PAGE.relative_to(DOCS.parent)}, its plots and its results are written.")
 

@@ -71,6 +71,14 @@ class Booking:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """The calls of a buyer of one ticket who has no registration yet."""
+
+    quote: Call[Any]
+    create: Call[Any]
+
+
 class BookingOffice:
     """Prepares bookings in one database."""
 
@@ -117,11 +125,32 @@ class BookingOffice:
         assert row is not None
         registration_id, owner_id, ids = row
         rows = [
-            _ticket_row(str(ids[number // TICKETS_EACH]), self.types[number % len(self.types)])
+            ticket_row(str(ids[number // TICKETS_EACH]), self.types[number % len(self.types)])
             for number in range(tickets)
         ]
         return Booking(
             self.function_id, str(registration_id), str(owner_id), rows, selections_of(rows)
+        )
+
+    def single(self, kind: Document) -> Booking:
+        """Prepare a booking of one guest with one ticket of a type."""
+        booking = self.guests(1)
+        rows = [ticket_row(booking.tickets[0]["attendee_id"], kind)]
+        return replace(booking, tickets=rows, attendee_updates=selections_of(rows))
+
+    def newcomer(self) -> Newcomer:
+        """Prepare the requests of a buyer who has no registration yet: one guest, one ticket."""
+        attendee_id = str(uuid4())
+        guest = self._guest | {"attendeeId": attendee_id, "isPrimary": True, "guestOfId": None}
+        rows = [ticket_row(attendee_id, self.types[0])]
+        (update,) = selections_of(rows)
+        data = self.registration_data()
+        data |= {"primaryAttendee": guest, "additionalAttendees": []}
+        return Newcomer(
+            quote=calls.quote_ticket_selections(
+                self.function_id, {attendee_id: update["selected_tickets"]}, [guest]
+            ),
+            create=calls.create_individual_registration_with_tickets(data, rows),
         )
 
     def wizards(self) -> Booking:
@@ -146,6 +175,18 @@ class BookingOffice:
         """Prepare a booking of so many tickets; of 13, the wizard's."""
         return self.wizards() if tickets == WIZARD_TICKETS else self.guests(tickets)
 
+    def by_client_id(self, booking: Booking) -> list[Document]:
+        """Return a wizard's tickets with its own attendee ids, as sent before a creation."""
+        stored = dict(
+            zip(
+                dict.fromkeys(update["attendee_id"] for update in booking.attendee_updates),
+                self.selections,
+                strict=True,
+            )
+        )
+        assert len(booking.tickets) == WIZARD_TICKETS
+        return [row | {"attendee_id": stored[row["attendee_id"]]} for row in booking.tickets]
+
     def with_one_changed(self, booking: Booking) -> Booking:
         """Return the same booking of guests with one ticket of another type."""
         first, *others = booking.tickets
@@ -155,7 +196,7 @@ class BookingOffice:
             if row["attendee_id"] == first["attendee_id"]
         }
         other = next(kind for kind in self.types if kind["ticket_type_id"] not in held)
-        rows = [_ticket_row(first["attendee_id"], other), *others]
+        rows = [ticket_row(first["attendee_id"], other), *others]
         return replace(booking, tickets=rows, attendee_updates=selections_of(rows))
 
 
@@ -179,7 +220,8 @@ def selections_of(rows: Sequence[Document]) -> list[Document]:
     ]
 
 
-def _ticket_row(attendee_id: str, kind: Document) -> Document:
+def ticket_row(attendee_id: str, kind: Document) -> Document:
+    """Return the element of p_tickets for a ticket of a type."""
     price = float(Decimal(kind["price"]))
     return {
         "attendee_id": attendee_id,

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.bookings import WIZARD_TICKETS, Booking, BookingOffice
+from bench.bookings import BookingOffice
 from bench.measure import Times, in_turn, ratios, spread, take_turns
 from bench.persist import FLOOR
 from bench.server import create_database, faults, settle
@@ -57,7 +57,7 @@ def life_of_a_booking(office: BookingOffice) -> Life:
         before=[bought.call, many.call],
         calls={
             "create": calls.create_individual_registration_with_tickets(
-                office.registration_data(), _by_client_id(office, booking)
+                office.registration_data(), office.by_client_id(booking)
             ),
             "persist": booking.call,
             "persist again": booking.call,
@@ -153,30 +153,39 @@ def measure_work(server: Server, sizes: Sequence[int]) -> Document:
             work: dict[str, list[Document]] = {"floor": [], "ours": [], "again": []}
             for number in range(-1, _WORK_ROUNDS):
                 floor, ours = office.of_size(tickets), office.of_size(tickets)
-                explained = {
-                    "floor": _explained(connection, FLOOR, floor.baseline),
-                    "ours": _explained(connection, ours.call.sql, ours.call.params),
-                    "again": _explained(connection, ours.call.sql, ours.call.params),
+                found = {
+                    "floor": explained(connection, FLOOR, floor.baseline),
+                    "ours": explained(connection, ours.call.sql, ours.call.params),
+                    "again": explained(connection, ours.call.sql, ours.call.params),
                 }
                 if number >= 0:
-                    for name, found in explained.items():
-                        work[name].append(found)
+                    for name, counted in found.items():
+                        work[name].append(counted)
             rows += [
                 {
                     "tickets": tickets,
                     "variant": name,
                     **{
-                        key: round(spread([found[key] for found in explained_rounds])[1])
+                        key: round(spread([counted[key] for counted in rounds])[1])
                         for key in ("buffers", "wal_bytes", "wal_records")
                     },
                 }
-                for name, explained_rounds in work.items()
+                for name, rounds in work.items()
             ]
         return {"rounds": _WORK_ROUNDS, "rows": rows}
 
 
-def _explained(connection: Connection, statement: str, values: Any) -> Document:  # noqa: ANN401
-    """Execute a statement and return its buffers and WAL, including those of functions."""
+def explained(connection: Connection, statement: str, values: Any) -> Document:  # noqa: ANN401
+    """Execute a statement under EXPLAIN.
+
+    Args:
+        connection: The connection.
+        statement: The statement.
+        values: Its parameters.
+
+    Returns:
+        Its buffers and WAL, including those of functions, and its milliseconds on the server.
+    """
     row = connection.execute(
         b"EXPLAIN (ANALYZE, BUFFERS, WAL, TIMING OFF, FORMAT JSON) " + statement.encode(),
         values,
@@ -187,6 +196,7 @@ def _explained(connection: Connection, statement: str, values: Any) -> Document:
         "buffers": plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
         "wal_bytes": plan.get("WAL Bytes", 0),
         "wal_records": plan.get("WAL Records", 0),
+        "ms": row[0][0]["Execution Time"],
     }
 
 
@@ -196,16 +206,3 @@ def _execution(connection: Connection, call: Call[Any]) -> Callable[[], object]:
 
 def _call(client: Client, call: Call[Any]) -> Callable[[], object]:
     return lambda: client.execute(call)
-
-
-def _by_client_id(office: BookingOffice, booking: Booking) -> list[Document]:
-    """Return a booking's tickets with the wizard's attendee ids, as sent before a creation."""
-    stored = dict(
-        zip(
-            dict.fromkeys(update["attendee_id"] for update in booking.attendee_updates),
-            office.selections,
-            strict=True,
-        )
-    )
-    assert len(booking.tickets) == WIZARD_TICKETS
-    return [row | {"attendee_id": stored[row["attendee_id"]]} for row in booking.tickets]

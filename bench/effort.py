@@ -22,6 +22,9 @@ class Effort:
         mixed_calls: Transactions per client of the mixed load.
         stored: Numbers of stored tickets, for growth; everything else is measured with the first.
         growth_rounds: Rounds of every call in each of these databases.
+        holds: Pairs of numbers of registrations by their kind; see measure_holds.
+        hold_rounds: Rounds of every call in each of these databases.
+        cold_rounds: Rounds of first calls.
     """
 
     name: str
@@ -35,6 +38,9 @@ class Effort:
     mixed_calls: int
     stored: tuple[int, ...]
     growth_rounds: int
+    holds: dict[str, tuple[int, int]]
+    hold_rounds: int
+    cold_rounds: int
 
 
 FULL: Final = Effort(
@@ -49,6 +55,14 @@ FULL: Final = Effort(
     mixed_calls=120,
     stored=(1_000, 100_000, 1_000_000),
     growth_rounds=30,
+    holds={
+        "open": (1_000, 100_000),
+        "empty": (1_000, 100_000),
+        "overdue": (0, 10_000),
+        "released": (10_000, 100_000),
+    },
+    hold_rounds=15,
+    cold_rounds=30,
 )
 
 QUICK: Final = replace(
@@ -64,6 +78,14 @@ QUICK: Final = replace(
     mixed_calls=80,
     stored=(1_000, 100_000),
     growth_rounds=8,
+    holds={
+        "open": (1_000, 20_000),
+        "empty": (1_000, 20_000),
+        "overdue": (0, 10_000),
+        "released": (10_000, 20_000),
+    },
+    hold_rounds=5,
+    cold_rounds=8,
 )
 
 TINY: Final = Effort(
@@ -78,6 +100,9 @@ TINY: Final = Effort(
     mixed_calls=120,
     stored=(100, 1_000),
     growth_rounds=1,
+    holds={"open": (10, 200), "empty": (10, 200), "overdue": (0, 200), "released": (10, 200)},
+    hold_rounds=1,
+    cold_rounds=1,
 )
 
 

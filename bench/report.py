@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from bench.holds import READING_OVERDUE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -33,10 +35,15 @@ LEAST_FOR_HOT: Final = 0.85
 MOST_FOR_GROWTH: Final = 1.15
 MOST_PER_TICKET: Final = 1.25
 MOST_LATENCY: Final = 200
+MOST_FOR_HOLDS: Final = 1.3
+MOST_PER_OVERDUE: Final = 2
+MOST_FOR_FIRST: Final = 12
+MOST_FOR_WARMED: Final = 3
 
 _SIZES_OF_GOAL: Final = (1, 10, 50, 500)
 _LEAST_PER_TICKET: Final = 50
 _MILLION: Final = "1000000"
+_EXCEPT: Final = f" but {' and '.join(f'`{call}`' for call in READING_OVERDUE)}"
 _BLOCK: Final = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -113,6 +120,8 @@ def pages(results: Results) -> list[Page]:
         ("throughput", _mixed_page),
         ("sell_out", _sell_out_page),
         ("growth", _growth_page),
+        ("holds", _holds_page),
+        ("cold", _cold_page),
     )
     made = [maker(results[section]) for section, maker in makers if section in results]
     judged = [(words, value, "yes" if met else "no") for words, value, met in goals(results)]
@@ -126,6 +135,8 @@ def goals(results: Results) -> list[Goal]:
         "throughput": _throughput_goals,
         "sell_out": _sell_out_goals,
         "growth": _growth_goals,
+        "holds": _holds_goals,
+        "cold": _cold_goals,
     }
     judged = [
         goal for name, judge in judges.items() if name in results for goal in judge(results[name])
@@ -241,6 +252,61 @@ def _growth_goals(section: Results) -> Iterator[Goal]:
         f"{ratio:.2f} x at worst, `{worst['call']}` (the floor {floor_ratio:.2f} x)",
         ratio <= MOST_FOR_GROWTH,
     )
+
+
+def _holds_goals(section: Results) -> Iterator[Goal]:
+    kinds = {
+        "open": "{} open holds against {}",
+        "empty": "{} empty drafts against {}",
+        "overdue": "{} overdue holds against {}",
+        "released": "{} released holds of full pools against {}",
+    }
+    for kind, words in kinds.items():
+        rows = [row for row in section["rows"] if row["kind"] == kind and not _reads_overdue(row)]
+        few, many = rows[0]["counts"]
+        ratio, unit, call = max(
+            (_growth(row, unit), unit, row["call"]) for row in rows for unit in ("buffers", "rows")
+        )
+        yield Goal(
+            f"{words.format(f'{many:,}', f'{few:,}')}: at most {MOST_FOR_HOLDS} x the buffers and "
+            f"rows of every call{_EXCEPT if kind == 'overdue' else ''}",
+            f"{ratio:.2f} x at worst, {unit} of `{call}`",
+            ratio <= MOST_FOR_HOLDS,
+        )
+    paid = next(row for row in section["rows"] if _reads_overdue(row))
+    (few, many), (before, after) = paid["counts"], paid["ms"]
+    cost = 1000 * (after - before) / (many - few)
+    yield Goal(
+        f"`{paid['call']}`: at most {MOST_PER_OVERDUE} µs for each overdue hold",
+        f"{cost:.2f} µs",
+        cost <= MOST_PER_OVERDUE,
+    )
+
+
+def _cold_goals(section: Results) -> Iterator[Goal]:
+    rows = {row["call"]: row for row in section["rows"]}
+    ratio = rows["persist"]["first_to_later"][1]
+    yield Goal(
+        f"the first persist of a connection, of 1 ticket: at most {MOST_FOR_FIRST} x a later one",
+        f"{ratio:.1f} x",
+        ratio <= MOST_FOR_FIRST,
+    )
+    worst = max(section["rows"], key=lambda row: float(row["warmed_to_later"][1]))
+    ratio = worst["warmed_to_later"][1]
+    yield Goal(
+        f"the first call of a warmed connection: at most {MOST_FOR_WARMED} x a later one",
+        f"{ratio:.1f} x at worst, `{worst['call']}`",
+        ratio <= MOST_FOR_WARMED,
+    )
+
+
+def _reads_overdue(row: Results) -> bool:
+    return row["kind"] == "overdue" and row["call"] in READING_OVERDUE
+
+
+def _growth(row: Results, unit: str) -> float:
+    few, many = row[unit]
+    return float(many / few)
 
 
 def _no_failures(words: str, rows: Sequence[Results]) -> Goal:
@@ -384,6 +450,41 @@ def _growth_page(section: Results) -> Page:
 
     title = "The same calls with more tickets stored"
     return _page("growth", title, section["rows"], [_CALL, *map(time, stored), *map(ratio, others)])
+
+
+def _holds_page(section: Results) -> Page:
+    def both(unit: str) -> Column:
+        return unit, lambda row: " → ".join(f"{value:,.0f}" for value in row[unit])
+
+    def ratio(unit: str) -> Column:
+        return "x", lambda row: f"{_growth(row, unit):.2f}"
+
+    columns: list[Column] = [
+        ("registrations", lambda row: str(row["kind"])),
+        ("how many", both("counts")[1]),
+        _CALL,
+        both("buffers"),
+        ratio("buffers"),
+        both("rows"),
+        ratio("rows"),
+        ("ms", lambda row: " → ".join(map(_ms, row["ms"]))),
+    ]
+    title = "What each call reads with few and with many open, empty or overdue registrations"
+    return _page("holds", title, section["rows"], columns)
+
+
+def _cold_page(section: Results) -> Page:
+    def time(state: str) -> Column:
+        return f"{state} ms", lambda row: _ms(row["times"][state][1])
+
+    columns: list[Column] = [
+        _CALL,
+        *map(time, ("first", "warmed", "later")),
+        ("first / later", lambda row: _spread(row["first_to_later"], digits=1)),
+        ("warmed / later", lambda row: _spread(row["warmed_to_later"], digits=1)),
+    ]
+    title = f"First calls of a connection; warming one takes {_ms(section['warming'][1])} ms"
+    return _page("cold", title, section["rows"], columns)
 
 
 def _markdown(page: Page) -> Iterator[str]:

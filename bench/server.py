@@ -38,17 +38,19 @@ SHOWN: Final = ("fsync", "synchronous_commit", "full_page_writes", *SETTINGS)
 LARGE_CAPACITY: Final = 10_000_000
 """Capacity of a pool that never sells out."""
 
-_TEMPLATE: Final = "bench_template"
+TEMPLATE: Final = "bench_template"
+"""The database that all others are copies of."""
 
 
 @contextmanager
-def benchmark_server(folder: Path, tickets: int) -> Iterator[Server]:
+def benchmark_server(folder: Path, tickets: int, **settings: str) -> Iterator[Server]:
     """Run a server that writes to disk, and delete its data at the end.
 
     Args:
         folder: An existing folder on the disk to measure.
         tickets: Number of stored tickets in the template of all databases, a multiple of 10.
             Plans depend on the stored rows, so nothing is measured with empty tables.
+        **settings: Settings of the server beside SETTINGS.
 
     Yields:
         The server, with the template for `create_database`: migrated, with the example event and
@@ -56,28 +58,30 @@ def benchmark_server(folder: Path, tickets: int) -> Iterator[Server]:
     """
     with tempfile.TemporaryDirectory(prefix="ticketing-bench-", dir=folder) as parent:
         Path(parent).chmod(0o755)  # when run by root, the server's user needs access
-        with run_server(Path(parent) / "data", settings=SETTINGS) as server:
+        with run_server(Path(parent) / "data", settings=SETTINGS | settings) as server:
             _create_template(server, tickets)
             yield server
 
 
-def create_database(server: Server, name: str, tickets: int = 0) -> str:
+def create_database(server: Server, name: str, tickets: int = 0, template: str = TEMPLATE) -> str:
     """Create a copy of the template.
 
     Args:
         server: The server.
         name: The name of the database.
         tickets: Number of additional tickets to store in it, a multiple of 10.
+        template: Another database to copy, to which no session is connected.
 
     Returns:
         Its URL.
     """
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(
-            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE))
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
         )
-    with psycopg.connect(server.url(name), autocommit=True) as connection:
-        _fill(connection, tickets)
+    if tickets:
+        with psycopg.connect(server.url(name), autocommit=True) as connection:
+            _fill(connection, tickets)
     return server.url(name)
 
 
@@ -87,7 +91,8 @@ def install(connection: Connection) -> None:
     Args:
         connection: A superuser's connection, in autocommit mode.
     """
-    connection.execute(files("bench").joinpath("sql/schema.sql").read_bytes())
+    for name in ("schema", "holds"):
+        connection.execute(files("bench").joinpath(f"sql/{name}.sql").read_bytes())
     connection.execute("SELECT ticketing.import_catalogue(%s)", [Jsonb(large_catalogue())])
 
 
@@ -154,9 +159,9 @@ def describe(server: Server) -> Document:
 def _create_template(server: Server, tickets: int) -> None:
     """Create the template: migrated, with the example event, the baselines and sold tickets."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TEMPLATE)))
-    migrate(server.url(_TEMPLATE))
-    with psycopg.connect(server.url(_TEMPLATE), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(TEMPLATE)))
+    migrate(server.url(TEMPLATE))
+    with psycopg.connect(server.url(TEMPLATE), autocommit=True) as connection:
         install(connection)
         _fill(connection, tickets)
 

@@ -48,7 +48,9 @@ def test_bench_measures_every_section_of_stored_results(results: Results) -> Non
 
 def test_bench_leaves_integrity_intact(results: Results) -> None:
     checked = {name: section["faults"] for name, section in results.items() if "faults" in section}
-    assert checked == dict.fromkeys(["persist", "calls", "throughput", "sell_out"], 0)
+    assert checked == dict.fromkeys(
+        ["persist", "calls", "throughput", "sell_out", "holds", "cold"], 0
+    )
 
 
 def test_bench_sell_out_is_exact(results: Results) -> None:

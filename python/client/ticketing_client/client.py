@@ -16,6 +16,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
     nullcontext,
+    suppress,
 )
 from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -27,6 +28,7 @@ from psycopg.rows import tuple_row
 from ticketing_client._call import Identity, transact
 from ticketing_client._conninfo import checked_conninfo
 from ticketing_client._methods import AsyncMethods, Methods
+from ticketing_client._warm import REFUSALS, WARM_UP
 from ticketing_client.errors import TransientError, pause_before_retry, translated
 
 if TYPE_CHECKING:
@@ -170,6 +172,28 @@ class Client(_Executor, Methods):
         if self._owned:
             self._owned.close()
 
+    @staticmethod
+    def warm(connection: psycopg.Connection[Any]) -> None:
+        """Prepare a new connection, so that its first calls are nearly as quick as later ones.
+
+        For a pool: `ConnectionPool(url, configure=Client.warm)`. It makes the calls of a buyer for
+        the latest published function, and rolls them back; without such a function it does nothing.
+
+        Args:
+            connection: A connection without a running transaction, as a member of service_role.
+
+        Raises:
+            psycopg.Error: When the package is not installed, or the connection's role may not call
+                it or may only read.
+        """
+        with (
+            suppress(*REFUSALS),
+            translated(),
+            connection.transaction(force_rollback=True),
+            psycopg.Cursor(connection) as cursor,
+        ):
+            cursor.execute(WARM_UP)
+
     def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls.
 
@@ -261,6 +285,22 @@ class AsyncClient(_Executor, AsyncMethods):
         """Close the connection that was opened for a URL; a given connection stays open."""
         if self._owned:
             await self._owned.close()
+
+    @staticmethod
+    async def warm(connection: psycopg.AsyncConnection[Any]) -> None:
+        """Prepare a new connection; see Client.warm.
+
+        For a pool: `AsyncConnectionPool(url, configure=AsyncClient.warm)`.
+
+        Args:
+            connection: A connection without a running transaction, as a member of service_role.
+        """
+        with suppress(*REFUSALS), translated():
+            async with (
+                connection.transaction(force_rollback=True),
+                psycopg.AsyncCursor(connection) as cursor,
+            ):
+                await cursor.execute(WARM_UP)
 
     async def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls; see Client.execute.

@@ -20,23 +20,26 @@ BEGIN
             AND ticket.status = 'Active'
     ),
     taken AS (
-        SELECT membership.capacity_pool_id, count(*) AS amount
-        FROM ticket
+        SELECT membership.capacity_pool_id, counted.amount
+        FROM (
+            SELECT ticket.ticket_type_id, count(*) AS amount
+            FROM ticket
+            GROUP BY ticket.ticket_type_id
+        ) AS counted
         INNER JOIN ticketing.ticket_type_pools AS membership
             ON membership.function_id = p_function_id
-            AND membership.ticket_type_id = ticket.ticket_type_id
-        GROUP BY membership.capacity_pool_id
+            AND membership.ticket_type_id = counted.ticket_type_id
         UNION ALL
-        SELECT membership.capacity_pool_id, count(*)
+        SELECT membership.capacity_pool_id, counted.amount
         FROM (
-            SELECT DISTINCT ticket.attendee_id, ticket.package_id, ticket.package_number
+            SELECT ticket.package_id, count(DISTINCT (ticket.attendee_id, ticket.package_number)) AS amount
             FROM ticket
             WHERE ticket.package_id IS NOT NULL
-        ) AS packaged
+            GROUP BY ticket.package_id
+        ) AS counted
         INNER JOIN ticketing.package_pools AS membership
             ON membership.function_id = p_function_id
-            AND membership.package_id = packaged.package_id
-        GROUP BY membership.capacity_pool_id
+            AND membership.package_id = counted.package_id
     )
     SELECT array_agg(
         ROW(pool.capacity_pool_id, pool.amount, 0)::ticketing_internal.capacity_change ORDER BY pool.capacity_pool_id
