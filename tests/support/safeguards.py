@@ -94,7 +94,7 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         )
     ],
     "the shared lock in lock_catalogue": [
-        Removal("lock_catalogue", "PERFORM pg_advisory_xact_lock_shared(v_key);", "NULL;")
+        Removal("lock_catalogue", "NOT pg_try_advisory_xact_lock_shared(v_key)", "FALSE")
     ],
     "SKIP LOCKED in expire_overdue": [
         Removal(
@@ -105,7 +105,7 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         for branch in ("ELSE", "END IF")
     ],
     "the lock of lock_owner": [
-        Removal("lock_owner", "PERFORM pg_advisory_xact_lock(", "PERFORM abs(")
+        Removal("lock_owner", "NOT pg_try_advisory_xact_lock(v_key)", "FALSE")
     ],
     "the row lock in lock_registration": [Removal("lock_registration", "FOR NO KEY UPDATE;", ";")],
 }

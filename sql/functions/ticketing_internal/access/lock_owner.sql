@@ -10,9 +10,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_owner_id CONSTANT uuid := ticketing_internal.bound_owner(p_registration);
+    v_key bigint;
 BEGIN
     IF v_owner_id IS NOT NULL THEN
-        PERFORM pg_advisory_xact_lock(ticketing_internal.lock_key('owner', p_registration.function_id, v_owner_id));
+        v_key := ticketing_internal.lock_key('owner', p_registration.function_id, v_owner_id);
+        -- tried first, because an expression costs a third of a statement
+        IF NOT pg_try_advisory_xact_lock(v_key) THEN
+            PERFORM pg_advisory_xact_lock(v_key);
+        END IF;
     END IF;
     RETURN v_owner_id;
 END

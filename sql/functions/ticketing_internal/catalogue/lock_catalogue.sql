@@ -24,7 +24,8 @@ BEGIN
     IF p_is_exclusive THEN
         PERFORM ticketing_internal.require_read_committed();
         PERFORM pg_advisory_xact_lock(v_key);
-    ELSE
+    ELSIF NOT pg_try_advisory_xact_lock_shared(v_key) THEN
+        -- tried first, because an expression costs a third of a statement
         PERFORM pg_advisory_xact_lock_shared(v_key);
     END IF;
 

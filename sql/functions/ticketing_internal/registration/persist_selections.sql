@@ -92,12 +92,12 @@ BEGIN
         ));
     END IF;
 
-    v_registration.held_since := v_hold.held_since;
-    v_registration.held_until := v_hold.held_until;
-    v_registration.hold_expires_at := v_hold.expires_at;
     IF v_is_changed THEN
-        -- Reclaim expired holds where capacity may be short. What stays expired takes none.
+        v_registration.held_since := v_hold.held_since;
+        v_registration.held_until := v_hold.held_until;
+        v_registration.hold_expires_at := v_hold.expires_at;
         v_registration.status := CASE WHEN v_hold.is_given_up THEN p_registration.status ELSE 'draft' END;
+        -- Reclaim expired holds where capacity may be short. What stays expired takes none.
         v_changes := CASE v_registration.status WHEN 'expired' THEN '{}' ELSE v_evaluation.changes END;
         IF v_evaluation.may_be_short AND v_changes <> '{}' THEN
             v_reclaimed := ticketing_internal.reclaim_expired_holds(v_function_id, v_changes, v_registration_id, p_now);

@@ -18,11 +18,14 @@ DECLARE
     v_hold CONSTANT interval := make_interval(mins => p_function.hold_minutes);
     v_is_living CONSTANT boolean :=
         coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
-    v_stopped_at CONSTANT timestamptz := coalesce(p_registration.hold_expires_at, p_registration.held_until);
+    v_stopped_at timestamptz;
     v_planned ticketing_internal.planned_hold;
 BEGIN
     v_planned.held_since := p_registration.held_since;
     v_planned.held_until := p_registration.held_until;
+    IF NOT v_is_living THEN
+        v_stopped_at := coalesce(p_registration.hold_expires_at, p_registration.held_until);
+    END IF;
     IF p_summary.holders = 0 THEN
         v_planned.held_until := CASE WHEN v_is_living THEN p_now ELSE v_stopped_at END;
         RETURN v_planned;
