@@ -15,13 +15,16 @@ DECLARE
     v_function_id uuid;
     v_owner_id uuid;
 BEGIN
-    SELECT registration.function_id, registration.owner_id
-    INTO v_function_id, v_owner_id
+    SELECT entry.function_id
+    INTO v_function_id
     FROM ticketing.registration_index AS entry
-    INNER JOIN ticketing.registrations AS registration
-        ON registration.function_id = entry.function_id
-        AND registration.registration_id = entry.registration_id
     WHERE entry.registration_id = p_registration_id;
+
+    SELECT registration.owner_id
+    INTO v_owner_id
+    FROM ticketing.registrations AS registration
+    WHERE registration.function_id = v_function_id
+        AND registration.registration_id = p_registration_id;
 
     IF v_owner_id IS NULL OR NOT coalesce(
         v_owner_id = v_caller_id
