@@ -1,5 +1,6 @@
 """How long persisted tickets keep their capacity, and who gets it afterwards."""
 
+import json
 from datetime import datetime, timedelta
 
 import psycopg
@@ -21,6 +22,7 @@ from tests.support.example import (
     BANQUET,
     CEREMONY,
     FUNCTION,
+    MASONS,
     REGISTRATION,
     STRANGER,
     TOMAS,
@@ -268,6 +270,61 @@ def test_overdue_hold_is_renewed_for_its_owner(scarce_db: Connection) -> None:
     assert set(held_tickets(scarce_db, registration_id)[WALTER]) > set(tickets[WALTER])
     assert (answer["status"], answer["revision"]) == ("draft", revision + 1)
     assert pool_counters(scarce_db)[CEREMONY] == (CAPACITY, 3, 0)
+
+
+GIVEN_UP = """
+WITH given_up AS (
+    SELECT ticket.*, gen_random_uuid() AS other_id
+    FROM ticketing.tickets AS ticket, generate_series(1, %(number)s)
+    WHERE ticket.registration_id = %(registration_id)s
+), registration AS (
+    INSERT INTO ticketing.registrations
+        (function_id, registration_id, owner_id, registration_type, currency, status)
+    SELECT function_id, other_id, other_id, 'individuals', currency, %(status)s FROM given_up
+)
+INSERT INTO ticketing.tickets (
+    function_id, ticket_id, registration_id, owner_id, attendee_id, event_id, ticket_type_id,
+    package_id, package_number, price_paid, original_price, currency, status
+)
+SELECT
+    function_id, gen_random_uuid(), other_id, other_id, other_id, event_id, ticket_type_id,
+    package_id, package_number, price_paid, original_price, currency,
+    CASE %(status)s WHEN 'cancelled' THEN 'Cancelled' ELSE 'Active' END
+FROM given_up
+"""
+"""Store registrations of other owners with the tickets of one, without their attendees."""
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+@pytest.mark.parametrize(
+    "chosen", [ONE, {WALTER: selection({MASONS: 1})}], ids=["ticket type", "package"]
+)
+def test_refusal_costs_the_same_however_many_tickets_were_given_up(
+    event_db: Connection, scarce: Document, chosen: Document, status: str
+) -> None:
+    part(scarce, MASONS)["capacity"] = 1
+    part(scarce, CEREMONY)["capacity"] = 1
+    import_catalogue(event_db, scarce)
+    registration_id = book(event_db, chosen)
+    event_db.execute("SET LOCAL session_replication_role = replica")  # no attendees are referred to
+    buyer = json.dumps({WALTER: chosen[WALTER]})
+    pages = []
+    for _ in range(2):
+        event_db.execute(
+            GIVEN_UP, {"number": 3000, "registration_id": registration_id, "status": status}
+        )
+        event_db.execute("ANALYZE ticketing.registrations, ticketing.tickets")
+        for _ in range(2):
+            ((plan,),) = event_db.execute(
+                """
+                EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+                SELECT ticketing.quote_ticket_selections(%s, %s, %s)
+                """,
+                [FUNCTION, buyer, json.dumps([{"attendeeId": WALTER, "attendeeType": "mason"}])],
+            )
+        pages.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+    assert pages[1] <= pages[0] * 1.1
+    assert left(event_db, CEREMONY) == 0
 
 
 # Expired

@@ -17,6 +17,8 @@ DECLARE
     v_event_ids uuid[];
     v_ticket_type_ids uuid[];
     v_package_ids uuid[];
+    v_registration_ids uuid[];
+    v_read bigint;
 BEGIN
     SELECT coalesce(sum(pool.reserved), 0), coalesce(sum(pool.reserved + pool.sold), 0)
     INTO v_reserved, v_used
@@ -43,25 +45,32 @@ BEGIN
     WHERE membership.function_id = p_function_id
         AND membership.capacity_pool_id = ANY(p_pool_ids);
 
-    RETURN ARRAY(
-        SELECT ticket.registration_id
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = p_function_id
-            AND ticket.event_id = ANY(v_event_ids)
-            AND ticket.ticket_type_id = ANY(v_ticket_type_ids)
-            AND ticket.status = 'Active'
-            AND ticket.payment_status = 'Unpaid'
-        UNION
-        SELECT ticket.registration_id
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = p_function_id
-            AND ticket.package_id = ANY(v_package_ids)
-            AND ticket.status = 'Active'
-            AND ticket.payment_status = 'Unpaid'
-    );
+    -- no more than that of any status: those of expired and cancelled registrations, whose number has no
+    -- limit, are there as well
+    SELECT array_agg(DISTINCT ticket.registration_id) FILTER (WHERE ticket.is_unpaid), count(*)
+    INTO v_registration_ids, v_read
+    FROM (
+        (
+            SELECT ticket.registration_id, ticket.status = 'Active' AND ticket.payment_status = 'Unpaid' AS is_unpaid
+            FROM ticketing.tickets AS ticket
+            WHERE ticket.function_id = p_function_id
+                AND ticket.event_id = ANY(v_event_ids)
+                AND ticket.ticket_type_id = ANY(v_ticket_type_ids)
+            LIMIT c_most + 1
+        )
+        UNION ALL
+        (
+            SELECT ticket.registration_id, ticket.status = 'Active' AND ticket.payment_status = 'Unpaid'
+            FROM ticketing.tickets AS ticket
+            WHERE ticket.function_id = p_function_id
+                AND ticket.package_id = ANY(v_package_ids)
+            LIMIT c_most + 1
+        )
+    ) AS ticket;
+    RETURN CASE WHEN v_read <= c_most THEN coalesce(v_registration_ids, '{}') END;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.holding_registrations IS
-'Ids of the registrations with unpaid tickets of the ticket types and packages of p_pool_ids; null if more tickets than are
-worth reading are in use there.';
+'Ids of the registrations with unpaid tickets of the ticket types and packages of p_pool_ids; null if there are more
+tickets of these than are worth reading.';
