@@ -183,6 +183,17 @@ def test_owner_limit_counts_free_tickets_for_good(
     assert select(owner(event_db), third, tickets(3)).sqlstate is None
 
 
+def test_owner_limit_counts_a_free_ticket_once(event_db: Connection, catalogue: Document) -> None:
+    part(catalogue, COMMUNICATION)["price"] = 0
+    offer(event_db, catalogue, max_held_per_owner=5)
+    first = book(event_db, tickets(2, COMMUNICATION))
+    second = book(event_db, tickets(1, COMMUNICATION))
+    assert select(owner(event_db), second, tickets(3, COMMUNICATION)).sqlstate is None
+    assert codes(select(owner(event_db), second, tickets(4, COMMUNICATION))) == ["owner_limit"]
+    assert start(event_db, first)["status"] == "completed"
+    assert codes(select(owner(event_db), second, tickets(4, COMMUNICATION))) == ["owner_limit"]
+
+
 def test_owner_limit_counts_no_free_ticket_in_a_package_that_cost_something(
     event_db: Connection, catalogue: Document
 ) -> None:

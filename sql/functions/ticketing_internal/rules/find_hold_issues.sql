@@ -59,7 +59,10 @@ BEGIN
             'hold_used_up', v_path,
             format(
                 'Tickets can be held unpaid for %s minutes. This registration can hold tickets again from %s.',
-                p_function.max_hold_minutes, ticketing_internal.local_time(p_hold.available_at, p_function.timezone)
+                -- told to the minute: not before
+                p_function.max_hold_minutes, ticketing_internal.local_time(
+                    p_hold.available_at + interval '1 minute', p_function.timezone
+                )
             ),
             p_expected => to_jsonb(p_function.max_hold_minutes)
         ) || jsonb_build_object('available_at', p_hold.available_at));
