@@ -163,6 +163,23 @@ def test_owner_limit_counts_what_is_held_now(
         assert codes(again) in (["not_editable"], ["owner_limit"])
 
 
+def test_owner_limit_counts_a_hold_until_its_second(
+    event_db: Connection, catalogue: Document
+) -> None:
+    offer(event_db, catalogue, max_held_per_owner=3)
+    # holds are looked up by the minute, and some of these end within the present one
+    for seconds in (10, 30, 50):
+        event_db.execute(
+            """
+            UPDATE ticketing.registrations
+            SET hold_expires_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE registration_id = %s
+            """,
+            [seconds, book(event_db, tickets(1))],
+        )
+    assert codes(select(owner(event_db), create(owner(event_db)), tickets(1))) == ["owner_limit"]
+
+
 def test_owner_limit_counts_free_tickets_for_good(
     event_db: Connection, catalogue: Document
 ) -> None:
@@ -213,7 +230,12 @@ def test_owner_limit_counts_no_free_ticket_in_a_package_that_cost_something(
     assert codes(select(owner(event_db), create(owner(event_db)), tickets(1))) == ["owner_limit"]
 
 
-@pytest.mark.parametrize("who", [staff, service])
+def service_for_owner(connection: Connection) -> Caller:
+    """Return a back end whose session still has the claims of the owner."""
+    return Caller(connection, "service_role", OWNER)
+
+
+@pytest.mark.parametrize("who", [staff, service, service_for_owner])
 def test_owner_limits_bind_owners_only(
     event_db: Connection, catalogue: Document, who: Callable[[Connection], Caller]
 ) -> None:
