@@ -539,8 +539,8 @@ def test_overdue_hold_that_stays_locked_is_not_on_offer(contested: tuple[Connect
             assert caught.value.sqlstate == "40001"
         return 200
 
-    # told to repeat the call a bounded number of times, and then the truth
-    assert attempts() < 200
+    # told to repeat the call for a while, since most locks are short, and then the truth
+    assert 20 < attempts() < 200
     assert left(buyer, CEREMONY) == 1
     assert integrity(buyer) == []
     book(buyer, ONE, BUYER)
