@@ -112,6 +112,7 @@ class Registration(Base):
     subtotal: Mapped[Decimal]
     total: Mapped[Decimal]
     hold_expires_at: Mapped[datetime | None]
+    held_since: Mapped[datetime | None]
     revision: Mapped[int]
 
 
@@ -243,6 +244,7 @@ def _persist(session: Session, booking: Booking) -> Document:
         registration.total = sum((ticket.price_paid for ticket in held), Decimal(0))
         registration.subtotal = registration.total
     registration.hold_expires_at = now + timedelta(minutes=function.hold_minutes) if held else None
+    registration.held_since = registration.held_since or now
     session.flush()
     _record_changes(session, registration, {"added": added, "removed": removed}, now)
     _take_capacity(session, function_id, added, removed)
