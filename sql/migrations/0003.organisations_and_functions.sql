@@ -124,11 +124,11 @@ COMMENT ON COLUMN ticketing.functions.payment_minutes IS 'Minutes by which the s
 COMMENT ON COLUMN ticketing.functions.max_hold_minutes IS
 'Minutes for which a registration can renew its hold, from when it began to hold.';
 COMMENT ON COLUMN ticketing.functions.max_held_per_owner IS
-'Tickets that one owner may hold, unpaid or free, over all registrations; null: 100, and 2,000 in registrations of lodges
-and delegations.';
+'Tickets that one owner may hold, unpaid or free (not in a package that cost something), over all registrations; null:
+100, and 2,000 in registrations of lodges and delegations.';
 COMMENT ON COLUMN ticketing.functions.max_open_registrations_per_owner IS
-'Open registrations in which one owner may hold tickets: those that are draft or pending, and hold something or have
-changed within 24 hours.';
+'Open registrations in which one owner may hold tickets: those that hold some, and those that are draft without a ticket
+and have changed within 24 hours.';
 COMMENT ON COLUMN ticketing.functions.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.functions.updated_at IS 'When the row was last changed.';
 

@@ -444,12 +444,16 @@ def test_reference_used_is_raised_for_a_refund_of_other_tickets(
 def test_reference_used_is_raised_for_payments_and_refunds_alike(
     event_db: Connection, cancelled: str
 ) -> None:
-    sqlstate, (issue,) = refused_refund(event_db, cancelled, payment("20.00", "paid"))
-    assert (sqlstate, issue["code"], issue["path"]) == (
-        "TK007",
-        "reference_used",
-        "p_refund.reference",
-    )
+    for reported in (
+        payment("20.00", "paid"),
+        payment("158.50", "paid", surcharge_amount="3.50"),
+    ):
+        sqlstate, (issue,) = refused_refund(event_db, cancelled, reported)
+        assert (sqlstate, issue["code"], issue["path"]) == (
+            "TK007",
+            "reference_used",
+            "p_refund.reference",
+        )
 
     refund(event_db, cancelled, payment("20.00", "refund-1", provider="Stripe"))
     other = book(event_db, CHOSEN, STRANGER)

@@ -65,6 +65,12 @@ def test_release_ends_what_was_left_alone_empty(event_db: Connection) -> None:
     for registration_id in (empty, given_up):
         age(event_db, registration_id, 24 * 60)
     age(event_db, recent, 24 * 60 - 1)
+    # a hold is renewed without a change
+    event_db.execute(
+        "UPDATE ticketing.registrations SET updated_at = now() - interval '2 days' "
+        "WHERE registration_id = %s",
+        [held],
+    )
 
     def seen(registration_id: str) -> str:
         answer = caller.call("get_registration", p_registration_id=registration_id)

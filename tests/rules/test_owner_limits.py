@@ -28,8 +28,10 @@ from tests.support.caller import (
 from tests.support.example import (
     BANQUET,
     CEREMONY,
+    CEREMONY_AND_BANQUET,
     COMMUNICATION,
     FUNCTION,
+    MASONS,
     OWNER,
     STRANGER,
     WALTER,
@@ -161,6 +163,23 @@ def test_owner_limit_counts_what_is_held_now(
         assert codes(again) in (["not_editable"], ["owner_limit"])
 
 
+def test_owner_limit_counts_a_hold_until_its_second(
+    event_db: Connection, catalogue: Document
+) -> None:
+    offer(event_db, catalogue, max_held_per_owner=3)
+    # holds are looked up by the minute, and some of these end within the present one
+    for seconds in (10, 30, 50):
+        event_db.execute(
+            """
+            UPDATE ticketing.registrations
+            SET hold_expires_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE registration_id = %s
+            """,
+            [seconds, book(event_db, tickets(1))],
+        )
+    assert codes(select(owner(event_db), create(owner(event_db)), tickets(1))) == ["owner_limit"]
+
+
 def test_owner_limit_counts_free_tickets_for_good(
     event_db: Connection, catalogue: Document
 ) -> None:
@@ -181,7 +200,42 @@ def test_owner_limit_counts_free_tickets_for_good(
     assert select(owner(event_db), third, tickets(3)).sqlstate is None
 
 
-@pytest.mark.parametrize("who", [staff, service])
+def test_owner_limit_counts_a_free_ticket_once(event_db: Connection, catalogue: Document) -> None:
+    part(catalogue, COMMUNICATION)["price"] = 0
+    offer(event_db, catalogue, max_held_per_owner=5)
+    first = book(event_db, tickets(2, COMMUNICATION))
+    second = book(event_db, tickets(1, COMMUNICATION))
+    assert select(owner(event_db), second, tickets(3, COMMUNICATION)).sqlstate is None
+    assert codes(select(owner(event_db), second, tickets(4, COMMUNICATION))) == ["owner_limit"]
+    assert start(event_db, first)["status"] == "completed"
+    assert codes(select(owner(event_db), second, tickets(4, COMMUNICATION))) == ["owner_limit"]
+
+
+def test_owner_limit_counts_no_free_ticket_in_a_package_that_cost_something(
+    event_db: Connection, catalogue: Document
+) -> None:
+    part(catalogue, COMMUNICATION)["price"] = 0
+    part(catalogue, CEREMONY_AND_BANQUET)["price"] = 0
+    offer(event_db, catalogue, max_held_per_owner=4)
+    paid = {WALTER: selection({MASONS: 1})}
+    for _ in range(4):
+        pay(event_db, book(event_db, paid))
+    registration_id = create(owner(event_db))
+    assert select(owner(event_db), registration_id, paid).sqlstate is None
+    # while it is not paid, all three tickets count
+    assert codes(select(owner(event_db), create(owner(event_db)), tickets(2))) == ["owner_limit"]
+    # and those of a free package count on
+    pay(event_db, registration_id)
+    start(event_db, book(event_db, {WALTER: selection({CEREMONY_AND_BANQUET: 2})}))
+    assert codes(select(owner(event_db), create(owner(event_db)), tickets(1))) == ["owner_limit"]
+
+
+def service_for_owner(connection: Connection) -> Caller:
+    """Return a back end whose session still has the claims of the owner."""
+    return Caller(connection, "service_role", OWNER)
+
+
+@pytest.mark.parametrize("who", [staff, service, service_for_owner])
 def test_owner_limits_bind_owners_only(
     event_db: Connection, catalogue: Document, who: Callable[[Connection], Caller]
 ) -> None:
@@ -236,6 +290,23 @@ def test_too_many_open_registrations_of_an_owner(event_db: Connection, catalogue
         more = create(owner(event_db))
     # in the open ones, tickets change as before
     assert select(owner(event_db), held[0], tickets(2)).sqlstate is None
+
+
+@pytest.mark.parametrize("is_released", [False, True], ids=["overdue", "expired"])
+def test_too_many_open_registrations_counts_no_hold_that_is_over(
+    event_db: Connection, catalogue: Document, *, is_released: bool
+) -> None:
+    offer(event_db, catalogue, max_open_registrations_per_owner=2)
+    over = [book(event_db, tickets(1)) for _ in range(2)]
+    for registration_id in over:
+        let_lapse(event_db, registration_id)
+    if is_released:
+        service(event_db).call("release_expired_holds")
+    for _ in range(2):
+        book(event_db, tickets(1))
+    # nor does one of them hold again beyond the limit
+    refusal = select(owner(event_db), over[0], tickets(1))
+    assert codes(refusal) == ["too_many_open_registrations"]
 
 
 def test_create_is_refused_beyond_the_limits_of_an_owner(

@@ -71,6 +71,9 @@ def catalogue(
             "currency": "AUD",
             "status": "published",
             "selection_mode": "mixed",
+            # few owners stand for a crowd
+            "max_held_per_owner": 1_000_000,
+            "max_open_registrations_per_owner": 1_000_000,
         },
         "events": [
             {"event_id": event, "slug": name, "title": name, "capacity": limits.get(event)}

@@ -1,7 +1,7 @@
 -- Guarantees: registration, attendees and tickets are stored together or not at all; the same
 -- registrationId again from the same owner updates the registration instead of creating another.
 -- Lock order: the catalogue (shared), the entry in registration_index (if new), the registration,
--- overdue registrations, capacity pools in id order.
+-- its owner, overdue registrations, capacity pools in id order.
 -- Errors: 42501, TK008, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.create_individual_registration_with_tickets(

@@ -1,7 +1,7 @@
 -- Guarantees: the tickets of all listed attendees become exactly those of their selections, or
 -- nothing changes and all issues are listed.
--- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
--- id order.
+-- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
+-- pools in id order.
 -- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.persist_ticket_selections(

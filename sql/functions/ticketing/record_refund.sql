@@ -72,7 +72,7 @@ BEGIN
         END IF;
 
         -- with the last of what is due back, all that is cancelled is refunded; returning a surcharge
-        -- refunds no ticket
+        -- refunds only tickets that are named
         v_refund_due := (ticketing_internal.read_ledger(v_registration)).refund_due;
         v_is_settled := v_refund_due = 0 AND v_refund.amount > v_refund.surcharge_amount;
         v_tickets := ARRAY(

@@ -30,11 +30,16 @@ BEGIN
             SELECT
             FROM ticketing.registrations AS registration
             WHERE registration.function_id = function.function_id
+                AND registration.hold_bucket <= v_now
+                AND registration.hold_expires_at <= v_now
+        )
+        OR EXISTS (
+            SELECT
+            FROM ticketing.registrations AS registration
+            WHERE registration.function_id = function.function_id
                 AND registration.is_open
-                AND (
-                    registration.hold_expires_at <= v_now
-                    OR (registration.hold_expires_at IS NULL AND registration.updated_at <= v_now - interval '24 hours')
-                )
+                AND registration.hold_bucket IS NULL
+                AND registration.updated_at <= v_now - interval '24 hours'
         )
         ORDER BY function.function_id
     LOOP

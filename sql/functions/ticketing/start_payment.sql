@@ -1,7 +1,7 @@
 -- Guarantees: an amount due is answered only if all rules hold now: the stored selection is
 -- evaluated and persisted again.
--- Lock order: the catalogue (shared), the registration, overdue registrations, capacity pools in
--- id order.
+-- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
+-- pools in id order.
 -- Errors: TK002, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.start_payment(

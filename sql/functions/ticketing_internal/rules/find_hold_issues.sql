@@ -59,13 +59,17 @@ BEGIN
             'hold_used_up', v_path,
             format(
                 'Tickets can be held unpaid for %s minutes. This registration can hold tickets again from %s.',
-                p_function.max_hold_minutes, ticketing_internal.local_time(p_hold.available_at, p_function.timezone)
+                -- told to the minute: not before
+                p_function.max_hold_minutes, ticketing_internal.local_time(
+                    p_hold.available_at + interval '1 minute', p_function.timezone
+                )
             ),
             p_expected => to_jsonb(p_function.max_hold_minutes)
         ) || jsonb_build_object('available_at', p_hold.available_at));
     END IF;
 
-    IF p_owner_id IS NULL THEN
+    -- staff answer for what they do
+    IF p_owner_id IS NULL OR ticketing_internal.member_role(p_function.function_id, p_owner_id) IS NOT NULL THEN
         RETURN v_issues;
     END IF;
     SELECT
@@ -79,7 +83,11 @@ BEGIN
                     AND other.owner_id = p_owner_id
                     AND other.is_open
                     AND other.registration_id IS DISTINCT FROM p_registration.registration_id
-                    AND (other.hold_expires_at > p_now OR other.updated_at > p_now - interval '24 hours')
+                    -- as of now: what is overdue or abandoned is not open, released or not
+                    AND CASE
+                        WHEN other.hold_expires_at IS NULL THEN other.updated_at > p_now - interval '24 hours'
+                        ELSE other.hold_expires_at > p_now
+                    END
                 LIMIT p_function.max_open_registrations_per_owner
             ) AS other
         ),
@@ -105,21 +113,24 @@ BEGIN
                 AND free.price_paid = 0
                 AND free.status = 'Active'
                 AND free.payment_status = 'Paid'
+                -- a package that cost something is sold, with all that is in it
+                AND NOT EXISTS (
+                    SELECT
+                    FROM ticketing.tickets AS bought
+                    WHERE bought.function_id = free.function_id
+                        AND bought.registration_id = free.registration_id
+                        AND bought.attendee_id = free.attendee_id
+                        AND bought.package_id = free.package_id
+                        AND bought.package_number = free.package_number
+                        AND bought.price_paid > 0
+                )
+        ) + (
+            SELECT count(*)
+            FROM unnest(p_evaluation.tickets) AS ticket
+            WHERE ticket.change <> 'removed'
         )
     INTO v_other_registrations, v_held;
 
-    -- most hold nothing else, and staff answer for what they do
-    IF (v_is_open OR v_other_registrations < p_function.max_open_registrations_per_owner)
-        AND v_held + cardinality(p_evaluation.tickets) <= v_max_held
-        OR ticketing_internal.member_role(p_function.function_id, p_owner_id) IS NOT NULL
-    THEN
-        RETURN v_issues;
-    END IF;
-
-    SELECT v_held + count(*)
-    INTO v_held
-    FROM unnest(p_evaluation.tickets) AS ticket
-    WHERE ticket.change <> 'removed';
     IF v_held > v_max_held THEN
         v_issues := v_issues || ticketing_internal.issue(
             'owner_limit', v_path,
