@@ -228,6 +228,53 @@ def test_hold_used_up_until_a_break(
     assert hold_of(answer) == now_of(answer) + timedelta(minutes=20)
 
 
+@pytest.mark.parametrize("is_released", [False, True], ids=["overdue", "expired"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"price": 25},
+        {"is_active": False},
+        {"sale_ends_at": "2026-01-01T00:00:00Z"},
+        {"capacity": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_tickets_are_given_up_once_the_hold_is_used_up(
+    scarce_db: Connection, scarce: Document, change: Document, *, is_released: bool
+) -> None:
+    registration_id = hold_to_the_limit(scarce_db)
+    tickets = held_tickets(scarce_db, registration_id)
+    age(scarce_db, registration_id, 16)
+    if is_released:
+        service(scarce_db).call("release_expired_holds")
+    part(scarce, CEREMONY).update(change)
+    import_catalogue(scarce_db, scarce)
+    book(scarce_db, {TOMAS: selection(tickets={BANQUET: 1})}, BUYER)
+    quote = owner(scarce_db).call(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections=ONE,
+        p_registration_id=registration_id,
+    )
+    assert (quote["valid"], quote["subtotal"]) == (True, 20)
+    answer = persist_selections(scarce_db, ONE, registration_id)
+    assert (answer["tickets_removed"], answer["tickets_unchanged"]) == (1, 1)
+    assert answer["subtotal"] == 20
+    kept = held_tickets(scarce_db, registration_id)[WALTER]
+    assert set(kept) < set(tickets[WALTER])
+    assert integrity(scarce_db) == []
+    # held anew it is judged by today's rules
+    persist_selections(scarce_db, {WALTER: selection()}, registration_id)
+    age(scarce_db, registration_id, 21)
+    outcome = owner(scarce_db).attempt(
+        "persist_ticket_selections", p_registration_id=registration_id, p_selections=ONE
+    )
+    if change.keys() & {"price", "capacity"}:
+        assert outcome.answer["subtotal"] == change.get("price", 20)
+    else:
+        assert outcome.sqlstate == "TK004"
+
+
 @pytest.mark.parametrize("pause", [0, 5, 19])
 def test_persist_after_nothing_was_chosen_continues_the_hold(
     scarce_db: Connection, pause: int

@@ -108,7 +108,7 @@ BEGIN
             statement_timestamp()
         );
     END IF;
-    IF v_evaluation.may_be_short THEN
+    IF v_evaluation.may_be_short AND v_hold.is_given_up IS NOT TRUE THEN
         v_issues := v_issues || ticketing_internal.find_capacity_issues(
             p_function_id, v_evaluation.tickets, v_evaluation.changes, v_evaluation.lines, p_registration_id,
             statement_timestamp()

@@ -36,7 +36,7 @@ DECLARE
     c_max_subtotal CONSTANT numeric := 9999999999.99;
     -- whether the stored tickets are counted in their pools, and whether their hold lives
     v_is_counted CONSTANT boolean := coalesce(p_registration.status IN ('draft', 'pending'), FALSE);
-    v_is_held CONSTANT boolean := v_is_counted AND coalesce(p_registration.hold_expires_at > p_now, FALSE);
+    v_is_held boolean := v_is_counted AND coalesce(p_registration.hold_expires_at > p_now, FALSE);
     v_stored ticketing_internal.planned_ticket [] := '{}';
     v_declared CONSTANT ticketing_internal.request := ticketing_internal.resolve_request(p_attendees, p_request);
     v_request ticketing_internal.request;
@@ -47,6 +47,10 @@ BEGIN
     -- The whole registration, since limits per registration and totals need all of it.
     IF p_registration.registration_id IS NOT NULL THEN
         v_stored := ticketing_internal.load_tickets(p_function.function_id, p_registration.registration_id);
+        IF NOT v_is_held AND v_stored <> '{}' THEN
+            -- nothing can be held anew: a ticket that is not given up stays what it was, whatever it costs now
+            v_is_held := ticketing_internal.hold_available_at(p_function, p_registration, p_now) IS NOT NULL;
+        END IF;
     END IF;
 
     -- Plan. Submitted tickets are parsed only if nothing else says what is selected, or in a second

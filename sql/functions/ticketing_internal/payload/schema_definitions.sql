@@ -20,7 +20,7 @@ BEGIN
             {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]},
         "positive_amount": {"title": "an amount above 0 with at most two decimals", "anyOf": [
             {"type": "number", "minimum": 0.01, "maximum": 9999999999.99, "multipleOf": 0.01},
-            {"type": "string", "pattern": "^(?=.*[1-9])[0-9]{1,10}([.][0-9]{1,2}0{0,20})?$"}]},
+            {"type": "string", "pattern": "^(0{0,9}[1-9][0-9]{0,9}([.][0-9]{1,2}0{0,20})?|0{1,10}[.](0[1-9]|[1-9][0-9]?)0{0,20})$"}]},
         "sum": {"title": "an amount from 0, rounded to the cent", "anyOf": [
             {"type": "number", "minimum": 0, "maximum": 9999999999.99},
             {"type": "string", "pattern": "^[0-9]{1,10}([.][0-9]{1,30})?$"}]}

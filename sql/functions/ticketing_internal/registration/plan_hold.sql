@@ -1,7 +1,6 @@
 -- What a persist makes of the hold of a registration: it is renewed by hold_minutes, up to
--- max_hold_minutes after it began, and never shorter than it was. Holding again after a short break
--- continues the hold: otherwise a registration could keep capacity without end by giving it up for
--- a moment. Once the hold is used up, tickets can still be given up.
+-- max_hold_minutes after it began, and never shorter than it was; after a short break it continues.
+-- Once the hold is used up, tickets can still be given up.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.plan_hold(
     p_function ticketing.functions,
@@ -39,9 +38,10 @@ BEGIN
     );
     IF v_is_living THEN
         v_planned.expires_at := greatest(v_planned.expires_at, p_registration.hold_expires_at);
-    ELSIF v_planned.expires_at <= p_now THEN
-        v_planned.available_at := v_stopped_at + v_hold;
-        v_planned.is_given_up := p_summary.added = 0 AND p_summary.removed_ids IS NOT NULL;
+    ELSE
+        v_planned.available_at := ticketing_internal.hold_available_at(p_function, p_registration, p_now);
+        v_planned.is_given_up := v_planned.available_at IS NOT NULL
+            AND p_summary.added = 0 AND p_summary.removed_ids IS NOT NULL;
         IF v_planned.is_given_up THEN
             v_planned.expires_at := p_registration.hold_expires_at;
             RETURN v_planned;
