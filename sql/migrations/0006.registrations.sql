@@ -75,6 +75,7 @@ CREATE TABLE ticketing.registrations (
     )
 ) WITH (fillfactor = 80);
 
+CREATE INDEX registrations_function_idx ON ticketing.registrations (function_id, currency);
 -- The second column makes the index as good as the primary key for finding one registration. Where
 -- most owners have a single registration, PostgreSQL may choose either for a foreign key check, and
 -- by owner_id alone it would read all rows of an owner who has thousands.
