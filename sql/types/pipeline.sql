@@ -221,6 +221,7 @@ COMMENT ON TYPE ticketing_internal.plan_summary IS
 (null: none), how many attendees hold a ticket afterwards, and the tickets of the attendees decided about.';
 
 CREATE TYPE ticketing_internal.planned_hold AS (
+    is_living boolean,
     held_since timestamptz,
     held_until timestamptz,
     expires_at timestamptz,
@@ -229,9 +230,10 @@ CREATE TYPE ticketing_internal.planned_hold AS (
     available_at timestamptz
 );
 COMMENT ON TYPE ticketing_internal.planned_hold IS
-'What a persist makes of a hold: held_since, held_until and expires_at (hold_expires_at) as stored then; is_taken: whether tickets
-are added or the hold begins or continues after it was over, so that limits apply; is_given_up: whether the hold is used up and
-tickets are only removed; available_at: when tickets can be held again, if the hold is used up.';
+'What a persist makes of a hold: is_living: whether it lives already; held_since, held_until and expires_at (hold_expires_at) as
+stored then; is_taken: whether tickets are added or the hold begins or continues after it was over, so that limits apply;
+is_given_up: whether the hold is used up and tickets are only removed; available_at: when tickets can be held again, if the hold
+is used up.';
 
 CREATE TYPE ticketing_internal.feed_cursor AS (
     epoch bigint,

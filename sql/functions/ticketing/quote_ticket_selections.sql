@@ -28,6 +28,7 @@ DECLARE
     v_request ticketing_internal.request;
     v_attendees ticketing_internal.attendee [] := '{}';
     v_evaluation ticketing_internal.evaluation;
+    v_owner_id uuid;
     v_hold ticketing_internal.planned_hold;
     v_attendee_ids uuid [];
     v_decimals integer;
@@ -98,15 +99,18 @@ BEGIN
     ) AS duplicate
     WHERE duplicate.occurrence > 1;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
-    v_hold := ticketing_internal.plan_hold(
-        v_function, v_registration,
-        ticketing_internal.summarise_plan(v_attendees, v_evaluation, v_function.currency), statement_timestamp()
-    );
-    IF v_hold.is_taken THEN
-        v_issues := v_issues || ticketing_internal.find_hold_issues(
-            v_function, v_registration, v_evaluation, v_hold, ticketing_internal.bound_owner(v_registration),
-            statement_timestamp()
+    -- no limit of holds concerns a visitor
+    v_owner_id := ticketing_internal.bound_owner(v_registration);
+    IF p_registration_id IS NOT NULL OR v_owner_id IS NOT NULL THEN
+        v_hold := ticketing_internal.plan_hold(
+            v_function, v_registration,
+            ticketing_internal.summarise_plan(v_attendees, v_evaluation, v_function.currency), statement_timestamp()
         );
+        IF v_hold.is_taken THEN
+            v_issues := v_issues || ticketing_internal.find_hold_issues(
+                v_function, v_registration, v_evaluation, v_hold, v_owner_id, statement_timestamp()
+            );
+        END IF;
     END IF;
     IF v_evaluation.may_be_short AND v_hold.is_given_up IS NOT TRUE THEN
         v_issues := v_issues || ticketing_internal.find_capacity_issues(

@@ -20,5 +20,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.bound_owner IS
-'The caller, if limits per owner apply: the owner of p_registration, or the one who quotes without a registration (then
-its owner_id is null); null for staff, the service and visitors.';
+'The caller, if limits per owner may apply: the owner of p_registration, or the one who quotes without a registration (then
+its owner_id is null); null for the service, visitors, and staff who call for another owner.';

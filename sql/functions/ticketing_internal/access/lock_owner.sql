@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     IF v_owner_id IS NOT NULL THEN
         v_key := ticketing_internal.lock_key('owner', p_registration.function_id, v_owner_id);
-        -- tried first, because an expression costs a third of a statement
+        -- tried first, because an expression costs a tenth of a statement
         IF NOT pg_try_advisory_xact_lock(v_key) THEN
             PERFORM pg_advisory_xact_lock(v_key);
         END IF;

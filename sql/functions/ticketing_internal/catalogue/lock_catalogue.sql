@@ -25,7 +25,7 @@ BEGIN
         PERFORM ticketing_internal.require_read_committed();
         PERFORM pg_advisory_xact_lock(v_key);
     ELSIF NOT pg_try_advisory_xact_lock_shared(v_key) THEN
-        -- tried first, because an expression costs a third of a statement
+        -- tried first, because an expression costs a tenth of a statement
         PERFORM pg_advisory_xact_lock_shared(v_key);
     END IF;
 

@@ -15,28 +15,27 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_hold CONSTANT interval := make_interval(mins => p_function.hold_minutes);
-    v_is_living CONSTANT boolean :=
-        coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_stopped_at timestamptz;
     v_planned ticketing_internal.planned_hold;
 BEGIN
+    v_planned.is_living := coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_planned.held_since := p_registration.held_since;
     v_planned.held_until := p_registration.held_until;
-    IF NOT v_is_living THEN
+    IF NOT v_planned.is_living THEN
         v_stopped_at := coalesce(p_registration.hold_expires_at, p_registration.held_until);
     END IF;
     IF p_summary.holders = 0 THEN
-        v_planned.held_until := CASE WHEN v_is_living THEN p_now ELSE v_stopped_at END;
+        v_planned.held_until := CASE WHEN v_planned.is_living THEN p_now ELSE v_stopped_at END;
         RETURN v_planned;
     END IF;
 
-    IF NOT v_is_living AND (v_stopped_at IS NULL OR p_now >= v_stopped_at + v_hold) THEN
+    IF NOT v_planned.is_living AND (v_stopped_at IS NULL OR p_now >= v_stopped_at + v_hold) THEN
         v_planned.held_since := p_now;
     END IF;
     v_planned.expires_at := least(
         p_now + v_hold, v_planned.held_since + make_interval(mins => p_function.max_hold_minutes)
     );
-    IF v_is_living THEN
+    IF v_planned.is_living THEN
         v_planned.expires_at := greatest(v_planned.expires_at, p_registration.hold_expires_at);
     ELSE
         v_planned.available_at := ticketing_internal.hold_available_at(p_function, p_registration, p_now);
@@ -47,7 +46,7 @@ BEGIN
             RETURN v_planned;
         END IF;
     END IF;
-    v_planned.is_taken := NOT v_is_living OR p_summary.added > 0;
+    v_planned.is_taken := NOT v_planned.is_living OR p_summary.added > 0;
     RETURN v_planned;
 END
 $$;

@@ -22,8 +22,6 @@ DECLARE
     v_max_held CONSTANT integer := coalesce(
         p_function.max_held_per_owner, CASE p_registration.registration_type WHEN 'individuals' THEN 100 ELSE 2000 END
     );
-    -- one that holds tickets already is open anyway
-    v_is_open CONSTANT boolean := coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_other_registrations integer;
     v_held bigint;
     -- what selects, as for all issues about a request as a whole
@@ -138,7 +136,8 @@ BEGIN
             p_expected => to_jsonb(v_max_held), p_actual => to_jsonb(v_held)
         );
     END IF;
-    IF NOT v_is_open AND v_other_registrations >= p_function.max_open_registrations_per_owner THEN
+    -- one that holds tickets already is open anyway
+    IF NOT p_hold.is_living AND v_other_registrations >= p_function.max_open_registrations_per_owner THEN
         v_issues := v_issues || ticketing_internal.issue(
             'too_many_open_registrations', v_path,
             format(
