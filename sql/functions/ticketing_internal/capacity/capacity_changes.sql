@@ -21,7 +21,6 @@ DECLARE
     v_quantities integer [] := '{}';
     v_index integer;
     v_package_ids uuid [];
-    v_pool_ids uuid [];
 BEGIN
     r_changes := '{}';
     r_may_be_short := FALSE;
@@ -47,8 +46,13 @@ BEGIN
 
     SELECT
         array_agg(ROW(pool.capacity_pool_id, pool.amount, 0)::ticketing_internal.capacity_change),
-        array_agg(pool.capacity_pool_id)
-    INTO r_changes, v_pool_ids
+        -- one by one: a join would read all pools of the function
+        bool_or(pool.amount > (
+            SELECT greatest(stored.capacity - stored.reserved - stored.sold, 0)
+            FROM ticketing.capacity_pools AS stored
+            WHERE stored.function_id = p_function_id AND stored.capacity_pool_id = pool.capacity_pool_id
+        ))
+    INTO r_changes, r_may_be_short
     FROM (
         SELECT
             membership.capacity_pool_id,
@@ -61,15 +65,7 @@ BEGIN
         ORDER BY membership.capacity_pool_id
     ) AS pool;
     r_changes := coalesce(r_changes, '{}');
-
-    -- by id: a join would read all pools of the function
-    SELECT coalesce(bool_or(
-        r_changes[array_position(v_pool_ids, pool.capacity_pool_id)].reserved
-        > greatest(pool.capacity - pool.reserved - pool.sold, 0)
-    ), FALSE)
-    INTO r_may_be_short
-    FROM ticketing.capacity_pools AS pool
-    WHERE pool.function_id = p_function_id AND pool.capacity_pool_id = ANY(v_pool_ids);
+    r_may_be_short := coalesce(r_may_be_short, FALSE);
 
     -- few packages have pools of their own
     IF v_package_ids IS NULL THEN

@@ -15,8 +15,6 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- stands for "no package" in joins, which do not match nulls
-    c_none CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     v_wanted ticketing_internal.planned_ticket;
     v_ticket ticketing_internal.planned_ticket;
     v_match record;
@@ -48,42 +46,36 @@ BEGIN
     -- Otherwise one by one of the same kind, the oldest first.
     v_subtotal := 0.00;
     FOR v_match IN
-        WITH ticket AS (
+        SELECT
+            min(ticket.ordinality) FILTER (WHERE NOT ticket.is_stored) AS wanted,
+            min(ticket.ordinality) FILTER (WHERE ticket.is_stored) AS stored
+        FROM (
             SELECT
                 listed.*,
-                coalesce(listed.package_id, c_none) AS package_key,
-                coalesce(listed.package_number, 0) AS package_index,
-                CASE WHEN p_is_held THEN 0 ELSE listed.price_paid END AS price_key,
-                CASE WHEN p_is_held THEN 0 ELSE listed.original_price END AS original_key,
                 row_number() OVER (
                     PARTITION BY
-                        listed.is_stored, listed.attendee_id, listed.package_id, listed.package_number,
-                        listed.ticket_type_id,
-                        CASE WHEN p_is_held THEN 0 ELSE listed.price_paid END,
-                        CASE WHEN p_is_held THEN 0 ELSE listed.original_price END
+                        listed.attendee_id, listed.package_id, listed.package_number, listed.ticket_type_id,
+                        listed.price_key, listed.original_key, listed.is_stored
                     ORDER BY listed.ordinality
                 ) AS unit
             FROM (
-                SELECT FALSE AS is_stored, wanted.* FROM unnest(p_wanted) WITH ORDINALITY AS wanted
-                UNION ALL
-                SELECT TRUE, stored.* FROM unnest(p_stored) WITH ORDINALITY AS stored
+                SELECT
+                    every.*,
+                    CASE WHEN NOT p_is_held THEN every.price_paid END AS price_key,
+                    CASE WHEN NOT p_is_held THEN every.original_price END AS original_key
+                FROM (
+                    SELECT FALSE AS is_stored, wanted.* FROM unnest(p_wanted) WITH ORDINALITY AS wanted
+                    UNION ALL
+                    SELECT TRUE, stored.* FROM unnest(p_stored) WITH ORDINALITY AS stored
+                ) AS every
             ) AS listed
-        )
-        SELECT wanted.ordinality AS wanted, stored.ordinality AS stored
-        FROM (SELECT ticket.* FROM ticket WHERE NOT ticket.is_stored) AS wanted
-        FULL JOIN (SELECT ticket.* FROM ticket WHERE ticket.is_stored) AS stored
-            ON stored.attendee_id = wanted.attendee_id
-            AND stored.ticket_type_id = wanted.ticket_type_id
-            AND stored.package_key = wanted.package_key
-            AND stored.package_index = wanted.package_index
-            AND stored.price_key = wanted.price_key
-            AND stored.original_key = wanted.original_key
-            AND stored.unit = wanted.unit
-        INNER JOIN unnest(p_attendees) AS attendee
-            ON attendee.attendee_id = coalesce(stored.attendee_id, wanted.attendee_id)
+        ) AS ticket
+        INNER JOIN unnest(p_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
+        GROUP BY
+            attendee.position, ticket.attendee_id, ticket.package_id, ticket.package_number, ticket.ticket_type_id,
+            ticket.price_key, ticket.original_key, ticket.unit
         ORDER BY
-            attendee.position, wanted.ordinality, coalesce(stored.package_index, wanted.package_index),
-            coalesce(stored.ticket_type_id, wanted.ticket_type_id), stored.unit
+            attendee.position, wanted, ticket.package_number NULLS FIRST, ticket.ticket_type_id, ticket.unit
     LOOP
         IF v_match.stored IS NULL THEN
             v_ticket := p_wanted[v_match.wanted];
