@@ -231,9 +231,9 @@ CREATE TYPE ticketing_internal.planned_hold AS (
 );
 COMMENT ON TYPE ticketing_internal.planned_hold IS
 'What a persist makes of a hold: is_living: whether it lives already; held_since, held_until and expires_at (hold_expires_at) as
-stored then; is_taken: whether tickets are added or the hold begins or continues after it was over, so that limits apply;
-is_given_up: whether the hold is used up and tickets are only removed; available_at: when tickets can be held again, if the hold
-is used up.';
+stored then; is_taken: whether more tickets are held than before, or the hold begins or continues after it was over, so that
+limits apply; is_given_up: whether the hold is used up and tickets are only removed; available_at: when tickets can be held again,
+if the hold is used up.';
 
 CREATE TYPE ticketing_internal.feed_cursor AS (
     epoch bigint,

@@ -135,6 +135,33 @@ def test_owner_limit_of_tickets_held(
     assert integrity(event_db) == []
 
 
+def test_owner_limit_refuses_no_exchange(event_db: Connection, catalogue: Document) -> None:
+    offer(event_db, catalogue)
+    registration_id = book(event_db, tickets(4))
+    # the organiser allows less than is held
+    offer(event_db, catalogue, max_held_per_owner=2)
+
+    def codes_of(selections: Document) -> list[str]:
+        quote = owner(event_db).call(
+            "quote_ticket_selections",
+            p_function_id=FUNCTION,
+            p_selections=selections,
+            p_registration_id=registration_id,
+        )
+        refused = codes(select(owner(event_db), registration_id, selections))
+        assert [issue["code"] for issue in quote["issues"]] == refused
+        return refused
+
+    assert codes_of(tickets(4, COMMUNICATION)) == []
+    assert codes_of(tickets(5, COMMUNICATION)) == ["owner_limit"]
+    assert codes_of(tickets(3)) == []
+    assert codes_of(tickets(4)) == ["owner_limit"]
+    let_lapse(event_db, registration_id)
+    assert codes_of(tickets(3, COMMUNICATION)) == ["owner_limit"]
+    assert codes_of(tickets(2, COMMUNICATION)) == []
+    assert integrity(event_db) == []
+
+
 @pytest.mark.parametrize(
     "ends",
     [

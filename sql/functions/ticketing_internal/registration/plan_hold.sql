@@ -46,7 +46,9 @@ BEGIN
             RETURN v_planned;
         END IF;
     END IF;
-    v_planned.is_taken := NOT v_planned.is_living OR p_summary.added > 0;
+    -- one ticket in place of another takes nothing more
+    v_planned.is_taken := NOT v_planned.is_living
+        OR p_summary.added > coalesce(cardinality(p_summary.removed_ids), 0);
     RETURN v_planned;
 END
 $$;

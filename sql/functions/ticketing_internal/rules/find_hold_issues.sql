@@ -1,5 +1,5 @@
--- May tickets be held for this long, and may this owner hold this much? Asked when tickets are
--- added or a hold begins. One account could take all capacity otherwise: by holding it without end,
+-- May tickets be held for this long, and may this owner hold this much? Asked when more tickets are
+-- held than before or a hold begins. One account could take all capacity otherwise: by holding it without end,
 -- in many registrations, or as free tickets, which are completed without a payment.
 --
 -- Exact if the caller has locked the owner (see lock_owner). Counts what is open or free, never
@@ -153,5 +153,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_hold_issues IS
-'Issues of an evaluation that takes tickets, with p_hold, beyond max_hold_minutes, or for an owner beyond what an owner may
+'Issues of an evaluation that takes more tickets, with p_hold, beyond max_hold_minutes, or for an owner beyond what an owner may
 hold; [] when there are none. p_owner_id: the owner whom limits bind; null: none.';
