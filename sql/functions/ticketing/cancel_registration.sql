@@ -22,6 +22,7 @@ DECLARE
     v_tickets ticketing_internal.planned_ticket[];
     v_capacity ticketing_internal.capacity_change[];
     v_answer ticketing_internal.cancel_answer;
+    v_last_change ticketing_internal.feed_cursor;
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
         -- only staff and the service may cancel what cost money
@@ -44,7 +45,7 @@ BEGIN
             AND ticket.registration_id = p_registration_id
             AND ticket.status = 'Active';
 
-        v_registration := ticketing_internal.record_changes(
+        v_last_change := ticketing_internal.record_changes(
             v_registration, v_registration.revision + 1, v_tickets, v_now
         );
         UPDATE ticketing.registrations AS registration
@@ -55,8 +56,8 @@ BEGIN
             hold_expires_at = NULL,
             cancellation_reason = left(p_reason, 1000),
             revision = v_registration.revision + 1,
-            last_change_epoch = v_registration.last_change_epoch,
-            last_change_transaction_id = v_registration.last_change_transaction_id,
+            last_change_epoch = v_last_change.epoch,
+            last_change_transaction_id = v_last_change.transaction_id,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;

@@ -23,6 +23,7 @@ DECLARE
     v_refund_due numeric;
     v_now timestamptz;
     v_answer ticketing_internal.refund_answer;
+    v_last_change ticketing_internal.feed_cursor;
 BEGIN
     PERFORM ticketing_internal.require_service();
     v_function_id := ticketing_internal.authorise_registration(p_registration_id);
@@ -90,15 +91,15 @@ BEGIN
         IF v_is_settled AND v_registration.status = 'cancelled' THEN
             v_registration.payment_status := 'Refunded';
         END IF;
-        v_registration := ticketing_internal.record_changes(
+        v_last_change := ticketing_internal.record_changes(
             v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'refunded'), v_now
         );
         UPDATE ticketing.registrations AS registration
         SET
             payment_status = v_registration.payment_status,
             revision = v_registration.revision,
-            last_change_epoch = v_registration.last_change_epoch,
-            last_change_transaction_id = v_registration.last_change_transaction_id,
+            last_change_epoch = v_last_change.epoch,
+            last_change_transaction_id = v_last_change.transaction_id,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;

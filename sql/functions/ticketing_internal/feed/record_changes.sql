@@ -4,7 +4,8 @@
 -- made. The feed is ordered by transaction id, and a transaction with a lower id can reach a
 -- registration later; its changes are then recorded under the id of the previous change. No
 -- reader skips them: the feed shows no id while a transaction with a lower id is running.
--- Lock order: the caller has locked the registration, and stores the returned epoch and id on it.
+-- Lock order: the caller has locked the registration, on which it stores the returned epoch and
+-- transaction id.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.record_changes(
     p_registration ticketing.registrations,
@@ -12,26 +13,25 @@ CREATE OR REPLACE FUNCTION ticketing_internal.record_changes(
     p_tickets ticketing_internal.planned_ticket[],
     p_now timestamptz
 )
-RETURNS ticketing.registrations
+RETURNS ticketing_internal.feed_cursor
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_registration ticketing.registrations := p_registration;
-    v_epoch bigint;
-    v_transaction_id xid8 := pg_current_xact_id();
+    v_last ticketing_internal.feed_cursor;
     v_actor_id uuid := ticketing_internal.caller_id();
     v_actor_role text := ticketing_internal.caller_role();
 BEGIN
     SELECT stored.epoch
-    INTO v_epoch
+    INTO v_last.epoch
     FROM ticketing_internal.feed_epoch AS stored
     WHERE stored.server_started_at = pg_postmaster_start_time();
     IF NOT found THEN
-        v_epoch := ticketing_internal.feed_epoch();
+        v_last.epoch := ticketing_internal.feed_epoch();
     END IF;
-    IF p_registration.last_change_epoch = v_epoch THEN
-        v_transaction_id := greatest(p_registration.last_change_transaction_id, v_transaction_id);
+    v_last.transaction_id := pg_current_xact_id();
+    IF p_registration.last_change_epoch = v_last.epoch THEN
+        v_last.transaction_id := greatest(p_registration.last_change_transaction_id, v_last.transaction_id);
     END IF;
 
     INSERT INTO ticketing.ticket_changes (
@@ -39,18 +39,16 @@ BEGIN
         ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at
     )
     SELECT
-        p_registration.function_id, v_epoch, v_transaction_id, ticket.change, p_registration.registration_id,
+        p_registration.function_id, v_last.epoch, v_last.transaction_id, ticket.change, p_registration.registration_id,
         p_revision, ticket.ticket_id, ticket.attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id,
         ticket.price_paid, v_actor_id, v_actor_role, p_now
     FROM unnest(p_tickets) AS ticket
     WHERE ticket.change NOT IN ('kept', 'retaken');
 
-    v_registration.last_change_epoch := v_epoch;
-    v_registration.last_change_transaction_id := v_transaction_id;
-    RETURN v_registration;
+    RETURN v_last;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.record_changes IS
-'Records the tickets whose change is neither kept nor retaken, with the caller as actor. Returns p_registration with the
-last_change_epoch and last_change_transaction_id to store.';
+'Records the tickets whose change is neither kept nor retaken, with the caller as actor. Returns the
+epoch and transaction id to store as those of the last change of p_registration.';

@@ -23,6 +23,7 @@ DECLARE
     );
     v_reclaimed record;
     v_taken integer;
+    v_last_change ticketing_internal.feed_cursor;
 BEGIN
     v_registration.status := 'completed';
     v_registration.payment_status := 'Paid';
@@ -33,7 +34,7 @@ BEGIN
     v_reclaimed := ticketing_internal.reclaim_expired_holds(
         p_registration.function_id, v_changes, p_registration.registration_id, p_now
     );
-    v_registration := ticketing_internal.record_changes(
+    v_last_change := ticketing_internal.record_changes(
         v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'paid'), p_now
     );
 
@@ -50,8 +51,8 @@ BEGIN
         confirmation_number = v_registration.confirmation_number,
         hold_expires_at = NULL,
         revision = v_registration.revision,
-        last_change_epoch = v_registration.last_change_epoch,
-        last_change_transaction_id = v_registration.last_change_transaction_id,
+        last_change_epoch = v_last_change.epoch,
+        last_change_transaction_id = v_last_change.transaction_id,
         updated_at = p_now
     WHERE registration.function_id = p_registration.function_id
         AND registration.registration_id = p_registration.registration_id;

@@ -28,7 +28,8 @@ DECLARE
     v_attendees CONSTANT ticketing_internal.attendee [] := ticketing_internal.load_attendees(
         v_function_id, v_registration_id
     );
-    v_registration ticketing.registrations := p_registration;
+    v_status text := p_registration.status;
+    v_revision integer := p_registration.revision;
     v_request ticketing_internal.request := p_request;
     v_evaluation ticketing_internal.evaluation;
     v_summary ticketing_internal.plan_summary;
@@ -93,12 +94,11 @@ BEGIN
     END IF;
 
     IF v_is_changed THEN
-        v_registration.held_since := v_hold.held_since;
-        v_registration.held_until := v_hold.held_until;
-        v_registration.hold_expires_at := v_hold.expires_at;
-        v_registration.status := CASE WHEN v_hold.is_given_up THEN p_registration.status ELSE 'draft' END;
+        IF v_hold.is_given_up IS NOT TRUE THEN
+            v_status := 'draft';
+        END IF;
         -- Reclaim expired holds where capacity may be short. What stays expired takes none.
-        v_changes := CASE v_registration.status WHEN 'expired' THEN '{}' ELSE v_evaluation.changes END;
+        v_changes := CASE v_status WHEN 'expired' THEN '{}' ELSE v_evaluation.changes END;
         IF v_evaluation.may_be_short AND v_changes <> '{}' THEN
             v_reclaimed := ticketing_internal.reclaim_expired_holds(v_function_id, v_changes, v_registration_id, p_now);
             v_changes := v_reclaimed.r_changes;
@@ -109,8 +109,8 @@ BEGIN
                 );
             END IF;
         END IF;
-        v_registration := ticketing_internal.write_plan(
-            v_registration, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, p_now
+        v_revision := ticketing_internal.write_plan(
+            p_registration, v_status, v_hold, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, p_now
         );
     ELSIF v_hold.expires_at IS DISTINCT FROM p_registration.hold_expires_at THEN
         UPDATE ticketing.registrations AS registration
@@ -121,8 +121,8 @@ BEGIN
 
     v_answer.success := TRUE;
     v_answer.registration_id := v_registration_id;
-    v_answer.revision := v_registration.revision;
-    v_answer.status := v_registration.status;
+    v_answer.revision := v_revision;
+    v_answer.status := v_status;
     v_answer.tickets_created := v_summary.added;
     v_answer.tickets_removed := coalesce(cardinality(v_summary.removed_ids), 0);
     v_answer.tickets_unchanged := cardinality(v_summary.tickets) - v_summary.added;

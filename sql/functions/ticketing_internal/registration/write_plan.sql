@@ -3,23 +3,24 @@
 
 CREATE OR REPLACE FUNCTION ticketing_internal.write_plan(
     p_registration ticketing.registrations,
+    p_status text,
+    p_hold ticketing_internal.planned_hold,
     p_tickets ticketing_internal.planned_ticket[],
     p_subtotal numeric,
     p_summary ticketing_internal.plan_summary,
     p_leaving uuid[],
     p_now timestamptz
 )
-RETURNS ticketing.registrations
+RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_function_id CONSTANT uuid := p_registration.function_id;
     v_registration_id CONSTANT uuid := p_registration.registration_id;
-    v_registration ticketing.registrations := p_registration;
+    v_revision CONSTANT integer := p_registration.revision + 1;
+    v_last_change ticketing_internal.feed_cursor;
 BEGIN
-    v_registration.revision := p_registration.revision + 1;
-
     IF p_summary.removed_ids IS NOT NULL THEN
         DELETE FROM ticketing.tickets AS ticket
         WHERE ticket.function_id = v_function_id
@@ -41,9 +42,7 @@ BEGIN
     END IF;
 
     IF p_summary.removed_ids IS NOT NULL OR p_summary.added > 0 THEN
-        v_registration := ticketing_internal.record_changes(
-            v_registration, v_registration.revision, p_tickets, p_now
-        );
+        v_last_change := ticketing_internal.record_changes(p_registration, v_revision, p_tickets, p_now);
     END IF;
 
     IF p_summary.attendee_updates IS NOT NULL THEN
@@ -67,22 +66,22 @@ BEGIN
 
     UPDATE ticketing.registrations AS registration
     SET
-        status = v_registration.status,
-        revision = v_registration.revision,
+        status = p_status,
+        revision = v_revision,
         subtotal = p_subtotal,
         total = p_subtotal,
-        hold_expires_at = v_registration.hold_expires_at,
-        held_since = v_registration.held_since,
-        held_until = v_registration.held_until,
-        last_change_epoch = v_registration.last_change_epoch,
-        last_change_transaction_id = v_registration.last_change_transaction_id,
+        hold_expires_at = p_hold.expires_at,
+        held_since = p_hold.held_since,
+        held_until = p_hold.held_until,
+        last_change_epoch = coalesce(v_last_change.epoch, registration.last_change_epoch),
+        last_change_transaction_id = coalesce(v_last_change.transaction_id, registration.last_change_transaction_id),
         updated_at = p_now
     WHERE registration.function_id = v_function_id
         AND registration.registration_id = v_registration_id;
-    RETURN v_registration;
+    RETURN v_revision;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.write_plan IS
-'Stores the plan in p_tickets with its subtotal, the selections in p_summary, and status and hold of p_registration (locked),
-deletes the attendees in p_leaving, and returns the registration as it is then. The capacity is left to the caller.';
+'Stores the plan in p_tickets with its subtotal, the selections in p_summary, and p_status and p_hold of p_registration (locked),
+deletes the attendees in p_leaving, and returns the revision that it has then. The capacity is left to the caller.';
