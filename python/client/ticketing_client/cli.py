@@ -31,7 +31,7 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("ticketing_client"):
         raise
-    sys.exit(f"{error.name} is not installed. Run: pip install 'ticketing-sql[cli]'")
+    sys.exit(f"{error.name} is not installed. Run in a clone: pip install '.[cli]'")
 
 __all__ = ["app", "main"]
 
