@@ -61,7 +61,7 @@ generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from 
 	$(BIN)/python -m tools.generate
 
 site: $(VENV)/.dev ## Build the documentation as a searchable site in build/site
-	$(BIN)/mkdocs build --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
 	rm -rf $(VENV) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
