@@ -9,15 +9,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test test-all soak fuzz bench lint format generate clean
+.PHONY: help demo serve psql test test-all soak fuzz bench lint format generate clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Register four people for a real event on a private PostgreSQL
+demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
 
-psql: $(VENV)/.demo ## Open the demo's database in psql
+serve: $(VENV)/.demo ## Run a PostgreSQL for your own program at 127.0.0.1: make serve ARGS=--example
+	@$(BIN)/ticketing serve $(ARGS)
+
+psql: $(VENV)/.demo ## Open the demo's database in psql, or that of make serve while it runs
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
