@@ -11,34 +11,37 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 ifdef POSTGRESQL
 export PG_BIN := $(CURDIR)/.pg/$(POSTGRESQL)/bin
-PG := .pg/$(POSTGRESQL)/bin/postgres
+demo serve psql test test-all soak fuzz bench: .pg/$(POSTGRESQL)/bin/postgres
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test test-all soak fuzz bench lint format generate site clean
+.PHONY: help demo serve psql test test-all soak fuzz bench lint format generate clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo $(PG) ## Register four people for a real event on a private PostgreSQL
+demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
 
-psql: $(VENV)/.demo $(PG) ## Open the demo's database in psql
+serve: $(VENV)/.demo ## Run a PostgreSQL for your own program at 127.0.0.1: make serve ARGS=--example
+	@$(BIN)/ticketing serve $(ARGS)
+
+psql: $(VENV)/.demo ## Open the demo's database in psql, or that of make serve while it runs
 	@$(BIN)/ticketing psql $(ARGS)
 
-test: $(VENV)/.dev $(PG) ## Run the tests, each worker on its own PostgreSQL
+test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
 	$(BIN)/pytest -n auto -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev $(PG) ## Run all tests, also those that search for long: SEARCH=50 make test-all
+test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH=50 make test-all
 	$(BIN)/pytest -n auto $(ARGS)
 
-soak: $(VENV)/.dev $(PG) ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
+soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.support.histories $(ARGS)
 
-fuzz: $(VENV)/.dev $(PG) ## Send random requests: make fuzz ARGS="--examples 5000 --seed 7"
+fuzz: $(VENV)/.dev ## Send random requests: make fuzz ARGS="--examples 5000 --seed 7"
 	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
-bench: $(VENV)/.dev $(PG) ## Measure the cost of the calls, update docs/performance.md: make bench ARGS=--quick
+bench: $(VENV)/.dev ## Measure the cost of the calls, update docs/performance.md: make bench ARGS=--quick
 	$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, SQL and prose
@@ -60,6 +63,7 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
 	$(BIN)/python -m tools.generate
 
+.PHONY: site
 site: $(VENV)/.dev ## Build the documentation as a searchable site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import psycopg
@@ -34,8 +35,6 @@ except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run in a clone: pip install '.[cli]'")
 
 __all__ = ["app", "main"]
-
-_DEMO_DATABASE = "ticketing_demo"
 
 _PIPE_WIDTH: Final = 200
 """Columns without a terminal: wide enough for whole names, which programs search for."""
@@ -70,6 +69,14 @@ DatabaseUrl = Annotated[
     ),
 ]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner.", min=0)]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the private server's data, made on first use.",
+        show_default="a folder of this command below ~/.local/share/ticketing-sql",
+        file_okay=False,
+    ),
+]
 LockTimeout = Annotated[
     float,
     typer.Option(help="Seconds a statement may wait for a lock; 0 means no limit.", min=0),
@@ -196,34 +203,80 @@ def rollback(
 
 
 @app.command()
-def demo() -> None:
-    """Run the flow of a registration wizard on a private PostgreSQL server."""
+def demo(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what comes after the first six scenes, too.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Register four people for a real event, in six scenes, on a private PostgreSQL server."""
     from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs extra packages
 
     with _needing_server():
-        run_demo()
+        run_demo(data_dir, everything=everything)
+
+
+@app.command()
+def serve(
+    *,
+    port: Annotated[
+        int, typer.Option(help="Port at 127.0.0.1 to listen on.", min=1024, max=65535)
+    ] = 15432,
+    example: Annotated[
+        bool, typer.Option("--example", help="Load the example event, too.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a private PostgreSQL server with the package installed, until Ctrl-C.
+
+    It listens at 127.0.0.1 only, and asks for the password in the URL that it prints. The data, the
+    password and so the URL are the same at the next run.
+    """
+    from ticketing_client.serve import serve as run_serve  # noqa: PLC0415 - needs extra packages
+
+    with _needing_server():
+        run_serve(data_dir, port=port, example=example)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def psql(context: typer.Context) -> None:
-    """Open the demo's database in psql. All arguments are passed to psql."""
+def psql(context: typer.Context, *, data_dir: DataDir = None) -> None:
+    """Open the database of `ticketing serve` while that runs, otherwise the demo's, in psql.
+
+    All other arguments are passed to psql.
+    """
     from ticketing_client.embedded import (  # noqa: PLC0415 - not for every platform
         default_data_dir,
+        find_server,
         run_server,
     )
 
-    data_dir = default_data_dir()
-    if not (data_dir / "PG_VERSION").exists():
-        _fail("There is no demo database yet. Run: ticketing demo")
-    with _needing_server(), run_server(data_dir) as server:
+    with _needing_server(), ExitStack() as stack:
+        if data_dir is None:
+            served = default_data_dir("serve")
+            data_dir = served if find_server(served) else default_data_dir("demo")
+        if not os.path.exists(data_dir / "PG_VERSION"):  # noqa: PTH110 - may be inaccessible
+            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+        server = find_server(data_dir) or stack.enter_context(run_server(data_dir))
         program = server.bin_dir / "psql"
         if not program.exists():
             _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
+        with psycopg.connect(server.url()) as connection:
+            databases = connection.execute(
+                "SELECT datname FROM pg_database WHERE datname ^@ 'ticketing' ORDER BY datname"
+            ).fetchall()
+        if not databases:
+            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        place = {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": server.user}
         # Ctrl-C is for psql, which cancels the query; this process stops the server afterwards.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
-            code = subprocess.run(arguments, check=False).returncode  # noqa: S603
+            code = subprocess.run(  # noqa: S603
+                [str(program), *context.args],
+                env=ours | place | {"PGDATABASE": databases[0][0]},
+                check=False,
+            ).returncode
         finally:
             signal.signal(signal.SIGINT, handler)
         raise typer.Exit(code)
