@@ -10,8 +10,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from pytest_postgresql.executors import NoopExecutor
-from tests.support.bookings import import_catalogue  # TEMPORARY
-from tests.support.example import document  # TEMPORARY
 from tests.support.pages import ROOT, Shell, blocks, psql_of, python_of, shell_of
 from tests.support.supabase import run_javascript
 
@@ -74,10 +72,7 @@ def test_readme_blocks_run_in_order(
             case "sh" if "curl" in text:
                 answers.append(shell(text))
             case "sh":
-                shell(re.sub("ticketing catalogue load .*", "", text))  # TEMPORARY
-                with psycopg.connect(os.environ["DATABASE_URL"]) as c:  # TEMPORARY
-                    if "migrate" in text:
-                        import_catalogue(c, document("catalogue"))  # TEMPORARY
+                shell(text)
                 if "ticketing migrate" in text:  # by a superuser; the rest runs as any role
                     monkeypatch.setenv("DATABASE_URL", shop_url)
             case "sql":
