@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import posixpath
 import re
 import tomllib
 from pathlib import Path
@@ -21,8 +22,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 MERMAID: Final = "assets/mermaid.js"
 
-OUTSIDE: Final = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?!\.\./)[^)#\s]+)(#[^)\s]*)?\)")
-"""A link to a file outside of docs, which a reader of the site does not have."""
+UPWARDS: Final = re.compile(r"\[([^\]]+)\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)")
+"""A link that leaves the folder of its page."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -43,16 +44,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, config: MkDocsConfig, **_: object) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
     """Lead links out of docs to the repository, or leave their text while it has no address."""
 
     def lead(match: re.Match[str]) -> str:
         text, path, anchor = match.groups()
+        from_root = posixpath.normpath(posixpath.join("docs", page.file.src_uri, "..", path))
+        if from_root.startswith("docs/"):
+            return match[0]
         if not config.repo_url:
             return text
-        return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{path}{anchor or ''})"
+        return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{from_root}{anchor or ''})"
 
-    return OUTSIDE.sub(lead, markdown)
+    return UPWARDS.sub(lead, markdown)
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import tests.support.bookings
@@ -23,6 +25,7 @@ from tests.support.pages import (
     shell_of,
 )
 from tests.support.supabase import run_javascript
+from tools.site_hooks import on_page_markdown
 
 from ticketing_client.embedded import Server
 
@@ -128,9 +131,12 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 # -- The site
 
 
-def test_site_builds_strictly_and_without_another_server(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site; a warning of MkDocs fails."""
+    folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
         cwd=ROOT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "https_proxy": "http://127.0.0.1:1"},
         capture_output=True,
@@ -138,18 +144,44 @@ def test_site_builds_strictly_and_without_another_server(tmp_path: Path) -> None
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
+    return folder
+
+
+def test_site_has_every_page_and_loads_nothing_from_another_server(site: Path) -> None:
+    made = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     assert made == {"404.html"} | {
         page.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for page in site_pages()
     }
-    assert (tmp_path / "search/search_index.js").stat().st_size > 100_000
+    assert (site / "search/search_index.js").stat().st_size > 100_000
     for name in made:
-        page = (tmp_path / name).read_text(encoding="utf-8")
+        page = (site / name).read_text(encoding="utf-8")
         loaded = re.findall(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="(\w+:)?//', page)
         assert loaded == [], name
         if 'class="mermaid"' in page:
             assert re.search(r'<script src="(?:\.\./)*assets/mermaid.js">', page), name
-    assert (tmp_path / "assets/mermaid.js").stat().st_size > 1_000_000
+    assert (site / "assets/mermaid.js").stat().st_size > 1_000_000
+
+
+def test_site_keeps_the_links_between_its_pages(site: Path) -> None:
+    for page in site_pages():
+        made = site / page.relative_to(ROOT / "docs").with_suffix(".html")
+        kept = set(re.findall(r'(?:href|src)="([^"]+)"', made.read_text(encoding="utf-8")))
+        for path, anchor in links(page):
+            if path and (page.parent / path).resolve().is_relative_to(ROOT / "docs"):
+                target = re.sub(r"\.md$", ".html", path) + (f"#{anchor}" if anchor else "")
+                assert target in kept, f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [(None, "b"), ("https://host/o/r/", "[b](https://host/o/r/blob/main/bench/b.py)")],
+)
+def test_links_out_of_the_site_lead_to_the_repository(address: str | None, expected: str) -> None:
+    config: Any = SimpleNamespace(repo_url=address)
+    page: Any = SimpleNamespace(file=SimpleNamespace(src_uri="decisions/cells.md"))
+    text = "[a](../rpc.md#x) [b](../../bench/b.py) [c](d.md)"
+    shown = on_page_markdown(text, page=page, config=config)
+    assert shown == f"[a](../rpc.md#x) {expected} [c](d.md)"
 
 
 def test_index_leads_to_every_page() -> None:
