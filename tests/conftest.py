@@ -31,6 +31,7 @@ from tests.support.example import document
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
+from ticketing_client.testing import SETTINGS
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -48,13 +49,7 @@ def server() -> Iterator[Server]:
 
     And without autovacuum, which now and then would hold a lock that a test wants.
     """
-    careless = {
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "autovacuum": "off",
-    }
-    with run_server(settings=careless) as running:
+    with run_server(settings=SETTINGS) as running:
         yield running
 
 

@@ -98,8 +98,9 @@ def test_demo_leaves_one_paid_and_one_draft_registration(
     assert rows(database_url, "SELECT check_name FROM ticketing.check_integrity()") == []
     # the catalogue is as at first, so that importing it again changes nothing
     assert rows(
-        database_url, "SELECT capacity FROM ticketing.ticket_types WHERE name = 'Ladies Brunch'"
-    ) == [(100,)]
+        database_url,
+        "SELECT sum(capacity) FROM ticketing.capacity_pools WHERE name = 'Ladies Brunch'",
+    ) == [(200,)]
 
 
 def test_demo_chooses_tickets_with_prices_that_add_up(output: str) -> None:

@@ -1,17 +1,91 @@
-"""The passing of time, for the tests of an application: what else would take minutes or months.
+"""For the tests of an application: databases of their own, and the passing of time.
 
-The functions change rows as no call does, so they need a superuser or a member of
-`ticketing_owner`. They neither commit nor roll back: a transaction that is running on the
+The fixtures of `pytest_ticketing` are made of these functions; docs/testing.md shows them.
+
+What lets time pass changes rows as no call does, so it needs a superuser or a member of
+`ticketing_owner`. It neither commits nor rolls back: a transaction that is running on the
 connection goes on.
 """
 
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
+from urllib.parse import quote
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
-__all__ = ["let_holds_lapse", "shift_sale_windows"]
+__all__ = ["SETTINGS", "database", "let_holds_lapse", "shift_sale_windows", "template"]
+
+SETTINGS: Final = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+}
+"""Of a server that no power cut will meet, and whose tables stay small."""
+
+_TEMPLATE_LOCK: Final = 7_468_526_111  # any number that other programs do not use
+
+
+@contextmanager
+def database(server_url: str, name: str, template: str | None = None) -> Generator[str]:
+    """Create a database, yield its URL and drop it, even with sessions connected.
+
+    Args:
+        server_url: URL of an existing database of the server, as a role that may create databases.
+        name: What the new one is called.
+        template: The database that it is a copy of, to which nothing may be connected; None for an
+            empty one.
+
+    Yields:
+        Its URL: that of the server with another name of the database.
+    """
+    with psycopg.connect(server_url, autocommit=True) as server:
+        copied = SQL("") if template is None else SQL(" TEMPLATE {}").format(Identifier(template))
+        server.execute(SQL("CREATE DATABASE {}{}").format(Identifier(name), copied))
+    try:
+        yield _with_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as server:
+            server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@contextmanager
+def template(server_url: str, name: str) -> Generator[str]:
+    """Create a database with the package installed, to make copies of, and drop it at the end.
+
+    Args:
+        server_url: As for `database`.
+        name: What it is called.
+
+    Yields:
+        Its URL. It can be copied while nothing is connected to it.
+    """
+    from ticketing_client.migrate import migrate  # noqa: PLC0415 - needs extra packages
+
+    with database(server_url, name) as url:
+        with psycopg.connect(server_url, autocommit=True) as server:
+            # roles belong to the whole server, and others may install at the same time
+            server.execute("SELECT pg_advisory_lock(%s)", [_TEMPLATE_LOCK])
+            migrate(url)
+        yield url
+
+
+def _with_database(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    if "://" not in url:
+        return make_conninfo(url, dbname=name)
+    changed = re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{quote(name, safe='')}", url, count=1)
+    if conninfo_to_dict(changed)["dbname"] != name:
+        message = "Name the database in the path of the server's URL, not as a parameter."
+        raise ValueError(message)
+    return changed
 
 
 def let_holds_lapse(connection: Connection[Any], registration_id: UUID | str | None = None) -> int:
