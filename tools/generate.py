@@ -6,7 +6,7 @@
 | parts of `docs/errors.md` | `error_classes`, `issue_codes`, and what the RPCs raise |
 | parts of `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
 | a part of `docs/security.md` | the callers in the COMMENTs of the RPCs |
-| a part of `docs/catalogue.md`, `catalogue.schema.json` | `payload_schema`, COMMENTs of the columns |
+| a part of `docs/catalogue.md`, `catalogue.schema.json` | `catalogue_schema`, COMMENTs |
 | `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
 | `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
 

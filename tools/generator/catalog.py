@@ -70,7 +70,7 @@ ORDER BY t.oid, a.attnum
 
 
 CATALOGUE_COLUMNS: Final = """
-SELECT c.relname AS name, a.attname AS column_name, pg_catalog.col_description(c.oid, a.attnum) AS about
+SELECT c.relname, a.attname, pg_catalog.col_description(c.oid, a.attnum)
 FROM pg_catalog.pg_class AS c
 INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.relnamespace = 'ticketing'::pg_catalog.regnamespace AND NOT a.attisdropped

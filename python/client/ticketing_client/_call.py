@@ -105,7 +105,7 @@ class Call(Generic[T]):
 def _decoder(answer: Hashable) -> msgspec.json.Decoder[Any]:
     # Numbers without a type of their own are exact in issues and catalogues; in the wizard's own
     # objects they are the doubles of JavaScript.
-    is_exact = answer in {QuoteAnswer, ExportAnswer}
+    is_exact = answer is QuoteAnswer or answer is ExportAnswer
     return msgspec.json.Decoder(answer, float_hook=Decimal if is_exact else None)
 
 

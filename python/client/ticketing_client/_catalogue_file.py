@@ -4,7 +4,7 @@ Only text becomes a document here, and a document text: what a catalogue means, 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
@@ -22,16 +22,27 @@ SCHEMA_NAME: Final = "catalogue.schema.json"
 _MOST_VALUES: Final = 100_000
 """More than the database takes. In YAML a few lines can stand for billions of values."""
 
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})([.][0-9]{1,30})?")
 
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 """What is not text without quotes. YAML once had more of them, such as no and off."""
 
 _ORDER: Final = (
-    "$schema organisation function events ticket_types packages pools"
-    " organisation_id function_id ticket_type_id package_id capacity_pool_id slug event_id title name"
-    " description currency timezone status price quantity capacity starts_at ends_at"
-).split()
+    *("$schema", "organisation", "function", "events", "ticket_types", "packages", "pools"),
+    *("organisation_id", "function_id", "ticket_type_id", "package_id", "capacity_pool_id"),
+    *("slug", "event_id", "title", "name", "description", "currency", "timezone", "status"),
+    *(
+        "price",
+        "items",
+        "quantity",
+        "capacity",
+        "starts_at",
+        "ends_at",
+        "type",
+        "operator",
+        "value",
+    ),
+)
 """The order in which keys are written; others follow by name."""
 
 
@@ -53,20 +64,19 @@ class CatalogueFile:
     document: Document
     lines: Mapping[str, int]
 
-    def place(self, path: str) -> str:
-        """Return file, line and path of what an issue is about.
+    def line(self, path: str) -> int:
+        """Return the line of what an issue is about.
 
         Args:
             path: The path of the issue, which begins with p_catalogue.
 
         Returns:
-            Such as `event.yaml:12: events[0].slug`: the line of the value, or where it should be.
+            The line of the value, or of what it should be in.
         """
-        inside = path.removeprefix("p_catalogue").removeprefix(".")
-        shorter = inside
+        shorter = path.removeprefix("p_catalogue").removeprefix(".")
         while shorter not in self.lines:
             shorter = shorter[: max(shorter.rfind("."), shorter.rfind("["), 0)]
-        return f"{self.name}:{self.lines[shorter]}:" + (f" {inside}" if inside else "")
+        return self.lines[shorter]
 
 
 def read_catalogue(path: Path) -> CatalogueFile:
@@ -144,7 +154,7 @@ class _Reader:
         line = node.start_mark.line + 1
         self.lines.setdefault(place, line)
         if node in parents or len(self.lines) > _MOST_VALUES:
-            message = f"{self.name}:{line}: an alias makes the file larger than any catalogue."
+            message = f"{self.name}:{line}: an alias makes the file too large."
             raise CatalogueFileError(message)
         parents = (*parents, node)
         match node:
@@ -178,7 +188,7 @@ class _Reader:
 
 
 def _scalar(node: yaml.ScalarNode) -> object:
-    """Return a scalar: text, unless it is a number or word of JSON without quotes."""
+    """Return a scalar: text, unless it is a plain number or word of JSON without quotes."""
     text = str(node.value)
     if node.style is not None:
         return text
@@ -203,9 +213,8 @@ def write_catalogue(path: Path | None, document: Mapping[str, Any]) -> str:
     if path and path.suffix == ".json":
         text = msgspec.json.Encoder(decimal_format="number").encode(ordered)
         return msgspec.json.format(text, indent=2).decode() + "\n"
-    return yaml.dump(
-        ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, indent=2
-    )
+    dump = cast("Callable[..., str]", yaml.dump)  # pyright: ignore[reportUnknownMemberType]
+    return dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _ordered(value: object) -> object:
@@ -229,18 +238,18 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _text_node(_: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     plain = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+[-+][0-9:]{5}", text)
     tag = "tag:yaml.org,2002:timestamp" if plain else "tag:yaml.org,2002:str"
-    return dumper.represent_scalar(tag, text)
+    return yaml.ScalarNode(tag, text)
 
 
-def _represent_amount(dumper: yaml.SafeDumper, amount: Decimal) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", format(amount, "f"))
+def _amount_node(_: yaml.SafeDumper, amount: Decimal) -> yaml.ScalarNode:
+    return yaml.ScalarNode("tag:yaml.org,2002:float", format(amount, "f"))
 
 
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(Decimal, _represent_amount)
+_Dumper.add_representer(str, _text_node)
+_Dumper.add_representer(Decimal, _amount_node)
 
 
 def template() -> str:

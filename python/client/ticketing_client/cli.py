@@ -1,8 +1,8 @@
 """The command line: `ticketing`.
 
-Exit codes: 0 success; 1 when `ticketing status` finds a difference, `ticketing doctor` finds a
-problem, or the user declines; 2 for wrong usage, a refusal or a failure, with one sentence on
-standard error.
+Exit codes: 0 success; 1 when `ticketing status` finds a difference, `ticketing doctor` or
+`ticketing catalogue` finds a problem, or the user declines; 2 for wrong usage, a refusal or a
+failure, with one sentence on standard error.
 """
 
 import os
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -20,12 +21,11 @@ import psycopg
 
 try:
     import typer
-    import yaml as _yaml  # noqa: F401 - so that it is said here when it is missing
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from ticketing_client import Client, ImportAnswer, TicketingError
+    from ticketing_client import Client, ImportAnswer, TicketingError, UnexpectedAnswerError
     from ticketing_client._catalogue_file import (
         SCHEMA_NAME,
         CatalogueFile,
@@ -105,7 +105,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         app()
-    except (CatalogueFileError, MigrationError) as error:
+    except (CatalogueFileError, MigrationError, UnexpectedAnswerError) as error:
         _fail(error)
 
 
@@ -385,11 +385,16 @@ def _import(file: CatalogueFile, database_url: str, *, is_rolled_back: bool) -> 
     except TicketingError as error:
         if not error.issues:
             _fail(error)
-        for issue in error.issues:
-            message = issue.message.replace("p_catalogue.", "").replace("p_catalogue", "The file")
-            typer.echo(f"{file.place(issue.path)} {message} [{issue.code}]", err=True)
+        for line, issue in sorted(
+            ((file.line(issue.path), issue) for issue in error.issues), key=itemgetter(0)
+        ):
+            has_path = "p_catalogue" in issue.message
+            message = issue.message if has_path else f"{issue.path}: {issue.message}"
+            message = message.replace("p_catalogue.", "").replace("p_catalogue", "the catalogue")
+            typer.echo(f"{file.name}:{line}: {message} [{issue.code}]", err=not is_rolled_back)
         if error.issues_total > len(error.issues):
-            typer.echo(f"and {error.issues_total - len(error.issues)} more", err=True)
+            more = error.issues_total - len(error.issues)
+            typer.echo(f"and {more} more", err=not is_rolled_back)
         raise typer.Exit(1) from None
 
 

@@ -45,7 +45,11 @@ BEGIN
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues);
     END IF;
-    v_before := ticketing_internal.stored_catalogue(v_function_id);
+    v_before := coalesce(ticketing_internal.stored_catalogue(v_function_id), (
+        SELECT jsonb_build_object('organisation', to_jsonb(organisation) - '{created_at,updated_at}'::text [])
+        FROM ticketing.organisations AS organisation
+        WHERE organisation.organisation_id = (v_catalogue.organisation).organisation_id
+    ));
     v_answer.deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
     v_answer.warnings := ticketing_internal.capacity_warnings(v_catalogue)
         || ticketing_internal.package_warnings(v_catalogue);

@@ -99,6 +99,10 @@ BEGIN
         AND ticket_type.ticket_type_id = element.id
     WHERE element.section = 'ticket_types'
         AND ticket_type.event_id <> (element.value ->> 'event_id')::uuid
+        -- else the event is not found
+        AND (element.value ->> 'event_id')::uuid IN (
+            SELECT event.id FROM element AS event WHERE event.section = 'events'
+        )
 
     UNION ALL
     SELECT

@@ -19,11 +19,11 @@ BEGIN
             ELSE property.value
         END), '{}')
         FROM jsonb_each(p_entry) AS property
-        WHERE property.value <> 'null'
+        WHERE property.value NOT IN ('null', '[]')
             AND property.value IS DISTINCT FROM p_schema #> ARRAY['properties', property.key, 'default']
     );
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.describe_entry IS
-'p_entry, an object of stored_catalogue, which conforms to p_schema, without nulls and defaults.';
+'p_entry, an object of stored_catalogue, which conforms to p_schema, without nulls, empty lists and defaults.';
