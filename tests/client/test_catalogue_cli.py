@@ -385,4 +385,4 @@ def test_catalogue_without_yaml_says_what_to_install() -> None:
         [sys.executable, "-c", program], env=os.environ, capture_output=True, text=True, check=False
     )
     assert run.returncode == 1
-    assert run.stderr == "yaml is not installed. Run: pip install 'ticketing-sql[cli]'\n"
+    assert run.stderr == "yaml is not installed. Run in a clone: pip install '.[cli]'\n"

@@ -36,9 +36,11 @@ RUN_BY = {
     **dict.fromkeys(RUN_HERE, "tests/house/test_pages.py"),
     "CONTRIBUTING.md": "tests/house/test_pages.py",
     "README.md": "tests/client/test_readme.py",
+    "docs/catalogue.md": "tests/client/test_catalogue_cli.py",
     "docs/operations.md": "tests/migrations/test_product.py",
     "docs/python.md": "tests/client/test_client.py",
     "docs/security.md": "tests/security/test_security_docs.py",
+    "docs/testing.md": "tests/client/test_pytest_plugin.py",
 }
 """The test that runs the blocks of each page which has some."""
 
@@ -62,7 +64,9 @@ def test_blocks_of_page_run_in_order(  # noqa: PLR0917 - fixtures
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", event_url)
     page = ROOT / name
-    shell = shell_of(server, tmp_path, {})
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shell = shell_of(server, tmp_path, {}, folder)
     doors = {
         "sh": shell,
         "sql": psql_of(shell),
@@ -78,8 +82,6 @@ def test_every_block_of_a_page_runs_or_is_an_illustration(page: Path) -> None:
     if {block.language for block in found} - PICTURES:
         test = (ROOT / RUN_BY[name_of(page)]).read_text(encoding="utf-8")
         assert page.name in test
-    else:
-        assert name_of(page) not in RUN_BY
 
 
 def test_contributing_shows_a_test_that_passes(event_db: Connection) -> None:
@@ -251,3 +253,42 @@ def test_concepts_diagram_shows_every_status_of_a_registration(db: Connection) -
     stored = set(re.findall(r"'([a-z]+) [A-Z]", definition))
     assert "expired" in stored
     assert {status for pair in shown for status in pair} == stored
+
+
+# -- The rule of blocks
+
+
+def test_blocks_are_all_but_illustrations() -> None:
+    page = """
+```sh
+one
+```
+
+```
+a tree
+```
+
+<!-- not run: because -->
+```sh
+two
+```
+
+- in a list
+
+  ```sql
+  three
+  ```
+
+<!-- begin part -->
+```sql
+four
+```
+<!-- end -->
+
+<!-- not run: because -->
+
+```text
+five
+```
+"""
+    assert blocks(page) == [("sh", "one\n"), ("sql", "three\n"), ("text", "five\n")]

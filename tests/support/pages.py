@@ -35,7 +35,7 @@ OUTPUTS = frozenset({"text", "json"})
 """Languages of blocks that show what the block before them prints."""
 
 _BLOCK = re.compile(
-    r"^(?:(?P<indent> *)<!-- not run: (?P<reason>.+) -->\n)?"
+    r"^(?:(?P<indent> *)<!-- not run: (?P<reason>[^\n]+) -->\n)?"
     r"(?P<margin> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=margin)```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -116,13 +116,14 @@ def python_of(page: Path, printed: Callable[[], str]) -> Run:
     return run
 
 
-def shell_of(server: Server, folder: Path, programs: Mapping[str, str]) -> Shell:
-    """Make a function that runs commands in the repository and returns what they print.
+def shell_of(server: Server, folder: Path, programs: Mapping[str, str], cwd: Path = ROOT) -> Shell:
+    """Make a function that runs commands and returns what they print.
 
     Args:
         server: The server whose `psql` it is.
         folder: An empty folder.
         programs: Further programs besides `psql` and `ticketing`: what their names stand for.
+        cwd: The folder to run them in.
 
     Returns:
         The function. A command that fails, or says something on standard error, fails the test.
@@ -141,7 +142,7 @@ def shell_of(server: Server, folder: Path, programs: Mapping[str, str]) -> Shell
     def run(commands: str) -> str:
         result = subprocess.run(
             ["sh", "-eu", "-c", commands],
-            cwd=ROOT,
+            cwd=cwd,
             env=os.environ | {"PATH": os.pathsep.join([str(folder), os.environ["PATH"]])},
             capture_output=True,
             text=True,
