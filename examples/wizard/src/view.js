@@ -120,7 +120,9 @@ export const tickets = ({ store, reasons, withoutTickets }) => {
     const why = reasons.get(attendeeId) ?? new Map()
     const selection = store.selectionOf(attendeeId)
     const holds = id => [...selection.packages, ...selection.individualTickets].some(line => (line.packageId ?? line.ticketId) === id)
-    const isShown = (offered, id) => holds(id) || (offered.status !== 'inactive' && why.get(id)?.code !== 'registration_type_not_allowed')
+    const isForOthers = issue => issue?.code === 'registration_type_not_allowed'
+      || (issue?.code === 'not_eligible' && issue.expected.some(rule => rule.type === 'registration_type'))
+    const isShown = (offered, id) => holds(id) || (offered.status !== 'inactive' && !isForOthers(why.get(id)))
     const packages = availability.packages.filter(offered => isShown(offered, offered.package_id))
     const lacks = withoutTickets.has(attendeeId) && isEmpty(selection)
     return html`<section class="card person ${lacks ? 'lacks' : ''}" aria-labelledby="person-${attendeeId}" id="tickets-${attendeeId}">

@@ -83,6 +83,9 @@ export async function runWizard(transport, functionId) {
   }
 
   async function go(step, { replace = false } = {}) {
+    quotes++ // what is under way is about another step
+    if (step === 'tickets') await lookAtTickets()
+    if (step === 'summary') await read()
     screen.step = step
     screen.errors = new Map()
     screen.withoutTickets = new Set()
@@ -91,8 +94,6 @@ export async function runWizard(transport, functionId) {
     draw()
     $('screen').querySelector('h1')?.focus()
     scrollTo(0, 0)
-    if (step === 'tickets') await lookAtTickets()
-    if (step === 'summary' && store.isStored) await read()
   }
 
   async function read() {
@@ -112,7 +113,7 @@ export async function runWizard(transport, functionId) {
   async function quote() {
     const mine = ++quotes
     const answer = await store.quote()
-    if (mine !== quotes || screen.step !== 'tickets') return // a newer one is under way
+    if (mine !== quotes) return
     screen.quote = answer
     screen.lines = answer.issues.map(issueInWords)
     draw()

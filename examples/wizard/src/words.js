@@ -24,10 +24,10 @@ export const label = key => {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-const FACTS = { attendee_type: 'attendees of type', registration_type: 'registrations of type' }
+const FACTS = { attendee_type: 'those who come as', registration_type: 'registrations of' }
 const value = text => text === true ? 'yes' : text === false ? 'no' : String(text)
 
-/** A rule of eligibility, such as "only for attendees of type mason". */
+/** A rule of eligibility, such as "only for those who come as mason". */
 function ruleInWords({ type, operator, value: values }) {
   const isList = Array.isArray(values)
   const list = new Intl.ListFormat(LANGUAGE, { type: 'disjunction' }).format((isList ? values : [values]).map(value))
