@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql test test-all soak fuzz bench lint format generate clean
+.PHONY: help demo psql test test-all soak fuzz bench lint format generate bundle clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 
 generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
 	$(BIN)/python -m tools.generate
+
+bundle: $(VENV)/.dev ## Write the whole product as one SQL file: build/ticketing.sql
+	$(BIN)/python -m tools.bundle $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
