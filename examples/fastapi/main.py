@@ -42,7 +42,7 @@ api = APIRouter()
 @api.get("/functions/{function_id}/availability")
 def get_ticket_availability(
     caller: Caller, function_id: UUID, registration_id: UUID | None = None
-) -> Response:  # noqa: D103 - the RPC's own description is shown
+) -> Response:
     return answer(caller.get_ticket_availability(function_id, registration_id))
 
 
@@ -79,7 +79,7 @@ def cancel_registration(caller: Caller, registration_id: UUID, body: Cancellatio
 
 @api.post("/webhooks/payments")
 def record_payment(service: Service, event: Event) -> dict[str, str]:
-    """Record a payment. The provider sends an event until it is accepted: twice, late, in any order.
+    """Record a payment. The provider sends an event until it is accepted: twice, in any order.
 
     The currency of the registration tells how many decimals the provider's integers have.
     """
@@ -109,7 +109,9 @@ def record_payment(service: Service, event: Event) -> dict[str, str]:
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Client]]:
     """Keep a pool of warm connections as long as the application runs."""
-    with ConnectionPool(os.environ["DATABASE_URL"], configure=Client.warm, max_size=10) as pool:
+    with ConnectionPool(
+        os.environ["DATABASE_URL"], configure=Client.warm, max_size=10, timeout=5
+    ) as pool:
         yield {"client": Client(pool)}
 
 

@@ -44,7 +44,10 @@ def problem(_: Request, error: Exception) -> Response:
         case psycopg.DataError():  # before the RPC begins: half a surrogate pair, the character NUL
             document = InvalidPayload(str(error), "TK001").to_problem()
         case psycopg.OperationalError():
-            document, headers = _document(503, "The database does not answer."), {"Retry-After": "5"}
+            document, headers = (
+                _document(503, "The database does not answer."),
+                {"Retry-After": "5"},
+            )
         case HTTPException():
             document, headers = _document(error.status_code, error.detail), error.headers
         case _:

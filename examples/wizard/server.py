@@ -60,7 +60,9 @@ def create_app() -> FastAPI:
             "currency": found.currency.lower(),
             "metadata": {"registration_id": str(registration_id)},
         }
-        event = json.dumps({"type": "payment_intent.succeeded", "data": {"object": intent}}).encode()
+        event = json.dumps(
+            {"type": "payment_intent.succeeded", "data": {"object": intent}}
+        ).encode()
         sent_at = str(int(time.time()))
         headers = {"Stripe-Signature": f"t={sent_at},v1={signature(sent_at, event)}"}
         url = str(request.url_for("record_payment"))

@@ -197,12 +197,12 @@ export const done = ({ store }) => store.answer.status === 'cancelled' ? html`
   ${receipt({ store, total: 'Paid' })}
   <p><button type="button" class="link" data-do="new">Start another registration</button></p>`
 
-/** Until when the tickets are kept, counted by the clock of the database. */
-export const hold = ({ answer, offset, timezone }) => {
+/** Until when the tickets are kept, counted by the clock of the database and shown by the buyer's. */
+export const hold = ({ answer, offset }) => {
   if (answer.status === 'expired') return html`<p class="hold over">The time for these tickets is over. Continue, and you get them back if there are any left.</p>`
   if (!answer.hold_expires_at) return ''
   const minutes = Math.max(0, Math.ceil((Date.parse(answer.hold_expires_at) - Date.now() - offset) / 60000))
-  return html`<p class="hold">We keep your tickets until <strong>${time(answer.hold_expires_at, timezone, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
+  return html`<p class="hold">We keep your tickets until <strong>${time(answer.hold_expires_at, undefined, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
 }
 
 export const conflict = () => html`<div class="card notice" role="alert">

@@ -43,22 +43,22 @@ export async function runWizard(transport, functionId) {
 
   function draw() {
     const { step } = screen
-    const { name, timezone } = store.availability.function
+    const { name } = store.availability.function
     const { answer } = store
     document.title = `${view.STEPS.find(([one]) => one === step)?.[1] ?? 'Welcome'} – ${name}`
     $('function').textContent = name
-    show($('account'), transport.email ? html`${transport.email} <button type="button" class="link" data-do="sign-out">Sign out</button>` : '')
+    show($('account'), transport.email ? html`<span>${transport.email}</span> <button type="button" class="link" data-do="sign-out">Sign out</button>` : '')
     show($('progress'), step === 'start' ? '' : view.progress(step))
     show($('conflict'), store.conflict ? view.conflict() : '')
     show($('messages'), screen.lines.length ? html`<div class="card notice"><ul>${screen.lines.map(line => html`<li>${line}</li>`)}</ul></div>` : '')
     show($('screen'), screens[step]())
     const total = step === 'tickets' ? screen.quote?.subtotal : step === 'summary' ? answer?.total : null
-    show($('hold'), ['tickets', 'summary', 'payment'].includes(step) && answer ? view.hold({ answer, offset: screen.offset, timezone }) : '')
+    show($('hold'), ['tickets', 'summary', 'payment'].includes(step) && answer ? view.hold({ answer, offset: screen.offset }) : '')
     show($('total'), total === null || total === undefined ? '' : html`Total <strong>${money(total, store.availability.currency)}</strong>`)
     $('bar').hidden = ['start', 'done'].includes(step)
     $('back').hidden = step === 'attendees'
     $('continue').hidden = step === 'payment'
-    $('continue').textContent = step === 'summary' ? 'Go to payment' : 'Continue'
+    $('continue').textContent = step === 'summary' ? 'To payment' : 'Continue'
     $('continue').disabled = $('back').disabled = screen.isBusy
     document.body.toggleAttribute('data-busy', screen.isBusy)
   }
@@ -296,6 +296,9 @@ export async function runWizard(transport, functionId) {
     const attendeeId = event.target.closest('[data-attendee]')?.dataset.attendee
     if (!attendeeId && !(name in (store.state?.registration.billingDetails ?? {}))) return
     isTyping = event.type === 'input'
+    screen.errors.delete(event.target.id)
+    event.target.removeAttribute('aria-invalid')
+    $(`${event.target.id}-error`)?.remove()
     store.change(({ registration }) => {
       const edited = attendeeId ? store.attendees.find(one => one.attendeeId === attendeeId) : registration.billingDetails
       const key = dataset.fact ?? name
