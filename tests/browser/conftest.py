@@ -13,7 +13,7 @@ from typing import TypeAlias
 import psycopg
 import pytest
 from examples.wizard.server import create_app
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from tests.conftest import EventDatabase
 from tests.support.services import running, settings
 
@@ -28,6 +28,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+expect.set_options(timeout=20_000)
 
 Device: TypeAlias = Callable[[], BrowserContext]
 

@@ -1,5 +1,6 @@
 """What a buyer does in the wizard, and sees there."""
 
+import re
 from uuid import uuid4
 
 from playwright.sync_api import Locator, Page, expect
@@ -54,8 +55,9 @@ def register_walter_and_ines(page: Page, url: str, email: str) -> None:
 
 def offer(page: Page, person: str, name: str) -> Locator:
     """Return the box of a package or ticket for a person."""
+    exactly = page.locator(".name", has_text=re.compile(f"^{re.escape(name)}$"))
     section = page.locator("section.person").filter(has=page.get_by_role("heading", name=person))
-    return section.locator("li.offer").filter(has=page.locator(".name", has_text=name)).first
+    return section.locator("li.offer").filter(has=exactly)
 
 
 def choose(page: Page, person: str, name: str) -> None:

@@ -88,6 +88,7 @@ export const attendees = ({ store, errors }) => {
       ${field({ id: 'mobileNumber', name: 'mobileNumber', title: 'Mobile number (if you like)', type: 'tel', value: billingDetails.mobileNumber, more: html`autocomplete="tel"` })}
     </div>
   </fieldset>
+  <button hidden>Continue</button>
   </form>`
 }
 

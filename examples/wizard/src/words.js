@@ -74,9 +74,9 @@ export function problemInWords(error) {
   if (error instanceof NoReply) {
     return ['The server does not answer. What you have entered is kept; try again in a moment.']
   }
-  if (error.issues?.length) return error.issues.map(issueInWords)
   if (error.status === 404) {
     return ['There is no such registration for this e-mail address. Check the link, or sign in with the address that it was made with.']
   }
+  if (error.issues?.length) return error.issues.map(issueInWords)
   return [error.message, error.hint].filter(Boolean)
 }
