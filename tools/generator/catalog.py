@@ -355,9 +355,7 @@ def read_rpc(row: Row, problems: tuple[Problem, ...]) -> Rpc:
     raised = RAISED.findall(sections["Raises"])
     by_name = {(problem.sqlstate, problem.name): problem for problem in problems}
     for state, name, _ in raised:
-        require(
-            (state, name) in by_name, f"raises {state} {name}, which http_problems does not list"
-        )
+        require((state, name) in by_name, f"raises {state} {name}, not in http_problems")
     return Rpc(
         name=row["name"],
         arguments=tuple(
