@@ -37,14 +37,14 @@ RPC, ERRORS, SCHEMA, SECURITY = (
     f"docs/{name}.md" for name in ("rpc", "errors", "schema", "security")
 )
 OPENAPI, JSON_SCHEMA = "docs/schemas/openapi.json", "docs/schemas/ticketing.schema.json"
-MODELS, PAYLOADS, CALLS, METHODS = (
+MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS = (
     f"python/client/ticketing_client/{name}.py"
-    for name in ("models", "payloads", "calls", "_methods")
+    for name in ("models", "payloads", "calls", "_methods", "_problems")
 )
 TYPESCRIPT = "typescript/src/database.d.ts"
 FILES = [
     *(RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA),
-    *(MODELS, PAYLOADS, CALLS, METHODS, TYPESCRIPT),
+    *(MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS, TYPESCRIPT),
 ]
 
 
@@ -82,7 +82,8 @@ CHANGES: list[tuple[str, list[str]]] = [
             "COMMENT ON FUNCTION ticketing.release_expired_holds IS E'Expires.\n\n### Callers\n"
             "- `service_role`: all registrations\n\n### Parameters\n"
             "- `p_limit`: the limit.\n\n### Returns\n`release_answer`: the number.\n\n"
-            "### Raises\n- `42501` so: so\n- `TK001` so: so.\n\n### Retry\nNothing.'"
+            "### Raises\n- `42501` not_allowed: so\n- `TK001` invalid_payload: so.\n\n"
+            "### Retry\nNothing.'"
         ),
         [RPC, OPENAPI, CALLS, METHODS, TYPESCRIPT],
     ),
@@ -123,9 +124,20 @@ CHANGES: list[tuple[str, list[str]]] = [
             "COMMENT ON FUNCTION ticketing.get_registration IS E'Reads.\n\n"
             "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n\n"
             "### Parameters\n- `p_registration_id`: it.\n\n### Returns\n"
-            "`registration_answer`: it.\n\n### Raises\n- `TK003` so\n\n### Retry\nNothing.'"
+            "`registration_answer`: it.\n\n### Raises\n- `TK003` registration_not_editable\n\n"
+            "### Retry\nNothing.'"
         ),
         [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS, TYPESCRIPT],
+    ),
+    # what a refusal is over HTTP
+    (
+        (
+            "ALTER FUNCTION ticketing_internal.http_problems RENAME TO others;"
+            "CREATE FUNCTION ticketing_internal.http_problems() RETURNS TABLE (sqlstate text,"
+            " name text, http_status integer, http_headers jsonb, title text) LANGUAGE sql AS $$"
+            " SELECT sqlstate, name, 418, http_headers, title FROM ticketing_internal.others() $$"
+        ),
+        [ERRORS, PROBLEMS],
     ),
     # tables
     ("COMMENT ON TABLE ticketing.tickets IS 'Another.'", [SCHEMA, TYPESCRIPT]),
@@ -192,6 +204,7 @@ def test_vocabularies_of_columns_are_those_of_their_constraints(db: Connection) 
 
 CALLERS = "Reads.\n\n### Callers\n- `authenticated`: own\n- `service_role`: all\n\n"
 RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
+ODD = RAISES.replace("TK002", "TK001")
 PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
 
 
@@ -210,6 +223,10 @@ PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
         (
             f"{CALLERS}{PARAMETERS}### Returns\n`it`: it.\n\n{RAISES}",
             "returns it, which is no type of ticketing_internal",
+        ),
+        (
+            f"{CALLERS}{PARAMETERS}### Returns\n`registration_answer`: it.\n\n{ODD}",
+            "raises TK001 registration_not_found, not in http_problems",
         ),
         *(
             (

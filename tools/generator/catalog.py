@@ -178,6 +178,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A kind of refusal, and what it is over HTTP.
+
+    Attributes:
+        sqlstate: Its SQLSTATE.
+        name: Its name; of 42501 the code of its issue.
+        http_status: Its HTTP status.
+        http_headers: The headers of such a response.
+        title: What all of its kind have in common, in words.
+    """
+
+    sqlstate: str
+    name: str
+    http_status: int
+    http_headers: Mapping[str, str]
+    title: str
+
+
+@dataclass(frozen=True)
 class IssueCode:
     """A code of an issue.
 
@@ -209,7 +228,7 @@ class Rpc:
         about: What it does: the comment up to its first heading.
         callers: The roles that may execute it, and on what: `### Callers`.
         returns: What follows the type under `### Returns`.
-        refusals: The outcomes under `### Raises`, and when; empty when the name says it.
+        refusals: The problems under `### Raises`, and when; empty when the name says it.
         retry: What a repeated call does.
     """
 
@@ -223,7 +242,7 @@ class Rpc:
     about: str
     callers: Mapping[str, str]
     returns: str
-    refusals: tuple[tuple[Outcome, str], ...]
+    refusals: tuple[tuple[Problem, str], ...]
     retry: str
 
     @property
@@ -354,6 +373,7 @@ class Api:
         payloads: JSON Schema of every jsonb argument, whose objects are references.
         objects: JSON Schema of these objects by name, each after those that it refers to.
         outcomes: The SQLSTATEs, by precedence.
+        problems: What the refusals are over HTTP.
         issue_codes: The codes of issues.
     """
 
@@ -363,6 +383,7 @@ class Api:
     payloads: Mapping[str, Schema]
     objects: Mapping[str, Schema]
     outcomes: tuple[Outcome, ...]
+    problems: tuple[Problem, ...]
     issue_codes: tuple[IssueCode, ...]
 
 
@@ -385,8 +406,10 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
             " ORDER BY precedence, sqlstate"
         )
         outcomes = tuple(cursor)
+    with connection.cursor(row_factory=class_row(Problem)) as cursor:
+        problems = tuple(cursor.execute("SELECT * FROM ticketing_internal.http_problems()"))
     with connection.cursor(row_factory=dict_row) as rows:
-        rpcs = tuple(read_rpc(row, outcomes) for row in rows.execute(RPCS).fetchall())
+        rpcs = tuple(read_rpc(row, problems) for row in rows.execute(RPCS).fetchall())
         types = read_types(rows.execute(ATTRIBUTES).fetchall())
         codes = rows.execute(
             "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
@@ -400,7 +423,8 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
         connection, {a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb"}
     )
     tables = tuple(read_tables(connection))
-    return Api(rpcs, tables, tuple(in_use(rpcs, types)), payloads, objects, outcomes, issue_codes)
+    used = tuple(in_use(rpcs, types))
+    return Api(rpcs, tables, used, payloads, objects, outcomes, problems, issue_codes)
 
 
 def read_tables(connection: psycopg.Connection[Any]) -> Iterator[Table]:
@@ -453,8 +477,10 @@ HEADINGS: Final = ("Callers", "Parameters", "Returns", "Raises", "Retry")
 
 ITEM: Final = re.compile(r"^- ((?:`\w+`(?:, | and )?)+):? ?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
 
+RAISED: Final = re.compile(r"^- `(\w+)` (\w+)(?:: )?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
 
-def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
+
+def read_rpc(row: Row, problems: tuple[Problem, ...]) -> Rpc:
     """Make an RPC of its row, with the parts of its comment."""
 
     def require(condition: object, fault: str) -> None:
@@ -473,7 +499,10 @@ def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
     require(list(parameters) == names, "does not describe exactly its parameters, in their order")
     answer = re.match(r"`(\w+)`: (.*)", sections["Returns"], re.DOTALL)
     require(answer, "does not say `type`: under Returns")
-    by_sqlstate = {outcome.sqlstate: outcome for outcome in outcomes}
+    raised = RAISED.findall(sections["Raises"])
+    by_name = {(problem.sqlstate, problem.name): problem for problem in problems}
+    for state, name, _ in raised:
+        require((state, name) in by_name, f"raises {state} {name}, not in http_problems")
     return Rpc(
         name=row["name"],
         arguments=tuple(
@@ -488,10 +517,7 @@ def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
         about=about.strip(),
         callers=callers,
         returns=answer[2] if answer else "",
-        refusals=tuple(
-            (by_sqlstate[state], re.sub(r"^\w+(?:: )?", "", when))
-            for state, when in items(sections["Raises"]).items()
-        ),
+        refusals=tuple((by_name[state, name], unwrap(when)) for state, name, when in raised),
         retry=unwrap(sections["Retry"]),
     )
 

@@ -199,9 +199,9 @@ def operation(api: Api, rpc: Rpc) -> Schema:
     if rpc.returns_rows:
         answer = {"type": "array", "items": answer}
     refused = "\n".join(
-        f"- `{outcome.sqlstate}` {outcome.name}" + (f": {when}" if when else "")
-        for outcome, when in rpc.refusals
-        if outcome.sqlstate != "42501"
+        f"- `{problem.sqlstate}` {problem.name}" + (f": {when}" if when else "")
+        for problem, when in rpc.refusals
+        if problem.sqlstate != "42501"
     )
     responses = {"200": {"description": rpc.returns, "content": content(answer)}}
     problem = content(reference("Problem"))

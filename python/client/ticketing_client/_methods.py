@@ -51,7 +51,7 @@ class Methods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return self.execute(calls.begin_feed_epoch())
@@ -111,7 +111,7 @@ class Methods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return self.execute(calls.check_integrity())
 
@@ -142,7 +142,7 @@ class Methods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -175,7 +175,7 @@ class Methods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -220,7 +220,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -316,7 +316,7 @@ class Methods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -362,7 +362,7 @@ class Methods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -542,7 +542,7 @@ class Methods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -570,7 +570,7 @@ class Methods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return self.execute(calls.release_expired_holds(limit))
@@ -595,7 +595,7 @@ class Methods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.
@@ -663,7 +663,7 @@ class AsyncMethods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return await self.execute(calls.begin_feed_epoch())
@@ -723,7 +723,7 @@ class AsyncMethods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return await self.execute(calls.check_integrity())
 
@@ -754,7 +754,7 @@ class AsyncMethods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -787,7 +787,7 @@ class AsyncMethods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -832,7 +832,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -928,7 +928,7 @@ class AsyncMethods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -974,7 +974,7 @@ class AsyncMethods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -1154,7 +1154,7 @@ class AsyncMethods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -1182,7 +1182,7 @@ class AsyncMethods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return await self.execute(calls.release_expired_holds(limit))
@@ -1207,7 +1207,7 @@ class AsyncMethods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.

@@ -65,7 +65,7 @@ def begin_feed_epoch() -> Call[models.BeginFeedEpochAnswer]:
         The epoch of all changes from now on.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         SelectionInvalid: The transaction is not READ COMMITTED.
     """
     return Call("begin_feed_epoch", (), models.BeginFeedEpochAnswer)
@@ -133,7 +133,7 @@ def check_integrity() -> Call[tuple[models.IntegrityProblem, ...]]:
         - `feed_order`: transaction ids ahead of this server
 
     Raises:
-        PermissionDenied: The caller is neither the service nor a reader.
+        NotAllowed: The caller is neither the service nor a reader.
     """
     return Call("check_integrity", (), tuple[models.IntegrityProblem, ...])
 
@@ -165,7 +165,7 @@ def complete_registration_payment(
         The payment and the completed registration.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is cancelled.
@@ -206,7 +206,7 @@ def create_individual_registration_jsonb(
         The registration after the call.
 
     Raises:
-        PermissionDenied: The caller is not signed in.
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: The registration belongs to another owner.
         RegistrationNotEditable: It is completed or cancelled.
@@ -255,7 +255,7 @@ def create_individual_registration_with_tickets(
         What has changed, and the state after it.
 
     Raises:
-        PermissionDenied: The caller is not signed in.
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: The registration belongs to another owner.
         RegistrationNotEditable: It is completed or cancelled.
@@ -368,7 +368,7 @@ def get_ticket_changes(
         The next changes, and the cursor after them.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the server
             does not have the change at the cursor (`cursor_ahead`), or the changes after it have
             been deleted (`cursor_expired`).
@@ -417,7 +417,7 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
         limit that ends while there are tickets, or a package that cannot be bought.
 
     Raises:
-        PermissionDenied: The caller is neither the service nor an admin of the organisation.
+        NotAllowed: The caller is neither the service nor an admin of the organisation.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
             (overdue holds are not); other contents of a package with tickets, another event of a
@@ -612,7 +612,7 @@ def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[mo
         The refund and its registration.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not exist.
@@ -646,7 +646,7 @@ def release_expired_holds(limit: int | None = None) -> Call[models.ReleaseAnswer
         How many registrations became expired.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: `limit` is out of range.
     """
     return Call(
@@ -674,7 +674,7 @@ def repair_capacity(function_id: UUID | str | None = None) -> Call[models.Repair
         How many pools were corrected.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
             transaction is not READ COMMITTED.
         FunctionNotFound: It does not exist.

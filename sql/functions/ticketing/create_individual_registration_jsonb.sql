@@ -30,7 +30,7 @@ It is `create_individual_registration_with_tickets` without tickets.
 `create_answer`: the registration after the call.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not signed in
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: the registration belongs to another owner
 - `TK003` registration_not_editable: it is completed or cancelled

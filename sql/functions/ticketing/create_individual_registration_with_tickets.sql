@@ -171,7 +171,7 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 `create_answer`: what has changed, and the state after it.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not signed in
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: the registration belongs to another owner
 - `TK003` registration_not_editable: it is completed or cancelled

@@ -89,7 +89,7 @@ stays in its pools as long as it has tickets.
 as a limit that ends while there are tickets, or a package that cannot be bought.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation
+- `42501` not_allowed: the caller is neither the service nor an admin of the organisation
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use
   (overdue holds are not); other contents of a package with tickets, another event of a ticket type,
