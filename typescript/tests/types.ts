@@ -36,6 +36,10 @@ export async function arguments_(): Promise<void> {
   await supabase.rpc('get_registrations', { p_registration_id: id })
   // @ts-expect-error another name
   await supabase.rpc('get_registration', { registration_id: id })
+  await supabase.rpc('cancel_registration', {
+    p_registration_id: id,
+    p_reason: 'Ill.',
+  } satisfies Args<'cancel_registration'>)
   // supabase-js accepts an argument that is none, which `satisfies` does not
   await supabase.rpc('cancel_registration', { p_registration_id: id, p_raison: '' })
   await supabase.rpc('cancel_registration', {
