@@ -1,8 +1,8 @@
 """PostgREST 12 and later as PostgreSQL sees it: which function a request means, and what is sent.
 
-No PostgREST runs here; typescript/tests/support/postgrest.js, which real clients call, sends the same
-statements. A request becomes what PostgREST makes of it: one transaction with the role,
-the claims and the request in settings, and one statement around the call.
+No PostgREST runs here. A request becomes what PostgREST makes of it: one transaction with the role,
+the claims and the request in settings, and one statement around the call. What real clients call,
+typescript/tests/support/postgrest.js, sends the same statements.
 """
 
 import json
