@@ -731,6 +731,12 @@ COMMENT ON COLUMN ticketing_internal.release_answer.released IS
 COMMENT ON COLUMN ticketing_internal.release_answer.server_time IS
 'Time of the database during the call.';
 
+CREATE TYPE ticketing_internal.user_answer AS (
+    user_id uuid
+);
+COMMENT ON TYPE ticketing_internal.user_answer IS 'Whom a token names.';
+COMMENT ON COLUMN ticketing_internal.user_answer.user_id IS 'The id of the user.';
+
 CREATE TYPE ticketing_internal.import_answer AS (
     success boolean,
     function_id uuid,

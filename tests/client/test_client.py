@@ -5,6 +5,7 @@ What the executors do is tested on small functions that do one thing each; the R
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 import re
 import threading
@@ -430,6 +431,55 @@ def test_not_allowed_is_raised_for_calls_that_users_never_make(db: Connection) -
         with pytest.raises(NotAllowed) as raised:
             Client(db).as_user(WALTER, role=role).release_expired_holds()
         assert raised.value.http_status == 403
+
+
+SUBS: list[Any] = [
+    "auth0|5f7c8ec7c33c6c004bbafe82",
+    "WEQ0d0hKzCWZcUbGyR4ALgOqIy23",
+    4711,
+    "user_2NNEqL2nrI",
+]
+
+
+@pytest.mark.parametrize("sub", SUBS)
+def test_as_user_takes_the_claims_of_any_identity_provider(
+    event_db: Connection,
+    wizard_state: Document,
+    sub: Any,  # noqa: ANN401 - JSON
+) -> None:
+    service = Client(event_db)
+    user = service.as_user({"sub": sub, "iss": "https://shop.example/"})
+    created = user.create_individual_registration_jsonb(wizard_state["registration"])
+    assert user.get_registration(created.registration_id).status == "draft"
+    user_id = service.user_id(str(sub), "https://shop.example/").user_id
+    found = event_db.execute("SELECT owner_id FROM ticketing.registrations").fetchall()
+    assert [str(owner_id) for (owner_id,) in found] == [user_id]
+    others = [{"sub": sub}, {"sub": sub, "iss": "https://shop.example"}, {"sub": user_id}]
+    for claims in others:  # also a token with the derived id in it is of another user
+        with pytest.raises(RegistrationNotFound):
+            service.as_user(claims).get_registration(created.registration_id)
+    with pytest.raises(ValueError, match="pass the claims of that token"):
+        service.as_user(user_id)
+
+
+@pytest.mark.parametrize(
+    ("sub", "iss", "user_id"),
+    [
+        # as docs/http.md says: any client can compute it
+        ("auth0|5f7c8ec7c33c6c004bbafe82", "https://shop.example/", None),
+        ("4711", None, None),
+        ("Zoë", "", None),
+        (str(UUID(int=8 << 76)), None, None),
+        (str(INES), "https://shop.example/", str(INES)),
+        (INES.hex, None, str(INES)),
+    ],
+)
+def test_user_id_is_what_the_documentation_says(
+    db: Connection, sub: str, iss: str | None, user_id: str | None
+) -> None:
+    digest = hashlib.sha256(f"{iss or ''}\0{sub}".encode()).digest()[:16]
+    number = int.from_bytes(digest) & ~(0xF << 76) & ~(3 << 62) | 8 << 76 | 2 << 62
+    assert Client(db).user_id(sub, iss).user_id == (user_id or str(UUID(int=number)))
 
 
 # Over HTTP

@@ -30,6 +30,7 @@ from ticketing_client import (
     Client,
     NotAllowed,
     NotConfigured,
+    NotSignedIn,
     PersistAnswer,
     RegistrationNotFound,
     SelectionInvalid,
@@ -276,7 +277,7 @@ def test_next_borrower_has_no_identity_after_a_call(
         assert session(connection) == before
     with pytest.raises(NotConfigured):
         Client(pool).execute(READ)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotSignedIn):
         Client(pool).as_user({}, role="anon").execute(PERSIST)
 
 

@@ -203,6 +203,7 @@ def operation(api: Api, rpc: Rpc) -> Schema:
         for problem, when in rpc.refusals
         if problem.sqlstate != "42501"
     )
+    needs_user = any(problem.name == "not_authenticated" for problem, _ in rpc.refusals)
     responses = {"200": {"description": rpc.returns, "content": content(answer)}}
     problem = content(reference("Problem"))
     if refused:
@@ -234,7 +235,7 @@ def operation(api: Api, rpc: Rpc) -> Schema:
             ),
         },
         "responses": responses,
-        "security": [*([{}] if "anon" in rpc.callers else []), {"token": []}],
+        "security": [*([] if needs_user or "anon" not in rpc.callers else [{}]), {"token": []}],
     }
 
 

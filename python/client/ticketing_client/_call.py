@@ -149,10 +149,22 @@ class Identity:
             The identity.
 
         Raises:
-            ValueError: When the id is not a UUID.
+            ValueError: When the id is not one that a token can have as its sub.
         """
-        claims = user if isinstance(user, Mapping) else {"sub": _uuid_text("user", user)}
-        return cls(role, _encode(claims))
+        if isinstance(user, Mapping):
+            return cls(role, _encode(user))
+        sub = _uuid_text("user", user)
+        if UUID(sub).version == _DERIVED:
+            message = (
+                f"user {sub} is an id that is derived from the sub of a token:"
+                " pass the claims of that token, with sub and iss"
+            )
+            raise ValueError(message)
+        return cls(role, _encode({"sub": sub}))
+
+
+_DERIVED = 8
+"""The version of UUIDs that ticketing.user_id derives; the database takes none over from a sub."""
 
 
 def transact(

@@ -67,6 +67,7 @@ class Methods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -79,6 +80,7 @@ class Methods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -164,6 +166,7 @@ class Methods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -201,6 +204,7 @@ class Methods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -245,6 +249,7 @@ class Methods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -255,6 +260,7 @@ class Methods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return self.execute(calls.get_registration(registration_id))
@@ -335,6 +341,7 @@ class Methods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
@@ -362,6 +369,7 @@ class Methods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
@@ -387,6 +395,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -409,6 +418,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -438,6 +448,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -455,6 +466,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -616,6 +628,7 @@ class Methods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -628,6 +641,7 @@ class Methods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -635,6 +649,34 @@ class Methods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
+
+    def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return self.execute(calls.user_id(sub, iss))
 
 
 class AsyncMethods(ABC):
@@ -679,6 +721,7 @@ class AsyncMethods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -691,6 +734,7 @@ class AsyncMethods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -776,6 +820,7 @@ class AsyncMethods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -813,6 +858,7 @@ class AsyncMethods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -857,6 +903,7 @@ class AsyncMethods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -867,6 +914,7 @@ class AsyncMethods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return await self.execute(calls.get_registration(registration_id))
@@ -947,6 +995,7 @@ class AsyncMethods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
@@ -974,6 +1023,7 @@ class AsyncMethods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
@@ -999,6 +1049,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1021,6 +1072,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1050,6 +1102,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1067,6 +1120,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1228,6 +1282,7 @@ class AsyncMethods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1240,6 +1295,7 @@ class AsyncMethods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -1247,3 +1303,31 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return await self.execute(calls.user_id(sub, iss))

@@ -43,6 +43,7 @@ __all__ = [
     "release_expired_holds",
     "repair_capacity",
     "start_payment",
+    "user_id",
 ]
 
 
@@ -82,6 +83,7 @@ def cancel_registration(
     A repeated call changes nothing and answers that 0 tickets were cancelled.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations until they are paid, and free ones; staff also those of
             their organisation, paid or not
         service_role: All registrations
@@ -94,6 +96,7 @@ def cancel_registration(
         The cancelled registration.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
     """
@@ -195,6 +198,7 @@ def create_individual_registration_jsonb(
     another.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations
         service_role: Registrations of any user
 
@@ -236,6 +240,7 @@ def create_individual_registration_with_tickets(
     Without a `registrationId`, each call creates another registration.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations
         service_role: Registrations of any user
 
@@ -286,6 +291,7 @@ def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAns
     Repeating the call is safe, because it writes nothing.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -296,6 +302,7 @@ def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAns
         The registration as of now.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
     """
     return Call(
@@ -391,6 +398,7 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
     and raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Functions of organisations in which the caller is admin or owner
         service_role: All functions
 
@@ -417,6 +425,7 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
         limit that ends while there are tickets, or a package that cannot be bought.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         NotAllowed: The caller is neither the service nor an admin of the organisation.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
@@ -444,6 +453,7 @@ def persist_attendee_tickets(
     renews the hold.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -465,6 +475,7 @@ def persist_attendee_tickets(
         What has changed, and the state after it.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
@@ -497,6 +508,7 @@ def persist_ticket_selections(
     renews the hold.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -514,6 +526,7 @@ def persist_ticket_selections(
         What has changed, and the state after it.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
@@ -698,6 +711,7 @@ def start_payment(
     registration is refused.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -710,6 +724,7 @@ def start_payment(
         The amount due.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
         SelectionInvalid: The selection breaks a rule.
@@ -723,4 +738,37 @@ def start_payment(
             *optional("p_expected_revision", "integer", expected_revision),
         ),
         models.StartPaymentAnswer,
+    )
+
+
+def user_id(sub: str, iss: str | None = None) -> Call[models.UserAnswer]:
+    """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+    A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+    Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+    `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user of
+    a token in the same way. Needed for members of organisations, and for `authUserId` of
+    registrations.
+
+    Repeating the call is safe, because it writes nothing.
+
+    Callers:
+        service_role: Any user
+
+    Args:
+        sub: The `sub` claim, as in the token.
+        iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+            another spelling of it, is another user.
+
+    Returns:
+        The id of the user.
+
+    Raises:
+        NotAllowed: The caller is not the service.
+        InvalidPayload: `sub` is missing or empty.
+    """
+    return Call(
+        "user_id",
+        (argument("p_sub", "text", sub), *optional("p_iss", "text", iss)),
+        models.UserAnswer,
     )

@@ -100,8 +100,9 @@ class _Executor:
         your transaction and the next borrower of a pooled connection do not have it.
 
         Args:
-            user: The claims of the user's verified token, or the user's id. For visitors: `{}` with
-                the role "anon".
+            user: The claims of the user's verified token, of which the database reads sub and iss;
+                or the user's id, if tokens have UUIDs as sub. For visitors: `{}` with the role
+                "anon".
             role: The database role to call as; the connection's role must be a member of it. Not
                 "none", which in PostgreSQL means the connection's own role.
 
@@ -109,7 +110,8 @@ class _Executor:
             A client over the same connection or pool. It needs no closing.
 
         Raises:
-            ValueError: When the id is not a UUID, or the role is "none".
+            ValueError: When the id is not a UUID, or one of version 8, which is derived from
+                claims; or the role is "none".
         """
         if role == "none":
             message = "role must be a caller's role, such as 'authenticated', not 'none'"

@@ -19,6 +19,7 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
 It is `create_individual_registration_with_tickets` without tickets.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations
 - `service_role`: registrations of any user
 
@@ -43,4 +44,4 @@ It is `create_individual_registration_with_tickets` without tickets.
 The same `registrationId` again updates the registration; without one, each call creates another.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb
-TO authenticated, service_role;
+TO anon, authenticated, service_role;
