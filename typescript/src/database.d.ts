@@ -910,6 +910,12 @@ export type Tickets = SubmittedTicket[]
 
 export type Time = string
 
+/** Whom a token names. */
+export type UserAnswer = {
+  /** The id of the user. */
+  user_id: string
+}
+
 export type Uuid = string
 
 /** All other keys are stored unchanged. */
@@ -1026,7 +1032,7 @@ export type IssueCode =
   | 'mixed_selection'
   // The caller is neither the service nor an owner or admin of the organisation.
   | 'not_allowed'
-  // The call needs a signed-in user (a sub claim that is a UUID) or the service.
+  // The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.
   | 'not_authenticated'
   // The registration is completed or cancelled: actual is its status.
   | 'not_editable'
@@ -2205,6 +2211,29 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Returns the id of the user whom a token names by its `sub` and `iss`.
+       *
+       * A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+       * Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+       * `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+       * of a token in the same way. Needed for members of organisations, and for `authUserId` of
+       * registrations.
+       *
+       * Repeating the call is safe, because it writes nothing.
+       */
+      user_id: {
+        Args: {
+          /** The `sub` claim, as in the token. */
+          p_sub: string
+          /**
+           * The `iss` claim, as in the token; null if the token has none. Another issuer, or another
+           * spelling of it, is another user.
+           */
+          p_iss?: string | null
+        }
+        Returns: UserAnswer
       }
     }
     Enums: { [_ in never]: never }

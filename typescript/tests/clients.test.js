@@ -186,6 +186,8 @@ for (const [name, open] of Object.entries(DATABASES)) {
       const refund = { reference: 're_1', amount: '150.00', currency: 'EUR' }
       answered(await service.rpc('record_refund', { p_registration_id, p_refund: refund }))
 
+      const found = answered(await service.rpc('user_id', { p_sub: 'auth0|5f', p_iss: 'https://id' }))
+      assert.match(found.user_id, /^[0-9a-f]{8}-[0-9a-f]{4}-8/)
       answered(await service.rpc('begin_feed_epoch'))
       const feed = answered(await service.rpc('get_ticket_changes', { p_limit: 2 }))
       assert.equal(feed.changes.length, 2)
@@ -196,7 +198,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
       const [{ names }] = await database.transaction((query) =>
         query(`SELECT array_agg(proname::text ORDER BY proname) AS names FROM pg_proc
-               WHERE pronamespace = 'ticketing'::regnamespace AND prorettype <> 'uuid'::regtype`),
+               WHERE pronamespace = 'ticketing'::regnamespace`),
       )
       const called = new Set(requests.map((each) => each.replace('POST /rest/v1/rpc/', '')))
       assert.deepEqual([...called].sort(), names)
