@@ -7,6 +7,7 @@
 | parts of `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
 | a part of `docs/security.md` | the callers in the COMMENTs of the RPCs |
 | `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
+| `typescript/src/database.d.ts` | the same, as TypeScript |
 | `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
 
 `make generate` runs it. A test generates again and fails when a file is stale.
@@ -25,6 +26,7 @@ from tools.generator.catalog import read_api
 from tools.generator.pages import parts
 from tools.generator.python import modules
 from tools.generator.schemas import json_schema, openapi
+from tools.generator.typescript import declarations
 
 try:
     from ticketing_client.embedded import run_server
@@ -64,6 +66,7 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
         **{f"docs/{page}": with_parts(f"docs/{page}", found) for page, found in pages.items()},
         "docs/schemas/ticketing.schema.json": json_schema(api),
         "docs/schemas/openapi.json": openapi(api, ROOT),
+        "typescript/src/database.d.ts": declarations(api),
         **{f"{CLIENT}/{name}": text for name, text in modules(api)},
     }
 

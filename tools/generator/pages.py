@@ -213,7 +213,7 @@ def attribute_type(attribute: Attribute) -> str:
     elif attribute.type in TYPES:
         text = TYPES[attribute.type].word
     else:
-        text = f"[{attribute.type}](#{attribute.type})"
+        text = f"[{attribute.type}](#{attribute.type.lower()})"
     if attribute.is_array:
         text = f"array of {text}"
     missing = ["null"] * attribute.is_nullable + ["absent"] * attribute.may_be_absent

@@ -189,7 +189,7 @@ def attribute_type(attribute: Attribute) -> str:
     if attribute.vocabulary:
         annotation = literal(attribute.vocabulary)
     else:
-        known = TYPES.get(attribute.type)
+        known = TYPES.get("jsonb" if attribute.is_sent else attribute.type)
         annotation = known.answered if known else camel(attribute.type)
     if attribute.is_array:
         annotation = f"tuple[{annotation}, ...]"
