@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := typescript/node_modules
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 ifdef POSTGRESQL
@@ -15,10 +16,10 @@ demo serve psql test test-all soak fuzz bench: .pg/$(POSTGRESQL)/bin/postgres
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve psql test test-all soak fuzz bench lint format generate clean
+.PHONY: help demo serve psql test test-all test-typescript soak fuzz bench lint format generate bundle clean
 
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
@@ -34,6 +35,9 @@ test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
 
 test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH=50 make test-all
 	$(BIN)/pytest -n auto $(ARGS)
+
+test-typescript: $(VENV)/.dev $(NPM)/.dev ## Check the types of the npm package, and call everything through supabase-js
+	$(BIN)/python -m tests.support.typescript $(ARGS)
 
 soak: $(VENV)/.dev ## Run random concurrent histories: make soak ARGS="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.support.histories $(ARGS)
@@ -63,12 +67,15 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
 	$(BIN)/python -m tools.generate
 
+bundle: $(VENV)/.dev ## Write the whole product as one SQL file: build/ticketing.sql
+	$(BIN)/python -m tools.bundle $(ARGS)
+
 .PHONY: site
 site: $(VENV)/.docs ## Build the documentation as a searchable site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NPM) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.
@@ -86,6 +93,12 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing the development packages into $(VENV) ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $(VENV)/.demo $(VENV)/.docs $@
+
+$(NPM)/.dev: typescript/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or later with npm is required."; exit 1; }
+	@echo "Installing the packages of typescript/ into $(NPM) ..."
+	@cd typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

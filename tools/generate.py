@@ -8,6 +8,7 @@
 | a part of `docs/security.md` | the callers in the COMMENTs of the RPCs |
 | a part of `docs/catalogue.md`, `catalogue.schema.json` | `catalogue_schema`, COMMENTs |
 | `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
+| `typescript/src/database.d.ts` | the same, as TypeScript |
 | `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
 
 `make generate` runs it. A test generates again and fails when a file is stale.
@@ -26,6 +27,7 @@ from tools.generator.catalog import read_api
 from tools.generator.pages import parts
 from tools.generator.python import modules
 from tools.generator.schemas import catalogue_schema, json_schema, openapi
+from tools.generator.typescript import declarations
 
 try:
     from ticketing_client.embedded import run_server
@@ -66,6 +68,7 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "docs/schemas/ticketing.schema.json": json_schema(api),
         "docs/schemas/openapi.json": openapi(api, ROOT),
         f"{CLIENT}/example/catalogue.schema.json": catalogue_schema(api),
+        "typescript/src/database.d.ts": declarations(api),
         **{f"{CLIENT}/{name}": text for name, text in modules(api)},
     }
 

@@ -32,9 +32,11 @@ from tests.support.personas import (
     acting,
     claims_of,
 )
+from tools.bundle import bundle
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
+from ticketing_client.migrate._files import packaged_sql
 
 Query = Callable[..., list[Any]]
 Shell = Callable[..., str]
@@ -175,6 +177,18 @@ def test_install_by_hand_gives_the_same_database(
     functions = status(empty_database_url).files
     assert migrate(empty_database_url) == MigrationReport((), functions)
     assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
+
+
+def test_bundle_gives_the_same_database(
+    server: Server, empty_database_url: str, database_url: str
+) -> None:
+    file = bundle(packaged_sql())
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(file.encode())
+        with pytest.raises(psycopg.errors.DuplicateSchema):
+            connection.execute(file.encode())
+    ours = _dump(server, database_url, "--exclude-schema=ticketing_install")
+    assert _dump(server, empty_database_url) == ours
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_forwarders_are_like_the_rpcs(forwarded: Connection) -> None:
         "DROP FUNCTION ticketing.get_registration",
         "ALTER FUNCTION ticketing.get_registration VOLATILE",
         "ALTER FUNCTION ticketing.get_registration STRICT",
-        "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon",
+        "GRANT EXECUTE ON FUNCTION ticketing.record_refund TO anon",
         "REVOKE EXECUTE ON FUNCTION public.get_registration FROM authenticated",
         "GRANT EXECUTE ON FUNCTION public.get_registration TO ticketing_reader",
         "ALTER FUNCTION public.get_registration RESET search_path",

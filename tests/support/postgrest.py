@@ -1,11 +1,12 @@
 """PostgREST 12 and later as PostgreSQL sees it: which function a request means, and what is sent.
 
 No PostgREST runs here. A request becomes what PostgREST makes of it: one transaction with the role,
-the claims and the request in settings, and one statement around the call.
+the claims and the request in settings, and one statement around the call. What real clients call,
+typescript/tests/support/postgrest.js, sends the same statements.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -174,16 +175,7 @@ class PostgREST:
             yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
             return
         names = [each for each in routine.types if each in arguments]
-        call = sql.SQL("{}({})").format(
-            sql.Identifier(self._schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
-            ),
-        )
-        source: sql.Composable = sql.SQL("FROM ")
-        if names:
-            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
-        statement = _statement(routine, source, call)
+        statement = self.post_statement(routine, names)
         values = {"body": body_of(arguments)}
         with self._sent(person, routine, "POST", statement, values) as reply:
             yield reply
@@ -215,22 +207,39 @@ class PostgREST:
         routine = self.find(name, frozenset(query))
         if routine is None:
             return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
-        call = sql.SQL("{}({})").format(
-            sql.Identifier(self._schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{} := {}::{}").format(
-                    sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
-                )
-                for each in query
-            ),
-        )
+        statement = self.get_statement(routine, query)
         values = {
             each: value if isinstance(value, str) else json.dumps(value)
             for each, value in query.items()
         }
-        statement = _statement(routine, sql.SQL("FROM "), call)
         with self._sent(person, routine, "GET", statement, values) as reply:
             return reply
+
+    def post_statement(self, routine: Routine, names: Sequence[str]) -> sql.Composed:
+        """Return the statement of a request with these arguments in its body, in their order."""
+        call = sql.SQL("{}({})").format(
+            sql.Identifier(self._schema, routine.name),
+            sql.SQL(", ").join(
+                sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
+            ),
+        )
+        source: sql.Composable = sql.SQL("FROM ")
+        if names:
+            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
+        return _statement(routine, source, call)
+
+    def get_statement(self, routine: Routine, names: Iterable[str]) -> sql.Composed:
+        """Return the statement of a request with these arguments in its query string."""
+        call = sql.SQL("{}({})").format(
+            sql.Identifier(self._schema, routine.name),
+            sql.SQL(", ").join(
+                sql.SQL("{} := {}::{}").format(
+                    sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
+                )
+                for each in names
+            ),
+        )
+        return _statement(routine, sql.SQL("FROM "), call)
 
     @contextmanager
     def _sent(

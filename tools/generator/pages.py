@@ -146,6 +146,7 @@ def parts(connection: psycopg.Connection[Any], api: Api) -> dict[str, dict[str, 
         "errors.md": {
             "refusal": refusal(connection),
             "sqlstates": sqlstates(api),
+            "problems": problems(api),
             "issue_codes": issue_codes(api),
         },
         "schema.md": {
@@ -216,7 +217,7 @@ def attribute_type(attribute: Attribute) -> str:
     elif attribute.type in TYPES:
         text = TYPES[attribute.type].word
     else:
-        text = f"[{attribute.type}](#{attribute.type})"
+        text = f"[{attribute.type}](#{attribute.type.lower()})"
     if attribute.is_array:
         text = f"array of {text}"
     missing = ["null"] * attribute.is_nullable + ["absent"] * attribute.may_be_absent
@@ -359,13 +360,30 @@ def sqlstates(api: Api) -> Iterator[str]:
     )
 
 
+def problems(api: Api) -> Iterator[str]:
+    """Yield the table of what refusals are over HTTP."""
+    yield from table(
+        ["HTTP", "SQLSTATE", "name", "title", "headers"],
+        (
+            [
+                str(each.http_status),
+                linked(f"`{each.sqlstate}`", api).strip("`"),
+                f"`{each.name}`",
+                each.title,
+                ", ".join(f"`{name}: {value}`" for name, value in each.http_headers.items()),
+            ]
+            for each in api.problems
+        ),
+    )
+
+
 def issue_codes(api: Api) -> Iterator[str]:
     """Yield the section of each SQLSTATE, with its issue codes."""
     for outcome in api.outcomes:
         raisers = [
             link(rpc.name, "rpc.md")
             for rpc in api.rpcs
-            if any(raised == outcome for raised, _ in rpc.refusals)
+            if any(problem.sqlstate == outcome.sqlstate for problem, _ in rpc.refusals)
         ]
         raised_by = ", ".join(raisers) or "no RPC of this version"
         yield from section(

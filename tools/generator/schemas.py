@@ -239,10 +239,11 @@ def operation(api: Api, rpc: Rpc) -> Schema:
     if rpc.returns_rows:
         answer = {"type": "array", "items": answer}
     refused = "\n".join(
-        f"- `{outcome.sqlstate}` {outcome.name}" + (f": {when}" if when else "")
-        for outcome, when in rpc.refusals
-        if outcome.sqlstate != "42501"
+        f"- `{problem.sqlstate}` {problem.name}" + (f": {when}" if when else "")
+        for problem, when in rpc.refusals
+        if problem.sqlstate != "42501"
     )
+    needs_user = any(problem.name == "not_authenticated" for problem, _ in rpc.refusals)
     responses = {"200": {"description": rpc.returns, "content": content(answer)}}
     problem = content(reference("Problem"))
     if refused:
@@ -274,7 +275,7 @@ def operation(api: Api, rpc: Rpc) -> Schema:
             ),
         },
         "responses": responses,
-        "security": [*([{}] if "anon" in rpc.callers else []), {"token": []}],
+        "security": [*([] if needs_user or "anon" not in rpc.callers else [{}]), {"token": []}],
     }
 
 

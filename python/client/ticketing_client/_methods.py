@@ -51,7 +51,7 @@ class Methods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return self.execute(calls.begin_feed_epoch())
@@ -67,6 +67,7 @@ class Methods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -79,6 +80,7 @@ class Methods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -111,7 +113,7 @@ class Methods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return self.execute(calls.check_integrity())
 
@@ -142,7 +144,7 @@ class Methods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -164,6 +166,7 @@ class Methods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -175,7 +178,7 @@ class Methods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -201,6 +204,7 @@ class Methods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -220,7 +224,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -245,6 +249,7 @@ class Methods(ABC):
         Reads only; safe to repeat.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is a member
             service_role: All functions
 
@@ -255,7 +260,8 @@ class Methods(ABC):
             The document. Imported unchanged it changes nothing.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a member of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor a member of the organisation.
             FunctionNotFound: There is no such function.
         """
         return self.execute(calls.export_catalogue(function_id))
@@ -270,6 +276,7 @@ class Methods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -280,6 +287,7 @@ class Methods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return self.execute(calls.get_registration(registration_id))
@@ -341,7 +349,7 @@ class Methods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -360,6 +368,7 @@ class Methods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
@@ -392,7 +401,8 @@ class Methods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -417,6 +427,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -439,6 +450,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -468,6 +480,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -485,6 +498,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -572,7 +586,7 @@ class Methods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -600,7 +614,7 @@ class Methods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return self.execute(calls.release_expired_holds(limit))
@@ -625,7 +639,7 @@ class Methods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.
@@ -646,6 +660,7 @@ class Methods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -658,6 +673,7 @@ class Methods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -665,6 +681,34 @@ class Methods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
+
+    def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return self.execute(calls.user_id(sub, iss))
 
 
 class AsyncMethods(ABC):
@@ -693,7 +737,7 @@ class AsyncMethods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return await self.execute(calls.begin_feed_epoch())
@@ -709,6 +753,7 @@ class AsyncMethods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -721,6 +766,7 @@ class AsyncMethods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -753,7 +799,7 @@ class AsyncMethods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return await self.execute(calls.check_integrity())
 
@@ -784,7 +830,7 @@ class AsyncMethods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -806,6 +852,7 @@ class AsyncMethods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -817,7 +864,7 @@ class AsyncMethods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -843,6 +890,7 @@ class AsyncMethods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -862,7 +910,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -887,6 +935,7 @@ class AsyncMethods(ABC):
         Reads only; safe to repeat.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is a member
             service_role: All functions
 
@@ -897,7 +946,8 @@ class AsyncMethods(ABC):
             The document. Imported unchanged it changes nothing.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a member of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor a member of the organisation.
             FunctionNotFound: There is no such function.
         """
         return await self.execute(calls.export_catalogue(function_id))
@@ -912,6 +962,7 @@ class AsyncMethods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -922,6 +973,7 @@ class AsyncMethods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return await self.execute(calls.get_registration(registration_id))
@@ -983,7 +1035,7 @@ class AsyncMethods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -1002,6 +1054,7 @@ class AsyncMethods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
@@ -1034,7 +1087,8 @@ class AsyncMethods(ABC):
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -1059,6 +1113,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1081,6 +1136,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1110,6 +1166,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1127,6 +1184,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1214,7 +1272,7 @@ class AsyncMethods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -1242,7 +1300,7 @@ class AsyncMethods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return await self.execute(calls.release_expired_holds(limit))
@@ -1267,7 +1325,7 @@ class AsyncMethods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.
@@ -1288,6 +1346,7 @@ class AsyncMethods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1300,6 +1359,7 @@ class AsyncMethods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -1307,3 +1367,31 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return await self.execute(calls.user_id(sub, iss))

@@ -63,6 +63,7 @@ __all__ = [
     "TicketChange",
     "TicketChangesAnswer",
     "TicketTypeAvailability",
+    "UserAnswer",
 ]
 
 
@@ -946,3 +947,14 @@ class TicketChangesAnswer:
 
     changes: tuple[TicketChange, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAnswer:
+    """Whom a token names.
+
+    Attributes:
+        user_id: The id of the user.
+    """
+
+    user_id: Id

@@ -12,6 +12,9 @@ DECLARE
     v_stored jsonb;
     v_answer ticketing_internal.export_answer;
 BEGIN
+    IF NOT ticketing_internal.is_signed_in(ticketing_internal.caller_id()) THEN
+        PERFORM ticketing_internal.raise_not_authenticated('p_function_id');
+    END IF;
     IF NOT ticketing_internal.caller_is_service()
         AND ticketing_internal.member_role(p_function_id, ticketing_internal.caller_id()) IS NULL
     THEN
@@ -41,6 +44,7 @@ It is written as by hand: references are slugs, and ids stand only where no slug
 is inactive is in it. Times are in the time zone of the function.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: functions of organisations in which the caller is a member
 - `service_role`: all functions
 
@@ -51,10 +55,11 @@ is inactive is in it. Times are in the time zone of the function.
 `export_answer`: the document. Imported unchanged it changes nothing.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is neither the service nor a member of the organisation
+- `42501` not_authenticated: the caller is not signed in
+- `42501` not_allowed: the caller is neither the service nor a member of the organisation
 - `TK008` function_not_found: there is no such function
 
 ### Retry
 Reads only; safe to repeat.';
 
-GRANT EXECUTE ON FUNCTION ticketing.export_catalogue TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.export_catalogue TO anon, authenticated, service_role;

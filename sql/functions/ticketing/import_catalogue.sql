@@ -23,6 +23,9 @@ DECLARE
     v_catalogue ticketing_internal.submitted_catalogue;
     v_answer ticketing_internal.import_answer;
 BEGIN
+    IF NOT ticketing_internal.is_signed_in(ticketing_internal.caller_id()) THEN
+        PERFORM ticketing_internal.raise_not_authenticated('p_catalogue');
+    END IF;
     IF NOT ticketing_internal.may_import_catalogue(v_submitted) THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
             'not_allowed', 'p_catalogue.organisation.organisation_id',
@@ -80,6 +83,7 @@ stays; rows that the document no longer lists become inactive. An inactive ticke
 stays in its pools as long as it has tickets.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: functions of organisations in which the caller is admin or owner
 - `service_role`: all functions
 
@@ -108,7 +112,8 @@ stays in its pools as long as it has tickets.
 as a limit that ends while there are tickets, or a package that cannot be bought.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is neither the service nor an admin of the organisation
+- `42501` not_authenticated: the caller is not signed in
+- `42501` not_allowed: the caller is neither the service nor an admin of the organisation
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK004` selection_invalid: wrong references, windows or limits; a capacity below what is in use
   (overdue holds are not); other contents of a package with tickets, another event of a ticket type,
@@ -118,4 +123,4 @@ as a limit that ends while there are tickets, or a package that cannot be bought
 The same document again leaves the same catalogue. The call waits at most a second for each lock and
 raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.';
 
-GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.import_catalogue TO anon, authenticated, service_role;

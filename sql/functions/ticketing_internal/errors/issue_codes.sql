@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
     ('42501', 'not_authenticated',
-        'The call needs a signed-in user (a sub claim that is a UUID) or the service.'),
+        'The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.'),
     ('42501', 'not_allowed',
         'The caller is neither the service nor an owner or admin of the organisation.'),
     ('TK002', 'registration_not_found',
