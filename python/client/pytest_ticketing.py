@@ -128,6 +128,6 @@ def _needing_packages() -> Generator[None]:
         yield
     except ModuleNotFoundError as error:
         pytest.fail(
-            f"{error.name} is not installed. Run: pip install 'ticketing-sql[testing]'",
+            f"{error.name} is not installed. Run in a clone: pip install '.[testing]'",
             pytrace=False,
         )

@@ -731,6 +731,25 @@ COMMENT ON COLUMN ticketing_internal.release_answer.released IS
 COMMENT ON COLUMN ticketing_internal.release_answer.server_time IS
 'Time of the database during the call.';
 
+CREATE TYPE ticketing_internal.catalogue_change AS (
+    change text,
+    kind text,
+    id uuid,
+    slug text,
+    name text,
+    keys text []
+);
+COMMENT ON TYPE ticketing_internal.catalogue_change IS 'A change of a stored catalogue.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.change IS
+'What happened to it: it is new, differs, or is inactive now (a pool: gone). One of `added`, `changed`, `dropped`.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.kind IS
+'What it is. One of `organisation`, `function`, `event`, `ticket_type`, `package`, `pool`.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.id IS 'Its id.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.slug IS 'Its slug; null if none.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.name IS 'Its name; the title of an event.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.keys IS
+'The keys of the document that differ now; empty for what is new, and for a pool that is gone.';
+
 CREATE TYPE ticketing_internal.import_answer AS (
     success boolean,
     function_id uuid,
@@ -739,6 +758,7 @@ CREATE TYPE ticketing_internal.import_answer AS (
     packages integer,
     capacity_pools integer,
     deactivated integer,
+    changes ticketing_internal.catalogue_change [],
     warnings text [],
     server_time timestamptz
 );
@@ -756,9 +776,23 @@ COMMENT ON COLUMN ticketing_internal.import_answer.capacity_pools IS
 'Number of capacity pools after the import.';
 COMMENT ON COLUMN ticketing_internal.import_answer.deactivated IS
 'Number of events, ticket types and packages that became inactive.';
+COMMENT ON COLUMN ticketing_internal.import_answer.changes IS
+'What is different now; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.warnings IS
 'What is allowed but hardly ever meant, in words; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
+'Time of the database during the call.';
+
+CREATE TYPE ticketing_internal.export_answer AS (
+    function_id uuid,
+    catalogue jsonb,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.export_answer IS 'The stored catalogue of a function.';
+COMMENT ON COLUMN ticketing_internal.export_answer.function_id IS 'The event function.';
+COMMENT ON COLUMN ticketing_internal.export_answer.catalogue IS
+'The catalogue as `p_catalogue` of an import that changes nothing. It has the ids that do not follow from a slug.';
+COMMENT ON COLUMN ticketing_internal.export_answer.server_time IS
 'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.ticket_change AS (

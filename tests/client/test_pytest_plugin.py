@@ -181,7 +181,7 @@ def test_plugin_imports_nothing_until_it_is_used(run: Run) -> None:
 def test_plugin_names_what_is_not_installed(run: Run) -> None:
     without = "import sys\nsys.modules |= dict.fromkeys(['yoyo', 'sqlparse'])\n"
     printed = run({"conftest.py": without, "test_two.py": TWO_TESTS}, failed=True)
-    assert re.search(r"\w+ is not installed\. Run: pip install 'ticketing-sql\[testing\]'", printed)
+    assert re.search(r"\w+ is not installed\. Run in a clone: pip install '\.\[testing\]'", printed)
     assert "Traceback" not in printed
 
 

@@ -52,7 +52,7 @@ def first_steps(process: subprocess.Popen[str]) -> str:
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if line.startswith(("END", "No event")):
+        if line.startswith("END") or " catalogue load " in line:
             return "".join(lines)
     pytest.fail(process.communicate()[1])
 
@@ -99,6 +99,26 @@ def test_serve_prints_first_steps_that_run(folder: Path, free_port: int) -> None
         assert f"The data stay in {folder}" in stop(process, signal.SIGINT)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url_in(steps))
+
+
+def test_serve_without_event_says_how_to_load_one(
+    folder: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ticketing("serve", "--port", free_port, "--data-dir", folder) as process:
+        steps = first_steps(process)
+        pasted = re.findall(r"^(?:export .*|\S+ catalogue .*)$", steps, re.MULTILINE)
+        assert len(pasted) == 3
+        script = "\n".join(pasted).replace(
+            str(Path(sys.executable).parent / "ticketing"),
+            f"{sys.executable} -m ticketing_client.cli",
+        )
+        loaded = run(script)
+        assert (loaded.returncode, loaded.stderr) == (0, "")
+        with psycopg.connect(url_in(steps)) as connection:
+            counted = connection.execute("SELECT count(*) FROM ticketing.functions").fetchall()
+        assert counted == [(1,)]
+        stop(process, signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -210,7 +210,7 @@ def test_import_works_without_the_libraries_of_the_command_line() -> None:
     assert (used.returncode, used.stderr) == (0, "")
     run = _python(f"{without} from ticketing_client.cli import main; main()")
     assert run.returncode == 1
-    assert run.stderr == "typer is not installed. Run: pip install 'ticketing-sql[cli]'\n"
+    assert run.stderr == "typer is not installed. Run in a clone: pip install '.[cli]'\n"
 
 
 def _python(script: str) -> subprocess.CompletedProcess[str]:

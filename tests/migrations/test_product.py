@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.support.bookings import book
 from tests.support.caller import (
     owner,
     service,
@@ -23,8 +24,10 @@ from tests.support.example import (
     STRANGER,
     TOMAS,
     Document,
+    selection,
     ticket,
 )
+from tests.support.pages import blocks
 from tests.support.personas import (
     acting,
     claims_of,
@@ -37,11 +40,9 @@ Query = Callable[..., list[Any]]
 Shell = Callable[..., str]
 
 REPOSITORY = Path(__file__).parents[2]
-DOCUMENTED_COMMANDS = re.findall(
-    r"^```sh\n(.*?)^```",
-    (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"),
-    re.DOTALL | re.MULTILINE,
-)
+DOCUMENTED = blocks((REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"))
+DOCUMENTED_COMMANDS = [text for language, text in DOCUMENTED if language == "sh"]
+DOCUMENTED_STATEMENTS = [text for language, text in DOCUMENTED if language == "sql"]
 (INSTALL_BY_HAND,) = (
     commands
     for commands in DOCUMENTED_COMMANDS
@@ -97,6 +98,28 @@ def test_operations_page_shows_commands_that_work(
     with psycopg.connect(database_url) as connection:
         database = connection.info.dbname
     _run(commands, programs, server, database)
+
+
+def test_operations_page_shows_statements_that_work(
+    server: Server, event_url: str, programs: str
+) -> None:
+    assert {language for language, _ in DOCUMENTED} == {"sh", "sql"}
+    with psycopg.connect(event_url, autocommit=True) as superuser:
+        database = superuser.info.dbname
+        book(superuser, {TOMAS: selection(tickets={CEREMONY: 1})})
+        cursor = service(superuser).call("get_ticket_changes")["cursor"]
+        placeholders = {"DATABASE shop": f"DATABASE {database}", "<cursor>": str(cursor)}
+        try:
+            for text in DOCUMENTED_STATEMENTS:
+                statements = text
+                for placeholder, value in placeholders.items():
+                    statements = statements.replace(placeholder, value)
+                commands = f"psql --quiet -v ON_ERROR_STOP=1 <<'SQL'\n{statements}\nSQL"
+                _run(commands, programs, server, database)
+        finally:  # roles belong to the whole server
+            for role in ("installer", "ticketing_jobs"):
+                superuser.execute(f"DROP OWNED BY {role}".encode())
+                superuser.execute(f"DROP ROLE {role}".encode())
 
 
 def test_rollback_to_nothing_and_migrate_give_the_same_database(

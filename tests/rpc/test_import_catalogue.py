@@ -60,9 +60,11 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "packages": 5,
         "capacity_pools": 15,
         "deactivated": 0,
+        "changes": answer["changes"],
         "warnings": [],
         "server_time": answer["server_time"],
     }
+    assert {each["change"] for each in answer["changes"]} == {"added"}
     assert rows(db, "SELECT organisation_id::text, slug, name FROM ticketing.organisations") == [
         catalogue["organisation"]
     ]

@@ -356,6 +356,14 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "duplicate_id": lambda stage: stage.imported(
         lambda catalogue: catalogue["ticket_types"].append(catalogue["ticket_types"][0])
     ),
+    "ambiguous_slug": lambda stage: stage.imported(
+        lambda catalogue: (
+            [each.update(slug="old", is_active=False) for each in catalogue["ticket_types"][:2]],
+            catalogue.update(
+                pools=[{"slug": "p", "name": "P", "capacity": 1, "ticket_type_ids": ["old"]}]
+            ),
+        )
+    ),
     "slug_taken": lambda stage: stage.imported(first("events", slug="sunday")),
     "unknown_timezone": lambda stage: stage.imported(
         lambda catalogue: catalogue["function"].update(timezone="Europe/Atlantis")

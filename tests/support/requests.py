@@ -66,6 +66,7 @@ OWN_ONLY = among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "user wi
 
 ANY_CALLER = among(set(PERSONAS) - {"reader"}, DENIED, {"reader"})
 SIGNED_IN = among(USERS | SERVICES, DENIED, set())
+MEMBERS = among({*STAFFS, *SERVICES}, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
 
@@ -200,6 +201,11 @@ RPCS: Mapping[LiteralString, Rpc] = {
             [("revision_conflict", "p_expected_revision")],
         ),
         also={of_a_new_one: SIGNED_IN},
+    ),
+    "export_catalogue": Rpc(
+        lambda _: {"p_function_id": FUNCTION},
+        MEMBERS,
+        Refusal(USER, {}, DENIED, [("not_allowed", "p_function_id")]),
     ),
     "get_registration": Rpc(
         lambda _: ON_IT,

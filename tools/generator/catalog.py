@@ -69,6 +69,23 @@ ORDER BY t.oid, a.attnum
 """
 
 
+CATALOGUE_COLUMNS: Final = """
+SELECT c.relname, a.attname, pg_catalog.col_description(c.oid, a.attnum)
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = 'ticketing'::pg_catalog.regnamespace AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
+"""
+
+CATALOGUE_TABLES: Final = {
+    "organisation": "organisations",
+    "function": "functions",
+    "pools": "capacity_pools",
+    "items": "package_items",
+}
+"""The tables of objects of a catalogue that are not named like their key."""
+
+
 @dataclass(frozen=True)
 class Argument:
     """An argument of an RPC.
@@ -237,6 +254,7 @@ class Api:
         objects: JSON Schema of these objects by name, each after those that it refers to.
         outcomes: The SQLSTATEs, by precedence.
         issue_codes: The codes of issues.
+        catalogue: JSON Schema of p_catalogue without references, with the meaning of every key.
     """
 
     rpcs: tuple[Rpc, ...]
@@ -245,6 +263,7 @@ class Api:
     objects: Mapping[str, Schema]
     outcomes: tuple[Outcome, ...]
     issue_codes: tuple[IssueCode, ...]
+    catalogue: Schema
 
 
 def read_api(connection: psycopg.Connection[Any]) -> Api:
@@ -280,7 +299,45 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
     payloads, objects = read_payloads(
         connection, {a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb"}
     )
-    return Api(rpcs, tuple(in_use(rpcs, types)), payloads, objects, outcomes, issue_codes)
+    return Api(
+        rpcs,
+        tuple(in_use(rpcs, types)),
+        payloads,
+        objects,
+        outcomes,
+        issue_codes,
+        read_catalogue(connection),
+    )
+
+
+def read_catalogue(connection: psycopg.Connection[Any]) -> Schema:
+    """Return the JSON Schema of p_catalogue, with the comments of the columns that keys become."""
+    (schema,) = connection.execute(
+        "SELECT ticketing_internal.payload_schema('p_catalogue')"
+    ).fetchone() or ({},)
+    comments: dict[str, dict[str, str]] = {}
+    for table, column, about in connection.execute(CATALOGUE_COLUMNS):
+        comments.setdefault(table, {})[column] = about
+
+    def described(each: Schema, key: str) -> Schema:
+        if each.get("type") == "array":
+            return each | {"items": described(each["items"], key)}
+        if "properties" not in each:
+            return each
+        columns = comments.get(CATALOGUE_TABLES.get(key, key), {})
+        inner = each["properties"]
+        keys = [*(column for column in columns if column in inner), *inner]
+        return each | {
+            "properties": {
+                name: {"description": columns[name]} | described(inner[name], name)
+                if name in columns
+                else described(inner[name], name)
+                for name in dict.fromkeys(keys)
+            }
+        }
+
+    whole: Schema = described(schema, "")
+    return whole
 
 
 def read_payloads(

@@ -112,6 +112,9 @@ ORDER BY t.typname
 
 REFUSED: Final = 'SELECT ticketing.import_catalogue(p_catalogue => \'{"events": "all"}\');'
 
+SLUG: Final = "(-[a-z0-9]+)"
+"""Part of the form of slugs, and of nothing else."""
+
 LIMITS: Final = {
     "minimum": "at least",
     "maximum": "at most",
@@ -151,6 +154,7 @@ def parts(connection: psycopg.Connection[Any], api: Api) -> dict[str, dict[str, 
             "types": types(cursor),
         },
         "security.md": {"callers": callers(api)},
+        "catalogue.md": {"keys": catalogue_keys(api)},
     }
 
 
@@ -245,6 +249,52 @@ def arguments(api: Api) -> Iterator[str]:
                 for key, value in schema["properties"].items()
             ),
         )
+
+
+CATALOGUE_OBJECTS: Final = {
+    "organisation": ("organisation",),
+    "function": ("function",),
+    "events": ("events", "items"),
+    "ticket_types": ("ticket_types", "items"),
+    "packages": ("packages", "items"),
+    "items of a package": ("packages", "items", "items", "items"),
+    "eligibility": ("packages", "items", "eligibility"),
+    "rules of an eligibility": ("packages", "items", "eligibility", "rules", "items"),
+    "pools": ("pools", "items"),
+}
+"""The objects of a catalogue, and where they stand in its schema."""
+
+
+def catalogue_keys(api: Api) -> Iterator[str]:
+    """Yield a table of the keys of each object of a catalogue."""
+    for name, steps in CATALOGUE_OBJECTS.items():
+        schema = api.catalogue
+        for step in steps:
+            schema = schema["items"] if "items" in schema else schema["properties"][step]
+        yield from section(f"### {name}", "")
+        required = schema.get("required", [])
+        yield from table(
+            ["key", "value", "default", "meaning"],
+            (
+                [
+                    f"`{key}`{' (required)' if key in required else ''}",
+                    in_words(value),
+                    code(json.dumps(value["default"])) if "default" in value else "",
+                    linked(unwrap(value.get("description", "")), api),
+                ]
+                for key, value in schema["properties"].items()
+            ),
+        )
+
+
+def in_words(schema: Schema) -> str:
+    """Return a JSON Schema in the words of its title, if it has one or is well known."""
+    if schema.get("type") == "array":
+        most = f"at most {schema['maxItems']:,}: " if "maxItems" in schema else ""
+        return f"list of {most}{in_words(schema['items'])}"
+    known = {"uuid": "UUID", "date-time": "time with its offset from UTC"}
+    named = schema.get("title") or known.get(schema.get("format", ""))
+    return named or ("slug" if SLUG in schema.get("pattern", "") else describe(schema))
 
 
 def described_one(schema: Schema) -> str:

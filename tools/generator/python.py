@@ -177,6 +177,8 @@ def payloads(api: Api) -> Iterator[str]:
         others = "No other keys are allowed" if is_closed else "All other keys are stored unchanged"
         yield f'class {name}(TypedDict):\n    """{others}."""\n'
         for key, value in schema["properties"].items():
+            if not key.isidentifier():  # $schema, which is for editors
+                continue
             annotation = payload_type(value)
             is_required = key in schema.get("required", [])
             yield f"    {key}: {annotation if is_required else f'NotRequired[{annotation}]'}"

@@ -108,6 +108,46 @@ def json_schema(api: Api) -> str:
     )
 
 
+def catalogue_schema(api: Api) -> str:
+    """Return catalogue.schema.json, by which editors complete and check a catalogue.
+
+    Args:
+        api: The API.
+
+    Returns:
+        A JSON Schema document without references, since editors show no text beside one.
+
+    """
+    return document(
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "$id": "urn:ticketing-sql:catalogue",
+            "title": "Catalogue of an event function",
+            **nullable(api.catalogue),
+        }
+    )
+
+
+def nullable(schema: Schema) -> Schema:
+    """Allow null for every key that is not required, where null means absent."""
+    if "items" in schema:
+        return schema | {"items": nullable(schema["items"])}
+    if "properties" not in schema:
+        return schema
+    found: Schema = {}
+    for key, inner in schema["properties"].items():
+        value = nullable(inner)
+        if key not in schema.get("required", []):
+            if "enum" in value:
+                value = value | {"enum": [*value["enum"], None]}
+            if "type" in value:
+                value = value | {"type": [value["type"], "null"]}
+            elif "anyOf" in value:
+                value = value | {"anyOf": [*value["anyOf"], {"type": "null"}]}
+        found[key] = value
+    return schema | {"properties": found}
+
+
 def openapi(api: Api, root: Path) -> str:
     """Return docs/schemas/openapi.json.
 

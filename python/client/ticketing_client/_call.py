@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from ticketing_client.errors import UnexpectedAnswerError
-from ticketing_client.models import QuoteAnswer
+from ticketing_client.models import ExportAnswer, QuoteAnswer
 from ticketing_client.selections import TicketSelections
 
 if TYPE_CHECKING:
@@ -103,9 +103,10 @@ class Call(Generic[T]):
 
 @cache
 def _decoder(answer: Hashable) -> msgspec.json.Decoder[Any]:
-    # Numbers without a type of their own are exact in issues; in the wizard's own objects they are
-    # the doubles of JavaScript.
-    return msgspec.json.Decoder(answer, float_hook=Decimal if answer is QuoteAnswer else None)
+    # Numbers without a type of their own are exact in issues and catalogues; in the wizard's own
+    # objects they are the doubles of JavaScript.
+    is_exact = answer is QuoteAnswer or answer is ExportAnswer
+    return msgspec.json.Decoder(answer, float_hook=Decimal if is_exact else None)
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -32,6 +32,7 @@ __all__ = [
     "complete_registration_payment",
     "create_individual_registration_jsonb",
     "create_individual_registration_with_tickets",
+    "export_catalogue",
     "get_registration",
     "get_ticket_availability",
     "get_ticket_changes",
@@ -276,6 +277,33 @@ def create_individual_registration_with_tickets(
     )
 
 
+def export_catalogue(function_id: UUID | str) -> Call[models.ExportAnswer]:
+    """Returns the stored catalogue of a function as a document, to be edited and imported again.
+
+    It is written as by hand: references are slugs, and ids stand only where no slug leads to them.
+    What is inactive is in it. Times are in the time zone of the function.
+
+    Reads only; safe to repeat.
+
+    Callers:
+        authenticated: Functions of organisations in which the caller is a member
+        service_role: All functions
+
+    Args:
+        function_id: The event function
+
+    Returns:
+        The document. Imported unchanged it changes nothing.
+
+    Raises:
+        PermissionDenied: The caller is neither the service nor a member of the organisation.
+        FunctionNotFound: There is no such function.
+    """
+    return Call(
+        "export_catalogue", (argument("p_function_id", "uuid", function_id),), models.ExportAnswer
+    )
+
+
 def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAnswer]:
     """Returns all that a wizard needs to resume a registration on any device.
 
@@ -396,21 +424,26 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
 
     Args:
         catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
-            and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`:
-            `{function_id, slug, name, currency, timezone?, status?, starts_at?, ends_at?,
-            registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-            payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-            max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
-            ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
-            price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
-            min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`.
-            Packages: `{package_id, name, price, items}` with `items` `[{ticket_type_id,
-            quantity}]`, optionally `registration_types`, and the optional keys of ticket types.
-            Pools: `{capacity_pool_id, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-            absent `capacity` leaves the limit as it is, and absent `pools` leave the shared ones;
-            None, or `[]`, ends them. A new event, ticket type or package without `capacity` is
-            unlimited. A `slug` is unique among the active events, ticket types or packages, or
-            among the pools; what is inactive, or no longer listed, gives it up.
+            and, optionally, `pools` (and `$schema`, for editors). `organisation`:
+            `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
+            timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
+            registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
+            max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
+            `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
+            `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
+            sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
+            max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name, price,
+            items}` with `items` `[{ticket_type_id, quantity}]`, optionally `registration_types`,
+            and the optional keys of ticket types. Pools: `{capacity_pool_id?, name, capacity,
+            slug?, ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+            and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event, ticket
+            type or package without `capacity` is unlimited. A `slug` is unique among the active
+            events, ticket types or packages, or among the pools; what is inactive, or no longer
+            listed, gives it up. What has no id needs a slug: it is what has that slug already,
+            otherwise something new, with an id that is made of organisation, function and slug. To
+            give something else the slug of what is stored, or what is stored another slug, state
+            its id. Where something refers to an event, ticket type or package, a UUID is an id, and
+            anything else a slug of the document.
 
     Returns:
         What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
