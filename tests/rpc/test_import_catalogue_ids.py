@@ -39,7 +39,7 @@ TABLES = {
     "pools": "ticketing.capacity_pools",
 }
 
-PATHS = {
+PATHS: dict[str, tuple[Callable[[Document], Any], Any, str]] = {
     "event": (lambda c: c["ticket_types"][1], "event_id", "ticket_types[1].event_id"),
     "ticket type in a package": (
         lambda c: c["packages"][0]["items"][1],
