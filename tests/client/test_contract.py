@@ -42,8 +42,10 @@ MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS = (
     for name in ("models", "payloads", "calls", "_methods", "_problems")
 )
 TYPESCRIPT = "typescript/src/database.d.ts"
+CATALOGUE = "docs/catalogue.md"
+CATALOGUE_SCHEMA = "python/client/ticketing_client/example/catalogue.schema.json"
 FILES = [
-    *(RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA),
+    *(RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA),
     *(MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS, TYPESCRIPT),
 ]
 
@@ -112,11 +114,13 @@ CHANGES: list[tuple[str, list[str]]] = [
             "uuid": {"type": "string", "format": "uuid"}, "text": {"type": "string"},
             "name": {"type": "string"}, "time": {"type": "string"}, "currency": {"type": "string"},
             "flag": {"type": "boolean"}, "quantity": {"type": "integer"},
+            "slug": {"type": "string"}, "reference": {"type": "string"},
             "amount": {"type": "number"}, "positive_amount": {"type": "number"},
             "sum": {"type": "number"}}'::jsonb
         """,
-        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS, TYPESCRIPT],
+        [RPC, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, PAYLOADS, TYPESCRIPT],
     ),
+    ("COMMENT ON COLUMN ticketing.events.title IS 'X.'", [SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, TYPESCRIPT]),
     # who may call, and what is raised
     (
         (

@@ -369,18 +369,9 @@ def test_default_data_dir_of_user_without_home(server: Server, base: Path) -> No
 # --- a server with a port
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
-def test_server_with_port_asks_every_login_for_a_password(folder: Path, port: int) -> None:
-    with run_server(folder, port=port) as server:
-        assert scalar(server.tcp_url(), "SELECT inet_server_port()") == port
+def test_server_with_port_asks_every_login_for_a_password(folder: Path, free_port: int) -> None:
+    with run_server(folder, port=free_port) as server:
+        assert scalar(server.tcp_url(), "SELECT inet_server_port()") == free_port
         assert scalar(server.tcp_url(), "SHOW listen_addresses") == "127.0.0.1"
         assert scalar(server.url(), "SELECT value FROM kept") == 1
         methods = "SELECT string_agg(type || ' ' || auth_method, ', ') FROM pg_hba_file_rules"
@@ -388,25 +379,27 @@ def test_server_with_port_asks_every_login_for_a_password(folder: Path, port: in
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE ROLE guest LOGIN")
         for url in (
-            f"postgresql://postgres@127.0.0.1:{port}/postgres",
-            f"postgresql://postgres:wrong@127.0.0.1:{port}/postgres",
-            f"postgresql://guest:{server.password}@127.0.0.1:{port}/postgres",
+            f"postgresql://postgres@127.0.0.1:{free_port}/postgres",
+            f"postgresql://postgres:wrong@127.0.0.1:{free_port}/postgres",
+            f"postgresql://guest:{server.password}@127.0.0.1:{free_port}/postgres",
         ):
             with pytest.raises(psycopg.OperationalError, match="password"):
                 psycopg.connect(url)
 
 
-def test_server_with_port_trusts_nobody_whatever_its_folder_says(folder: Path, port: int) -> None:
+def test_server_with_port_trusts_no_login_whatever_its_folder_says(
+    folder: Path, free_port: int
+) -> None:
     (folder / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
     with (
-        run_server(folder, port=port),
+        run_server(folder, port=free_port),
         pytest.raises(psycopg.OperationalError, match="password"),
     ):
-        psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        psycopg.connect(f"postgresql://postgres@127.0.0.1:{free_port}/postgres")
 
 
-def test_server_keeps_its_password_in_a_private_file(folder: Path, port: int) -> None:
-    with run_server(folder, port=port) as server:
+def test_server_keeps_its_password_in_a_private_file(folder: Path, free_port: int) -> None:
+    with run_server(folder, port=free_port) as server:
         first = server.tcp_url()
         assert (folder / "password").stat().st_mode & 0o777 == 0o600
         assert server.password
@@ -417,10 +410,10 @@ def test_server_keeps_its_password_in_a_private_file(folder: Path, port: int) ->
         assert server.password is None
         with pytest.raises(ValueError, match="socket only"):
             server.tcp_url()
-    with run_server(folder, port=port) as server:
+    with run_server(folder, port=free_port) as server:
         assert server.tcp_url() == first
         assert scalar(first, "SELECT value FROM kept") == 1
-    with run_server(port=port) as other:
+    with run_server(port=free_port) as other:
         assert other.tcp_url() != first
 
 
@@ -438,10 +431,10 @@ def test_server_refuses_port_in_use(folder: Path) -> None:
 
 @pytest.mark.parametrize("with_port", [False, True])
 def test_find_server_finds_server_of_another_process(
-    with_port: bool, folder: Path, port: int
+    with_port: bool, folder: Path, free_port: int
 ) -> None:
     assert find_server(folder) is None
-    with run_server(folder, port=port if with_port else None) as server:
+    with run_server(folder, port=free_port if with_port else None) as server:
         found = find_server(folder)
         assert found is not None
         assert found.url() == server.url()
@@ -451,11 +444,14 @@ def test_find_server_finds_server_of_another_process(
     assert find_server(folder) is None
 
 
-def test_server_says_who_uses_the_folder_and_on_which_port(folder: Path, port: int) -> None:
+def test_server_says_who_uses_the_folder_and_on_which_port(folder: Path, free_port: int) -> None:
     code = CALLER.replace("*map(Path, sys.argv[1:])", "Path(sys.argv[1]), port=int(sys.argv[2])")
-    with caller(folder, port, code=code) as process:
+    with caller(folder, free_port, code=code) as process:
         facts_of(process)
-        assert f"`-c {folder} {port}` (process {process.pid}, port {port}): end" in refusal(folder)
+        assert (
+            f"`-c {folder} {free_port}` (process {process.pid}, port {free_port}): end"
+            in refusal(folder)
+        )
 
 
 # --- nothing is left behind

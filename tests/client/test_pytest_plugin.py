@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tomllib
@@ -152,10 +151,10 @@ def test_server_is_embedded_by_default(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.long
-def test_server_may_be_that_of_pytest_postgresql(run: Run) -> None:
+def test_server_may_be_that_of_pytest_postgresql(run: Run, free_port: int) -> None:
     override = [block.text for block in PAGE if "postgresql_proc" in block.text]
     assert len(override) == 1
-    with run_server(settings=testing.SETTINGS, port=free_port()) as own:
+    with run_server(settings=testing.SETTINGS, port=free_port) as own:
         # what runs a server refuses root; this has the same attributes
         proc = (
             "from pytest_postgresql import factories\n"
@@ -168,13 +167,6 @@ def test_server_may_be_that_of_pytest_postgresql(run: Run) -> None:
             f"        assert connection.info.port == {own.port}\n"
         )
         assert "1 passed" in run({"conftest.py": override[0] + proc, "test_server.py": asks})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 def test_plugin_imports_nothing_until_it_is_used(run: Run) -> None:

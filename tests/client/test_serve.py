@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,15 +30,6 @@ def folder() -> Iterator[Path]:
         yield Path(name) / "data"
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 @contextmanager
 def ticketing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """Run the command line; end it if the test has not."""
@@ -62,7 +52,7 @@ def first_steps(process: subprocess.Popen[str]) -> str:
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if line.startswith(("END", "No event")):
+        if line.startswith("END") or " catalogue load " in line:
             return "".join(lines)
     pytest.fail(process.communicate()[1])
 
@@ -92,11 +82,11 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_serve_prints_first_steps_that_run(folder: Path, port: int) -> None:
-    with ticketing("serve", "--example", "--port", port, "--data-dir", folder) as process:
+def test_serve_prints_first_steps_that_run(folder: Path, free_port: int) -> None:
+    with ticketing("serve", "--example", "--port", free_port, "--data-dir", folder) as process:
         steps = first_steps(process)
         assert [line for line in steps.splitlines() if len(line) > 80 and "/" not in line] == []
-        assert f"listens at 127.0.0.1:{port}." in steps
+        assert f"listens at 127.0.0.1:{free_port}." in steps
         script = re.search(r"^export .*$", steps, re.MULTILINE)
         python = re.search(r"^\S+ - <<'END'$.*^END$", steps, re.MULTILINE | re.DOTALL)
         assert script is not None
@@ -111,9 +101,29 @@ def test_serve_prints_first_steps_that_run(folder: Path, port: int) -> None:
         psycopg.connect(url_in(steps))
 
 
+def test_serve_without_event_says_how_to_load_one(
+    folder: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ticketing("serve", "--port", free_port, "--data-dir", folder) as process:
+        steps = first_steps(process)
+        pasted = re.findall(r"^(?:export .*|\S+ catalogue .*)$", steps, re.MULTILINE)
+        assert len(pasted) == 3
+        script = "\n".join(pasted).replace(
+            str(Path(sys.executable).parent / "ticketing"),
+            f"{sys.executable} -m ticketing_client.cli",
+        )
+        loaded = run(script)
+        assert (loaded.returncode, loaded.stderr) == (0, "")
+        with psycopg.connect(url_in(steps)) as connection:
+            counted = connection.execute("SELECT count(*) FROM ticketing.functions").fetchall()
+        assert counted == [(1,)]
+        stop(process, signal.SIGINT)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_keeps_data_and_url(folder: Path, port: int, number: signal.Signals) -> None:
-    arguments = ("serve", "--port", port, "--data-dir", folder)
+def test_serve_keeps_data_and_url(folder: Path, free_port: int, number: signal.Signals) -> None:
+    arguments = ("serve", "--port", free_port, "--data-dir", folder)
     with ticketing(*arguments) as process:
         first = first_steps(process)
         with psycopg.connect(url_in(first)) as connection:
@@ -128,8 +138,8 @@ def test_serve_keeps_data_and_url(folder: Path, port: int, number: signal.Signal
         stop(process, number)
 
 
-def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, port: int) -> None:
-    with ticketing("serve", "--port", port, "--data-dir", folder) as process:
+def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, free_port: int) -> None:
+    with ticketing("serve", "--port", free_port, "--data-dir", folder) as process:
         first_steps(process)
         select = "SELECT current_database()"
         with ticketing("psql", "--data-dir", folder, "-XAtc", select) as psql:
@@ -138,10 +148,12 @@ def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, port: int
             with ticketing(command, "--data-dir", folder) as other:
                 _, err = other.communicate(timeout=60)
             assert other.returncode == 2
-            assert f"{folder} is in use by `cli.py serve --port {port}" in err
-            assert f"(process {process.pid}, port {port}): end that program" in err
-        with ticketing("serve", "--port", port, "--data-dir", f"{folder}2") as other:
+            assert f"{folder} is in use by `cli.py serve --port {free_port}" in err
+            assert f"(process {process.pid}, port {free_port}): end that program" in err
+        with ticketing("serve", "--port", free_port, "--data-dir", f"{folder}2") as other:
             _, err = other.communicate(timeout=60)
         assert other.returncode == 2
-        assert err.startswith(f"ticketing: Port {port} of 127.0.0.1 is in use by another program")
+        assert err.startswith(
+            f"ticketing: Port {free_port} of 127.0.0.1 is in use by another program"
+        )
         stop(process, signal.SIGINT)

@@ -67,7 +67,8 @@ def _wait_for_end(server: Server) -> None:
 
 def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
     """Return what to do next, ready to paste, in lines of at most 80 columns."""
-    psql = f"{_program('ticketing')} psql"
+    ticketing = _program("ticketing")
+    psql = f"{ticketing} psql"
     if data_dir is not None:
         psql += f" --data-dir {shlex.quote(str(server.data_dir))}"
     steps = _EMPTY if function_id is None else _EXAMPLE
@@ -76,7 +77,7 @@ def _first_steps(server: Server, data_dir: Path | None, function_id: str | None)
         port=server.port,
         url=server.tcp_url(DATABASE),
         psql=psql,
-        more=steps.format(python=_program("python"), function_id=function_id),
+        more=steps.format(ticketing=ticketing, python=_program("python"), function_id=function_id),
     )
 
 
@@ -114,5 +115,8 @@ END
 """
 
 _EMPTY: Final = """\
-No event is in it yet. Load your own, or the example: ticketing serve --example
+No event is in it yet. Write one and load it (or: ticketing serve --example):
+
+{ticketing} catalogue template event.yaml
+{ticketing} catalogue load event.yaml
 """
