@@ -197,6 +197,29 @@ def test_forwarders_with_http_statuses_say_when_to_come_back(
         assert (reply.status, reply.headers) == (409 if sqlstate == "23505" else 500, {})
 
 
+def test_forwarders_do_not_depend_on_settings_of_the_caller(
+    calls: dict[str, Document], forwarded: Connection, statuses: str
+) -> None:
+    """Bodies are parsed at the first call of a session, under its settings."""
+    for name, value in {
+        "standard_conforming_strings": "off",
+        "escape_string_warning": "off",
+        "backslash_quote": "off",
+        "bytea_output": "escape",
+        "plpgsql.variable_conflict": "use_column",
+        "plpgsql.extra_errors": "all",
+        "search_path": "pg_temp",
+    }.items():
+        forwarded.execute("SELECT set_config(%s, %s, true)", [name, value])
+    through = PostgREST(forwarded, "public")
+    for name, rpc in RPCS.items():
+        if rpc.refusal:
+            arguments = calls[name] | rpc.refusal.changes
+            reply = through.post(rpc.refusal.person, name, arguments)
+            assert (reply.code, reply.issues) == (rpc.refusal.code, rpc.refusal.issues)
+            assert (reply.status in {400, 403}) or statuses == "on"
+
+
 def test_forwarders_have_the_same_defaults(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
