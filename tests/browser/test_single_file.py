@@ -89,7 +89,9 @@ def test_single_file_in_two_tabs(page: Page, file_url: str) -> None:
     second.goto(page.url)
     expect_step(second, TICKETS, seconds=PATIENCE)
     choose(page, "Clara Moss", "Farewell Cruise Luncheon")
-    expect(offer(second, "Clara Moss", "Farewell Cruise Luncheon").get_by_role("checkbox")).to_be_checked()
+    expect(
+        offer(second, "Clara Moss", "Farewell Cruise Luncheon").get_by_role("checkbox")
+    ).to_be_checked()
     page.close()  # the other tab takes over the database
     second.get_by_role("button", name="Continue", exact=True).click()
     expect_step(second, SUMMARY, seconds=PATIENCE)

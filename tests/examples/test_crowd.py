@@ -1,4 +1,4 @@
-"""Twenty buyers at once, each with a wizard's requests over HTTP, and not enough tickets for all."""
+"""Twenty wizards at once over HTTP, and not enough tickets for all of them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
