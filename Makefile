@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM := typescript/node_modules
+WIZARD := examples/wizard/node_modules
+CATALOGUE := python/client/ticketing_client/example/catalogue.json
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 ifdef POSTGRESQL
@@ -16,7 +18,7 @@ demo serve psql test test-all soak fuzz bench: .pg/$(POSTGRESQL)/bin/postgres
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve psql test test-all test-typescript soak fuzz bench lint format generate bundle clean
+.PHONY: help demo serve psql serve-wizard test test-all test-browser test-typescript soak fuzz bench lint format generate bundle wizard clean
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +33,20 @@ psql: $(VENV)/.demo ## Open the demo's database in psql, or that of make serve w
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
-	$(BIN)/pytest -n auto -m "not long" $(ARGS)
+	$(BIN)/pytest -n auto -m "not long and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH=50 make test-all
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto -m "not browser" $(ARGS)
+
+test-browser: $(VENV)/.dev $(WIZARD)/.packages ## Run the tests of the wizard in Chromium
+	$(BIN)/pytest -n auto --dist loadfile -m browser $(ARGS)
+
+wizard: $(VENV)/.dev $(WIZARD)/.packages ## Build the wizard as one HTML file: build/wizard.html
+	@$(BIN)/python -m tools.bundle build/ticketing.sql
+	@node examples/wizard/build.mjs build/ticketing.sql $(CATALOGUE) build/wizard.html
+
+serve-wizard: $(VENV)/.dev ## Serve the wizard over the FastAPI service on http://127.0.0.1:8000
+	@$(BIN)/python -m examples.wizard.server
 
 test-typescript: $(VENV)/.dev $(NPM)/.dev ## Check the types of the npm package, and call everything through supabase-js
 	$(BIN)/python -m tests.support.typescript $(ARGS)
@@ -75,8 +87,8 @@ site: $(VENV)/.docs ## Build the documentation as a searchable site in build/sit
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) $(NPM) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(NPM) $(WIZARD) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find bench examples python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.
 $(VENV)/.demo: pyproject.toml | $(BIN)/pip
@@ -98,6 +110,11 @@ $(NPM)/.dev: typescript/package-lock.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or later with npm is required."; exit 1; }
 	@echo "Installing the packages of typescript/ into $(NPM) ..."
 	@cd typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WIZARD)/.packages: examples/wizard/package-lock.json
+	@echo "Installing the packages of the wizard into $(WIZARD) ..."
+	@npm ci --prefix examples/wizard --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(BIN)/pip:

@@ -32,10 +32,13 @@ def caller(client: Annotated[Client, Depends(service)], token: Token) -> Client:
     """Return a client that calls for the user of the token, or for a visitor without one."""
     if token is None:
         return client.as_user({}, role="anon")
-    secret, required = os.environ["JWT_SECRET"], {"require": ["exp", "sub"]}
     try:
         claims = jwt.decode(
-            token.credentials, secret, ["HS256"], required, audience="authenticated"
+            token.credentials,
+            os.environ["JWT_SECRET"],
+            ["HS256"],
+            {"require": ["exp", "sub"]},
+            audience="authenticated",
         )
     except jwt.InvalidTokenError as error:
         raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from error

@@ -121,8 +121,9 @@ def create_app() -> FastAPI:
         title="Registrations",
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
-        exception_handlers=dict.fromkeys(REFUSALS, problem),
     )
     app.include_router(api)
+    for refusal in REFUSALS:
+        app.add_exception_handler(refusal, problem)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     return app

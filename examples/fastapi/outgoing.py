@@ -25,7 +25,7 @@ def answer(value: object, status: int = 200) -> Response:
 
 
 def problem(_: Request, error: Exception) -> Response:
-    """Answer a refusal, whoever refuses, with a problem document (RFC 9457)."""
+    """Answer a refusal, of the database or of HTTP, with a problem document (RFC 9457)."""
     headers: Any = {}
     match error:
         case TicketingError():

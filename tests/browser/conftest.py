@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
-from examples.wizard.server import create_app
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from tests.conftest import EventDatabase
 from tests.support.services import running, settings
+
+from examples.wizard.server import create_app
 
 PHONE = ViewportSize(width=390, height=844)
 

@@ -127,7 +127,7 @@ def test_what_is_not_for_an_attendee_says_why(page: Page, wizard_url: str, email
     register_walter_and_ines(page, wizard_url, email)
     communication = offer(page, "Ines Ashby", "Quarterly Communication")
     expect(communication.get_by_role("checkbox")).to_be_disabled()
-    expect(communication).to_contain_text("Only for those who come as mason")
+    expect(communication).to_contain_text("Only for those who come as Mason")
     expect(offer(page, "Ines Ashby", "All Events")).to_contain_text("Contains Quarterly Comm")
     expect(offer(page, "Walter Ashby", "All Events").get_by_role("checkbox")).to_be_enabled()
     expect(page.get_by_text("Lodge Package")).to_have_count(0)
@@ -152,7 +152,9 @@ def test_back_and_forward_lose_and_double_nothing(
     assert tickets_of(superuser, page) == before == [*LADIES, LUNCHEON]
     page.get_by_role("button", name="Back", exact=True).click()
     expect_step(page, TICKETS)
-    expect(offer(page, "Ines Ashby", "Ladies Brunch, Ceremony & Banquet").get_by_role("checkbox")).to_be_checked()
+    expect(
+        offer(page, "Ines Ashby", "Ladies Brunch, Ceremony & Banquet").get_by_role("checkbox")
+    ).to_be_checked()
 
 
 def test_forward_saves_what_has_changed(
@@ -220,9 +222,7 @@ def open_elsewhere(device: Device, page: Page, email: str) -> Page:
     return other
 
 
-def test_another_device_resumes(
-    page: Page, device: Device, wizard_url: str, email: str
-) -> None:
+def test_another_device_resumes(page: Page, device: Device, wizard_url: str, email: str) -> None:
     register_walter_and_ines(page, wizard_url, email)
     choose_for_both(page)
     go_on(page, SUMMARY)
@@ -249,7 +249,7 @@ def test_another_buyer_does_not_find_the_registration(
         ("Take what was saved there", [("Ines", LUNCHEON[1]), ("Walter", "Ladies Brunch")]),
     ],
 )
-def test_conflict_with_another_device_has_a_remedy(
+def test_conflict_with_another_device_has_a_remedy(  # noqa: PLR0917 - fixtures
     page: Page,
     device: Device,
     wizard_url: str,
@@ -289,7 +289,7 @@ def lose_reply(context: BrowserContext, path: str, times: int) -> list[int]:
 
 @pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize("path", ["**/registrations/individuals", "**/tickets"])
-def test_lost_reply_is_repeated_and_doubles_nothing(
+def test_lost_reply_is_repeated_and_doubles_nothing(  # noqa: PLR0917 - fixtures
     page: Page, wizard_url: str, email: str, superuser: Superuser, path: str, times: int
 ) -> None:
     lost = lose_reply(page.context, path, times)
@@ -367,7 +367,7 @@ def test_hold_that_is_over_is_said_and_taken_again(
     register_walter_and_ines(page, wizard_url, email)
     choose_for_both(page)
     go_on(page, SUMMARY)
-    expect(page.locator("#hold")).to_contain_text("We keep your tickets until")
+    expect(page.locator("#hold")).to_contain_text("Kept for you until")
     superuser.execute(
         "UPDATE ticketing.registrations SET held_since = held_since - interval '1 hour',"
         " hold_expires_at = clock_timestamp() - interval '1 second'"

@@ -2,7 +2,7 @@
 
 import { html } from './markup.js'
 import { isEmpty } from './store.js'
-import { label, leftInWords, money, nameOf, reasonInWords, time, when } from './words.js'
+import { between, label, leftInWords, money, nameOf, reasonInWords, time, when } from './words.js'
 
 export const STEPS = [
   ['attendees', 'People'], ['tickets', 'Tickets'], ['summary', 'Summary'], ['payment', 'Payment'], ['done', 'Done'],
@@ -40,15 +40,20 @@ export function questionsOf(availability) {
   return { types: [...types], facts: [...facts].map(([name, fact]) => ({ name, ...fact, values: [...fact.values] })) }
 }
 
-export const start = ({ email, lastRegistrationId, wanted, functionName }) => html`
-  <h1 tabindex="-1">${wanted ? 'Continue your registration' : functionName}</h1>
-  <p class="lead">${wanted ? 'Sign in with the e-mail address that it was made with.' : 'Register yourself, and those who come with you.'}</p>
+export const start = ({ store, email, wanted }) => {
+  const { function: { name, timezone, starts_at: from, ends_at: to }, events } = store.availability
+  return html`
+  <h1 tabindex="-1">${wanted ? 'Continue your registration' : name}</h1>
+  <p class="lead">${wanted ? 'Sign in with the e-mail address that it was made with.' : between(from, to, timezone)}</p>
   <form id="sign-in" novalidate class="card">
     ${field({ id: 'email', name: 'email', title: 'Your e-mail address', type: 'email', value: email, more: html`autocomplete="email" required` })}
     <div class="buttons"><button class="main">${wanted ? 'Continue' : 'Start'}</button></div>
   </form>
-  ${lastRegistrationId && !wanted ? html`<p>You have begun a registration in this browser.
-    <button type="button" class="link" data-do="resume" data-id="${lastRegistrationId}">Continue it</button></p>` : ''}`
+  ${store.lastRegistrationId && !wanted ? html`<p class="lead">You have begun a registration in this browser.
+    <button type="button" class="link" data-do="resume" data-id="${store.lastRegistrationId}">Continue it</button></p>` : ''}
+  ${wanted ? '' : html`<h2>Programme</h2><ul class="programme">${events.filter(event => event.is_active).map(event =>
+    html`<li><span>${event.title}</span> <small>${when(event.starts_at, timezone)}</small></li>`)}</ul>`}`
+}
 
 export const attendees = ({ store, errors }) => {
   const { types, facts } = questionsOf(store.availability)
@@ -203,7 +208,7 @@ export const hold = ({ answer, offset }) => {
   if (answer.status === 'expired') return html`<p class="hold over">The time for these tickets is over. Continue, and you get them back if there are any left.</p>`
   if (!answer.hold_expires_at) return ''
   const minutes = Math.max(0, Math.ceil((Date.parse(answer.hold_expires_at) - Date.now() - offset) / 60000))
-  return html`<p class="hold">We keep your tickets until <strong>${time(answer.hold_expires_at, undefined, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
+  return html`<p class="hold">Kept for you until <strong>${time(answer.hold_expires_at, undefined, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
 }
 
 export const conflict = () => html`<div class="card notice" role="alert">

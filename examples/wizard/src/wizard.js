@@ -30,10 +30,7 @@ export async function runWizard(transport, functionId) {
   // What is shown
 
   const screens = {
-    start: () => view.start({
-      email: transport.email, lastRegistrationId: store.lastRegistrationId, wanted: screen.wanted,
-      functionName: store.availability.function.name,
-    }),
+    start: () => view.start({ store, email: transport.email, wanted: screen.wanted }),
     attendees: () => view.attendees({ store, errors: screen.errors }),
     tickets: () => view.tickets({ store, reasons: screen.reasons, withoutTickets: screen.withoutTickets }),
     summary: () => view.summary({ store, link: `${location.href.split('#')[0]}#/${store.state.registrationId}/summary` }),

@@ -15,6 +15,9 @@ export const time = (text, timeZone, options) =>
 export const when = (text, timeZone) => text === null || text === undefined ? ''
   : time(text, timeZone, { weekday: 'short', day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' })
 
+export const between = (start, end, timeZone) => !start ? '' : new Intl.DateTimeFormat(LANGUAGE, { timeZone, dateStyle: 'long' })
+  .formatRange(new Date(start), new Date(end ?? start))
+
 export const nameOf = (attendee, place) =>
   [attendee.firstName, attendee.lastName].filter(Boolean).join(' ') || `Person ${place + 1}`
 
@@ -27,10 +30,10 @@ export const label = key => {
 const FACTS = { attendee_type: 'those who come as', registration_type: 'registrations of' }
 const value = text => text === true ? 'yes' : text === false ? 'no' : String(text)
 
-/** A rule of eligibility, such as "only for those who come as mason". */
+/** A rule of eligibility, such as "only for those who come as Mason". */
 function ruleInWords({ type, operator, value: values }) {
-  const isList = Array.isArray(values)
-  const list = new Intl.ListFormat(LANGUAGE, { type: 'disjunction' }).format((isList ? values : [values]).map(value))
+  const shown = FACTS[type] ? label : value
+  const list = new Intl.ListFormat(LANGUAGE, { type: 'disjunction' }).format([values].flat().map(shown))
   const isNegative = operator.startsWith('not')
   if (FACTS[type]) return `${isNegative ? 'not for' : 'only for'} ${FACTS[type]} ${list}`
   return `${label(type).toLowerCase()} must ${isNegative ? 'not ' : ''}be ${list}`
