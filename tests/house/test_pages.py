@@ -38,9 +38,10 @@ RUN_BY = {
     "README.md": "tests/client/test_readme.py",
     "docs/catalogue.md": "tests/client/test_catalogue_cli.py",
     "docs/operations.md": "tests/migrations/test_product.py",
-    "docs/http.md": "tests/client/test_client.py",
+    "docs/http.md": "tests/client/test_http_page.py",
     "docs/python.md": "tests/client/test_client.py",
     "docs/security.md": "tests/security/test_security_docs.py",
+    "docs/supabase-js.md": "typescript/tests/docs.test.js",
     "docs/testing.md": "tests/client/test_pytest_plugin.py",
 }
 """The test that runs the blocks of each page which has some."""
