@@ -113,7 +113,7 @@ CHANGES: list[tuple[str, list[str]]] = [
             "amount": {"type": "number"}, "positive_amount": {"type": "number"},
             "sum": {"type": "number"}}'::jsonb
         """,
-        [RPC, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, PAYLOADS],
+        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS],
     ),
     ("COMMENT ON COLUMN ticketing.events.title IS 'X.'", [SCHEMA, CATALOGUE, CATALOGUE_SCHEMA]),
     # who may call, and what is raised
