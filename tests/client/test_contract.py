@@ -118,7 +118,7 @@ CHANGES: list[tuple[str, list[str]]] = [
             "amount": {"type": "number"}, "positive_amount": {"type": "number"},
             "sum": {"type": "number"}}'::jsonb
         """,
-        [RPC, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, PAYLOADS, TYPESCRIPT],
+        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS, TYPESCRIPT],
     ),
     (
         "COMMENT ON COLUMN ticketing.events.title IS 'X.'",

@@ -13,14 +13,21 @@ BEGIN
     RETURN ARRAY(
         SELECT format(
             '%s is no longer in the document and has tickets, and %s is new: if it only has another slug now, give it the id %s.',
-            dropped.name, string_agg(added.name, ', ' ORDER BY added.name), dropped.id
+            dropped.name, new.names, dropped.id
         )
         FROM unnest(p_changes) AS dropped
-        INNER JOIN unnest(p_changes) AS added ON added.kind = dropped.kind AND added.change = 'added'
-        INNER JOIN ticketing_internal.catalogue_elements(p_submitted) AS element
-            ON element.section = added.kind || 's'
-            AND element.id IS NULL
-            AND element.value ->> 'slug' = added.slug
+        INNER JOIN (
+            SELECT
+                added.kind,
+                min(added.name) || CASE WHEN count(*) > 1 THEN format(' (and %s more)', count(*) - 1) ELSE '' END
+                AS names
+            FROM unnest(p_changes) AS added
+            INNER JOIN ticketing_internal.catalogue_elements(p_submitted) AS element
+                ON element.section = added.kind || 's'
+                AND element.value ->> 'slug' = added.slug
+            WHERE added.change = 'added' AND element.id IS NULL
+            GROUP BY added.kind
+        ) AS new ON new.kind = dropped.kind
         WHERE dropped.change = 'dropped'
             AND EXISTS (
                 SELECT
@@ -33,7 +40,6 @@ BEGIN
                         WHEN 'package' THEN ticket.package_id
                     END = dropped.id
             )
-        GROUP BY dropped.name, dropped.id
         ORDER BY dropped.name, dropped.id
     );
 END

@@ -43,10 +43,16 @@ BEGIN
         -- one whose id is in the document is that entry, also under another slug
         WHERE known.id NOT IN (SELECT element.id FROM element WHERE element.id IS NOT NULL)
     ),
+    found AS (
+        SELECT DISTINCT ON (stored.section, stored.slug) stored.section, stored.slug, stored.id
+        FROM stored
+        WHERE stored.slug IS NOT NULL
+        ORDER BY stored.section, stored.slug, stored.is_active DESC, stored.updated_at DESC, stored.id
+    ),
     taken AS (
-        SELECT ARRAY(
-            SELECT element.id FROM element WHERE element.id IS NOT NULL UNION ALL SELECT stored.id FROM stored
-        ) AS ids
+        SELECT element.id FROM element WHERE element.id IS NOT NULL
+        UNION ALL
+        SELECT stored.id FROM stored
     ),
     identified AS (
         SELECT
@@ -54,19 +60,16 @@ BEGIN
             element.ordinal,
             element.slug,
             coalesce((element.value ->> 'is_active')::boolean, TRUE) AS is_active,
-            coalesce(
-                element.id,
-                (
-                    SELECT stored.id
-                    FROM stored
-                    WHERE stored.section = element.section AND stored.slug = element.slug
-                    ORDER BY stored.is_active DESC, stored.updated_at DESC, stored.id
-                    LIMIT 1
-                ),
-                ticketing_internal.slug_id(element.section, v_function_id, element.slug, taken.ids)
-            ) AS id
+            coalesce(element.id, found.id, CASE
+                WHEN ticketing_internal.slug_id(element.section, v_function_id, element.slug) IN (
+                    SELECT taken.id FROM taken
+                ) THEN ticketing_internal.slug_id(
+                    element.section, v_function_id, element.slug, ARRAY(SELECT taken.id FROM taken)
+                )
+                ELSE ticketing_internal.slug_id(element.section, v_function_id, element.slug)
+            END) AS id
         FROM element
-        CROSS JOIN taken
+        LEFT JOIN found ON found.section = element.section AND found.slug = element.slug
     )
     SELECT jsonb_object_agg(list.section, list.ids)
     INTO v_ids
@@ -91,7 +94,7 @@ BEGIN
                 element.section,
                 jsonb_agg(
                     element.value
-                    || jsonb_build_object(element.id_key, v_ids -> element.section -> 'all' -> (element.ordinal - 1)::integer)
+                    || jsonb_build_object(element.id_key, v_ids #> ARRAY[element.section, 'all', (element.ordinal - 1)::text])
                     || CASE element.section
                         WHEN 'ticket_types' THEN jsonb_build_object(
                             'event_id', ticketing_internal.referred_id(v_ids, 'events', element.value ->> 'event_id')
