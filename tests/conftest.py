@@ -13,6 +13,7 @@ Roles belong to a whole server, so every pytest-xdist worker runs one of its own
 another PostgreSQL. All connections are the superuser's: a test of rights has to `SET ROLE`.
 """
 
+import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from types import SimpleNamespace
@@ -31,6 +32,7 @@ from tests.support.example import document
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
+from ticketing_client.testing import SETTINGS
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -48,13 +50,7 @@ def server() -> Iterator[Server]:
 
     And without autovacuum, which now and then would hold a lock that a test wants.
     """
-    careless = {
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "autovacuum": "off",
-    }
-    with run_server(settings=careless) as running:
+    with run_server(settings=SETTINGS) as running:
         yield running
 
 
@@ -200,6 +196,15 @@ def _connections(url: str) -> Generator[Connect]:
             return opened.enter_context(closing(psycopg.connect(url, **options)))
 
         yield open_connection
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
 
 
 @pytest.fixture

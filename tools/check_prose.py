@@ -21,9 +21,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 SOURCES: Final = (
     *("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "README.md", "pyproject.toml"),
-    *("bench", "docs", "python", "sql", "tests", "tools"),
+    *("bench", "docs", "examples", "python", "sql", "tests", "tools"),
 )
-SUFFIXES: Final = frozenset({".md", ".py", ".sql", ".toml"})
+SUFFIXES: Final = frozenset({".css", ".html", ".js", ".md", ".mjs", ".py", ".sql", ".toml"})
+FOREIGN: Final = "node_modules"
 
 _PERSON: Final = "name the role: the caller, the owner, the user, the attendee"
 _ANY: Final = "say any caller, any role, another transaction"
@@ -124,7 +125,8 @@ def sources(root: Path) -> Iterator[Path]:
         paths = sorted(source.rglob("*")) if source.is_dir() else [source]
         for path in paths:
             is_text = path.is_file() and (path.suffix in SUFFIXES or path == source)
-            if is_text and path.name != Path(__file__).name:
+            is_ours = FOREIGN not in path.parts and path.name != Path(__file__).name
+            if is_text and is_ours:
                 yield path
 
 

@@ -6,7 +6,9 @@
 | parts of `docs/errors.md` | `error_classes`, `issue_codes`, and what the RPCs raise |
 | parts of `docs/schema.md` | tables, constraints, indexes and policies with their COMMENTs |
 | a part of `docs/security.md` | the callers in the COMMENTs of the RPCs |
+| a part of `docs/catalogue.md`, `catalogue.schema.json` | `catalogue_schema`, COMMENTs |
 | `docs/schemas/*.json` | JSON Schema of arguments and answers, and OpenAPI of the calls |
+| `typescript/src/database.d.ts` | the same, as TypeScript |
 | `models`, `payloads`, `calls`, `_methods` of the Python client | the same, as Python |
 
 `make generate` runs it. A test generates again and fails when a file is stale.
@@ -24,7 +26,8 @@ import psycopg
 from tools.generator.catalog import read_api
 from tools.generator.pages import parts
 from tools.generator.python import modules
-from tools.generator.schemas import json_schema, openapi
+from tools.generator.schemas import catalogue_schema, json_schema, openapi
+from tools.generator.typescript import declarations
 
 try:
     from ticketing_client.embedded import run_server
@@ -64,6 +67,8 @@ def render(connection: psycopg.Connection[Any]) -> dict[str, str]:
         **{f"docs/{page}": with_parts(f"docs/{page}", found) for page, found in pages.items()},
         "docs/schemas/ticketing.schema.json": json_schema(api),
         "docs/schemas/openapi.json": openapi(api, ROOT),
+        f"{CLIENT}/example/catalogue.schema.json": catalogue_schema(api),
+        "typescript/src/database.d.ts": declarations(api),
         **{f"{CLIENT}/{name}": text for name, text in modules(api)},
     }
 

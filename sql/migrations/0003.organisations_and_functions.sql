@@ -44,7 +44,7 @@ COMMENT ON TABLE ticketing.organisation_members IS
 'Users who work for an organisation. All members read its registrations; admins and owners also manage its catalogue.';
 COMMENT ON COLUMN ticketing.organisation_members.organisation_id IS 'The organisation.';
 COMMENT ON COLUMN ticketing.organisation_members.user_id IS 'User id (the JWT sub claim).';
-COMMENT ON COLUMN ticketing.organisation_members.role IS 'owner, admin or staff.';
+COMMENT ON COLUMN ticketing.organisation_members.role IS 'One of `owner`, `admin`, `staff`.';
 COMMENT ON COLUMN ticketing.organisation_members.created_at IS 'When the membership began.';
 
 CREATE TABLE ticketing.functions (
@@ -111,13 +111,13 @@ COMMENT ON COLUMN ticketing.functions.name IS 'Display name.';
 COMMENT ON COLUMN ticketing.functions.currency IS 'ISO 4217 code of all its prices; a currency with two decimals or none.';
 COMMENT ON COLUMN ticketing.functions.timezone IS 'IANA time zone in which its times are shown.';
 COMMENT ON COLUMN ticketing.functions.status IS
-'draft (visible to staff only), published (visible to all, on sale) or closed (visible to all, not on sale).';
+'One of `draft`, `published`, `closed`. Only staff see a draft; all see the others, of which published is on sale.';
 COMMENT ON COLUMN ticketing.functions.starts_at IS 'When the function starts.';
 COMMENT ON COLUMN ticketing.functions.ends_at IS 'When the function ends.';
 COMMENT ON COLUMN ticketing.functions.registration_opens_at IS 'Start of registration; null means already open.';
 COMMENT ON COLUMN ticketing.functions.registration_closes_at IS 'End of registration; null means no end.';
 COMMENT ON COLUMN ticketing.functions.selection_mode IS
-'exclusive: an attendee holds packages or individual tickets, not both; mixed: both at once.';
+'One of `exclusive`, `mixed`. exclusive: an attendee holds packages or individual tickets, not both; mixed: both.';
 COMMENT ON COLUMN ticketing.functions.hold_minutes IS
 'Minutes from the latest persist for which unpaid tickets keep their capacity.';
 COMMENT ON COLUMN ticketing.functions.payment_minutes IS 'Minutes by which the start of a payment extends the hold, once.';

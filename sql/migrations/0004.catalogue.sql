@@ -96,7 +96,8 @@ COMMENT ON COLUMN ticketing.ticket_types.max_per_attendee IS
 'Maximum per attendee, including tickets inside packages; null means no limit.';
 COMMENT ON COLUMN ticketing.ticket_types.max_per_registration IS
 'Maximum for all attendees of a registration together, including tickets inside packages; null means no limit.';
-COMMENT ON COLUMN ticketing.ticket_types.eligibility IS 'Which attendees may hold it, also inside packages.';
+COMMENT ON COLUMN ticketing.ticket_types.eligibility IS
+'`Eligibility`: Which attendees may hold it, also inside packages.';
 COMMENT ON COLUMN ticketing.ticket_types.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.ticket_types.updated_at IS 'When the row was last changed.';
 
@@ -149,7 +150,7 @@ COMMENT ON COLUMN ticketing.packages.description IS 'Description shown to buyers
 COMMENT ON COLUMN ticketing.packages.price IS 'Price of one package, in the currency of the function.';
 COMMENT ON COLUMN ticketing.packages.is_active IS 'Whether it can be added to a registration.';
 COMMENT ON COLUMN ticketing.packages.registration_types IS
-'Registration types that may hold it: individuals, lodges, delegations.';
+'Registration types that may hold it. One of `individuals`, `lodges`, `delegations`.';
 COMMENT ON COLUMN ticketing.packages.sale_starts_at IS 'Start of sale; null means already on sale.';
 COMMENT ON COLUMN ticketing.packages.sale_ends_at IS
 'End of sale; null means that of the first of its ticket types.';
@@ -158,7 +159,7 @@ COMMENT ON COLUMN ticketing.packages.max_per_attendee IS 'Maximum per attendee; 
 COMMENT ON COLUMN ticketing.packages.max_per_registration IS
 'Maximum for all attendees of a registration together; null means no limit.';
 COMMENT ON COLUMN ticketing.packages.eligibility IS
-'Which attendees may hold it, in addition to the eligibility of its ticket types.';
+'`Eligibility`: Which attendees may hold it, in addition to the eligibility of its ticket types.';
 COMMENT ON COLUMN ticketing.packages.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.packages.updated_at IS 'When the row was last changed.';
 

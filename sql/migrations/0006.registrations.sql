@@ -93,13 +93,14 @@ COMMENT ON COLUMN ticketing.registrations.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.registrations.registration_id IS
 'Id of the registration, chosen by the client or generated.';
 COMMENT ON COLUMN ticketing.registrations.owner_id IS 'User id of the owner (the JWT sub claim).';
-COMMENT ON COLUMN ticketing.registrations.registration_type IS 'individuals, lodges or delegations.';
+COMMENT ON COLUMN ticketing.registrations.registration_type IS
+'One of `individuals`, `lodges`, `delegations`.';
 COMMENT ON COLUMN ticketing.registrations.status IS
-'draft (being edited), pending (payment started), completed (paid), cancelled, or expired (the hold ended and its capacity
-was released).';
-COMMENT ON COLUMN ticketing.registrations.payment_status IS 'Unpaid, Paid or Refunded.';
+'One of `draft`, `pending`, `completed`, `cancelled`, `expired`. draft: being edited; pending: payment started; completed:
+paid; expired: the hold ended and its capacity was released.';
+COMMENT ON COLUMN ticketing.registrations.payment_status IS 'One of `Unpaid`, `Paid`, `Refunded`.';
 COMMENT ON COLUMN ticketing.registrations.booking_contact IS
-'The contact for the booking: `billingDetails` as the wizard sent it.';
+'`BillingDetails`: The contact for the booking, as the wizard sent it.';
 COMMENT ON COLUMN ticketing.registrations.registration_data IS
 'The registration object as the wizard sent it, without its attendees.';
 COMMENT ON COLUMN ticketing.registrations.subtotal IS
@@ -204,9 +205,9 @@ COMMENT ON COLUMN ticketing.attendees.last_name IS 'Last name.';
 COMMENT ON COLUMN ticketing.attendees.email IS 'E-mail address.';
 COMMENT ON COLUMN ticketing.attendees.phone IS 'Phone number.';
 COMMENT ON COLUMN ticketing.attendees.attendee_data IS
-'The attendee object as the wizard sent it, plus `selected_tickets`: the selection of the attendee in canonical form
-`{"packages": [{"packageId", "quantity", "tickets": [{"ticketId", "quantity"}]}], "individualTickets": [{"ticketId",
-"quantity"}]}`.';
+'`WizardAttendee`: The attendee object as the wizard sent it, plus `selected_tickets`: the selection of the attendee in
+canonical form `{"packages": [{"packageId", "quantity", "tickets": [{"ticketId", "quantity"}]}], "individualTickets":
+[{"ticketId", "quantity"}]}`.';
 COMMENT ON COLUMN ticketing.attendees.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.attendees.updated_at IS 'When the row was last changed.';
 
@@ -282,8 +283,8 @@ COMMENT ON COLUMN ticketing.tickets.price_paid IS
 'Price when it was added: the list price, or its part of the price allocation of its package.';
 COMMENT ON COLUMN ticketing.tickets.original_price IS 'List price when it was added.';
 COMMENT ON COLUMN ticketing.tickets.currency IS 'ISO 4217 code of its prices: the currency of the function.';
-COMMENT ON COLUMN ticketing.tickets.status IS 'Active or Cancelled.';
-COMMENT ON COLUMN ticketing.tickets.payment_status IS 'Unpaid, Paid or Refunded.';
+COMMENT ON COLUMN ticketing.tickets.status IS 'One of `Active`, `Cancelled`.';
+COMMENT ON COLUMN ticketing.tickets.payment_status IS 'One of `Unpaid`, `Paid`, `Refunded`.';
 COMMENT ON COLUMN ticketing.tickets.is_partner_ticket IS 'Whether its attendee is the partner of another attendee.';
 COMMENT ON COLUMN ticketing.tickets.created_at IS 'When the ticket was added.';
 COMMENT ON COLUMN ticketing.tickets.updated_at IS 'When the ticket was last changed.';
@@ -335,7 +336,7 @@ COMMENT ON COLUMN ticketing.payments.payment_id IS 'Id of the payment or refund,
 COMMENT ON COLUMN ticketing.payments.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing.payments.provider IS 'Name of the payment provider, in lower case.';
 COMMENT ON COLUMN ticketing.payments.reference IS 'Id of the payment or refund at the provider.';
-COMMENT ON COLUMN ticketing.payments.kind IS 'payment or refund.';
+COMMENT ON COLUMN ticketing.payments.kind IS 'One of `payment`, `refund`.';
 COMMENT ON COLUMN ticketing.payments.amount IS 'Amount, including the surcharge.';
 COMMENT ON COLUMN ticketing.payments.surcharge_amount IS
 'Part of the amount that is not for tickets: what the buyer paid on top (a card fee passed on), or got back of it.';

@@ -38,7 +38,8 @@ COMMENT ON COLUMN ticketing.ticket_changes.epoch IS
 COMMENT ON COLUMN ticketing.ticket_changes.transaction_id IS
 'Id of the transaction that made the change, or the higher id of one that changed the same registration before it.';
 COMMENT ON COLUMN ticketing.ticket_changes.change_id IS 'Order of the changes with the same transaction id.';
-COMMENT ON COLUMN ticketing.ticket_changes.change IS 'added, removed, paid, cancelled or refunded.';
+COMMENT ON COLUMN ticketing.ticket_changes.change IS
+'One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
 COMMENT ON COLUMN ticketing.ticket_changes.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing.ticket_changes.revision IS 'Revision of the registration after the change.';
 COMMENT ON COLUMN ticketing.ticket_changes.ticket_id IS 'The ticket.';

@@ -322,7 +322,7 @@ COMMENT ON COLUMN ticketing_internal.registration_attendee.email IS 'E-mail addr
 COMMENT ON COLUMN ticketing_internal.registration_attendee.phone IS
 'Telephone number; null if none.';
 COMMENT ON COLUMN ticketing_internal.registration_attendee.attendee_data IS
-'The attendee object of the wizard, with `selected_tickets`.';
+'`WizardAttendee`: The attendee object of the wizard, with `selected_tickets`.';
 
 CREATE TYPE ticketing_internal.registration_ticket AS (
     ticket_id uuid,
@@ -398,9 +398,9 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.payment_status IS
 COMMENT ON COLUMN ticketing_internal.registration_answer.revision IS
 'Its revision; every change increments it.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.registration IS
-'The registration object of the wizard; sent back unchanged, it changes nothing.';
+'`RegistrationData`: The registration object of the wizard; sent back unchanged, it changes nothing.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.ticket_selections IS
-'The `ticketSelections` of the wizard; sent back unchanged, they change nothing.';
+'`Selections`: The `ticketSelections` of the wizard; sent back unchanged, they change nothing.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.attendees IS
 'Its attendees, in the order of the wizard.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.tickets IS
@@ -522,7 +522,7 @@ COMMENT ON COLUMN ticketing_internal.ticket_type_availability.max_per_attendee I
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.max_per_registration IS
 'Maximum quantity of a registration; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.eligibility IS
-'Eligibility rules `{operator, rules}`, as in the catalogue.';
+'`Eligibility`: Eligibility rules `{operator, rules}`, as in the catalogue.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.available IS
 'How many can be added now; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.ticket_type_availability.status IS
@@ -573,7 +573,7 @@ COMMENT ON COLUMN ticketing_internal.package_availability.max_per_attendee IS
 COMMENT ON COLUMN ticketing_internal.package_availability.max_per_registration IS
 'Maximum quantity of a registration; null: no limit.';
 COMMENT ON COLUMN ticketing_internal.package_availability.eligibility IS
-'Eligibility rules `{operator, rules}`, as in the catalogue.';
+'`Eligibility`: Eligibility rules `{operator, rules}`, as in the catalogue.';
 COMMENT ON COLUMN ticketing_internal.package_availability.items IS
 'Its contents, in the order of the events.';
 COMMENT ON COLUMN ticketing_internal.package_availability.available IS
@@ -731,6 +731,31 @@ COMMENT ON COLUMN ticketing_internal.release_answer.released IS
 COMMENT ON COLUMN ticketing_internal.release_answer.server_time IS
 'Time of the database during the call.';
 
+CREATE TYPE ticketing_internal.catalogue_change AS (
+    change text,
+    kind text,
+    id uuid,
+    slug text,
+    name text,
+    keys text []
+);
+COMMENT ON TYPE ticketing_internal.catalogue_change IS 'A change of a stored catalogue.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.change IS
+'What happened to it: it is new, differs, or is inactive now (a pool: gone). One of `added`, `changed`, `dropped`.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.kind IS
+'What it is. One of `organisation`, `function`, `event`, `ticket_type`, `package`, `pool`.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.id IS 'Its id.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.slug IS 'Its slug; null if none.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.name IS 'Its name; the title of an event.';
+COMMENT ON COLUMN ticketing_internal.catalogue_change.keys IS
+'The keys of the document that differ now; empty for what is new, and for a pool that is gone.';
+
+CREATE TYPE ticketing_internal.user_answer AS (
+    user_id uuid
+);
+COMMENT ON TYPE ticketing_internal.user_answer IS 'Whom a token names.';
+COMMENT ON COLUMN ticketing_internal.user_answer.user_id IS 'The id of the user.';
+
 CREATE TYPE ticketing_internal.import_answer AS (
     success boolean,
     function_id uuid,
@@ -739,6 +764,7 @@ CREATE TYPE ticketing_internal.import_answer AS (
     packages integer,
     capacity_pools integer,
     deactivated integer,
+    changes ticketing_internal.catalogue_change [],
     warnings text [],
     server_time timestamptz
 );
@@ -756,9 +782,23 @@ COMMENT ON COLUMN ticketing_internal.import_answer.capacity_pools IS
 'Number of capacity pools after the import.';
 COMMENT ON COLUMN ticketing_internal.import_answer.deactivated IS
 'Number of events, ticket types and packages that became inactive.';
+COMMENT ON COLUMN ticketing_internal.import_answer.changes IS
+'What is different now; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.warnings IS
 'What is allowed but hardly ever meant, in words; empty if nothing.';
 COMMENT ON COLUMN ticketing_internal.import_answer.server_time IS
+'Time of the database during the call.';
+
+CREATE TYPE ticketing_internal.export_answer AS (
+    function_id uuid,
+    catalogue jsonb,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.export_answer IS 'The stored catalogue of a function.';
+COMMENT ON COLUMN ticketing_internal.export_answer.function_id IS 'The event function.';
+COMMENT ON COLUMN ticketing_internal.export_answer.catalogue IS
+'The catalogue as `p_catalogue` of an import that changes nothing. It has the ids that do not follow from a slug.';
+COMMENT ON COLUMN ticketing_internal.export_answer.server_time IS
 'Time of the database during the call.';
 
 CREATE TYPE ticketing_internal.ticket_change AS (

@@ -5,6 +5,7 @@ What the executors do is tested on small functions that do one thing each; the R
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 import re
 import threading
@@ -30,8 +31,10 @@ from ticketing_client import (
     CreateAnswer,
     FunctionNotFound,
     InvalidPayload,
+    NotAllowed,
+    NotConfigured,
+    NotSignedIn,
     PaymentConflict,
-    PermissionDenied,
     RegistrationNotEditable,
     RegistrationNotFound,
     RevisionConflict,
@@ -223,7 +226,7 @@ def pool(probed_url: str) -> Iterator[ConnectionPool]:
         ("TK006", RevisionConflict),
         ("TK007", PaymentConflict),
         ("TK008", FunctionNotFound),
-        ("42501", PermissionDenied),
+        ("42501", NotAllowed),
         ("40001", TransientError),
         ("40P01", TransientError),
         ("55P03", TransientError),
@@ -251,8 +254,8 @@ def test_client_raises_one_exception_per_sqlstate(
 
 @pytest.mark.parametrize("detail", ["", "prose", "[]", '{"issues": 1}', '{"issues": [1]}', "null"])
 def test_client_error_without_details_has_no_issues(probed: Connection, detail: str) -> None:
-    with pytest.raises(PermissionDenied) as raised:
-        Client(probed).execute(refusal("42501", detail))
+    with pytest.raises(TransientError) as raised:
+        Client(probed).execute(refusal("57014", detail))
     assert (raised.value.issues, raised.value.issues_total) == ((), 0)
 
 
@@ -389,8 +392,143 @@ def test_as_user_with_ungranted_role_is_refused(probed_url: str, connect: Connec
     connection.execute("SET ROLE anon")
     connection.execute("SET SESSION AUTHORIZATION anon")
     connection.commit()
-    with pytest.raises(PermissionDenied, match="service_role"):
+    with pytest.raises(NotConfigured, match="service_role"):
         Client(connection).as_user(WALTER, role="service_role").execute(WHO)
+
+
+def test_not_configured_says_which_grant_to_run(probed_url: str, connect: Connect) -> None:
+    assert probed_url
+    connection = connect(autocommit=True)
+    connection.execute('CREATE ROLE "web app" LOGIN; CREATE ROLE customer')
+    connection.execute("REVOKE EXECUTE ON FUNCTION ticketing.probe_identity FROM public")
+    connection.execute(
+        "GRANT EXECUTE ON FUNCTION ticketing.probe_identity TO authenticated, service_role"
+    )
+    try:
+        with closing(connect(user="web app", autocommit=True)) as app:
+            client = Client(app)
+            for caller, grants in (
+                (client, ["service_role"]),
+                (client.as_user(WALTER), ["authenticated"]),
+                (client.as_user(WALTER, role="customer"), ["customer", "authenticated"]),
+            ):
+                for _ in grants:  # each refusal says what to run until it works
+                    with pytest.raises(NotConfigured) as raised:
+                        caller.execute(WHO)
+                    error = raised.value
+                    assert error.hint
+                    assert error.http_status == 500
+                    assert error.hint not in json.dumps(error.to_problem())
+                    connection.execute(error.hint.encode())
+                assert caller.execute(WHO)
+    finally:
+        connection.execute('DROP ROLE "web app", customer')
+
+
+def test_not_allowed_is_raised_for_calls_that_users_never_make(db: Connection) -> None:
+    """PostgreSQL itself refuses these, as users have no EXECUTE on them."""
+    for role in ("anon", "authenticated"):
+        with pytest.raises(NotAllowed) as raised:
+            Client(db).as_user(WALTER, role=role).release_expired_holds()
+        assert raised.value.http_status == 403
+
+
+SUBS: list[Any] = [
+    "auth0|5f7c8ec7c33c6c004bbafe82",
+    "WEQ0d0hKzCWZcUbGyR4ALgOqIy23",
+    4711,
+    "user_2NNEqL2nrI",
+]
+
+
+@pytest.mark.parametrize("sub", SUBS)
+def test_as_user_takes_the_claims_of_any_identity_provider(
+    event_db: Connection,
+    wizard_state: Document,
+    sub: Any,  # noqa: ANN401 - JSON
+) -> None:
+    service = Client(event_db)
+    user = service.as_user({"sub": sub, "iss": "https://shop.example/"})
+    created = user.create_individual_registration_jsonb(wizard_state["registration"])
+    assert user.get_registration(created.registration_id).status == "draft"
+    user_id = service.user_id(str(sub), "https://shop.example/").user_id
+    found = event_db.execute("SELECT owner_id FROM ticketing.registrations").fetchall()
+    assert [str(owner_id) for (owner_id,) in found] == [user_id]
+    others = [{"sub": sub}, {"sub": sub, "iss": "https://shop.example"}, {"sub": user_id}]
+    for claims in others:  # also a token with the derived id in it is of another user
+        with pytest.raises(RegistrationNotFound):
+            service.as_user(claims).get_registration(created.registration_id)
+    with pytest.raises(ValueError, match="pass the claims of that token"):
+        service.as_user(user_id)
+
+
+@pytest.mark.parametrize(
+    ("sub", "iss", "user_id"),
+    [
+        # as docs/http.md says: any client can compute it
+        ("auth0|5f7c8ec7c33c6c004bbafe82", "https://shop.example/", None),
+        ("4711", None, None),
+        ("Zoë", "", None),
+        (str(UUID(int=8 << 76)), None, None),
+        (str(INES), "https://shop.example/", str(INES)),
+        (INES.hex, None, str(INES)),
+    ],
+)
+def test_user_id_is_what_the_documentation_says(
+    db: Connection, sub: str, iss: str | None, user_id: str | None
+) -> None:
+    digest = hashlib.sha256(f"{iss or ''}\0{sub}".encode()).digest()[:16]
+    number = int.from_bytes(digest) & ~(0xF << 76) & ~(3 << 62) | 8 << 76 | 2 << 62
+    assert Client(db).user_id(sub, iss).user_id == (user_id or str(UUID(int=number)))
+
+
+# Over HTTP
+
+
+def test_http_status_is_that_of_the_database(probed: Connection) -> None:
+    problems = probed.execute("SELECT * FROM ticketing_internal.http_problems()").fetchall()
+    assert {row[2] for row in problems} == {400, 401, 403, 404, 409, 422, 503}
+    for sqlstate, name, status, headers, title in problems:
+        issues = [{"code": name, "path": "p_tickets", "message": "Wrong."}]
+        with pytest.raises(TicketingError) as raised:
+            Client(probed).execute(refusal(sqlstate, json.dumps({"issues": issues})))
+        error = raised.value
+        assert (error.http_status, error.http_headers) == (status, headers)
+        problem = error.to_problem()
+        assert (problem["status"], problem["title"]) == (status, title)
+        assert problem["type"] == f"urn:ticketing-sql:problem:{name}"
+
+
+def test_overtaken_call_is_worth_repeating_over_http() -> None:
+    for sqlstate in ("42883", "42704", "42846", "XX000"):
+        assert TransientError("overtaken", sqlstate).http_status == 503
+
+
+def test_to_problem_is_json_with_the_issues_of_the_database(
+    client: Client, created: CreateAnswer, catalogue: Document
+) -> None:
+    attendee, ceremony = created.attendees[0].attendee_id, catalogue["ticket_types"][2]
+    ticket = {
+        "attendee_id": attendee,
+        "event_id": ceremony["event_id"],
+        "ticket_type_id": ceremony["ticket_type_id"],
+        "price_paid": Decimal("19.99"),
+    }
+    with pytest.raises(SelectionInvalid) as raised:
+        client.persist_attendee_tickets(created.registration_id, [ticket])
+    error = raised.value
+    assert isinstance(error.__cause__, psycopg.Error)
+    detail = json.loads(error.__cause__.diag.message_detail or "")
+    assert json.loads(json.dumps(error.to_problem())) == {
+        "type": "urn:ticketing-sql:problem:selection_invalid",
+        "title": "The request breaks a rule",
+        "status": 422,
+        "detail": error.message,
+        "code": "TK004",
+        "hint": error.hint,
+        **detail,
+    }
+    assert detail["issues"][0]["actual"] == 19.99
 
 
 @pytest.mark.parametrize(
@@ -782,7 +920,7 @@ def test_client_calls_from_hold_to_refund(
         service.complete_registration_payment(registration_id, payment | {"currency": "EUR"})
     assert [issue.path for issue in conflict.value.issues] == ["p_payment.currency"]
     payment["currency"] = started.currency
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotAllowed):
         client.complete_registration_payment(registration_id, payment)
     paid = service.complete_registration_payment(registration_id, payment)
     assert paid.total == started.amount_due
@@ -808,7 +946,7 @@ def test_release_expired_holds_by_client(
     client.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
     assert service.release_expired_holds().released == 0
     db.execute("UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'")
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotAllowed):
         client.release_expired_holds()
     assert service.release_expired_holds(limit=1).released == 1
     assert client.get_registration(registration_id).status == "expired"
@@ -830,7 +968,7 @@ def test_client_calls_of_operators(client: Client, created: CreateAnswer, db: Co
     with pytest.raises(InvalidPayload):
         service.get_ticket_changes("not a cursor")
     for refused in (client.check_integrity, client.repair_capacity, client.get_ticket_changes):
-        with pytest.raises(PermissionDenied):
+        with pytest.raises(NotAllowed):
             refused()
 
 
@@ -885,11 +1023,9 @@ def test_client_raises_refusals_of_rpcs(
     with pytest.raises(FunctionNotFound):
         client.quote_ticket_selections(nowhere, {})
 
-    with pytest.raises(PermissionDenied):
-        client.as_user({}, role="anon").create_individual_registration_jsonb(
-            wizard_state["registration"]
-        )
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotSignedIn):
+        client.as_user({}).create_individual_registration_jsonb(wizard_state["registration"])
+    with pytest.raises(NotAllowed):
         client.import_catalogue(catalogue)
 
     db.execute("UPDATE ticketing.registrations SET status = 'cancelled', hold_expires_at = NULL")

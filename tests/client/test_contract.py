@@ -3,10 +3,12 @@
 import copy
 import inspect
 import json
+import re
 import typing
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from tests.support.answers import (
     faults,
 )
 from tools.generate import ROOT, formatted, render
+from tools.generator.catalog import read_tables
 
 from ticketing_client import AsyncClient, Client, UnexpectedAnswerError, calls, models, to_json
 from ticketing_client._call import Call
@@ -34,11 +37,17 @@ RPC, ERRORS, SCHEMA, SECURITY = (
     f"docs/{name}.md" for name in ("rpc", "errors", "schema", "security")
 )
 OPENAPI, JSON_SCHEMA = "docs/schemas/openapi.json", "docs/schemas/ticketing.schema.json"
-MODELS, PAYLOADS, CALLS, METHODS = (
+MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS = (
     f"python/client/ticketing_client/{name}.py"
-    for name in ("models", "payloads", "calls", "_methods")
+    for name in ("models", "payloads", "calls", "_methods", "_problems")
 )
-FILES = [RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, MODELS, PAYLOADS, CALLS, METHODS]
+TYPESCRIPT = "typescript/src/database.d.ts"
+CATALOGUE = "docs/catalogue.md"
+CATALOGUE_SCHEMA = "python/client/ticketing_client/example/catalogue.schema.json"
+FILES = [
+    *(RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA),
+    *(MODELS, PAYLOADS, CALLS, METHODS, PROBLEMS, TYPESCRIPT),
+]
 
 
 # The generated files
@@ -56,7 +65,7 @@ CHANGES: list[tuple[str, list[str]]] = [
     # a parameter and its default
     (
         "ALTER FUNCTION ticketing.get_registration(uuid) RENAME TO read_registration",
-        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS],
+        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS, TYPESCRIPT],
     ),
     (
         (
@@ -75,26 +84,27 @@ CHANGES: list[tuple[str, list[str]]] = [
             "COMMENT ON FUNCTION ticketing.release_expired_holds IS E'Expires.\n\n### Callers\n"
             "- `service_role`: all registrations\n\n### Parameters\n"
             "- `p_limit`: the limit.\n\n### Returns\n`release_answer`: the number.\n\n"
-            "### Raises\n- `42501` so: so\n- `TK001` so: so.\n\n### Retry\nNothing.'"
+            "### Raises\n- `42501` not_allowed: so\n- `TK001` invalid_payload: so.\n\n"
+            "### Retry\nNothing.'"
         ),
-        [RPC, OPENAPI, CALLS, METHODS],
+        [RPC, OPENAPI, CALLS, METHODS, TYPESCRIPT],
     ),
     # a key of an answer, its type, whether it may be null, its vocabulary
     (
         "ALTER TYPE ticketing_internal.persist_answer RENAME ATTRIBUTE subtotal TO sum",
-        [RPC, OPENAPI, JSON_SCHEMA, MODELS],
+        [RPC, OPENAPI, JSON_SCHEMA, MODELS, TYPESCRIPT],
     ),
     (
         "ALTER TYPE ticketing_internal.persist_answer ADD ATTRIBUTE more integer",
-        [RPC, OPENAPI, JSON_SCHEMA, MODELS],
+        [RPC, OPENAPI, JSON_SCHEMA, MODELS, TYPESCRIPT],
     ),
     (
         "COMMENT ON COLUMN ticketing_internal.persist_answer.status IS 'One of `draft`, `new`.'",
-        [RPC, OPENAPI, JSON_SCHEMA, MODELS],
+        [RPC, OPENAPI, JSON_SCHEMA, MODELS, TYPESCRIPT],
     ),
     (
         "COMMENT ON COLUMN ticketing_internal.persist_answer.total IS 'The price; null if none.'",
-        [RPC, OPENAPI, JSON_SCHEMA, MODELS],
+        [RPC, OPENAPI, JSON_SCHEMA, MODELS, TYPESCRIPT],
     ),
     # what is sent
     (
@@ -104,10 +114,15 @@ CHANGES: list[tuple[str, list[str]]] = [
             "uuid": {"type": "string", "format": "uuid"}, "text": {"type": "string"},
             "name": {"type": "string"}, "time": {"type": "string"}, "currency": {"type": "string"},
             "flag": {"type": "boolean"}, "quantity": {"type": "integer"},
+            "slug": {"type": "string"}, "reference": {"type": "string"},
             "amount": {"type": "number"}, "positive_amount": {"type": "number"},
             "sum": {"type": "number"}}'::jsonb
         """,
-        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS],
+        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS, TYPESCRIPT],
+    ),
+    (
+        "COMMENT ON COLUMN ticketing.events.title IS 'X.'",
+        [SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, TYPESCRIPT],
     ),
     # who may call, and what is raised
     (
@@ -116,16 +131,36 @@ CHANGES: list[tuple[str, list[str]]] = [
             "COMMENT ON FUNCTION ticketing.get_registration IS E'Reads.\n\n"
             "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n\n"
             "### Parameters\n- `p_registration_id`: it.\n\n### Returns\n"
-            "`registration_answer`: it.\n\n### Raises\n- `TK003` so\n\n### Retry\nNothing.'"
+            "`registration_answer`: it.\n\n### Raises\n- `TK003` registration_not_editable\n\n"
+            "### Retry\nNothing.'"
         ),
-        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS],
+        [RPC, ERRORS, SECURITY, OPENAPI, CALLS, METHODS, TYPESCRIPT],
+    ),
+    # what a refusal is over HTTP
+    (
+        (
+            "ALTER FUNCTION ticketing_internal.http_problems RENAME TO others;"
+            "CREATE FUNCTION ticketing_internal.http_problems() RETURNS TABLE (sqlstate text,"
+            " name text, http_status integer, http_headers jsonb, title text) LANGUAGE sql AS $$"
+            " SELECT sqlstate, name, 418, http_headers, title FROM ticketing_internal.others() $$"
+        ),
+        [ERRORS, PROBLEMS],
     ),
     # tables
-    ("COMMENT ON TABLE ticketing.tickets IS 'Another.'", [SCHEMA]),
-    ("COMMENT ON COLUMN ticketing.tickets.status IS 'Another.'", [SCHEMA]),
+    ("COMMENT ON TABLE ticketing.tickets IS 'Another.'", [SCHEMA, TYPESCRIPT]),
+    ("COMMENT ON COLUMN ticketing.tickets.status IS 'Another.'", [SCHEMA, TYPESCRIPT]),
+    ("ALTER TABLE ticketing.tickets RENAME COLUMN status TO state", [SCHEMA, TYPESCRIPT]),
+    (
+        "ALTER TABLE ticketing.tickets ALTER COLUMN package_id SET NOT NULL",
+        [SCHEMA, TYPESCRIPT],
+    ),
     ("ALTER TABLE ticketing.tickets ALTER COLUMN status SET DEFAULT 'Cancelled'", [SCHEMA]),
     ("ALTER TABLE ticketing.tickets DROP CONSTRAINT tickets_status_check", [SCHEMA]),
-    ("ALTER TABLE ticketing.payments DROP CONSTRAINT payments_registration_fkey", [SCHEMA]),
+    (
+        "ALTER TABLE ticketing.payments DROP CONSTRAINT payments_registration_fkey",
+        [SCHEMA, TYPESCRIPT],
+    ),
+    ("GRANT INSERT ON ticketing.tickets TO service_role", [TYPESCRIPT]),
     ("DROP INDEX ticketing.tickets_owner_idx", [SCHEMA]),
     ("CREATE POLICY seen ON ticketing.tickets FOR SELECT USING (TRUE)", [SCHEMA]),
 ]
@@ -143,8 +178,40 @@ def test_generated_files_become_stale_with_the_database(
     assert [name for name in FILES if before[name] != after[name]] == sorted(stale, key=FILES.index)
 
 
-CALLERS = "Reads.\n\n### Callers\n- `authenticated`: own\n- `service_role`: all\n\n"
+VOCABULARIES = {
+    "functions_status_check": ["functions.status"],
+    "functions_selection_mode_check": ["functions.selection_mode"],
+    "organisation_members_role_check": ["organisation_members.role"],
+    "packages_registration_types_check": ["packages.registration_types"],
+    "payments_kind_check": ["payments.kind"],
+    "registration_type_values": ["registrations.registration_type"],
+    "registrations_state_check": ["registrations.status", "registrations.payment_status"],
+    "ticket_change_values": ["ticket_changes.change"],
+    "tickets_payment_status_check": ["tickets.payment_status"],
+    "tickets_status_check": ["tickets.status"],
+}
+"""The columns with a vocabulary, by the constraint that lists its values."""
+
+
+def test_vocabularies_of_columns_are_those_of_their_constraints(db: Connection) -> None:
+    told = {
+        f"{table.name}.{column.attribute.name}": set(column.attribute.vocabulary)
+        for table in read_tables(db)
+        for column in table.columns
+        if column.attribute.vocabulary
+    }
+    assert sorted(told) == sorted(chain.from_iterable(VOCABULARIES.values()))
+    for constraint, columns in VOCABULARIES.items():
+        (definition,) = db.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [constraint]
+        ).fetchone() or ("",)
+        listed = re.findall(r"\w+", " ".join(re.findall(r"'([^']*)'", definition)))
+        assert set().union(*(told[column] for column in columns)) == set(listed), constraint
+
+
+CALLERS = "Reads.\n\n### Callers\n- `anon`: none\n- `authenticated`: own\n- `service_role`: all\n\n"
 RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
+ODD = RAISES.replace("TK002", "TK001")
 PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
 
 
@@ -164,6 +231,10 @@ PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
             f"{CALLERS}{PARAMETERS}### Returns\n`it`: it.\n\n{RAISES}",
             "returns it, which is no type of ticketing_internal",
         ),
+        (
+            f"{CALLERS}{PARAMETERS}### Returns\n`registration_answer`: it.\n\n{ODD}",
+            "raises TK001 registration_not_found, not in http_problems",
+        ),
         *(
             (
                 f"{callers}{PARAMETERS}### Returns\n`registration_answer`: it.\n\n{RAISES}",
@@ -171,7 +242,7 @@ PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
             )
             for callers in (
                 CALLERS.replace("- `service_role`: all\n", ""),
-                CALLERS.replace("- `auth", "- `anon`: all\n- `auth"),
+                CALLERS.replace("- `auth", "- `public`: all\n- `auth"),
             )
         ),
     ],
@@ -185,7 +256,7 @@ def test_comment_of_another_form_is_refused(db: Connection, comment: str, fault:
 
 
 def test_grant_that_the_comment_does_not_name_is_refused(db: Connection) -> None:
-    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon")
+    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO ticketing_reader")
     with pytest.raises(ValueError, match="does not list exactly the roles of its GRANT"):
         render(db)
 
@@ -381,7 +452,7 @@ def registration(**changes: object) -> Document:
         "registration_id": str(UUID(int=1)),
         "function_id": str(UUID(int=2)),
         "registration_type": "individuals",
-        "registration": {},
+        "registration": {"functionId": str(UUID(int=2))},
         "ticket_selections": {},
         "attendees": [],
         "tickets": [ticket],

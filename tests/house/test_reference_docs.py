@@ -1,16 +1,13 @@
-"""The reference pages describe every call and code, and every link of a page has a target."""
+"""The reference pages describe every call and code."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from tools.generator.pages import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 Connection = psycopg.Connection[Any]
 
@@ -49,31 +46,6 @@ def test_markdown_of_comments_is_wrapped() -> None:
         "",
         "It.",
     ]
-
-
-def links(document: Path) -> Iterator[tuple[str, str]]:
-    """Path and anchor of every link of a document that does not leave the repository."""
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if not target.startswith("https://"):
-            path, _, anchor = target.partition("#")
-            yield path, anchor
-
-
-def anchors(document: Path) -> list[str]:
-    """The anchors that headings get on GitHub."""
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_of_docs_lead_somewhere(document: Path) -> None:
-    for path, anchor in links(document):
-        target = document.parent / path if path else document
-        assert target.exists(), f"{document.name} links to {path}"
-        if anchor:
-            assert anchor in anchors(target), f"{document.name} links to {path}#{anchor}"
 
 
 def test_architecture_names_exist(db: Connection) -> None:

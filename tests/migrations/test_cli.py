@@ -171,9 +171,10 @@ def test_version_names_the_package(ticketing: Ticketing) -> None:
 def test_psql_without_a_demo_says_how_to_make_one(
     ticketing: Ticketing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "default_data_dir", lambda: tmp_path / "demo")
-    reason = "ticketing: There is no demo database yet. Run: ticketing demo\n"
+    monkeypatch.setattr(embedded, "default_data_dir", lambda name: tmp_path / name)
+    reason = f"ticketing: There is no database in {tmp_path}/demo yet. Run: ticketing demo\n"
     assert ticketing("psql") == (2, "", reason)
+    assert ticketing("psql", "--data-dir", f"{tmp_path}/demo") == (2, "", reason)
     assert not (tmp_path / "demo").exists()
 
 
@@ -183,7 +184,7 @@ def test_psql_passes_arguments_and_exit_code_on(
     with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's server runs as another user
-        monkeypatch.setattr(embedded, "default_data_dir", lambda: folder / "demo")
+        monkeypatch.setattr(embedded, "default_data_dir", lambda name: folder / name)
         with (
             run_server(folder / "demo") as server,
             psycopg.connect(server.url(), autocommit=True) as connection,
@@ -191,6 +192,8 @@ def test_psql_passes_arguments_and_exit_code_on(
             connection.execute("CREATE DATABASE ticketing_demo")
         select = "SELECT current_database(), 42"
         assert ticketing("psql", "-X", "-At", "-c", select) == (0, "ticketing_demo|42\n", "")
+        elsewhere = ("psql", "--data-dir", f"{folder}/demo", "-d", "postgres")
+        assert ticketing(*elsewhere, "-X", "-At", "-c", select) == (0, "postgres|42\n", "")
         code, out, err = ticketing("psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1 / 0")
         assert (code, out) == (1, "")
         assert "division by zero" in err
@@ -207,7 +210,7 @@ def test_import_works_without_the_libraries_of_the_command_line() -> None:
     assert (used.returncode, used.stderr) == (0, "")
     run = _python(f"{without} from ticketing_client.cli import main; main()")
     assert run.returncode == 1
-    assert run.stderr == "typer is not installed. Run: pip install 'ticketing-sql[cli]'\n"
+    assert run.stderr == "typer is not installed. Run in a clone: pip install '.[cli]'\n"
 
 
 def _python(script: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.support.bookings import book
 from tests.support.caller import (
     owner,
     service,
@@ -23,25 +24,27 @@ from tests.support.example import (
     STRANGER,
     TOMAS,
     Document,
+    selection,
     ticket,
 )
+from tests.support.pages import blocks
 from tests.support.personas import (
     acting,
     claims_of,
 )
+from tools.bundle import bundle
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import MigrationError, MigrationReport, migrate, rollback, status
+from ticketing_client.migrate._files import packaged_sql
 
 Query = Callable[..., list[Any]]
 Shell = Callable[..., str]
 
 REPOSITORY = Path(__file__).parents[2]
-DOCUMENTED_COMMANDS = re.findall(
-    r"^```sh\n(.*?)^```",
-    (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"),
-    re.DOTALL | re.MULTILINE,
-)
+DOCUMENTED = blocks((REPOSITORY / "docs/operations.md").read_text(encoding="utf-8"))
+DOCUMENTED_COMMANDS = [text for language, text in DOCUMENTED if language == "sh"]
+DOCUMENTED_STATEMENTS = [text for language, text in DOCUMENTED if language == "sql"]
 (INSTALL_BY_HAND,) = (
     commands
     for commands in DOCUMENTED_COMMANDS
@@ -99,6 +102,28 @@ def test_operations_page_shows_commands_that_work(
     _run(commands, programs, server, database)
 
 
+def test_operations_page_shows_statements_that_work(
+    server: Server, event_url: str, programs: str
+) -> None:
+    assert {language for language, _ in DOCUMENTED} == {"sh", "sql"}
+    with psycopg.connect(event_url, autocommit=True) as superuser:
+        database = superuser.info.dbname
+        book(superuser, {TOMAS: selection(tickets={CEREMONY: 1})})
+        cursor = service(superuser).call("get_ticket_changes")["cursor"]
+        placeholders = {"DATABASE shop": f"DATABASE {database}", "<cursor>": str(cursor)}
+        try:
+            for text in DOCUMENTED_STATEMENTS:
+                statements = text
+                for placeholder, value in placeholders.items():
+                    statements = statements.replace(placeholder, value)
+                commands = f"psql --quiet -v ON_ERROR_STOP=1 <<'SQL'\n{statements}\nSQL"
+                _run(commands, programs, server, database)
+        finally:  # roles belong to the whole server
+            for role in ("installer", "ticketing_jobs"):
+                superuser.execute(f"DROP OWNED BY {role}".encode())
+                superuser.execute(f"DROP ROLE {role}".encode())
+
+
 def test_rollback_to_nothing_and_migrate_give_the_same_database(
     server: Server, empty_database_url: str
 ) -> None:
@@ -152,6 +177,18 @@ def test_install_by_hand_gives_the_same_database(
     functions = status(empty_database_url).files
     assert migrate(empty_database_url) == MigrationReport((), functions)
     assert _dump(server, empty_database_url, "--exclude-schema=ticketing_install") == ours
+
+
+def test_bundle_gives_the_same_database(
+    server: Server, empty_database_url: str, database_url: str
+) -> None:
+    file = bundle(packaged_sql())
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(file.encode())
+        with pytest.raises(psycopg.errors.DuplicateSchema):
+            connection.execute(file.encode())
+    ours = _dump(server, database_url, "--exclude-schema=ticketing_install")
+    assert _dump(server, empty_database_url) == ours
 
 
 @pytest.fixture

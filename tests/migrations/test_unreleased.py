@@ -56,19 +56,18 @@ def test_migrate_takes_a_later_migration_for_a_newer_release(
 
 @pytest.mark.long
 def test_demo_replaces_a_database_of_an_unreleased_state(
-    sql: SqlDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sql: SqlDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="ticketing-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's server runs as another user
-        monkeypatch.setattr(demo, "default_data_dir", lambda: folder / "demo")
         with run_server(folder / "demo") as server:
             url = demo.recreate_database(server)
             sql.write("migrations/0008.baseline.sql", "SELECT 1;")
             migrate(url, sql_dir=sql.path)
             with pytest.raises(MigrationError, match="unreleased state"):
                 migrate(url)
-        demo.demo()
+        demo.demo(folder / "demo")
         assert (
             "The database of the last demo is replaced by a new one.\n" in capsys.readouterr().out
         )

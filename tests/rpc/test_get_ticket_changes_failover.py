@@ -8,7 +8,6 @@ import pytest
 from tests.support.bookings import ONE, book, import_catalogue, integrity
 from tests.support.caller import Connection, service
 from tests.support.clusters import (
-    SETTINGS,
     back_up,
     catch_up,
     copy,
@@ -23,6 +22,7 @@ from tests.support.feed import Reader, count_transactions, recorded
 
 from ticketing_client.embedded import Server, run_server
 from ticketing_client.migrate import migrate
+from ticketing_client.testing import SETTINGS
 
 pytestmark = pytest.mark.long
 

@@ -60,9 +60,11 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "packages": 5,
         "capacity_pools": 15,
         "deactivated": 0,
+        "changes": answer["changes"],
         "warnings": [],
         "server_time": answer["server_time"],
     }
+    assert {each["change"] for each in answer["changes"]} == {"added"}
     assert rows(db, "SELECT organisation_id::text, slug, name FROM ticketing.organisations") == [
         catalogue["organisation"]
     ]
@@ -511,7 +513,6 @@ def test_not_allowed_is_raised_for_every_other_caller(
         enrol(event_db, "staff", OWNER),
         enrol(event_db, "owner", STRANGER, strangers),
         Caller(event_db, "authenticated", ABSENT),
-        Caller(event_db, "authenticated"),
     ):
         documents: tuple[object, ...] = (
             catalogue,
@@ -526,6 +527,16 @@ def test_not_allowed_is_raised_for_every_other_caller(
             refusal = caller.refusal("import_catalogue", p_catalogue=document)
             assert refusal.sqlstate == "42501"
             assert refusal.found == [("not_allowed", "p_catalogue.organisation.organisation_id")]
+
+
+def test_not_authenticated_is_raised_for_visitors(
+    event_db: Connection, catalogue: Document
+) -> None:
+    for caller in (Caller(event_db, "authenticated"), Caller(event_db, "anon", OWNER)):
+        documents: tuple[object, ...] = (catalogue, [], None)
+        for document in documents:
+            refusal = caller.refusal("import_catalogue", p_catalogue=document)
+            assert refusal.found == [("not_authenticated", "p_catalogue")]
 
 
 def test_not_allowed_is_raised_for_a_new_organisation(

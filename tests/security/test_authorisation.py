@@ -4,13 +4,15 @@ Each persona calls as through PostgREST, in a savepoint of its own, so that no c
 earlier one has done.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import LiteralString
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
-from tests.support.caller import Caller, Connection
+from tests.support.caller import Caller, Connection, dumps, service
 from tests.support.example import (
     ABSENT,
     CEREMONY,
@@ -22,6 +24,8 @@ from tests.support.example import (
     selection,
 )
 from tests.support.personas import (
+    ADMIN,
+    OTHERS_CLAIMS,
     OWNERS_CLAIMS,
     SERVICES,
     STAFF,
@@ -32,12 +36,13 @@ from tests.support.personas import (
     acting,
     admit,
 )
-from tests.support.requests import DENIED, NOT_FOUND, RPCS, YES, among
+from tests.support.requests import DENIED, NOT_FOUND, RPCS, YES, among, calls_of_users
 from tests.support.stage import REGISTRATION, STRANGERS
 from tests.support.stored import rows
 
 CHOSEN = {TOMAS: selection(tickets={CEREMONY: 2})}
 ON_IT = {"p_registration_id": REGISTRATION}
+NEW = {"functionId": FUNCTION, "primaryAttendee": {"attendeeId": ABSENT, "attendeeType": "guest"}}
 
 
 @pytest.fixture
@@ -156,7 +161,28 @@ def claiming(stage: Connection, claims: str | None) -> Iterator[str]:
 def test_claims_without_a_user_id_give_no_access(stage: Connection) -> None:
     for claims in UNUSABLE_CLAIMS:
         answers = list(claiming(stage, claims))
-        assert answers == [NOT_FOUND, NOT_FOUND, DENIED], (claims or "")[:100]
+        assert answers == [DENIED, DENIED, DENIED], (claims or "")[:100]
+
+
+@pytest.mark.usefixtures("callers")
+def test_claims_with_any_other_sub_name_a_user_of_their_own(stage: Connection) -> None:
+    """Who owns what it makes, and reads it; nothing of the owner whose id is in the sub."""
+    users: set[str] = set()
+    for claims in OTHERS_CLAIMS:
+        assert list(claiming(stage, claims)) == [NOT_FOUND, NOT_FOUND, "TK001"], claims
+        sub, iss = json.loads(claims)["sub"], "https://a.example/"
+        for issuer in (None, iss):
+            user_id = service(stage).call("user_id", p_sub=str(sub), p_iss=issuer)["user_id"]
+            with acting(stage, "authenticated", json.dumps({"sub": sub, "iss": issuer})):
+                stage.execute(
+                    "SELECT ticketing.create_individual_registration_jsonb(%s)",
+                    [dumps(NEW | {"registrationId": ABSENT})],
+                )
+                owners = stage.execute("SELECT owner_id FROM ticketing.registrations").fetchall()
+            assert [str(owner_id) for (owner_id,) in owners] == [user_id]
+            users.add(user_id)
+    assert len(users) == 2 * len(OTHERS_CLAIMS)
+    assert {UUID(user_id).version for user_id in users} == {8}
 
 
 @pytest.mark.usefixtures("callers")
@@ -181,6 +207,26 @@ def test_login_role_counts_when_no_role_is_set(stage: Connection, login: str, ge
     with stage.transaction(force_rollback=True):
         stage.execute(sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(login)))
         assert outcome(caller, "get_registration", ON_IT) == gets
+
+
+@pytest.mark.usefixtures("callers")
+@pytest.mark.parametrize("member", ["", "GRANT authenticated TO kiosk"])
+def test_role_of_visitors_alone_is_no_user_whatever_its_claims(
+    stage: Connection, calls: dict[str, Document], member: LiteralString
+) -> None:
+    """Also if it may take the role of users, but has not."""
+    with stage.transaction(force_rollback=True):
+        stage.execute("CREATE ROLE kiosk NOINHERIT LOGIN")
+        stage.execute(member or "SELECT")
+        for rpc in sorted(calls_of_users()):
+            call = sql.SQL("GRANT EXECUTE ON FUNCTION ticketing.{} TO kiosk")
+            stage.execute(call.format(sql.Identifier(rpc)))
+        stage.execute("GRANT USAGE ON SCHEMA ticketing TO kiosk")
+        for rpc in sorted(calls_of_users()):
+            for user_id in (OWNER, ADMIN):
+                caller = Caller(stage, "kiosk", user_id)
+                refusal = caller.refusal(rpc, **calls[rpc])
+                assert [code for code, _ in refusal.found] == ["not_authenticated"]
 
 
 @pytest.mark.usefixtures("callers")

@@ -191,6 +191,7 @@ PAIRS: dict[str, Pair] = {
     "availability in a draft for a registration of the caller": Pair(
         "get_ticket_availability", "function", OF_IT, "TK002"
     ),
+    "export of a draft": Pair("export_catalogue", "function", OF_IT, "42501"),
     "quote in a draft": Pair(
         "quote_ticket_selections", "function", OF_IT, "TK008", more={"p_registration_id": None}
     ),

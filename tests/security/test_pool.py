@@ -28,7 +28,9 @@ from tests.support.sessions import wait_until
 from ticketing_client import (
     AsyncClient,
     Client,
-    PermissionDenied,
+    NotAllowed,
+    NotConfigured,
+    NotSignedIn,
     PersistAnswer,
     RegistrationNotFound,
     SelectionInvalid,
@@ -190,13 +192,13 @@ def breaks_a_rule(pool: ConnectionPool, rival: Connection) -> None:
 
 def may_never(pool: ConnectionPool, rival: Connection) -> None:
     assert rival
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotAllowed):
         Client(pool).as_user(OWNER).execute(PAY)
 
 
 def takes_another_role(pool: ConnectionPool, rival: Connection) -> None:
     assert rival
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotConfigured):
         Client(pool).as_user(OWNER, role="service_role").execute(READ)
 
 
@@ -273,9 +275,9 @@ def test_next_borrower_has_no_identity_after_a_call(
     with pool.connection() as connection:
         assert connection.info.backend_pid == server_process
         assert session(connection) == before
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotConfigured):
         Client(pool).execute(READ)
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotSignedIn):
         Client(pool).as_user({}, role="anon").execute(PERSIST)
 
 
@@ -293,7 +295,7 @@ def test_next_borrower_has_no_identity_after_a_broken_connection(
     with pool.connection() as connection:
         assert connection.info.backend_pid != server_process
         assert session(connection) == before
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotConfigured):
         Client(pool).execute(READ)
 
 
@@ -386,7 +388,7 @@ def test_next_task_has_no_identity_after_a_call(
             owner = AsyncClient(pool).as_user(OWNER)
             await ending(owner.execute(PERSIST), rival)
             assert await session_of(pool) == before
-            with pytest.raises(PermissionDenied):
+            with pytest.raises(NotConfigured):
                 await AsyncClient(pool).execute(READ)
             rival.rollback()
             assert (await owner.execute(READ)).tickets == ()
@@ -415,7 +417,7 @@ def test_task_cancelled_at_any_step_leaves_no_identity(url: str) -> None:
                     status = connection.info.transaction_status
                     statuses.add(status)
                     if status == TransactionStatus.IDLE:
-                        with pytest.raises(PermissionDenied):
+                        with pytest.raises(NotConfigured):
                             await client.execute(READ)
         return statuses
 
@@ -467,7 +469,7 @@ def test_threads_that_share_a_client_keep_their_identities(pool: ConnectionPool)
                     mine.execute(READ)
             else:
                 assert mine.execute(READ).registration_id == REGISTRATION
-            with pytest.raises(PermissionDenied):
+            with pytest.raises(NotConfigured):
                 client.execute(READ)
 
     with ThreadPoolExecutor(6) as executor:
@@ -524,14 +526,14 @@ def test_claims_change_nothing_but_the_claims(pool: ConnectionPool) -> None:
         client = Client(pool).as_user(claims)
         seen = client.execute(WHO)
         assert (seen.role, json.loads(seen.claims)) == ("authenticated", claims)
-        with pytest.raises(PermissionDenied):
+        with pytest.raises(NotAllowed):
             client.execute(PAY)
 
 
 def test_role_is_refused_unless_the_login_may_take_it(pool: ConnectionPool) -> None:
     cases: dict[str, type[Exception]] = {
-        "service_role": PermissionDenied,
-        "ticketing_owner": PermissionDenied,
+        "service_role": NotConfigured,
+        "ticketing_owner": NotConfigured,
         "authenticated; RESET ROLE": psycopg.errors.InvalidParameterValue,
         "authenticated'; RESET ROLE; --": psycopg.errors.InvalidParameterValue,
         "None": psycopg.errors.InvalidParameterValue,
@@ -570,5 +572,5 @@ def test_call_as_another_user_restores_the_outer_identity(
         assert client.execute(WHO) == Who.user(OWNER)
         assert client.execute(READ).registration_id == REGISTRATION
         connection.execute(ends)
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotConfigured):
         Client(pool).execute(READ)

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 
 from tests.support.caller import Connection
-from tests.support.example import Document
-from tests.support.personas import SERVICE, USER, VISITOR
+from tests.support.example import OWNER, Document
+from tests.support.personas import ADMIN, SERVICE, USER, VISITOR
 from tests.support.postgrest import NO_SUCH_FUNCTION, Person, PostgREST
-from tests.support.requests import RPCS, user_of, without_registration
+from tests.support.requests import RPCS, calls_of_users, for_a_visitor, user_of
 from tests.support.stage import Digest, Steady
 
 DENIED = "42501"
@@ -24,11 +24,6 @@ def readers(api: PostgREST) -> set[str]:
     return {each.name for each in api.routines if not each.is_volatile}
 
 
-def for_a_visitor(call: Document) -> Document:
-    """Return the call about a function without the registration, which a visitor has none of."""
-    return without_registration(call) if "p_function_id" in call else call
-
-
 def test_requests_name_every_rpc_with_all_its_arguments(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
@@ -39,7 +34,8 @@ def test_requests_name_every_rpc_with_all_its_arguments(
 
 def test_every_sender_is_granted_some_rpcs_and_only_the_service_all(api: PostgREST) -> None:
     for_visitors, for_users = granted(api, VISITOR), granted(api, USER)
-    assert set() < for_visitors < for_users < granted(api, SERVICE)
+    assert set() < for_visitors - calls_of_users() < for_users < granted(api, SERVICE)
+    assert for_visitors == for_users  # what needs a user says so itself
     assert granted(api, SERVICE) == {each.name for each in api.routines}
     assert set() < readers(api) < granted(api, SERVICE)
 
@@ -56,6 +52,8 @@ def test_grants_let_every_role_call_what_is_granted(
 ) -> None:
     for person in (VISITOR, USER, SERVICE):
         allowed = granted(api, person)
+        if person == VISITOR:
+            allowed -= calls_of_users()
         outcomes = {}
         for name, call in calls.items():
             who = user_of(name) if person == USER else person
@@ -75,6 +73,24 @@ def test_grants_stop_a_call_before_its_body_runs(
                 "details": None,
                 "hint": None,
             }
+
+
+def test_visitors_are_told_to_sign_in_by_every_call_that_needs_a_user(
+    stage: Connection, api: PostgREST, calls: dict[str, Document]
+) -> None:
+    """Whatever is sent; and the claims of a user make none of a visitor."""
+    digest = Digest(stage)
+    visitors = (VISITOR, Person("anon", OWNER), Person("anon", ADMIN), Person("authenticated"))
+    for person in visitors:
+        for name in calls_of_users():
+            routine = api.find(name, frozenset(calls[name]))
+            assert routine is not None
+            first = next(iter(routine.types))
+            for arguments in (calls[name], dict.fromkeys(calls[name])):
+                reply = api.post(person, name, arguments)
+                assert (reply.code, reply.issues) == (DENIED, [("not_authenticated", first)])
+                assert "Sign in" in reply.body["hint"]
+    assert digest.changed() == []
 
 
 def test_optional_argument_that_is_null_counts_as_absent(
@@ -161,6 +177,7 @@ def test_get_works_for_users_and_visitors_as_granted(
     for name in readers(api):
         for person, call in ((USER, calls[name]), (VISITOR, for_a_visitor(calls[name]))):
             is_allowed = name in granted(api, person)
+            is_allowed &= person == USER or name not in calls_of_users()
             assert api.get(person, name, call).code == (None if is_allowed else DENIED)
 
 

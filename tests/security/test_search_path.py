@@ -19,7 +19,7 @@ from tests.support.caller import Connection
 from tests.support.example import RECEPTION, Document
 from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
 from tests.support.postgrest import Person, PostgREST, Routine
-from tests.support.requests import user_of, without_registration
+from tests.support.requests import for_a_visitor, user_of
 from tests.support.stage import Steady
 
 Answers: TypeAlias = dict[str, Any]
@@ -230,7 +230,7 @@ class Sessions:
             yield SERVICE, routine, call
             yield user_of(routine.name), routine, call
             if "anon" in routine.roles:
-                yield VISITOR, routine, without_registration(call)
+                yield VISITOR, routine, for_a_visitor(call)
 
     def _answer(
         self, db: Connection, person: Person, statement: sql.Composed, values: Document

@@ -15,6 +15,7 @@ from tests.support.example import FUNCTION, ORGANISATION, OWNER, STRANGER, Docum
 from tests.support.personas import (
     IDLE_ORGANISATION,
     OTHER_ORGANISATION,
+    OTHERS_CLAIMS,
     OWNERS_CLAIMS,
     PERSONAS,
     STRANGERS_CLAIMS,
@@ -358,6 +359,11 @@ def test_claims_without_a_user_id_show_only_what_is_published(db: Connection) ->
     published = must_see(db, "user without claims")
     for claims in UNUSABLE_CLAIMS:
         assert seen(db, claims) == published, (claims or "")[:100]
+
+
+def test_claims_with_any_other_sub_show_nothing_of_other_users(db: Connection) -> None:
+    for claims in OTHERS_CLAIMS:
+        assert seen(db, claims) == must_see(db, "newcomer"), claims
 
 
 @pytest.mark.parametrize("claims", OWNERS_CLAIMS)

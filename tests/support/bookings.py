@@ -30,6 +30,8 @@ from tests.support.example import (
 )
 from tests.support.stored import held_tickets, rows
 
+from ticketing_client.testing import let_holds_lapse
+
 # Booking and paying
 
 
@@ -196,14 +198,7 @@ def hold_of(answer: Document) -> datetime:
 
 def let_lapse(connection: Connection, registration_id: str) -> None:
     """Make the hold of a registration overdue, without releasing it; if it has no hold, nothing."""
-    connection.execute(
-        """
-        UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'
-        WHERE registration_id = %s AND status IN ('draft', 'pending')
-            AND hold_expires_at IS NOT NULL
-        """,
-        [registration_id],
-    )
+    let_holds_lapse(connection, registration_id)
 
 
 def age(connection: Connection, registration_id: str, minutes: float) -> None:

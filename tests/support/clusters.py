@@ -14,14 +14,6 @@ from tests.support.sessions import wait_until
 
 from ticketing_client.embedded import Server
 
-SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "autovacuum": "off",
-}
-"""Of servers that no power cut will meet."""
-
 
 @contextmanager
 def reachable_folder() -> Generator[Path]:

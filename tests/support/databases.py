@@ -1,15 +1,12 @@
 """Databases that tests make and drop."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from pytest_postgresql.janitor import DatabaseJanitor
-
+from ticketing_client import testing
 from ticketing_client.embedded import Server
 
 
-@contextmanager
-def database(server: Server, name: str, template: str | None = None) -> Generator[str]:
+def database(server: Server, name: str, template: str | None = None) -> AbstractContextManager[str]:
     """Create a database, yield its URL and drop it, even with sessions connected.
 
     Args:
@@ -18,11 +15,4 @@ def database(server: Server, name: str, template: str | None = None) -> Generato
         template: The database that it is a copy of, to which nothing may be connected; none for an
             empty one.
     """
-    with DatabaseJanitor(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        dbname=name,
-        template_dbname=template,
-    ):
-        yield server.url(name)
+    return testing.database(server.url(), name, template)

@@ -1,13 +1,15 @@
 """PostgREST 12 and later as PostgreSQL sees it: which function a request means, and what is sent.
 
 No PostgREST runs here. A request becomes what PostgREST makes of it: one transaction with the role,
-the claims and the request in settings, and one statement around the call.
+the claims and the request in settings, and one statement around the call. What real clients call,
+typescript/tests/support/postgrest.js, sends the same statements.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import psycopg
@@ -52,10 +54,14 @@ class Reply:
     Attributes:
         code: The code of the error; None when there is none.
         text: The body, which may be more than Python can read.
+        status: The HTTP status.
+        headers: The headers that the error has set.
     """
 
     code: str | None
     text: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - JSON
@@ -88,6 +94,24 @@ class Person:
         return json.dumps({"aud": "authenticated", **sub, "role": self.role})
 
 
+STATUSES: Mapping[str, int] = {
+    r"08|53(?!400)|57P01": 503,
+    r"09|25(?!006)|2D|38|39|3B|40|53400|54|55|57|58|F0|HV|P0(?!001)|XX": 500,
+    r"0L|0P|28": 403,
+    r"23503|23505": 409,
+    r"25006": 405,
+    r"42883|42P01": 404,
+}
+"""PostgREST's status of each SQLSTATE by its beginning: the first that fits, else 400."""
+
+
+def status_of(sqlstate: str, role: str) -> int:
+    """Return the status that PostgREST gives an error to a sender of this role."""
+    if sqlstate == "42501":
+        return 401 if role == "anon" else 403
+    return next((each for of, each in STATUSES.items() if re.match(of, sqlstate)), 400)
+
+
 class Raw(str):
     """A value whose JSON text is to be sent as it is."""
 
@@ -104,17 +128,21 @@ def body_of(arguments: Mapping[str, object]) -> str:
 
 
 class PostgREST:
-    """Sends requests of any role over a superuser's connection, and rolls each of them back."""
+    """Sends requests of any role over a superuser's connection."""
 
-    def __init__(self, connection: Connection, schema: str = "ticketing") -> None:
+    def __init__(
+        self, connection: Connection, schema: str = "ticketing", *, is_kept: bool = False
+    ) -> None:
         """Read the functions of the exposed schema, as PostgREST does when it starts.
 
         Args:
             connection: To the database. A running transaction is joined.
             schema: The exposed schema.
+            is_kept: Whether what requests write stays; else each of them is rolled back.
         """
         self.connection = connection
         self._schema = schema
+        self._is_kept = is_kept
         with connection.cursor(row_factory=dict_row) as cursor:
             found = cursor.execute(
                 """
@@ -171,19 +199,10 @@ class PostgREST:
         """Do the same as `post`, and look at what the request has done before it is taken back."""
         routine = self.find(name, frozenset(arguments))
         if routine is None:
-            yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
+            yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}), 404)
             return
         names = [each for each in routine.types if each in arguments]
-        call = sql.SQL("{}({})").format(
-            sql.Identifier(self._schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
-            ),
-        )
-        source: sql.Composable = sql.SQL("FROM ")
-        if names:
-            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
-        statement = _statement(routine, source, call)
+        statement = self.post_statement(routine, names)
         values = {"body": body_of(arguments)}
         with self._sent(person, routine, "POST", statement, values) as reply:
             yield reply
@@ -214,23 +233,40 @@ class PostgREST:
         """
         routine = self.find(name, frozenset(query))
         if routine is None:
-            return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
-        call = sql.SQL("{}({})").format(
-            sql.Identifier(self._schema, name),
-            sql.SQL(", ").join(
-                sql.SQL("{} := {}::{}").format(
-                    sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
-                )
-                for each in query
-            ),
-        )
+            return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}), 404)
+        statement = self.get_statement(routine, query)
         values = {
             each: value if isinstance(value, str) else json.dumps(value)
             for each, value in query.items()
         }
-        statement = _statement(routine, sql.SQL("FROM "), call)
         with self._sent(person, routine, "GET", statement, values) as reply:
             return reply
+
+    def post_statement(self, routine: Routine, names: Sequence[str]) -> sql.Composed:
+        """Return the statement of a request with these arguments in its body, in their order."""
+        call = sql.SQL("{}({})").format(
+            sql.Identifier(self._schema, routine.name),
+            sql.SQL(", ").join(
+                sql.SQL("{0} := pgrst_body.{0}").format(sql.Identifier(each)) for each in names
+            ),
+        )
+        source: sql.Composable = sql.SQL("FROM ")
+        if names:
+            source = sql.SQL("{}, LATERAL ").format(_arguments(routine, names))
+        return _statement(routine, source, call)
+
+    def get_statement(self, routine: Routine, names: Iterable[str]) -> sql.Composed:
+        """Return the statement of a request with these arguments in its query string."""
+        call = sql.SQL("{}({})").format(
+            sql.Identifier(self._schema, routine.name),
+            sql.SQL(", ").join(
+                sql.SQL("{} := {}::{}").format(
+                    sql.Identifier(each), sql.Placeholder(each), _type(routine.types[each])
+                )
+                for each in names
+            ),
+        )
+        return _statement(routine, sql.SQL("FROM "), call)
 
     @contextmanager
     def _sent(
@@ -250,7 +286,7 @@ class PostgREST:
             "request.headers": json.dumps({"accept": "*/*", "content-profile": self._schema}),
             "request.cookies": "{}",
         }
-        with self.connection.transaction(force_rollback=True):
+        with self.connection.transaction(force_rollback=not self._is_kept):
             # functions that do not write get transactions that cannot, whichever the method
             if method == "GET" or not routine.is_volatile:
                 self.connection.execute("SET LOCAL transaction_read_only = on")
@@ -259,22 +295,29 @@ class PostgREST:
                 " AS setting (name, value)",
                 [list(settings), list(settings.values())],
             )
-            reply = self._run(statement, values)
+            reply = self._run(statement, values, person.role)
             self.connection.execute("RESET ROLE")
             yield reply
 
-    def _run(self, statement: sql.Composed, values: Mapping[str, str]) -> Reply:
+    def _run(self, statement: sql.Composed, values: Mapping[str, str], role: str) -> Reply:
         try:
             with self.connection.transaction():
                 row = self.connection.execute(statement, values).fetchone()
         except psycopg.Error as error:
+            if error.sqlstate == "PGRST":  # the function decides
+                body = json.loads(error.diag.message_primary or "")
+                response = json.loads(error.diag.message_detail or "")
+                assert set(body) == {"code", "message", "details", "hint"}
+                assert set(response) == {"status", "headers"}
+                return Reply(body["code"], json.dumps(body), **response)
             body = {
                 "code": error.sqlstate,
                 "message": error.diag.message_primary,
                 "details": error.diag.message_detail,
                 "hint": error.diag.message_hint,
             }
-            return Reply(error.sqlstate, json.dumps(body))
+            status = status_of(error.sqlstate or "", role)
+            return Reply(error.sqlstate, json.dumps(body), status)
         assert row is not None
         *_, text, headers, status = row
         assert (headers, status) == (None, None), "no RPC may set the headers of the response"

@@ -54,18 +54,26 @@ def among(yes: set[str], otherwise: str, denied: set[str]) -> dict[str, str]:
     }
 
 
-OWN = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {*VISITORS, "reader"})
+UNKNOWN = {*VISITORS, "user without claims"}
+"""Those who are told to sign in where a user is needed."""
+
+OWN = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader"})
 """Of a registration: its owner, the staff of its organisation, and services. All other users are
 told that there is no such registration."""
 
-READABLE = OWN | {"visitor": NOT_FOUND, "visitor with the owner's claims": YES}
+READABLE = OWN | {
+    "visitor": NOT_FOUND,
+    "user without claims": NOT_FOUND,
+    "visitor with the owner's claims": YES,
+}
 """The same, of what visitors may call, too. Identity comes from the claims, whatever the role."""
 
-OWN_ONLY = among({"owner", *SERVICES}, NOT_FOUND, {*VISITORS, "reader", "user without claims"})
+OWN_ONLY = among({"owner", *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader"})
 """The same without staff, that make only registrations of their own."""
 
 ANY_CALLER = among(set(PERSONAS) - {"reader"}, DENIED, {"reader"})
 SIGNED_IN = among(USERS | SERVICES, DENIED, set())
+MEMBERS = among({*STAFFS, *SERVICES}, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
 
@@ -135,6 +143,11 @@ def without_registration(call: Document) -> Document:
     return {name: value for name, value in call.items() if name != "p_registration_id"}
 
 
+def for_a_visitor(call: Document) -> Document:
+    """Return the call about a function without the registration, which a visitor has none of."""
+    return without_registration(call) if "p_function_id" in call else call
+
+
 def of_a_new_one(call: Document) -> Document:
     """Return a call that makes a registration without tickets."""
     data = call["p_registration_data"]
@@ -200,6 +213,11 @@ RPCS: Mapping[LiteralString, Rpc] = {
             [("revision_conflict", "p_expected_revision")],
         ),
         also={of_a_new_one: SIGNED_IN},
+    ),
+    "export_catalogue": Rpc(
+        lambda _: {"p_function_id": FUNCTION},
+        MEMBERS,
+        Refusal(USER, {}, DENIED, [("not_allowed", "p_function_id")]),
     ),
     "get_registration": Rpc(
         lambda _: ON_IT,
@@ -305,6 +323,11 @@ RPCS: Mapping[LiteralString, Rpc] = {
             [("revision_conflict", "p_expected_revision")],
         ),
     ),
+    "user_id": Rpc(
+        lambda _: {"p_sub": "auth0|5f7c8ec7c33c6c004bbafe82", "p_iss": "https://a.example/"},
+        SERVICE_ONLY,
+        Refusal(SERVICE, {"p_sub": ""}, "TK001", [("missing_key", "p_sub")]),
+    ),
 }
 
 
@@ -346,3 +369,12 @@ def working_calls(db: Connection) -> dict[str, Document]:
 def user_of(rpc: str) -> Person:
     """Return a user that succeeds with the call of an RPC, if any user does."""
     return MANAGER if RPCS[rpc].gets["owner"] == DENIED else USER
+
+
+def calls_of_users() -> set[str]:
+    """Return the RPCs that need a user, or the service."""
+    return {
+        name
+        for name, rpc in RPCS.items()
+        if YES in {rpc.gets["owner"], rpc.gets["admin"]} and rpc.gets["visitor"] == DENIED
+    }

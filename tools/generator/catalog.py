@@ -68,6 +68,81 @@ WHERE t.typnamespace = 'ticketing_internal'::pg_catalog.regnamespace
 ORDER BY t.oid, a.attnum
 """
 
+TABLES: Final = """
+SELECT
+    c.oid,
+    c.relname AS name,
+    pg_catalog.obj_description(c.oid, 'pg_class') AS comment,
+    pg_catalog.has_table_privilege('service_role', c.oid, 'INSERT') AS is_writable
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = 'ticketing'::pg_catalog.regnamespace AND c.relkind = 'r'
+ORDER BY c.relname
+"""
+
+# A domain may be based on another, but no deeper.
+COLUMNS: Final = """
+SELECT
+    a.attname AS name,
+    pg_catalog.format_type(
+        coalesce(nullif(element.typelem, 0), nullif(base.typbasetype, 0), base.oid, t.oid), NULL
+    ) AS type,
+    element.typelem IS NOT NULL AS is_array,
+    NOT a.attnotnull AS is_nullable,
+    a.atthasdef OR a.attidentity <> '' AS has_default,
+    coalesce(pg_catalog.col_description(a.attrelid, a.attnum), '') AS comment
+FROM pg_catalog.pg_attribute AS a
+INNER JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type AS base ON base.oid = t.typbasetype
+LEFT JOIN pg_catalog.pg_type AS element ON element.oid = t.oid AND element.typcategory = 'A'
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+REFERENCES: Final = """
+SELECT
+    k.conname AS name,
+    parent.relname AS parent,
+    ARRAY(
+        SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY AS key (number, n)
+        INNER JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = k.conrelid AND a.attnum = key.number
+        ORDER BY key.n
+    )::text [] AS columns,
+    ARRAY(
+        SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS key (number, n)
+        INNER JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = k.confrelid AND a.attnum = key.number
+        ORDER BY key.n
+    )::text [] AS parent_columns,
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = k.conrelid AND i.indisunique AND i.indpred IS NULL
+            AND i.indkey::smallint [] <@ k.conkey
+    ) AS is_one_to_one
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN pg_catalog.pg_class AS parent ON parent.oid = k.confrelid
+WHERE k.conrelid = %s AND k.contype = 'f'
+ORDER BY k.conname
+"""
+
+
+CATALOGUE_COLUMNS: Final = """
+SELECT c.relname, a.attname, pg_catalog.col_description(c.oid, a.attnum)
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = 'ticketing'::pg_catalog.regnamespace AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
+"""
+
+CATALOGUE_TABLES: Final = {
+    "organisation": "organisations",
+    "function": "functions",
+    "pools": "capacity_pools",
+    "items": "package_items",
+}
+"""The tables of objects of a catalogue that are not named like their key."""
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -120,6 +195,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A kind of refusal, and what it is over HTTP.
+
+    Attributes:
+        sqlstate: Its SQLSTATE.
+        name: Its name; of 42501 the code of its issue.
+        http_status: Its HTTP status.
+        http_headers: The headers of such a response.
+        title: What all of its kind have in common, in words.
+    """
+
+    sqlstate: str
+    name: str
+    http_status: int
+    http_headers: Mapping[str, str]
+    title: str
+
+
+@dataclass(frozen=True)
 class IssueCode:
     """A code of an issue.
 
@@ -151,7 +245,7 @@ class Rpc:
         about: What it does: the comment up to its first heading.
         callers: The roles that may execute it, and on what: `### Callers`.
         returns: What follows the type under `### Returns`.
-        refusals: The outcomes under `### Raises`, and when; empty when the name says it.
+        refusals: The problems under `### Raises`, and when; empty when the name says it.
         retry: What a repeated call does.
     """
 
@@ -165,7 +259,7 @@ class Rpc:
     about: str
     callers: Mapping[str, str]
     returns: str
-    refusals: tuple[tuple[Outcome, str], ...]
+    refusals: tuple[tuple[Problem, str], ...]
     retry: str
 
     @property
@@ -180,7 +274,8 @@ class Attribute:
 
     Attributes:
         name: The key.
-        type: Name of its type in SQL, without schema; the element type of an array.
+        type: Name of its type in SQL, without schema; the element type of an array. An object that
+            is also sent has the name of its JSON Schema, such as Eligibility.
         is_array: Whether it is an array.
         about: Its comment.
     """
@@ -194,6 +289,11 @@ class Attribute:
     def vocabulary(self) -> tuple[str, ...]:
         """All values that a text can have; empty without a vocabulary."""
         return vocabulary_of(self.about)
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it is an object that is also sent."""
+        return self.type[:1].isupper()
 
     @property
     def is_any(self) -> bool:
@@ -227,24 +327,83 @@ class AnswerType:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        attribute: Its name, type and meaning.
+        is_nullable: Whether it may be null.
+        has_default: Whether a row may be inserted without it.
+    """
+
+    attribute: Attribute
+    is_nullable: bool
+    has_default: bool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key.
+
+    Attributes:
+        name: Its name.
+        parent: The table that it refers to.
+        columns: Its columns.
+        parent_columns: The columns that they refer to.
+        is_one_to_one: Whether at most one row refers to a row of the parent.
+    """
+
+    name: str
+    parent: str
+    columns: tuple[str, ...]
+    parent_columns: tuple[str, ...]
+    is_one_to_one: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of schema ticketing.
+
+    Attributes:
+        name: Its name.
+        about: Its comment.
+        columns: Its columns.
+        references: Its foreign keys.
+        is_writable: Whether the service writes it directly; all other tables change through RPCs.
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...]
+    is_writable: bool
+
+
+@dataclass(frozen=True)
 class Api:
     """Everything that callers see of the package.
 
     Attributes:
         rpcs: The RPCs, by name.
+        tables: The tables, by name.
         types: The types of which answers consist, each after those that it uses.
         payloads: JSON Schema of every jsonb argument, whose objects are references.
         objects: JSON Schema of these objects by name, each after those that it refers to.
         outcomes: The SQLSTATEs, by precedence.
+        problems: What the refusals are over HTTP.
         issue_codes: The codes of issues.
+        catalogue: JSON Schema of p_catalogue without references, with the meaning of every key.
     """
 
     rpcs: tuple[Rpc, ...]
+    tables: tuple[Table, ...]
     types: tuple[AnswerType, ...]
     payloads: Mapping[str, Schema]
     objects: Mapping[str, Schema]
     outcomes: tuple[Outcome, ...]
+    problems: tuple[Problem, ...]
     issue_codes: tuple[IssueCode, ...]
+    catalogue: Schema
 
 
 def read_api(connection: psycopg.Connection[Any]) -> Api:
@@ -266,8 +425,10 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
             " ORDER BY precedence, sqlstate"
         )
         outcomes = tuple(cursor)
+    with connection.cursor(row_factory=class_row(Problem)) as cursor:
+        problems = tuple(cursor.execute("SELECT * FROM ticketing_internal.http_problems()"))
     with connection.cursor(row_factory=dict_row) as rows:
-        rpcs = tuple(read_rpc(row, outcomes) for row in rows.execute(RPCS).fetchall())
+        rpcs = tuple(read_rpc(row, problems) for row in rows.execute(RPCS).fetchall())
         types = read_types(rows.execute(ATTRIBUTES).fetchall())
         codes = rows.execute(
             "SELECT sqlstate, code, meaning FROM ticketing_internal.issue_codes() ORDER BY code"
@@ -280,7 +441,74 @@ def read_api(connection: psycopg.Connection[Any]) -> Api:
     payloads, objects = read_payloads(
         connection, {a.name for rpc in rpcs for a in rpc.arguments if a.type == "jsonb"}
     )
-    return Api(rpcs, tuple(in_use(rpcs, types)), payloads, objects, outcomes, issue_codes)
+    tables = tuple(read_tables(connection))
+    used = tuple(in_use(rpcs, types))
+    return Api(
+        rpcs,
+        tables,
+        used,
+        payloads,
+        objects,
+        outcomes,
+        problems,
+        issue_codes,
+        read_catalogue(connection),
+    )
+
+
+def read_tables(connection: psycopg.Connection[Any]) -> Iterator[Table]:
+    """Yield the tables."""
+    with connection.cursor(row_factory=dict_row) as rows:
+        for row in rows.execute(TABLES).fetchall():
+            yield Table(
+                name=row["name"],
+                about=unwrap(row["comment"]),
+                columns=tuple(
+                    Column(read_attribute(column), column["is_nullable"], column["has_default"])
+                    for column in rows.execute(COLUMNS, [row["oid"]]).fetchall()
+                ),
+                references=tuple(
+                    Reference(
+                        key["name"],
+                        key["parent"],
+                        tuple(key["columns"]),
+                        tuple(key["parent_columns"]),
+                        key["is_one_to_one"],
+                    )
+                    for key in rows.execute(REFERENCES, [row["oid"]]).fetchall()
+                ),
+                is_writable=row["is_writable"],
+            )
+
+
+def read_catalogue(connection: psycopg.Connection[Any]) -> Schema:
+    """Return the JSON Schema of p_catalogue, with the comments of the columns that keys become."""
+    (schema,) = connection.execute(
+        "SELECT ticketing_internal.payload_schema('p_catalogue')"
+    ).fetchone() or ({},)
+    comments: dict[str, dict[str, str]] = {}
+    for table, column, about in connection.execute(CATALOGUE_COLUMNS):
+        comments.setdefault(table, {})[column] = about
+
+    def described(each: Schema, key: str) -> Schema:
+        if each.get("type") == "array":
+            return each | {"items": described(each["items"], key)}
+        if "properties" not in each:
+            return each
+        columns = comments.get(CATALOGUE_TABLES.get(key, key), {})
+        inner = each["properties"]
+        keys = [*(column for column in columns if column in inner), *inner]
+        return each | {
+            "properties": {
+                name: {"description": columns[name]} | described(inner[name], name)
+                if name in columns
+                else described(inner[name], name)
+                for name in dict.fromkeys(keys)
+            }
+        }
+
+    whole: Schema = described(schema, "")
+    return whole
 
 
 def read_payloads(
@@ -308,8 +536,10 @@ HEADINGS: Final = ("Callers", "Parameters", "Returns", "Raises", "Retry")
 
 ITEM: Final = re.compile(r"^- ((?:`\w+`(?:, | and )?)+):? ?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
 
+RAISED: Final = re.compile(r"^- `(\w+)` (\w+)(?:: )?(.*(?:\n(?!- ).*)*)", re.MULTILINE)
 
-def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
+
+def read_rpc(row: Row, problems: tuple[Problem, ...]) -> Rpc:
     """Make an RPC of its row, with the parts of its comment."""
 
     def require(condition: object, fault: str) -> None:
@@ -328,7 +558,10 @@ def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
     require(list(parameters) == names, "does not describe exactly its parameters, in their order")
     answer = re.match(r"`(\w+)`: (.*)", sections["Returns"], re.DOTALL)
     require(answer, "does not say `type`: under Returns")
-    by_sqlstate = {outcome.sqlstate: outcome for outcome in outcomes}
+    raised = RAISED.findall(sections["Raises"])
+    by_name = {(problem.sqlstate, problem.name): problem for problem in problems}
+    for state, name, _ in raised:
+        require((state, name) in by_name, f"raises {state} {name}, not in http_problems")
     return Rpc(
         name=row["name"],
         arguments=tuple(
@@ -343,10 +576,7 @@ def read_rpc(row: Row, outcomes: tuple[Outcome, ...]) -> Rpc:
         about=about.strip(),
         callers=callers,
         returns=answer[2] if answer else "",
-        refusals=tuple(
-            (by_sqlstate[state], re.sub(r"^\w+(?:: )?", "", when))
-            for state, when in items(sections["Raises"]).items()
-        ),
+        refusals=tuple((by_name[state, name], unwrap(when)) for state, name, when in raised),
         retry=unwrap(sections["Retry"]),
     )
 
@@ -364,14 +594,19 @@ def read_types(rows: list[Row]) -> dict[str, AnswerType]:
     """Return all composite types of ticketing_internal by name."""
     types: dict[str, AnswerType] = {}
     for row in rows:
-        about, type_, is_array = unwrap(row["comment"]), row["type"], row["is_array"]
-        # JSON made elsewhere names its type in the comment
-        if type_ == "jsonb" and (named := re.match(r"`(\w+)`(\[\])?: (.*)", about)):
-            type_, is_array, about = named[1], bool(named[2]), named[3]
-        name, attribute = row["type_name"], Attribute(row["name"], type_, is_array, about)
+        name, attribute = row["type_name"], read_attribute(row)
         before = types[name].attributes if name in types else ()
         types[name] = AnswerType(name, unwrap(row["type_comment"]), (*before, attribute))
     return types
+
+
+def read_attribute(row: Row) -> Attribute:
+    """Make an attribute of its row."""
+    about, type_, is_array = unwrap(row["comment"]), row["type"], row["is_array"]
+    # JSON names its type in the comment
+    if type_ == "jsonb" and (named := re.match(r"`(\w+)`(\[\])?: (.*)", about)):
+        type_, is_array, about = named[1], bool(named[2]), named[3]
+    return Attribute(row["name"], type_, is_array, about)
 
 
 def in_use(rpcs: tuple[Rpc, ...], types: Mapping[str, AnswerType]) -> Iterator[AnswerType]:

@@ -112,6 +112,9 @@ ORDER BY t.typname
 
 REFUSED: Final = 'SELECT ticketing.import_catalogue(p_catalogue => \'{"events": "all"}\');'
 
+SLUG: Final = "(-[a-z0-9]+)"
+"""Part of the form of slugs, and of nothing else."""
+
 LIMITS: Final = {
     "minimum": "at least",
     "maximum": "at most",
@@ -143,6 +146,7 @@ def parts(connection: psycopg.Connection[Any], api: Api) -> dict[str, dict[str, 
         "errors.md": {
             "refusal": refusal(connection),
             "sqlstates": sqlstates(api),
+            "problems": problems(api),
             "issue_codes": issue_codes(api),
         },
         "schema.md": {
@@ -151,6 +155,7 @@ def parts(connection: psycopg.Connection[Any], api: Api) -> dict[str, dict[str, 
             "types": types(cursor),
         },
         "security.md": {"callers": callers(api)},
+        "catalogue.md": {"keys": catalogue_keys(api)},
     }
 
 
@@ -201,18 +206,23 @@ def answers(api: Api) -> Iterator[str]:
         yield from section(f"### {type_.name}", fill(linked(type_.about, api)), "")
         yield from table(
             ["key", "type", "meaning"],
-            ([f"`{a.name}`", attribute_type(a), linked(a.about, api)] for a in type_.attributes),
+            (
+                [f"`{a.name}`", attribute_type(a, api), linked(a.about, api)]
+                for a in type_.attributes
+            ),
         )
 
 
-def attribute_type(attribute: Attribute) -> str:
+def attribute_type(attribute: Attribute, api: Api) -> str:
     """Return the type of a key of an answer, in words."""
     if attribute.is_any:
         text = "any JSON"
     elif attribute.type in TYPES:
         text = TYPES[attribute.type].word
+    elif attribute.is_sent and attribute.type not in api.objects:
+        text = f"[{attribute.type}](#json-arguments)"  # a whole argument, without a section
     else:
-        text = f"[{attribute.type}](#{attribute.type})"
+        text = f"[{attribute.type}](#{attribute.type.lower()})"
     if attribute.is_array:
         text = f"array of {text}"
     missing = ["null"] * attribute.is_nullable + ["absent"] * attribute.may_be_absent
@@ -245,6 +255,52 @@ def arguments(api: Api) -> Iterator[str]:
                 for key, value in schema["properties"].items()
             ),
         )
+
+
+CATALOGUE_OBJECTS: Final = {
+    "organisation": ("organisation",),
+    "function": ("function",),
+    "events": ("events", "items"),
+    "ticket_types": ("ticket_types", "items"),
+    "packages": ("packages", "items"),
+    "items of a package": ("packages", "items", "items", "items"),
+    "eligibility": ("packages", "items", "eligibility"),
+    "rules of an eligibility": ("packages", "items", "eligibility", "rules", "items"),
+    "pools": ("pools", "items"),
+}
+"""The objects of a catalogue, and where they stand in its schema."""
+
+
+def catalogue_keys(api: Api) -> Iterator[str]:
+    """Yield a table of the keys of each object of a catalogue."""
+    for name, steps in CATALOGUE_OBJECTS.items():
+        schema = api.catalogue
+        for step in steps:
+            schema = schema["items"] if "items" in schema else schema["properties"][step]
+        yield from section(f"### {name}", "")
+        required = schema.get("required", [])
+        yield from table(
+            ["key", "value", "default", "meaning"],
+            (
+                [
+                    f"`{key}`{' (required)' if key in required else ''}",
+                    in_words(value),
+                    code(json.dumps(value["default"])) if "default" in value else "",
+                    linked(unwrap(value.get("description", "")), api),
+                ]
+                for key, value in schema["properties"].items()
+            ),
+        )
+
+
+def in_words(schema: Schema) -> str:
+    """Return a JSON Schema in the words of its title, if it has one or is well known."""
+    if schema.get("type") == "array":
+        most = f"at most {schema['maxItems']:,}: " if "maxItems" in schema else ""
+        return f"list of {most}{in_words(schema['items'])}"
+    known = {"uuid": "UUID", "date-time": "time with its offset from UTC"}
+    named = schema.get("title") or known.get(schema.get("format", ""))
+    return named or ("slug" if SLUG in schema.get("pattern", "") else describe(schema))
 
 
 def described_one(schema: Schema) -> str:
@@ -309,13 +365,30 @@ def sqlstates(api: Api) -> Iterator[str]:
     )
 
 
+def problems(api: Api) -> Iterator[str]:
+    """Yield the table of what refusals are over HTTP."""
+    yield from table(
+        ["HTTP", "SQLSTATE", "name", "title", "headers"],
+        (
+            [
+                str(each.http_status),
+                linked(f"`{each.sqlstate}`", api).strip("`"),
+                f"`{each.name}`",
+                each.title,
+                ", ".join(f"`{name}: {value}`" for name, value in each.http_headers.items()),
+            ]
+            for each in api.problems
+        ),
+    )
+
+
 def issue_codes(api: Api) -> Iterator[str]:
     """Yield the section of each SQLSTATE, with its issue codes."""
     for outcome in api.outcomes:
         raisers = [
             link(rpc.name, "rpc.md")
             for rpc in api.rpcs
-            if any(raised == outcome for raised, _ in rpc.refusals)
+            if any(problem.sqlstate == outcome.sqlstate for problem, _ in rpc.refusals)
         ]
         raised_by = ", ".join(raisers) or "no RPC of this version"
         yield from section(

@@ -84,8 +84,26 @@ METHODS: Final = '''\
 """The methods of both clients: one for each call, which executes it."""
 '''
 
-EXCEPTIONS: Final = {"42501": "PermissionDenied"}
-"""Exceptions that are not named after their outcome."""
+PROBLEMS: Final = '''\
+"""What each kind of refusal is over HTTP."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Problem(NamedTuple):
+    """What a kind of refusal is over HTTP."""
+
+    name: str
+    status: int
+    title: str
+    headers: Mapping[str, str]
+
+
+'''
+
+EXCEPTIONS: Final = {"not_authenticated": "NotSignedIn"}
+"""Exceptions that are not named after their problem."""
 
 SENT: Final = {
     "boolean": "bool",
@@ -122,6 +140,19 @@ def modules(api: Api) -> Iterator[tuple[str, str]]:
     ):
         exported = f"__all__ = [{quoted(sorted(names))}]\n" if names else 'T = TypeVar("T")\n'
         yield name, "\n".join([NOTICE, head, exported, *definitions])
+    yield "_problems.py", "\n".join([NOTICE, PROBLEMS, *problems(api)])
+
+
+def problems(api: Api) -> Iterator[str]:
+    """Yield the table of problems, by SQLSTATE and, of 42501, by issue code."""
+    yield "PROBLEMS: Final[Mapping[str, Problem]] = {"
+    for each in api.problems:
+        key = each.name if each.sqlstate == "42501" else each.sqlstate
+        headers = ", ".join(f'"{name}": "{value}"' for name, value in each.http_headers.items())
+        texts = f"{quoted([each.name])}, {each.http_status}, {quoted([each.title])}"
+        yield f'    "{key}": Problem({texts}, {{{headers}}}),'
+    yield "}"
+    yield '"""By SQLSTATE, of 42501 by the code of its issue."""'
 
 
 def model(type_: AnswerType) -> str:
@@ -158,7 +189,7 @@ def attribute_type(attribute: Attribute) -> str:
     if attribute.vocabulary:
         annotation = literal(attribute.vocabulary)
     else:
-        known = TYPES.get(attribute.type)
+        known = TYPES.get("jsonb" if attribute.is_sent else attribute.type)
         annotation = known.answered if known else camel(attribute.type)
     if attribute.is_array:
         annotation = f"tuple[{annotation}, ...]"
@@ -177,6 +208,8 @@ def payloads(api: Api) -> Iterator[str]:
         others = "No other keys are allowed" if is_closed else "All other keys are stored unchanged"
         yield f'class {name}(TypedDict):\n    """{others}."""\n'
         for key, value in schema["properties"].items():
+            if not key.isidentifier():  # $schema, which is for editors
+                continue
             annotation = payload_type(value)
             is_required = key in schema.get("required", [])
             yield f"    {key}: {annotation if is_required else f'NotRequired[{annotation}]'}"
@@ -300,10 +333,10 @@ def documentation(rpc: Rpc, width: int = 96) -> str:
                 "Raises",
                 [
                     (
-                        EXCEPTIONS.get(outcome.sqlstate, camel(outcome.name)),
-                        pythonic(sentence(when or outcome.message)),
+                        EXCEPTIONS.get(problem.name, camel(problem.name)),
+                        pythonic(sentence(when or problem.title)),
                     )
-                    for outcome, when in rpc.refusals
+                    for problem, when in rpc.refusals
                 ],
             ),
         ],

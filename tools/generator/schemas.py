@@ -108,6 +108,46 @@ def json_schema(api: Api) -> str:
     )
 
 
+def catalogue_schema(api: Api) -> str:
+    """Return catalogue.schema.json, by which editors complete and check a catalogue.
+
+    Args:
+        api: The API.
+
+    Returns:
+        A JSON Schema document without references, since editors show no text beside one.
+
+    """
+    return document(
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "$id": "urn:ticketing-sql:catalogue",
+            "title": "Catalogue of an event function",
+            **nullable(api.catalogue),
+        }
+    )
+
+
+def nullable(schema: Schema) -> Schema:
+    """Allow null for every key that is not required, where null means absent."""
+    if "items" in schema:
+        return schema | {"items": nullable(schema["items"])}
+    if "properties" not in schema:
+        return schema
+    found: Schema = {}
+    for key, inner in schema["properties"].items():
+        value = nullable(inner)
+        if key not in schema.get("required", []):
+            if "enum" in value:
+                value = value | {"enum": [*value["enum"], None]}
+            if "type" in value:
+                value = value | {"type": [value["type"], "null"]}
+            elif "anyOf" in value:
+                value = value | {"anyOf": [*value["anyOf"], {"type": "null"}]}
+        found[key] = value
+    return schema | {"properties": found}
+
+
 def openapi(api: Api, root: Path) -> str:
     """Return docs/schemas/openapi.json.
 
@@ -199,10 +239,11 @@ def operation(api: Api, rpc: Rpc) -> Schema:
     if rpc.returns_rows:
         answer = {"type": "array", "items": answer}
     refused = "\n".join(
-        f"- `{outcome.sqlstate}` {outcome.name}" + (f": {when}" if when else "")
-        for outcome, when in rpc.refusals
-        if outcome.sqlstate != "42501"
+        f"- `{problem.sqlstate}` {problem.name}" + (f": {when}" if when else "")
+        for problem, when in rpc.refusals
+        if problem.sqlstate != "42501"
     )
+    needs_user = any(problem.name == "not_authenticated" for problem, _ in rpc.refusals)
     responses = {"200": {"description": rpc.returns, "content": content(answer)}}
     problem = content(reference("Problem"))
     if refused:
@@ -234,7 +275,7 @@ def operation(api: Api, rpc: Rpc) -> Schema:
             ),
         },
         "responses": responses,
-        "security": [*([{}] if "anon" in rpc.callers else []), {"token": []}],
+        "security": [*([] if needs_user or "anon" not in rpc.callers else [{}]), {"token": []}],
     }
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_origin
 from uuid import UUID
 
 import msgspec
+import psycopg
 
-from ticketing_client.errors import UnexpectedAnswerError
-from ticketing_client.models import QuoteAnswer
+from ticketing_client.errors import UnexpectedAnswerError, missing_grant
+from ticketing_client.models import ExportAnswer, QuoteAnswer
 from ticketing_client.selections import TicketSelections
 
 if TYPE_CHECKING:
@@ -103,9 +104,10 @@ class Call(Generic[T]):
 
 @cache
 def _decoder(answer: Hashable) -> msgspec.json.Decoder[Any]:
-    # Numbers without a type of their own are exact in issues; in the wizard's own objects they are
-    # the doubles of JavaScript.
-    return msgspec.json.Decoder(answer, float_hook=Decimal if answer is QuoteAnswer else None)
+    # Numbers without a type of their own are exact in issues and catalogues; in the wizard's own
+    # objects they are the doubles of JavaScript.
+    is_exact = answer is QuoteAnswer or answer is ExportAnswer
+    return msgspec.json.Decoder(answer, float_hook=Decimal if is_exact else None)
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -148,14 +150,26 @@ class Identity:
             The identity.
 
         Raises:
-            ValueError: When the id is not a UUID.
+            ValueError: When the id is not one that a token can have as its sub.
         """
-        claims = user if isinstance(user, Mapping) else {"sub": _uuid_text("user", user)}
-        return cls(role, _encode(claims))
+        if isinstance(user, Mapping):
+            return cls(role, _encode(user))
+        sub = _uuid_text("user", user)
+        if UUID(sub).version == _DERIVED:
+            message = (
+                f"user {sub} is an id that is derived from the sub of a token:"
+                " pass the claims of that token, with sub and iss"
+            )
+            raise ValueError(message)
+        return cls(role, _encode({"sub": sub}))
+
+
+_DERIVED = 8
+"""The version of UUIDs that ticketing.user_id derives; the database takes none over from a sub."""
 
 
 def transact(
-    call: Call[Any], identity: Identity | None, *, joined: bool
+    call: Call[Any], identity: Identity | None, login: str, *, joined: bool
 ) -> Generator[tuple[LiteralString, Mapping[str, str | int]], Any, str]:
     """Yield the statements of one call, to be executed in one transaction or savepoint.
 
@@ -166,24 +180,41 @@ def transact(
     Args:
         call: The call.
         identity: The identity to call with; None for the role of the connection.
+        login: The role that the connection has logged in as.
         joined: Whether the transaction was running before.
 
     Yields:
-        A statement and its parameters; the executor sends back its only row.
+        A statement and its parameters; the executor sends back its only row, or throws 42501.
 
     Returns:
         The answer, for Call.decode.
+
+    Raises:
+        NotConfigured: When a role lacks the grants that a back end needs.
     """
     previous = None
     if identity:
         if joined:
             previous = Identity(*(yield _WHO, {}))
-        yield _BECOME, {"role": identity.role, "claims": identity.claims}
-    (answer,) = yield call.sql, call.params
+        try:
+            yield _BECOME, {"role": identity.role, "claims": identity.claims}
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise missing_grant(error, identity.role, login) from error
+    try:
+        (answer,) = yield call.sql, call.params
+    except psycopg.errors.InsufficientPrivilege as error:
+        if identity is None:
+            raise missing_grant(error, "service_role", login) from error
+        if identity.role not in _ROLES:
+            raise missing_grant(error, "authenticated", identity.role) from error
+        raise
     if previous:
         yield _BECOME, {"role": previous.role, "claims": previous.claims}
     return cast("str", answer)
 
+
+_ROLES = {"anon", "authenticated", "service_role", "ticketing_reader"}
+"""The roles of the package: what they may not call is not for them."""
 
 _WHO: LiteralString = (
     "SELECT pg_catalog.current_setting('role'),"

@@ -51,7 +51,7 @@ class Methods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return self.execute(calls.begin_feed_epoch())
@@ -67,6 +67,7 @@ class Methods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -79,6 +80,7 @@ class Methods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -111,7 +113,7 @@ class Methods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return self.execute(calls.check_integrity())
 
@@ -142,7 +144,7 @@ class Methods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -164,6 +166,7 @@ class Methods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -175,7 +178,7 @@ class Methods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -201,6 +204,7 @@ class Methods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -220,7 +224,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -235,6 +239,33 @@ class Methods(ABC):
             )
         )
 
+    def export_catalogue(self, function_id: UUID | str) -> models.ExportAnswer:
+        """Returns the stored catalogue of a function as a document, to be edited and imported
+        again.
+
+        It is written as by hand: references are slugs, and ids stand only where no slug leads to
+        them. What is inactive is in it. Times are in the time zone of the function.
+
+        Reads only; safe to repeat.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Functions of organisations in which the caller is a member
+            service_role: All functions
+
+        Args:
+            function_id: The event function
+
+        Returns:
+            The document. Imported unchanged it changes nothing.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor a member of the organisation.
+            FunctionNotFound: There is no such function.
+        """
+        return self.execute(calls.export_catalogue(function_id))
+
     def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
 
@@ -245,6 +276,7 @@ class Methods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -255,6 +287,7 @@ class Methods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return self.execute(calls.get_registration(registration_id))
@@ -316,7 +349,7 @@ class Methods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -335,34 +368,41 @@ class Methods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
-                and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`.
-                `function`: `{function_id, slug, name, currency, timezone?, status?, starts_at?,
-                ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?,
-                hold_minutes?, payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-                max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
-                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
-                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
-                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
-                capacity?}`. Packages: `{package_id, name, price, items}` with `items`
-                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
-                keys of ticket types. Pools: `{capacity_pool_id, name, capacity, slug?,
-                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
-                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
-                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
-                active events, ticket types or packages, or among the pools; what is inactive, or no
-                longer listed, gives it up.
+                and, optionally, `pools` (and `$schema`, for editors). `organisation`:
+                `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
+                timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
+                registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
+                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
+                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
+                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
+                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
+                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
+                `registration_types`, and the optional keys of ticket types. Pools:
+                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
+                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
+                ones; None, or `[]`, ends them. A new event, ticket type or package without
+                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
+                packages, or among the pools; what is inactive, or no longer listed, gives it up.
+                What has no id needs a slug: it is what has that slug already, otherwise something
+                new, with an id that is made of organisation, function and slug. To give something
+                else the slug of what is stored, or what is stored another slug, state its id. Where
+                something refers to an event, ticket type or package, a UUID is an id, and anything
+                else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -387,6 +427,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -409,6 +450,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -438,6 +480,7 @@ class Methods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -455,6 +498,7 @@ class Methods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -542,7 +586,7 @@ class Methods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -570,7 +614,7 @@ class Methods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return self.execute(calls.release_expired_holds(limit))
@@ -595,7 +639,7 @@ class Methods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.
@@ -616,6 +660,7 @@ class Methods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -628,6 +673,7 @@ class Methods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -635,6 +681,34 @@ class Methods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
+
+    def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return self.execute(calls.user_id(sub, iss))
 
 
 class AsyncMethods(ABC):
@@ -663,7 +737,7 @@ class AsyncMethods(ABC):
             The epoch of all changes from now on.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: The transaction is not READ COMMITTED.
         """
         return await self.execute(calls.begin_feed_epoch())
@@ -679,6 +753,7 @@ class AsyncMethods(ABC):
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations until they are paid, and free ones; staff also those of
                 their organisation, paid or not
             service_role: All registrations
@@ -691,6 +766,7 @@ class AsyncMethods(ABC):
             The cancelled registration.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
         """
@@ -723,7 +799,7 @@ class AsyncMethods(ABC):
             - `feed_order`: transaction ids ahead of this server
 
         Raises:
-            PermissionDenied: The caller is neither the service nor a reader.
+            NotAllowed: The caller is neither the service nor a reader.
         """
         return await self.execute(calls.check_integrity())
 
@@ -754,7 +830,7 @@ class AsyncMethods(ABC):
             The payment and the completed registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is cancelled.
@@ -776,6 +852,7 @@ class AsyncMethods(ABC):
         another.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -787,7 +864,7 @@ class AsyncMethods(ABC):
             The registration after the call.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -813,6 +890,7 @@ class AsyncMethods(ABC):
         Without a `registrationId`, each call creates another registration.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations
             service_role: Registrations of any user
 
@@ -832,7 +910,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
-            PermissionDenied: The caller is not signed in.
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: The registration belongs to another owner.
             RegistrationNotEditable: It is completed or cancelled.
@@ -847,6 +925,33 @@ class AsyncMethods(ABC):
             )
         )
 
+    async def export_catalogue(self, function_id: UUID | str) -> models.ExportAnswer:
+        """Returns the stored catalogue of a function as a document, to be edited and imported
+        again.
+
+        It is written as by hand: references are slugs, and ids stand only where no slug leads to
+        them. What is inactive is in it. Times are in the time zone of the function.
+
+        Reads only; safe to repeat.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Functions of organisations in which the caller is a member
+            service_role: All functions
+
+        Args:
+            function_id: The event function
+
+        Returns:
+            The document. Imported unchanged it changes nothing.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor a member of the organisation.
+            FunctionNotFound: There is no such function.
+        """
+        return await self.execute(calls.export_catalogue(function_id))
+
     async def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
 
@@ -857,6 +962,7 @@ class AsyncMethods(ABC):
         Repeating the call is safe, because it writes nothing.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -867,6 +973,7 @@ class AsyncMethods(ABC):
             The registration as of now.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
         """
         return await self.execute(calls.get_registration(registration_id))
@@ -928,7 +1035,7 @@ class AsyncMethods(ABC):
             The next changes, and the cursor after them.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the
                 server does not have the change at the cursor (`cursor_ahead`), or the changes after
                 it have been deleted (`cursor_expired`).
@@ -947,34 +1054,41 @@ class AsyncMethods(ABC):
         repeat it.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Functions of organisations in which the caller is admin or owner
             service_role: All functions
 
         Args:
             catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
-                and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`.
-                `function`: `{function_id, slug, name, currency, timezone?, status?, starts_at?,
-                ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?,
-                hold_minutes?, payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-                max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
-                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
-                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
-                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
-                capacity?}`. Packages: `{package_id, name, price, items}` with `items`
-                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
-                keys of ticket types. Pools: `{capacity_pool_id, name, capacity, slug?,
-                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
-                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
-                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
-                active events, ticket types or packages, or among the pools; what is inactive, or no
-                longer listed, gives it up.
+                and, optionally, `pools` (and `$schema`, for editors). `organisation`:
+                `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
+                timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
+                registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
+                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
+                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
+                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
+                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
+                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
+                `registration_types`, and the optional keys of ticket types. Pools:
+                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
+                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
+                ones; None, or `[]`, ends them. A new event, ticket type or package without
+                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
+                packages, or among the pools; what is inactive, or no longer listed, gives it up.
+                What has no id needs a slug: it is what has that slug already, otherwise something
+                new, with an id that is made of organisation, function and slug. To give something
+                else the slug of what is stored, or what is stored another slug, state its id. Where
+                something refers to an event, ticket type or package, a UUID is an id, and anything
+                else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
             limit that ends while there are tickets, or a package that cannot be bought.
 
         Raises:
-            PermissionDenied: The caller is neither the service nor an admin of the organisation.
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither the service nor an admin of the organisation.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
                 (overdue holds are not); other contents of a package with tickets, another event of
@@ -999,6 +1113,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1021,6 +1136,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1050,6 +1166,7 @@ class AsyncMethods(ABC):
         renews the hold.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1067,6 +1184,7 @@ class AsyncMethods(ABC):
             What has changed, and the state after it.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
@@ -1154,7 +1272,7 @@ class AsyncMethods(ABC):
             The refund and its registration.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not
@@ -1182,7 +1300,7 @@ class AsyncMethods(ABC):
             How many registrations became expired.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             InvalidPayload: `limit` is out of range.
         """
         return await self.execute(calls.release_expired_holds(limit))
@@ -1207,7 +1325,7 @@ class AsyncMethods(ABC):
             How many pools were corrected.
 
         Raises:
-            PermissionDenied: The caller is not the service.
+            NotAllowed: The caller is not the service.
             SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
                 transaction is not READ COMMITTED.
             FunctionNotFound: It does not exist.
@@ -1228,6 +1346,7 @@ class AsyncMethods(ABC):
         registration is refused.
 
         Callers:
+            anon: Only to be told to sign in
             authenticated: Own registrations; staff also those of their organisation
             service_role: All registrations
 
@@ -1240,6 +1359,7 @@ class AsyncMethods(ABC):
             The amount due.
 
         Raises:
+            NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is completed or cancelled.
             SelectionInvalid: The selection breaks a rule.
@@ -1247,3 +1367,31 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
+        """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+        A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+        Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+        `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user
+        of a token in the same way. Needed for members of organisations, and for `authUserId` of
+        registrations.
+
+        Repeating the call is safe, because it writes nothing.
+
+        Callers:
+            service_role: Any user
+
+        Args:
+            sub: The `sub` claim, as in the token.
+            iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+                another spelling of it, is another user.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: `sub` is missing or empty.
+        """
+        return await self.execute(calls.user_id(sub, iss))

@@ -32,6 +32,7 @@ __all__ = [
     "complete_registration_payment",
     "create_individual_registration_jsonb",
     "create_individual_registration_with_tickets",
+    "export_catalogue",
     "get_registration",
     "get_ticket_availability",
     "get_ticket_changes",
@@ -43,6 +44,7 @@ __all__ = [
     "release_expired_holds",
     "repair_capacity",
     "start_payment",
+    "user_id",
 ]
 
 
@@ -65,7 +67,7 @@ def begin_feed_epoch() -> Call[models.BeginFeedEpochAnswer]:
         The epoch of all changes from now on.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         SelectionInvalid: The transaction is not READ COMMITTED.
     """
     return Call("begin_feed_epoch", (), models.BeginFeedEpochAnswer)
@@ -82,6 +84,7 @@ def cancel_registration(
     A repeated call changes nothing and answers that 0 tickets were cancelled.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations until they are paid, and free ones; staff also those of
             their organisation, paid or not
         service_role: All registrations
@@ -94,6 +97,7 @@ def cancel_registration(
         The cancelled registration.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
     """
@@ -133,7 +137,7 @@ def check_integrity() -> Call[tuple[models.IntegrityProblem, ...]]:
         - `feed_order`: transaction ids ahead of this server
 
     Raises:
-        PermissionDenied: The caller is neither the service nor a reader.
+        NotAllowed: The caller is neither the service nor a reader.
     """
     return Call("check_integrity", (), tuple[models.IntegrityProblem, ...])
 
@@ -165,7 +169,7 @@ def complete_registration_payment(
         The payment and the completed registration.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is cancelled.
@@ -195,6 +199,7 @@ def create_individual_registration_jsonb(
     another.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations
         service_role: Registrations of any user
 
@@ -206,7 +211,7 @@ def create_individual_registration_jsonb(
         The registration after the call.
 
     Raises:
-        PermissionDenied: The caller is not signed in.
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: The registration belongs to another owner.
         RegistrationNotEditable: It is completed or cancelled.
@@ -236,6 +241,7 @@ def create_individual_registration_with_tickets(
     Without a `registrationId`, each call creates another registration.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations
         service_role: Registrations of any user
 
@@ -255,7 +261,7 @@ def create_individual_registration_with_tickets(
         What has changed, and the state after it.
 
     Raises:
-        PermissionDenied: The caller is not signed in.
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: The registration belongs to another owner.
         RegistrationNotEditable: It is completed or cancelled.
@@ -276,6 +282,35 @@ def create_individual_registration_with_tickets(
     )
 
 
+def export_catalogue(function_id: UUID | str) -> Call[models.ExportAnswer]:
+    """Returns the stored catalogue of a function as a document, to be edited and imported again.
+
+    It is written as by hand: references are slugs, and ids stand only where no slug leads to them.
+    What is inactive is in it. Times are in the time zone of the function.
+
+    Reads only; safe to repeat.
+
+    Callers:
+        anon: Only to be told to sign in
+        authenticated: Functions of organisations in which the caller is a member
+        service_role: All functions
+
+    Args:
+        function_id: The event function
+
+    Returns:
+        The document. Imported unchanged it changes nothing.
+
+    Raises:
+        NotSignedIn: The caller is not signed in.
+        NotAllowed: The caller is neither the service nor a member of the organisation.
+        FunctionNotFound: There is no such function.
+    """
+    return Call(
+        "export_catalogue", (argument("p_function_id", "uuid", function_id),), models.ExportAnswer
+    )
+
+
 def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAnswer]:
     """Returns all that a wizard needs to resume a registration on any device.
 
@@ -286,6 +321,7 @@ def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAns
     Repeating the call is safe, because it writes nothing.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -296,6 +332,7 @@ def get_registration(registration_id: UUID | str) -> Call[models.RegistrationAns
         The registration as of now.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
     """
     return Call(
@@ -368,7 +405,7 @@ def get_ticket_changes(
         The next changes, and the cursor after them.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: `after` is no cursor of this feed, or `limit` is out of range; the server
             does not have the change at the cursor (`cursor_ahead`), or the changes after it have
             been deleted (`cursor_expired`).
@@ -391,33 +428,40 @@ def import_catalogue(catalogue: Catalogue | Json) -> Call[models.ImportAnswer]:
     and raises 55P03 then, so that buyers who have come after it do not wait for long; repeat it.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Functions of organisations in which the caller is admin or owner
         service_role: All functions
 
     Args:
         catalogue: An object of `organisation`, `function`, `events`, `ticket_types`, `packages`
-            and, optionally, `pools`. `organisation`: `{organisation_id, slug, name}`. `function`:
-            `{function_id, slug, name, currency, timezone?, status?, starts_at?, ends_at?,
-            registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-            payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-            max_open_registrations_per_owner?}`. Events: `{event_id, slug, title, starts_at?,
-            ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id, event_id, name,
-            price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
-            min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?, capacity?}`.
-            Packages: `{package_id, name, price, items}` with `items` `[{ticket_type_id,
-            quantity}]`, optionally `registration_types`, and the optional keys of ticket types.
-            Pools: `{capacity_pool_id, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-            absent `capacity` leaves the limit as it is, and absent `pools` leave the shared ones;
-            None, or `[]`, ends them. A new event, ticket type or package without `capacity` is
-            unlimited. A `slug` is unique among the active events, ticket types or packages, or
-            among the pools; what is inactive, or no longer listed, gives it up.
+            and, optionally, `pools` (and `$schema`, for editors). `organisation`:
+            `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
+            timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
+            registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
+            max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
+            `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
+            `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
+            sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
+            max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name, price,
+            items}` with `items` `[{ticket_type_id, quantity}]`, optionally `registration_types`,
+            and the optional keys of ticket types. Pools: `{capacity_pool_id?, name, capacity,
+            slug?, ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+            and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event, ticket
+            type or package without `capacity` is unlimited. A `slug` is unique among the active
+            events, ticket types or packages, or among the pools; what is inactive, or no longer
+            listed, gives it up. What has no id needs a slug: it is what has that slug already,
+            otherwise something new, with an id that is made of organisation, function and slug. To
+            give something else the slug of what is stored, or what is stored another slug, state
+            its id. Where something refers to an event, ticket type or package, a UUID is an id, and
+            anything else a slug of the document.
 
     Returns:
         What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
         limit that ends while there are tickets, or a package that cannot be bought.
 
     Raises:
-        PermissionDenied: The caller is neither the service nor an admin of the organisation.
+        NotSignedIn: The caller is not signed in.
+        NotAllowed: The caller is neither the service nor an admin of the organisation.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         SelectionInvalid: Wrong references, windows or limits; a capacity below what is in use
             (overdue holds are not); other contents of a package with tickets, another event of a
@@ -444,6 +488,7 @@ def persist_attendee_tickets(
     renews the hold.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -465,6 +510,7 @@ def persist_attendee_tickets(
         What has changed, and the state after it.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
@@ -497,6 +543,7 @@ def persist_ticket_selections(
     renews the hold.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -514,6 +561,7 @@ def persist_ticket_selections(
         What has changed, and the state after it.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
@@ -612,7 +660,7 @@ def record_refund(registration_id: UUID | str, refund: Refund | Json) -> Call[mo
         The refund and its registration.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         SelectionInvalid: A ticket named is not cancelled, is refunded already, or does not exist.
@@ -646,7 +694,7 @@ def release_expired_holds(limit: int | None = None) -> Call[models.ReleaseAnswer
         How many registrations became expired.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         InvalidPayload: `limit` is out of range.
     """
     return Call(
@@ -674,7 +722,7 @@ def repair_capacity(function_id: UUID | str | None = None) -> Call[models.Repair
         How many pools were corrected.
 
     Raises:
-        PermissionDenied: The caller is not the service.
+        NotAllowed: The caller is not the service.
         SelectionInvalid: A pool has more tickets than capacity, overdue ones aside, or the
             transaction is not READ COMMITTED.
         FunctionNotFound: It does not exist.
@@ -698,6 +746,7 @@ def start_payment(
     registration is refused.
 
     Callers:
+        anon: Only to be told to sign in
         authenticated: Own registrations; staff also those of their organisation
         service_role: All registrations
 
@@ -710,6 +759,7 @@ def start_payment(
         The amount due.
 
     Raises:
+        NotSignedIn: The caller is not signed in.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is completed or cancelled.
         SelectionInvalid: The selection breaks a rule.
@@ -723,4 +773,37 @@ def start_payment(
             *optional("p_expected_revision", "integer", expected_revision),
         ),
         models.StartPaymentAnswer,
+    )
+
+
+def user_id(sub: str, iss: str | None = None) -> Call[models.UserAnswer]:
+    """Returns the id of the user whom a token names by its `sub` and `iss`.
+
+    A `sub` that is a UUID is the id itself. For any other, such as those of Auth0, Firebase or
+    Clerk, and for UUIDs of version 8, the id is derived: the first 16 bytes of the SHA-256 of
+    `iss`, a zero byte and `sub`, made a UUID of version 8. All calls and policies find the user of
+    a token in the same way. Needed for members of organisations, and for `authUserId` of
+    registrations.
+
+    Repeating the call is safe, because it writes nothing.
+
+    Callers:
+        service_role: Any user
+
+    Args:
+        sub: The `sub` claim, as in the token.
+        iss: The `iss` claim, as in the token; None if the token has none. Another issuer, or
+            another spelling of it, is another user.
+
+    Returns:
+        The id of the user.
+
+    Raises:
+        NotAllowed: The caller is not the service.
+        InvalidPayload: `sub` is missing or empty.
+    """
+    return Call(
+        "user_id",
+        (argument("p_sub", "text", sub), *optional("p_iss", "text", iss)),
+        models.UserAnswer,
     )

@@ -1,8 +1,8 @@
 """The command line: `ticketing`.
 
-Exit codes: 0 success; 1 when `ticketing status` finds a difference, `ticketing doctor` finds a
-problem, or the user declines; 2 for wrong usage, a refusal or a failure, with one sentence on
-standard error.
+Exit codes: 0 success; 1 when `ticketing status` finds a difference, `ticketing doctor` or
+`ticketing catalogue` finds a problem, or the user declines; 2 for wrong usage, a refusal or a
+failure, with one sentence on standard error.
 """
 
 import os
@@ -11,8 +11,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
+from operator import itemgetter
+from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import psycopg
@@ -23,19 +25,28 @@ try:
     from rich.markup import escape
     from rich.table import Column, Table
 
+    from ticketing_client import Client, ImportAnswer, TicketingError, UnexpectedAnswerError
+    from ticketing_client._catalogue_file import (
+        SCHEMA_NAME,
+        CatalogueFile,
+        CatalogueFileError,
+        parse_catalogue,
+        read_catalogue,
+        schema,
+        template,
+        write_catalogue,
+    )
     from ticketing_client.migrate import MigrationError, Status
     from ticketing_client.migrate import migrate as migrate_database
     from ticketing_client.migrate import rollback as roll_back_database
     from ticketing_client.migrate import status as compare_database
-    from ticketing_client.migrate._connection import reading
+    from ticketing_client.migrate._connection import calling, reading
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("ticketing_client"):
         raise
-    sys.exit(f"{error.name} is not installed. Run: pip install 'ticketing-sql[cli]'")
+    sys.exit(f"{error.name} is not installed. Run in a clone: pip install '.[cli]'")
 
 __all__ = ["app", "main"]
-
-_DEMO_DATABASE = "ticketing_demo"
 
 _PIPE_WIDTH: Final = 200
 """Columns without a terminal: wide enough for whole names, which programs search for."""
@@ -60,6 +71,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+catalogue = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    catalogue, name="catalogue", help="Check, load and show what an event function sells."
+)
+
 DatabaseUrl = Annotated[
     str,
     typer.Option(
@@ -69,7 +85,16 @@ DatabaseUrl = Annotated[
         show_default=False,
     ),
 ]
+CatalogueArgument = Annotated[Path, typer.Argument(help="The catalogue, in YAML or JSON.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for another runner.", min=0)]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the private server's data, made on first use.",
+        show_default="a folder of this command below ~/.local/share/ticketing-sql",
+        file_okay=False,
+    ),
+]
 LockTimeout = Annotated[
     float,
     typer.Option(help="Seconds a statement may wait for a lock; 0 means no limit.", min=0),
@@ -80,7 +105,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         app()
-    except MigrationError as error:
+    except (CatalogueFileError, MigrationError, UnexpectedAnswerError) as error:
         _fail(error)
 
 
@@ -195,38 +220,205 @@ def rollback(
         typer.echo("nothing to do: no such migration is applied")
 
 
+@catalogue.command()
+def check(file: CatalogueArgument, *, database_url: DatabaseUrl = "") -> None:
+    """Say everything that is wrong with a catalogue, or what loading it would change.
+
+    Imports it in a transaction that is rolled back. Exits with 1 if something is wrong.
+    """
+    answer = _import(read_catalogue(file), database_url, is_rolled_back=True)
+    _say_changes(answer, "Loading it changes", "Loading it changes nothing")
+
+
+@catalogue.command()
+def load(file: CatalogueArgument, *, database_url: DatabaseUrl = "") -> None:
+    """Create an event function with its catalogue, or update it. Tickets stay as they are.
+
+    Exits with 1, and changes nothing, if something is wrong.
+    """
+    answer = _import(read_catalogue(file), database_url, is_rolled_back=False)
+    _say_changes(answer, "Loaded", "Nothing to do: this is the catalogue already")
+    typer.echo(f"function_id {answer.function_id}")
+
+
+@catalogue.command()
+def show(
+    function: Annotated[str, typer.Argument(help="Slug or id of the event function.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where to write it: JSON if the name ends in .json. Default: print it.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Write the stored catalogue of an event function, to edit it and load it again."""
+    with calling(database_url) as connection:
+        found = connection.execute(
+            "SELECT function_id FROM ticketing.functions WHERE %s IN (slug, function_id::text)",
+            [function],
+        ).fetchone()
+        if not found:
+            slugs = connection.execute("SELECT slug FROM ticketing.functions ORDER BY slug")
+            names = ", ".join(slug for (slug,) in slugs)
+            _fail(
+                f"There is no event function {function}."
+                + (f" There are: {names}." if names else " Load one: ticketing catalogue load FILE")
+            )
+        try:
+            document = Client(connection).export_catalogue(found[0]).catalogue
+        except TicketingError as error:
+            _fail(error)
+    _write(file, write_catalogue(file, document))
+
+
+@catalogue.command(name="template")
+def write_template(
+    file: Annotated[
+        Path, typer.Argument(help="The new file: JSON if its name ends in .json, else YAML.")
+    ],
+) -> None:
+    """Write a small catalogue with comments, to begin with, and what editors check it by."""
+    if file.exists():
+        _fail(f"{file} exists already; choose another name.")
+    text = template()
+    if file.suffix == ".json":
+        text = write_catalogue(file, {"$schema": SCHEMA_NAME} | parse_catalogue(text, "").document)
+    _write(file, text)
+    _write(file.with_name(SCHEMA_NAME), schema())
+    typer.echo(
+        f"{file} is a small conference; change it, then run: ticketing catalogue check {file}"
+    )
+    typer.echo(f"{SCHEMA_NAME} beside it lets editors complete and check its keys")
+
+
 @app.command()
-def demo() -> None:
-    """Run the flow of a registration wizard on a private PostgreSQL server."""
+def demo(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what comes after the first six scenes, too.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Register four people for a real event, in six scenes, on a private PostgreSQL server."""
     from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs extra packages
 
     with _needing_server():
-        run_demo()
+        run_demo(data_dir, everything=everything)
+
+
+@app.command()
+def serve(
+    *,
+    port: Annotated[
+        int, typer.Option(help="Port at 127.0.0.1 to listen on.", min=1024, max=65535)
+    ] = 15432,
+    example: Annotated[
+        bool, typer.Option("--example", help="Load the example event, too.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a private PostgreSQL server with the package installed, until Ctrl-C.
+
+    It listens at 127.0.0.1 only, and asks for the password in the URL that it prints. The data, the
+    password and so the URL are the same at the next run.
+    """
+    from ticketing_client.serve import serve as run_serve  # noqa: PLC0415 - needs extra packages
+
+    with _needing_server():
+        run_serve(data_dir, port=port, example=example)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def psql(context: typer.Context) -> None:
-    """Open the demo's database in psql. All arguments are passed to psql."""
+def psql(context: typer.Context, *, data_dir: DataDir = None) -> None:
+    """Open the database of `ticketing serve` while that runs, otherwise the demo's, in psql.
+
+    All other arguments are passed to psql.
+    """
     from ticketing_client.embedded import (  # noqa: PLC0415 - not for every platform
         default_data_dir,
+        find_server,
         run_server,
     )
 
-    data_dir = default_data_dir()
-    if not (data_dir / "PG_VERSION").exists():
-        _fail("There is no demo database yet. Run: ticketing demo")
-    with _needing_server(), run_server(data_dir) as server:
+    with _needing_server(), ExitStack() as stack:
+        if data_dir is None:
+            served = default_data_dir("serve")
+            data_dir = served if find_server(served) else default_data_dir("demo")
+        if not os.path.exists(data_dir / "PG_VERSION"):  # noqa: PTH110 - may be inaccessible
+            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+        server = find_server(data_dir) or stack.enter_context(run_server(data_dir))
         program = server.bin_dir / "psql"
         if not program.exists():
             _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
+        with psycopg.connect(server.url()) as connection:
+            databases = connection.execute(
+                "SELECT datname FROM pg_database WHERE datname ^@ 'ticketing' ORDER BY datname"
+            ).fetchall()
+        if not databases:
+            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        place = {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": server.user}
         # Ctrl-C is for psql, which cancels the query; this process stops the server afterwards.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            arguments = [str(program), server.url(_DEMO_DATABASE), *context.args]
-            code = subprocess.run(arguments, check=False).returncode  # noqa: S603
+            code = subprocess.run(  # noqa: S603
+                [str(program), *context.args],
+                env=ours | place | {"PGDATABASE": databases[0][0]},
+                check=False,
+            ).returncode
         finally:
             signal.signal(signal.SIGINT, handler)
         raise typer.Exit(code)
+
+
+def _import(file: CatalogueFile, database_url: str, *, is_rolled_back: bool) -> ImportAnswer:
+    """Import a catalogue, or exit with all that is wrong with it."""
+    try:
+        with calling(database_url) as connection:
+            answer = Client(connection).import_catalogue(file.document)
+            if is_rolled_back:
+                connection.rollback()
+            return answer
+    except TicketingError as error:
+        if not error.issues:
+            _fail(error)
+        for line, issue in sorted(
+            ((file.line(issue.path), issue) for issue in error.issues), key=itemgetter(0)
+        ):
+            has_path = "p_catalogue" in issue.message
+            message = issue.message if has_path else f"{issue.path}: {issue.message}"
+            message = message.replace("p_catalogue.", "").replace("p_catalogue", "the catalogue")
+            typer.echo(f"{file.name}:{line}: {message} [{issue.code}]", err=not is_rolled_back)
+        if error.issues_total > len(error.issues):
+            more = error.issues_total - len(error.issues)
+            typer.echo(f"and {more} more", err=not is_rolled_back)
+        raise typer.Exit(1) from None
+
+
+def _say_changes(answer: ImportAnswer, heading: str, nothing: str) -> None:
+    """Say what is added, changed and dropped, and what is odd."""
+    typer.echo(f"{heading}:" if answer.changes else f"{nothing}.")
+    for change in answer.changes:
+        kind = change.kind.replace("_", " ")
+        slug = f" ({change.slug})" if change.slug else ""
+        keys = f": {', '.join(change.keys)}" if change.change == "changed" else ""
+        typer.echo(f"  {change.change:<7} {kind} {change.name}{slug}{keys}")
+    for warning in answer.warnings:
+        typer.echo(f"  warning: {warning}")
+
+
+def _write(file: Path | None, text: str) -> None:
+    """Write a file, or standard output."""
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{file} cannot be written: {error.strerror}.")
 
 
 @contextmanager

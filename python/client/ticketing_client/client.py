@@ -29,7 +29,7 @@ from ticketing_client._call import Identity, transact
 from ticketing_client._conninfo import checked_conninfo
 from ticketing_client._methods import AsyncMethods, Methods
 from ticketing_client._warm import REFUSALS, WARM_UP
-from ticketing_client.errors import TransientError, pause_before_retry, translated
+from ticketing_client.errors import TransientError, missing_grant, pause_before_retry, translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -100,8 +100,9 @@ class _Executor:
         your transaction and the next borrower of a pooled connection do not have it.
 
         Args:
-            user: The claims of the user's verified token, or the user's id. For visitors: `{}` with
-                the role "anon".
+            user: The claims of the user's verified token, of which the database reads sub and iss;
+                or the user's id, if tokens have UUIDs as sub. For visitors: `{}` with the role
+                "anon".
             role: The database role to call as; the connection's role must be a member of it. Not
                 "none", which in PostgreSQL means the connection's own role.
 
@@ -109,7 +110,8 @@ class _Executor:
             A client over the same connection or pool. It needs no closing.
 
         Raises:
-            ValueError: When the id is not a UUID, or the role is "none".
+            ValueError: When the id is not a UUID, or one of version 8, which is derived from
+                claims; or the role is "none".
         """
         if role == "none":
             message = "role must be a caller's role, such as 'authenticated', not 'none'"
@@ -183,8 +185,8 @@ class Client(_Executor, Methods):
             connection: A connection without a running transaction, as a member of service_role.
 
         Raises:
-            psycopg.Error: When the package is not installed, or the connection's role may not call
-                it or may only read.
+            NotConfigured: When the connection's role is not a member of service_role.
+            psycopg.Error: When the package is not installed, or the role may only read.
         """
         with (
             suppress(*REFUSALS),
@@ -192,7 +194,10 @@ class Client(_Executor, Methods):
             connection.transaction(force_rollback=True),
             psycopg.Cursor(connection) as cursor,
         ):
-            cursor.execute(WARM_UP)
+            try:
+                cursor.execute(WARM_UP)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise missing_grant(error, "service_role", connection.info.user) from error
 
     def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls.
@@ -300,7 +305,10 @@ class AsyncClient(_Executor, AsyncMethods):
                 connection.transaction(force_rollback=True),
                 psycopg.AsyncCursor(connection) as cursor,
             ):
-                await cursor.execute(WARM_UP)
+                try:
+                    await cursor.execute(WARM_UP)
+                except psycopg.errors.InsufficientPrivilege as error:
+                    raise missing_grant(error, "service_role", connection.info.user) from error
 
     async def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls; see Client.execute.
@@ -340,13 +348,18 @@ class AsyncClient(_Executor, AsyncMethods):
 def _run(
     connection: psycopg.Connection[Any], call: Call[Any], identity: Identity | None, *, joined: bool
 ) -> str:
-    statements = transact(call, identity, joined=joined)
+    statements = transact(call, identity, connection.info.user, joined=joined)
     # not connection.cursor(): the caller may have configured its cursor class and row factory
     with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         try:
             statement = next(statements)
             while True:
-                statement = statements.send(cursor.execute(*statement).fetchone())
+                try:
+                    row = cursor.execute(*statement).fetchone()
+                except psycopg.errors.InsufficientPrivilege as error:
+                    statements.throw(error)
+                    raise
+                statement = statements.send(row)
         except StopIteration as end:
             answer: str = end.value
             return answer
@@ -359,13 +372,18 @@ async def _run_async(
     *,
     joined: bool,
 ) -> str:
-    statements = transact(call, identity, joined=joined)
+    statements = transact(call, identity, connection.info.user, joined=joined)
     async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
         try:
             statement = next(statements)
             while True:
-                await cursor.execute(*statement)
-                statement = statements.send(await cursor.fetchone())
+                try:
+                    await cursor.execute(*statement)
+                    row = await cursor.fetchone()
+                except psycopg.errors.InsufficientPrivilege as error:
+                    statements.throw(error)
+                    raise
+                statement = statements.send(row)
         except StopIteration as end:
             answer: str = end.value
             return answer

@@ -1,30 +1,29 @@
-"""The demo: a real event from the first quote to the refund, including a sell-out.
+"""The demo: a real event in six scenes, from the first selection to the payment.
 
 `ticketing demo` runs it. It uses the public client, so `walk_through` is also an introduction to
 the client. Plain SQL only creates the database, ends holds early and corrupts a counter.
 """
 
-import json
+import shlex
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from importlib.resources import files
-from itertools import groupby
-from operator import attrgetter
+from pathlib import Path
+from textwrap import fill
 from time import perf_counter
-from typing import Any, LiteralString, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 from uuid import uuid4
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
+from rich.text import Text
 
 from ticketing_client import (
-    AvailabilityAnswer,
     Client,
     CreateAnswer,
+    Issue,
     PaymentConflict,
     PersistAnswer,
     RegistrationAnswer,
@@ -35,23 +34,29 @@ from ticketing_client import (
     TicketingError,
     TicketSelections,
 )
+from ticketing_client._example import example_document
 from ticketing_client.calls import Call
 from ticketing_client.embedded import Server, default_data_dir, run_server
 from ticketing_client.migrate import migrate
 from ticketing_client.models import Json
+from ticketing_client.testing import let_holds_lapse
 
 T = TypeVar("T")
 
 DATABASE = "ticketing_demo"
 """Name of the demo's database."""
 
-_WIDEST = 100  # longer lines are hard to read
+_WIDEST: Final = 80
+_REQUEST_WIDTH: Final = 39  # columns, the indent included
 
 
-def demo() -> None:
+def demo(data_dir: Path | None = None, *, everything: bool = False) -> None:
     """Run a registration in a new database on a private PostgreSQL server.
 
-    The database stays in `default_data_dir()` until the next run.
+    Args:
+        data_dir: Folder of the database, which stays until the next run; None for
+            `default_data_dir`.
+        everything: Whether to show what comes after the first six scenes, too.
 
     Raises:
         EmbeddedServerError: The server cannot be run.
@@ -61,7 +66,7 @@ def demo() -> None:
     console = Console(highlight=False, emoji=False, markup=False)
     console.width = min(console.width, _WIDEST)
     console.print("Starting PostgreSQL ...")
-    with run_server(default_data_dir()) as server:
+    with run_server(data_dir or default_data_dir()) as server:
         started = perf_counter()
         with psycopg.connect(server.url()) as connection:
             names = connection.execute("SELECT datname FROM pg_database").fetchall()
@@ -74,19 +79,21 @@ def demo() -> None:
             f"PostgreSQL {server.version} is running; {len(report.applied)} migrations and "
             f"{functions} functions installed in {perf_counter() - started:.1f} s."
         )
-        walk_through(url, console)
         console.print(
-            "\nThe first call of each RPC takes longer, because PostgreSQL compiles a function and "
-            "plans its queries once per connection: services use a connection pool."
+            "\nOn the left what a wizard sends, with names instead of ids; on the right what "
+            "PostgreSQL answers, and how long a call takes."
         )
-        console.print(
-            f"\nThe database stays in {server.data_dir} until the next demo. Open it with\n\n"
-            "  make psql                  (or, with the package installed: ticketing psql)\n"
-            "  \\dt ticketing.*            lists the tables\n"
-            "  \\df ticketing.*            lists the RPCs\n"
-            "  TABLE ticketing.tickets;   lists the tickets",
-            soft_wrap=True,  # so that the path can be copied
-        )
+        walk_through(url, console, everything=everything)
+        option = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+        steps = {
+            f"ticketing psql{option}": "\\dt ticketing.* lists tables, \\df the calls",
+            f"ticketing demo --all{option}": "holds, refunds, the change feed, repair",
+            "ticketing serve": "a server for your own program, with a URL",
+        }
+        console.print("\nLook inside, or go on (in a clone: make psql, make serve):\n")
+        for command, purpose in steps.items():
+            # not wrapped, so that a path can be copied
+            console.print(f"  {command:<{max(map(len, steps))}}  {purpose}", soft_wrap=True)
 
 
 def recreate_database(server: Server) -> str:
@@ -121,19 +128,26 @@ class _TimedClient(Client):
             return super().execute(call)
         finally:
             milliseconds = 1000 * (perf_counter() - started)
-            self._console.print(f"  {call.function:<50}{milliseconds:7.1f} ms", style="cyan")
+            self._console.print(f"  {call.function:<60}{milliseconds:10.1f} ms", style="cyan")
 
 
-def walk_through(url: str, console: Console) -> None:
+def walk_through(url: str, console: Console, *, everything: bool = False) -> None:
     """Make the calls of a wizard, its user and the organiser, and print the results.
+
+    One paid and one draft registration stay behind.
 
     Args:
         url: A migrated database without registrations.
         console: The console to print to.
+        everything: Whether to show what comes after the first six scenes, too.
 
     """
     with _TimedClient(url, console) as service:
-        _Walk(url, console, service).walk()
+        walk = _Walk(url, console, service)
+        walk.six_scenes()
+        if everything:
+            walk.more_scenes()
+        walk.say_what_stays()
 
 
 class _Walk:
@@ -144,261 +158,332 @@ class _Walk:
         self.console = console
         self.service = service
         self.visitor = service.as_user({}, role="anon")
-        self.catalogue = _example("catalogue")
-        self.wizard = _example("wizard_state")
+        self.catalogue = example_document("catalogue")
+        self.function_id = str(self.catalogue["function"]["function_id"])
         # The client generates the id, so that sending the same twice creates no duplicate.
-        self.registration = self.wizard["registration"] | {"registrationId": str(uuid4())}
+        self.registration = example_document("wizard_state")["registration"] | {
+            "registrationId": str(uuid4())
+        }
+        self.registration_id = str(self.registration["registrationId"])
         self.user = service.as_user(self.registration["authUserId"])
+        people = [self.registration["primaryAttendee"], *self.registration["additionalAttendees"]]
+        self.people = {person["attendeeId"]: person["firstName"] for person in people}
         self.names = {
             str(item[key]): str(item["name"])
             for kind, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
             for item in self.catalogue[kind]
         }
         self.ids = {name: id_ for id_, name in self.names.items()}
+        self.nora, self.edith = service.as_user(uuid4()), service.as_user(uuid4())
+        self.noras, self.ediths = self.brunch_for("Nora"), self.brunch_for("Edith")
+        self.scenes = 0
 
-    def walk(self) -> None:
-        self.heading("The organiser imports the event")
-        imported = self.service.import_catalogue(self.catalogue)
-        self.say(
-            f"{self.catalogue['function']['name']}: {imported.events} events, "
-            f"{imported.ticket_types} ticket types, {imported.packages} packages, "
-            f"{imported.capacity_pools} capacity pools"
+    def six_scenes(self) -> None:
+        """Show what a wizard does, from the first selection to the payment."""
+        self.heading(f"The organiser loads {self.catalogue['function']['name']}")
+        loaded = self.service.import_catalogue(self.catalogue)
+        self.show(
+            "the catalogue, as JSON",
+            f"{loaded.events} events, {loaded.ticket_types} ticket types, "
+            f"{loaded.packages} packages",
         )
-
-        self.heading("A visitor's wizard asks what is on sale and requests a quote for four")
-        at_first = self.visitor.get_ticket_availability(imported.function_id)
-        attendees = [
-            self.registration["primaryAttendee"],
-            *self.registration["additionalAttendees"],
-        ]
-        quote = self.visitor.quote_ticket_selections(
-            imported.function_id, self.wizard["ticketSelections"], attendees
-        )
-        self.say(
-            f"{'valid' if quote.valid else 'not valid'}: {len(quote.tickets)} tickets, "
-            f"{quote.subtotal} {quote.currency}; nothing is written yet"
-        )
-
-        self.heading(
-            "The user signs in and registers: registration, attendees and tickets in one call"
-        )
-        created = self.user.create_individual_registration_with_tickets(
-            self.registration, quote.tickets
-        )
-        stored = self.user.get_registration(created.registration_id)
-        self.console.print(_ticket_table(stored, self.names))
-
-        self.change_and_resume(created, stored)
-        self.make_mistakes(created)
-        due = self.pay(created.registration_id)
+        chosen = self.choose_for_everyone()
+        self.change_and_retry(chosen)
+        self.make_mistakes()
         self.sell_out()
+        self.pay()
 
-        self.heading("The four cannot come: the organiser cancels and refunds")
-        before = self.visitor.get_ticket_availability(imported.function_id)
-        cancelled = self.service.cancel_registration(created.registration_id, "illness")
-        refund = {"reference": "re_1", "amount": due.amount_due, "currency": due.currency}
-        refunded = self.service.record_refund(created.registration_id, refund)
-        after = self.visitor.get_ticket_availability(imported.function_id)
-        self.say(
-            f"{cancelled.tickets_cancelled} tickets cancelled, {refunded.amount} "
-            f"{refunded.currency} refunded; the capacity is free again:\n"
+    def choose_for_everyone(self) -> PersistAnswer:
+        """Register four people, and declare which tickets each should have."""
+        self.scene("Choose tickets for everyone: packages become tickets, prices add up")
+        walter, ines, tomas, harold = self.people
+        selections = (
+            TicketSelections()
+            .package(walter, self.ids["All Events"])
+            .package(ines, self.ids["Ladies Brunch, Ceremony & Banquet"])
+            .ticket(tomas, self.ids["Grand Proclamation Ceremony"])
+            .ticket(tomas, self.ids["Proclamation Banquet - Best Available"])
+            .package(harold, self.ids["Communication, Ceremony & Banquet"])
         )
-        self.console.print(_capacity_table(at_first, before, after))
+        created = self.user.create_individual_registration_jsonb(self.registration)
+        self.show(f"{', '.join(self.people.values())}", f"{created.status}, no tickets yet")
+        chosen = self.user.persist_ticket_selections(self.registration_id, selections)
+        sent = self.declared(selections)
+        for both in created.attendees:
+            tickets = [t for t in chosen.tickets if t.attendee_id == both.attendee_id]
+            price = sum(ticket.price_paid for ticket in tickets)
+            self.show(sent[both.client_attendee_id], f"{len(tickets):>2} tickets {price:>7}")
+        self.show("", f"{len(chosen.tickets):>2} tickets {chosen.total:>7} {chosen.currency}")
+        self.show("", _held(chosen))
+        return chosen
 
-        self.read_changes()
-        self.repair()
-
-    def change_and_resume(self, created: CreateAnswer, stored: RegistrationAnswer) -> None:
-        """Change the selection, send it twice, and resume on another device."""
-        self.heading("The user goes back: Tomas takes the cruise instead of the banquet")
-        tomas = created.attendees[2].client_attendee_id
-        selection = (
+    def change_and_retry(self, before: PersistAnswer) -> None:
+        """Change the selection of one attendee, and send the same again."""
+        self.scene("Change your mind: only the difference is written")
+        tomas = next(id_ for id_, name in self.people.items() if name == "Tomas")
+        selections = (
             TicketSelections()
             .ticket(tomas, self.ids["Grand Proclamation Ceremony"])
             .ticket(tomas, self.ids["Farewell Cruise Luncheon"])
         )
-        changed = self.user.persist_ticket_selections(
-            created.registration_id, selection, expected_revision=created.revision
-        )
-        self.show_difference(stored, changed)
-        self.say(
-            f"{_counts(changed)}; {created.subtotal} is now {changed.subtotal} "
-            f"{changed.currency}, revision {created.revision} is now {changed.revision}"
-        )
 
-        self.heading("The same call again, as after a lost reply, changes nothing")
-        again = self.user.persist_ticket_selections(
-            created.registration_id, selection, expected_revision=created.revision
-        )
-        self.say(f"{_counts(again)}; revision {again.revision}")
+        def persist() -> PersistAnswer:
+            return self.user.persist_ticket_selections(
+                self.registration_id, selections, expected_revision=before.revision
+            )
 
-        self.heading("On another device, with only the registration's id")
-        found = self.user.get_registration(created.registration_id)
-        self.say(
-            f"{found.status}, revision {found.revision}: {len(found.attendees)} attendees, "
-            f"{len(found.tickets)} tickets, {found.total} {found.currency}, {_held(found)}"
-        )
-        self.user.create_individual_registration_jsonb(found.registration)
-        resumed = self.user.persist_ticket_selections(
-            found.registration_id, found.ticket_selections
-        )
-        self.say(f"sent back unchanged: {_counts(resumed)}; revision {resumed.revision}")
+        after = persist()
+        self.show(self.declared(selections)[tomas], self.difference(before, after))
+        self.show(f"expected revision {before.revision}", _counts(after))
+        self.show("", f"{_total(after)}, revision {after.revision}")
 
-    def make_mistakes(self, created: CreateAnswer) -> None:
-        """Make an invalid request, and one for another owner's registration."""
-        self.heading("An invalid request: every problem is listed, nothing is written")
-        walter, ines, _, harold = (attendee.client_attendee_id for attendee in created.attendees)
-        mistakes = (
+        self.scene("Send it again, as after a lost reply: a retry changes nothing")
+        again = persist()
+        self.show("the same", _counts(again))
+        self.show("", f"{_total(again)}, revision {again.revision}")
+
+    def make_mistakes(self) -> None:
+        """Make an invalid request, and show each reason beside what it is about."""
+        self.scene("Ask for too much: every reason in one answer, and nothing is written")
+        walter, ines, _, harold = self.people
+        selections = (
             TicketSelections()
             .package(walter, self.ids["All Events"])
             .ticket(walter, self.ids["Ladies Brunch"])
             .ticket(ines, self.ids["Quarterly Communication"])
             .ticket(harold, self.ids["Grand Proclamation Banquet - Mezzanine"])
             .ticket(harold, self.ids["Meet & Greet Cocktail Party"], quantity=300)
-            .ticket(harold, uuid4())
         )
         try:
-            self.user.persist_ticket_selections(created.registration_id, mistakes)
+            self.user.persist_ticket_selections(self.registration_id, selections)
         except SelectionInvalid as refusal:
-            self.say(f"refused with {refusal.sqlstate}, {refusal.issues_total} problems:")
-            for issue in refusal.issues:
-                self.console.print(f"    {issue.code}", style="red", end="")
-                self.console.print(f": {issue.message}\n      at {issue.path}", soft_wrap=True)
-
-        self.heading("Another user asks for the registration")
-        with self.showing(RegistrationNotFound):
-            self.service.as_user(uuid4()).get_registration(created.registration_id)
-
-    def pay(self, registration_id: str) -> StartPaymentAnswer:
-        """Pay too little, then the amount due, then the same again."""
-        self.heading("The user starts the payment: all is checked again, the hold is extended")
-        due = self.user.start_payment(registration_id)
-        self.say(f"{due.status}: {due.amount_due} {due.currency} are due, {_held(due)}")
-
-        self.heading("The payment provider reports: too little, the full amount, the same again")
-        pay = self.service.complete_registration_payment
-        payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
-        with self.showing(PaymentConflict):
-            pay(registration_id, payment | {"amount": 600})
-        paid = pay(registration_id, payment)
-        again = pay(registration_id, payment)
-        found = self.user.get_registration(registration_id)
-        states = Counter(ticket.payment_status for ticket in found.tickets)
-        self.say(
-            f"{found.status}: {_listed(states)}; confirmation number {paid.confirmation_number}, "
-            f"{'the same' if again == paid else 'another'} both times"
-        )
-        return due
+            # a limit of the owner is about no attendee
+            sent = self.declared(selections) | {None: "all together"}
+            for attendee, line in sent.items():
+                reasons = [i for i in refusal.issues if i.client_attendee_id == attendee]
+                self.show(line, Text("\n").join(map(_reason, reasons)))
+            self.show("", f"SQLSTATE {refusal.sqlstate}, and JSON with paths")
 
     def sell_out(self) -> None:
-        """Let two users request the last ticket, whose first holder does not pay in time."""
-        self.heading("The organiser reduces the Ladies Brunch to 0, although 1 is sold; then to 2")
-        with self.showing(SelectionInvalid):
-            self.service.import_catalogue(self.with_brunches(0))
-        self.service.import_catalogue(self.with_brunches(2))
+        """Let two users request the last ticket."""
+        self.scene("Two want the last ticket: one holds it, the other knows at once")
+        self.limit_brunches(2)
+        booked = self.nora.create_individual_registration_with_tickets(*self.noras)
+        self.show("Nora: Ladies Brunch", f"{booked.tickets_created} added, {_held(booked)}")
+        with self.refusal("Edith: Ladies Brunch", SoldOut):
+            self.edith.create_individual_registration_with_tickets(*self.ediths)
+        self.show_brunches()
+        self.limit_brunches()
 
-        self.heading("Nora takes the last ticket; Edith is too late")
-        nora, edith = self.service.as_user(uuid4()), self.service.as_user(uuid4())
-        noras, ediths = self.brunch_request("Nora"), self.brunch_request("Edith")
-        booked = nora.create_individual_registration_with_tickets(*noras)
-        self.say(f"Nora: {booked.tickets_created} added, {_held(booked)}")
-        with self.showing(SoldOut, "Edith: "):
-            edith.create_individual_registration_with_tickets(*ediths)
+    def pay(self) -> None:
+        """Start the payment, and report it twice."""
+        self.scene("Pay: all is checked again, and a payment reported twice counts once")
+        due = self.user.start_payment(self.registration_id)
+        amount = f"{due.amount_due} {due.currency}"
+        self.show("the registration", f"{due.status}: {amount} due")
+        self.show("", _held(due))
+        payment = {"reference": "pi_1", "amount": due.amount_due, "currency": due.currency}
+        paid = self.service.complete_registration_payment(self.registration_id, payment)
+        found = self.user.get_registration(self.registration_id)
+        states = Counter(ticket.payment_status for ticket in found.tickets)
+        self.show(f"payment pi_1: {amount}", f"{paid.status}: {_listed(states)}")
+        self.show("", f"confirmation number {paid.confirmation_number}")
+        again = self.service.complete_registration_payment(self.registration_id, payment)
+        self.show("the same", "the same answer" if again == paid else "another answer")
 
-        self.heading("Nora's hold expires (ended by the demo): Edith gets the ticket at once")
-        self.end_holds()
-        taken = edith.create_individual_registration_with_tickets(*ediths)
-        self.say(f"Edith: {taken.tickets_created} added, {_held(taken)}")
-        payment = {"reference": "pi_2", "amount": booked.total, "currency": booked.currency}
-        with self.showing(SoldOut, "Nora's payment, now: "):
-            self.service.complete_registration_payment(booked.registration_id, payment)
+    def more_scenes(self) -> None:
+        """Show what happens around a sale: devices, holds, refunds, the feed, repair."""
+        noras, ediths = (str(one[0]["registrationId"]) for one in (self.noras, self.ediths))
+        self.resume(noras)
+        self.end_holds(noras)
+        self.refund(ediths)
+        self.read_changes()
+        self.repair()
 
-        self.heading("The organiser raises the capacity: Nora sends the same again and is admitted")
-        self.service.import_catalogue(self.catalogue)
-        retaken = nora.create_individual_registration_with_tickets(*noras)
-        self.say(f"Nora: {retaken.tickets_unchanged} unchanged, {_held(retaken)}")
+    def resume(self, noras: str) -> None:
+        """Go on with a registration as its owner, and ask for it as a stranger."""
+        self.scene("Nora resumes on another device, with only the registration's id")
+        found = self.nora.get_registration(noras)
+        self.show("Nora's registration", f"{found.status}, {len(found.tickets)} ticket")
+        self.show("", f"{_total(found)}, {_held(found)}")
+        resumed = self.nora.persist_ticket_selections(noras, found.ticket_selections)
+        self.show("the selection that came with it", _counts(resumed))
 
-        self.heading("Both holds expire, and no buyer needs the capacity: a job expires them")
-        self.end_holds()
+        self.scene("Edith asks for Nora's registration, and learns nothing")
+        with self.refusal("Nora's registration", RegistrationNotFound):
+            self.edith.get_registration(noras)
+
+    def end_holds(self, noras: str) -> None:
+        """Let a hold end, once to another buyer, once to a job; its owner comes back."""
+        self.scene("Nora's hold ends unpaid (the demo ends it): Edith gets the last ticket")
+        self.limit_brunches(2)
+        self.end_hold(noras)
+        taken = self.edith.create_individual_registration_with_tickets(*self.ediths)
+        self.show("Edith: Ladies Brunch", f"{taken.tickets_created} added, {_held(taken)}")
+        price = {"amount": taken.total, "currency": taken.currency}
+        with self.refusal("Nora's payment, too late", SoldOut):
+            self.service.complete_registration_payment(noras, price | {"reference": "pi_2"})
+
+        self.scene("The organiser cannot take away what is held")
+        with self.refusal("Ladies Brunch: capacity 0", SelectionInvalid):
+            self.limit_brunches(0)
+
+        self.scene("The organiser adds capacity: Nora sends the same again and is admitted")
+        self.limit_brunches()
+        retaken = self.nora.create_individual_registration_with_tickets(*self.noras)
+        self.show("Nora: Ladies Brunch", f"{retaken.tickets_unchanged} unchanged, {_held(retaken)}")
+
+        self.scene("A job ends holds that no buyer needs; Nora may come back")
+        self.end_hold(noras)
         released = self.service.release_expired_holds()
-        self.say(f"{released.released} registrations have expired")
+        self.show("", f"{released.released} registration has expired")
+        retaken = self.nora.create_individual_registration_with_tickets(*self.noras)
+        self.show("Nora: Ladies Brunch", f"{retaken.status} again, {_held(retaken)}")
+
+    def refund(self, ediths: str) -> None:
+        """Pay, cancel and refund a registration."""
+        self.scene("Edith pays too little, then all, falls ill, and gets it back")
+        pay = self.service.complete_registration_payment
+        due = self.edith.get_registration(ediths)
+        self.show("Edith's registration", f"{due.status}: {_total(due)}")
+        price = {"amount": due.total, "currency": due.currency}
+        with self.refusal("payment pi_3: 40.00", PaymentConflict):
+            pay(ediths, price | {"reference": "pi_3", "amount": 40})
+        paid = pay(ediths, price | {"reference": "pi_3"})
+        self.show(f"payment pi_3: {paid.total}", paid.status)
+        self.show_brunches()
+        cancelled = self.service.cancel_registration(ediths, "illness")
+        self.show("cancel: illness", f"{cancelled.tickets_cancelled} ticket cancelled")
+        refunded = self.service.record_refund(ediths, price | {"reference": "re_1"})
+        self.show(f"refund re_1: {refunded.amount}", refunded.payment_status)
+        self.show_brunches()
 
     def read_changes(self) -> None:
         """Read the change feed to its end, as a program that updates another system does."""
-        self.heading("Another system reads every change of a ticket, 40 at a time")
-        page = self.service.get_ticket_changes(limit=40)
+        self.scene("Another system reads every change of a ticket, 20 at a time")
+        page = self.service.get_ticket_changes(limit=20)
         while page.changes:
-            self.say(_listed(Counter(change.change for change in page.changes)))
-            page = self.service.get_ticket_changes(page.cursor, limit=40)
-        self.say("no more changes; the cursor stays valid")
+            self.show("", _listed(Counter(change.change for change in page.changes)))
+            page = self.service.get_ticket_changes(page.cursor, limit=20)
+        self.show("", "no more changes; the cursor stays valid")
 
     def repair(self) -> None:
         """Corrupt a counter, find it and correct it."""
-        self.heading("A counter is edited by hand: a check finds it, a recount corrects it")
+        self.scene("A counter is edited by hand: a check finds it, a recount corrects it")
         self.execute(
             "UPDATE ticketing.capacity_pools SET reserved = 7"
             " WHERE name = 'Farewell Cruise Luncheon'"
             " AND capacity_pool_id IN (SELECT event_id FROM ticketing.events)"
         )
         for problem in self.service.check_integrity():
-            self.say(
-                f"{problem.check_name}: stored {_listed(problem.detail['stored'])}, "
-                f"counted {_listed(problem.detail['counted'])}"
-            )
+            stored, counted = (_listed(problem.detail[which]) for which in ("stored", "counted"))
+            self.show("", f"{problem.check_name}: stored {stored}; counted {counted}")
         repaired = self.service.repair_capacity()
-        left = len(self.service.check_integrity())
-        self.say(f"corrected: {repaired.pools_repaired}; left to correct: {left}")
+        self.show("", f"corrected: {repaired.pools_repaired}")
+        self.show("", f"left to correct: {len(self.service.check_integrity())}")
+
+    def say_what_stays(self) -> None:
+        """Name the registrations that a reader finds in the database."""
+        self.heading("What stays in the database")
+        for who, registration_id, user in (
+            (", ".join(self.people.values()), self.registration_id, self.user),
+            ("Nora", self.noras[0]["registrationId"], self.nora),
+        ):
+            found = user.get_registration(registration_id)
+            tickets = f"{len(found.tickets)} ticket{'s' if len(found.tickets) > 1 else ''}"
+            self.show(who, f"{found.status}: {tickets}, {_total(found)}")
 
     def heading(self, text: str) -> None:
         self.console.print(f"\n{text}", style="bold")
 
-    def say(self, text: str) -> None:
-        self.console.print(f"  {text}", soft_wrap=True)
+    def scene(self, text: str) -> None:
+        """Print the heading of the next scene."""
+        self.scenes += 1
+        self.heading(f"{self.scenes}. {text}")
+
+    def show(self, request: str, answer: str | Text) -> None:
+        """Print a request beside its answer."""
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(width=_REQUEST_WIDTH)
+        row.add_column()
+        indented = "\n".join(
+            fill(line, _REQUEST_WIDTH, initial_indent="    ", subsequent_indent="      ")
+            for line in request.splitlines()
+        )
+        row.add_row(indented, answer)
+        self.console.print(row)
 
     @contextmanager
-    def showing(self, expected: type[TicketingError], prefix: str = "") -> Generator[None]:
-        """Print the only issue of the refusal within the block, with capacities if it has them."""
+    def refusal(self, request: str, expected: type[TicketingError]) -> Generator[None]:
+        """Print a request beside the only issue with which the block is refused."""
         try:
             yield
         except expected as refusal:
             (issue,) = refusal.issues
-            capacity = f" ({issue.requested} requested, {issue.available} left)"
-            shown = "" if issue.requested is None else capacity
-            self.say(f"{prefix}refused with {refusal.sqlstate}: {issue.message}{shown}")
+            self.show(request, _reason(issue))
+            self.show("", f"SQLSTATE {refusal.sqlstate}")
 
-    def show_difference(self, before: RegistrationAnswer, after: PersistAnswer) -> None:
-        """Print the tickets of the attendees of a persist: added, removed, unchanged."""
+    def declared(self, selections: TicketSelections) -> dict[str | None, str]:
+        """Return what is declared for each attendee, in words."""
+        lines: dict[str | None, str] = {}
+        for attendee, selection in selections.to_json().items():
+            chosen = [
+                (self.names[line.get("packageId") or line["ticketId"]], line["quantity"])
+                for line in (*selection["packages"], *selection["individualTickets"])
+            ]
+            named = [name if count == 1 else f"{count} x {name}" for name, count in chosen]
+            lines[attendee] = "\n".join(
+                [f"{self.people[attendee]}: {named[0]}", *(f"and {name}" for name in named[1:])]
+            )
+        return lines
+
+    def difference(self, before: PersistAnswer, after: PersistAnswer) -> Text:
+        """Return the tickets of the attendees of a persist: added, removed, unchanged."""
         new = {ticket.ticket_id: ticket for ticket in after.tickets}
         listed = {ticket.attendee_id for ticket in after.tickets}
         old = {
             ticket.ticket_id: ticket for ticket in before.tickets if ticket.attendee_id in listed
         }
+        lines: list[Text] = []
         for ticket_id in old | new:
             ticket = new.get(ticket_id) or old[ticket_id]
-            line = f"{self.names[ticket.ticket_type_id]:<48}{ticket.price_paid:>7}"
-            if ticket_id not in old:
-                self.console.print(f"    + {line}", style="green")
-            elif ticket_id not in new:
-                self.console.print(f"    - {line}", style="red")
-            else:
-                self.console.print(f"    = {line}")
+            sign, style = (
+                ("+", "green")
+                if ticket_id not in old
+                else ("-", "red")
+                if ticket_id not in new
+                else ("=", "")
+            )
+            name = self.names[ticket.ticket_type_id]
+            lines.append(Text(f"{sign} {name} {ticket.price_paid}", style))
+        return Text("\n").join(lines)
 
-    def with_brunches(self, capacity: int) -> dict[str, Any]:
-        """Return the catalogue with another capacity of the Ladies Brunch."""
+    def limit_brunches(self, capacity: int | None = None) -> None:
+        """Import the catalogue with another capacity of the Ladies Brunch, or as it is."""
         types = [
-            type_ | {"capacity": capacity} if type_["name"] == "Ladies Brunch" else type_
+            type_ | {"capacity": capacity}
+            if type_["name"] == "Ladies Brunch" and capacity is not None
+            else type_
             for type_ in self.catalogue["ticket_types"]
         ]
-        return self.catalogue | {"ticket_types": types}
+        self.service.import_catalogue(self.catalogue | {"ticket_types": types})
+        shown = "as at first" if capacity is None else f"{capacity}"
+        self.show(f"Ladies Brunch: capacity {shown}", "saved")
 
-    def brunch_request(self, first_name: str) -> tuple[Json, list[Json]]:
+    def show_brunches(self) -> None:
+        """Ask what is on sale, and print what is left of the Ladies Brunch."""
+        answer = self.visitor.get_ticket_availability(self.function_id)
+        brunch = next(type_ for type_ in answer.ticket_types if type_.name == "Ladies Brunch")
+        self.show("what is on sale?", f"Ladies Brunch: {brunch.status}, {brunch.available} left")
+
+    def brunch_for(self, first_name: str) -> tuple[Json, list[Json]]:
         """Return a registration of one guest, and one submitted ticket."""
         types = self.catalogue["ticket_types"]
         brunch = next(type_ for type_ in types if type_["name"] == "Ladies Brunch")
         guest = {"attendeeId": str(uuid4()), "attendeeType": "guest", "firstName": first_name}
         registration = {
             "registrationId": str(uuid4()),
-            "functionId": self.catalogue["function"]["function_id"],
+            "functionId": self.function_id,
             "primaryAttendee": guest,
         }
         ticket = {
@@ -408,25 +493,27 @@ class _Walk:
         }
         return registration, [ticket]
 
-    def end_holds(self) -> None:
-        """End the holds of unpaid registrations now."""
-        self.execute(
-            "UPDATE ticketing.registrations SET hold_expires_at = now() WHERE status = 'draft'"
-        )
+    def end_hold(self, registration_id: str) -> None:
+        """End the hold of a registration now."""
+        with psycopg.connect(self.url) as connection:
+            let_holds_lapse(connection, registration_id)
 
     def execute(self, statement: LiteralString) -> None:
         with psycopg.connect(self.url) as connection:
             connection.execute(statement)
 
 
-def _example(name: str) -> dict[str, Any]:
-    path = files("ticketing_client").joinpath(f"example/{name}.json")
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
-
-
 def _held(result: CreateAnswer | PersistAnswer | RegistrationAnswer | StartPaymentAnswer) -> str:
     return f"held until {result.hold_expires_at:%H:%M %Z}"
+
+
+def _total(result: PersistAnswer | RegistrationAnswer) -> str:
+    return f"{result.total} {result.currency}"
+
+
+def _reason(issue: Issue) -> Text:
+    """Return the code of an issue and its sentence."""
+    return Text.assemble((issue.code, "red"), f": {issue.message}")
 
 
 def _listed(counts: Mapping[Any, Any]) -> str:
@@ -439,54 +526,3 @@ def _counts(result: PersistAnswer) -> str:
         f"{result.tickets_created} added, {result.tickets_removed} removed, "
         f"{result.tickets_unchanged} unchanged"
     )
-
-
-def _table(*columns: Column, **options: Any) -> Table:  # noqa: ANN401 - those of Table
-    return Table(*columns, box=box.SIMPLE, show_edge=False, padding=(0, 1, 0, 0), **options)
-
-
-def _numbers(header: str, footer: str = "") -> Column:
-    return Column(header, footer, justify="right")
-
-
-def _ticket_table(registration: RegistrationAnswer, names: dict[str, str]) -> Table:
-    """Draw all tickets, those of a package below the package, and the total."""
-    table = _table(
-        Column("  Attendee", footer="  Total"),
-        Column("Package and tickets", footer=f"{len(registration.tickets)} tickets"),
-        _numbers("List price"),
-        _numbers(f"Price {registration.currency}", f"{registration.total}"),
-        show_footer=True,
-    )
-    names_of_attendees = {
-        attendee.attendee_id: f"  {attendee.first_name} {attendee.last_name}"
-        for attendee in registration.attendees
-    }
-    for attendee_id, owned in groupby(registration.tickets, attrgetter("attendee_id")):
-        attendee = names_of_attendees[attendee_id]
-        for package_id, group in groupby(owned, attrgetter("package_id")):
-            tickets = list(group)
-            indent = ""
-            if package_id:
-                list_price = sum(ticket.original_price for ticket in tickets)
-                price = sum(ticket.price_paid for ticket in tickets)
-                table.add_row(
-                    attendee, names[package_id], f"{list_price}", f"{price}", style="bold"
-                )
-                attendee, indent = "", "  "
-            for ticket in tickets:
-                label = indent + names[ticket.ticket_type_id]
-                table.add_row(attendee, label, f"{ticket.original_price}", f"{ticket.price_paid}")
-                attendee = ""
-    return table
-
-
-def _capacity_table(*moments: AvailabilityAnswer) -> Table:
-    """Draw the remaining capacity of everything on sale at three moments."""
-    table = _table(Column("  Remaining capacity"), *map(_numbers, ("At first", "Before", "After")))
-    for states in zip(
-        *((*moment.ticket_types, *moment.packages) for moment in moments), strict=True
-    ):
-        if states[0].status == "on_sale":
-            table.add_row(f"  {states[0].name}", *(f"{state.available}" for state in states))
-    return table

@@ -8,15 +8,17 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psycopg
+from psycopg import sql
 
+from ticketing_client._problems import PROBLEMS, Problem
 from ticketing_client.models import Issue  # noqa: TC001 - the decoder reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 RETRIES = 5
 """How often a transaction of the client's own is repeated."""
@@ -80,6 +82,40 @@ class TicketingError(Exception):
         self.issues_total = issues_total
         self.issues_truncated = issues_truncated
 
+    @property
+    def http_status(self) -> int:
+        """The HTTP status that says the same."""
+        return self._problem.status
+
+    @property
+    def http_headers(self) -> Mapping[str, str]:
+        """The headers that a response of this status has."""
+        return self._problem.headers
+
+    def to_problem(self) -> dict[str, Any]:
+        """Return the refusal as a problem document (RFC 9457), ready for json.dumps.
+
+        Returns:
+            `type`, the same for all refusals of a kind; `title`, `status`; `detail`, the problem in
+            words; and of this package `code`, the SQLSTATE; `hint`, the remedy or None; `issues`,
+            as the database lists them; `issues_total` and `issues_truncated`.
+        """
+        return {
+            "type": f"urn:ticketing-sql:problem:{self._problem.name}",
+            "title": self._problem.title,
+            "status": self.http_status,
+            "detail": self.message,
+            "code": self.sqlstate,
+            "hint": self.hint,
+            "issues": [_plain(issue) for issue in self.issues],
+            "issues_total": self.issues_total,
+            "issues_truncated": self.issues_truncated,
+        }
+
+    @property
+    def _problem(self) -> Problem:
+        return PROBLEMS[self.sqlstate]
+
     def __str__(self) -> str:
         """Return the message, every issue with its path, and the hint, one per line."""
         lines = [self.message]
@@ -132,8 +168,35 @@ class FunctionNotFound(TicketingError):
     """TK008: no such event function, or not published to the caller."""
 
 
-class PermissionDenied(TicketingError):
-    """42501: the caller may not call this RPC."""
+class NotSignedIn(TicketingError):
+    """42501 with the issue not_authenticated: the call needs a user."""
+
+    @property
+    def _problem(self) -> Problem:
+        return PROBLEMS["not_authenticated"]
+
+
+class NotAllowed(TicketingError):
+    """42501: this caller may never make this call."""
+
+    @property
+    def _problem(self) -> Problem:
+        return PROBLEMS["not_allowed"]
+
+
+class NotConfigured(TicketingError):
+    """42501: a database role of the back end lacks a privilege; the hint is the GRANT to run.
+
+    A fault of the deployment and not of the user, who learns nothing of it from to_problem().
+    """
+
+    @property
+    def _problem(self) -> Problem:
+        return Problem("not_configured", 500, "The service is not set up correctly", {})
+
+    def to_problem(self) -> dict[str, Any]:
+        """Return the problem without what only operators may know."""
+        return super().to_problem() | {"detail": self._problem.title, "hint": None}
 
 
 class TransientError(TicketingError):
@@ -141,6 +204,10 @@ class TransientError(TicketingError):
 
     Also 42883, 42704, 42846 or XX000 of a call that an upgrade of the package has overtaken.
     """
+
+    @property
+    def _problem(self) -> Problem:
+        return PROBLEMS.get(self.sqlstate, PROBLEMS["40001"])
 
 
 _CLASSES: dict[str, type[TicketingError]] = {
@@ -152,7 +219,7 @@ _CLASSES: dict[str, type[TicketingError]] = {
     "TK006": RevisionConflict,
     "TK007": PaymentConflict,
     "TK008": FunctionNotFound,
-    "42501": PermissionDenied,
+    "42501": NotAllowed,
     "40001": TransientError,
     "40P01": TransientError,
     "55P03": TransientError,
@@ -178,6 +245,8 @@ def translated() -> Generator[None]:
         if class_ is None:
             raise
         detail = _details(error.diag.message_detail)
+        if class_ is NotAllowed and any(i.code == "not_authenticated" for i in detail.issues):
+            class_ = NotSignedIn
         raise class_(
             message,
             sqlstate,
@@ -186,6 +255,27 @@ def translated() -> Generator[None]:
             detail.issues_total,
             issues_truncated=detail.issues_truncated,
         ) from error
+
+
+def missing_grant(error: psycopg.Error, role: str, login: str) -> TicketingError | psycopg.Error:
+    """Tell a database role without its grants from a caller without permission.
+
+    Args:
+        error: A refusal with SQLSTATE 42501.
+        role: The role whose grants are missing if PostgreSQL itself has refused.
+        login: The role that needs it.
+
+    Returns:
+        The GRANT to run; or the error itself, when the package has refused the caller.
+    """
+    if _details(error.diag.message_detail).issues:
+        return error
+    grant = sql.SQL("GRANT {} TO {};").format(sql.Identifier(role), sql.Identifier(login))
+    return NotConfigured(
+        f"The back end lacks a database role: {error.diag.message_primary}",
+        "42501",
+        grant.as_string(),
+    )
 
 
 def pause_before_retry(error: TransientError, attempt: int) -> float | None:
@@ -231,3 +321,12 @@ def _details(text: str | None) -> _Detail:
         return _DETAIL.decode(text or "")
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
         return _Detail(())
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _plain(issue: Issue) -> dict[str, Any]:
+    """Return the keys of an issue that apply, as plain JSON."""
+    found: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(issue))
+    return {key: value for key, value in found.items() if getattr(issue, key) not in (None, ())}

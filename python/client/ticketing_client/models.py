@@ -37,9 +37,11 @@ __all__ = [
     "AvailabilityAnswer",
     "BeginFeedEpochAnswer",
     "CancelAnswer",
+    "CatalogueChange",
     "CreateAnswer",
     "EventAvailability",
     "ExpandedTicket",
+    "ExportAnswer",
     "FunctionAvailability",
     "ImportAnswer",
     "IntegrityProblem",
@@ -61,6 +63,7 @@ __all__ = [
     "TicketChange",
     "TicketChangesAnswer",
     "TicketTypeAvailability",
+    "UserAnswer",
 ]
 
 
@@ -371,6 +374,46 @@ class CreateAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportAnswer:
+    """The stored catalogue of a function.
+
+    Attributes:
+        function_id: The event function.
+        catalogue: The catalogue as `catalogue` of an import that changes nothing. It has the ids
+            that do not follow from a slug.
+        server_time: Time of the database during the call.
+    """
+
+    function_id: Id
+    catalogue: Json
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueChange:
+    """A change of a stored catalogue.
+
+    Attributes:
+        change: What happened to it: it is new, differs, or is inactive now (a pool: gone). One of
+            `added`, `changed`, `dropped`.
+        kind: What it is. One of `organisation`, `function`, `event`, `ticket_type`, `package`,
+            `pool`.
+        id: Its id.
+        slug: Its slug; None if none.
+        name: Its name; the title of an event.
+        keys: The keys of the document that differ now; empty for what is new, and for a pool that
+            is gone.
+    """
+
+    change: Literal["added", "changed", "dropped"]
+    kind: Literal["organisation", "function", "event", "ticket_type", "package", "pool"]
+    id: Id
+    slug: str | None = None
+    name: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportAnswer:
     """What an import has stored.
 
@@ -382,6 +425,7 @@ class ImportAnswer:
         packages: Number of packages in the document.
         capacity_pools: Number of capacity pools after the import.
         deactivated: Number of events, ticket types and packages that became inactive.
+        changes: What is different now; empty if nothing.
         warnings: What is allowed but hardly ever meant, in words; empty if nothing.
         server_time: Time of the database during the call.
     """
@@ -393,6 +437,7 @@ class ImportAnswer:
     packages: int
     capacity_pools: int
     deactivated: int
+    changes: tuple[CatalogueChange, ...]
     warnings: tuple[str, ...]
     server_time: datetime
 
@@ -902,3 +947,14 @@ class TicketChangesAnswer:
 
     changes: tuple[TicketChange, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAnswer:
+    """Whom a token names.
+
+    Attributes:
+        user_id: The id of the user.
+    """
+
+    user_id: Id

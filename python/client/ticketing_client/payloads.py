@@ -33,12 +33,14 @@ __all__ = [
     "Payment",
     "PositiveAmount",
     "Quantity",
+    "Reference",
     "Refund",
     "RegistrationData",
     "SelectedPackage",
     "SelectedPackageTicket",
     "SelectedTicket",
     "Selection",
+    "Slug",
     "SubmittedTicket",
     "Sum",
     "Time",
@@ -57,6 +59,11 @@ PositiveAmount: TypeAlias = Decimal | int | float | str
 """An amount above 0 with at most two decimals."""
 
 Quantity: TypeAlias = int
+
+Reference: TypeAlias = str | UUID
+"""The slug of another entry of the document, or its UUID."""
+
+Slug: TypeAlias = str
 
 Sum: TypeAlias = Decimal | int | float | str
 """An amount from 0, rounded to the cent."""
@@ -128,19 +135,19 @@ class WizardAttendee(TypedDict):
 class CatalogueOrganisation(TypedDict):
     """No other keys are allowed."""
 
-    organisation_id: Uuid
-    slug: str
+    slug: Slug
     name: Name
+    organisation_id: NotRequired[Uuid | None]
 
 
 class CatalogueFunction(TypedDict):
     """No other keys are allowed."""
 
-    function_id: Uuid
-    slug: str
+    slug: Slug
     name: Name
     currency: Currency
     ends_at: NotRequired[Time | None]
+    function_id: NotRequired[Uuid | None]
     hold_minutes: NotRequired[int | None]
     max_held_per_owner: NotRequired[int | None]
     max_hold_minutes: NotRequired[int | None]
@@ -157,11 +164,11 @@ class CatalogueFunction(TypedDict):
 class CatalogueEvent(TypedDict):
     """No other keys are allowed."""
 
-    event_id: Uuid
-    slug: str
+    slug: Slug
     title: Name
     capacity: NotRequired[int | None]
     ends_at: NotRequired[Time | None]
+    event_id: NotRequired[Uuid | None]
     is_active: NotRequired[bool | None]
     starts_at: NotRequired[Time | None]
 
@@ -184,8 +191,7 @@ class Eligibility(TypedDict):
 class CatalogueTicketType(TypedDict):
     """No other keys are allowed."""
 
-    ticket_type_id: Uuid
-    event_id: Uuid
+    event_id: Reference
     name: Name
     price: Amount
     capacity: NotRequired[int | None]
@@ -197,20 +203,20 @@ class CatalogueTicketType(TypedDict):
     min_per_attendee: NotRequired[Quantity | None]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
-    slug: NotRequired[str | None]
+    slug: NotRequired[Slug | None]
+    ticket_type_id: NotRequired[Uuid | None]
 
 
 class CataloguePackageItem(TypedDict):
     """No other keys are allowed."""
 
-    ticket_type_id: Uuid
+    ticket_type_id: Reference
     quantity: int
 
 
 class CataloguePackage(TypedDict):
     """No other keys are allowed."""
 
-    package_id: Uuid
     name: Name
     price: Amount
     items: Sequence[CataloguePackageItem]
@@ -221,23 +227,24 @@ class CataloguePackage(TypedDict):
     max_per_attendee: NotRequired[int | None]
     max_per_registration: NotRequired[int | None]
     min_per_attendee: NotRequired[Quantity | None]
+    package_id: NotRequired[Uuid | None]
     registration_types: NotRequired[
         Sequence[Literal["individuals", "lodges", "delegations"]] | None
     ]
     sale_ends_at: NotRequired[Time | None]
     sale_starts_at: NotRequired[Time | None]
-    slug: NotRequired[str | None]
+    slug: NotRequired[Slug | None]
 
 
 class CataloguePool(TypedDict):
     """No other keys are allowed."""
 
-    capacity_pool_id: Uuid
     name: Name
     capacity: int
-    package_ids: NotRequired[Sequence[Uuid] | None]
-    slug: NotRequired[str | None]
-    ticket_type_ids: NotRequired[Sequence[Uuid] | None]
+    capacity_pool_id: NotRequired[Uuid | None]
+    package_ids: NotRequired[Sequence[Reference] | None]
+    slug: NotRequired[Slug | None]
+    ticket_type_ids: NotRequired[Sequence[Reference] | None]
 
 
 class Catalogue(TypedDict):

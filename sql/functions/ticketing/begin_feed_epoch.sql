@@ -67,7 +67,7 @@ after every restore, before applications connect: no reader then skips a change 
 `begin_feed_epoch_answer`: the epoch of all changes from now on.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK004` selection_invalid: the transaction is not READ COMMITTED
 
 ### Retry

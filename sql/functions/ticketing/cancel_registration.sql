@@ -1,7 +1,7 @@
 -- Guarantees: the capacity is free at commit; tickets and history are kept; the registration costs
 -- nothing from now on, so that all that was paid is due back. Cancelling again changes nothing.
 -- Lock order: the catalogue (shared), the registration, its capacity pools in id order.
--- Errors: TK002, TK003.
+-- Errors: 42501, TK002, TK003.
 
 CREATE OR REPLACE FUNCTION ticketing.cancel_registration(
     p_registration_id uuid, p_reason text DEFAULT NULL
@@ -88,6 +88,7 @@ COMMENT ON FUNCTION ticketing.cancel_registration IS
 Its history is kept. It costs nothing from then on: what was paid for it becomes its `refund_due`.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations until they are paid, and free ones; staff also those of their
   organisation, paid or not
 - `service_role`: all registrations
@@ -100,10 +101,11 @@ Its history is kept. It costs nothing from then on: what was paid for it becomes
 `cancel_answer`: the cancelled registration.
 
 ### Raises
+- `42501` not_authenticated: the caller is not signed in
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is paid, it cost something, and the caller is its owner
 
 ### Retry
 A repeated call changes nothing and answers that 0 tickets were cancelled.';
 
-GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.cancel_registration TO anon, authenticated, service_role;

@@ -54,7 +54,7 @@ No rows mean that there is none.
 - `feed_order`: transaction ids ahead of this server
 
 ### Raises
-- `42501` insufficient_privilege: the caller is neither the service nor a reader
+- `42501` not_allowed: the caller is neither the service nor a reader
 
 ### Retry
 Repeating the call is safe, because it writes nothing.';

@@ -128,7 +128,7 @@ refund the payment.
 `payment_answer`: the payment and the completed registration.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is cancelled

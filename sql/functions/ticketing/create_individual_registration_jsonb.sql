@@ -19,6 +19,7 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_jsonb IS
 It is `create_individual_registration_with_tickets` without tickets.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations
 - `service_role`: registrations of any user
 
@@ -30,7 +31,7 @@ It is `create_individual_registration_with_tickets` without tickets.
 `create_answer`: the registration after the call.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not signed in
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: the registration belongs to another owner
 - `TK003` registration_not_editable: it is completed or cancelled
@@ -43,4 +44,4 @@ It is `create_individual_registration_with_tickets` without tickets.
 The same `registrationId` again updates the registration; without one, each call creates another.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_jsonb
-TO authenticated, service_role;
+TO anon, authenticated, service_role;

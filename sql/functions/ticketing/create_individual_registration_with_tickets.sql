@@ -39,10 +39,8 @@ DECLARE
     v_persisted jsonb;
     v_answer ticketing_internal.create_answer;
 BEGIN
-    IF v_owner_id IS NULL AND NOT v_is_service THEN
-        PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
-            'not_authenticated', 'p_registration_data', 'Sign in to create a registration.'
-        )));
+    IF NOT ticketing_internal.is_signed_in(v_owner_id) THEN
+        PERFORM ticketing_internal.raise_not_authenticated('p_registration_data');
     END IF;
 
     -- Shape. TK008 and TK002 take precedence over the issues of the rest.
@@ -155,6 +153,7 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 'Stores a registration, its attendees and their tickets in one transaction.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations
 - `service_role`: registrations of any user
 
@@ -171,7 +170,7 @@ COMMENT ON FUNCTION ticketing.create_individual_registration_with_tickets IS
 `create_answer`: what has changed, and the state after it.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not signed in
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: the registration belongs to another owner
 - `TK003` registration_not_editable: it is completed or cancelled
@@ -186,4 +185,4 @@ ones (others leave with their tickets); selections that are not submitted stay. 
 `registrationId`, each call creates another registration.';
 
 GRANT EXECUTE ON FUNCTION ticketing.create_individual_registration_with_tickets
-TO authenticated, service_role;
+TO anon, authenticated, service_role;

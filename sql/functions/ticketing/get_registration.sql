@@ -1,7 +1,7 @@
 -- Guarantees: a consistent snapshot from which a wizard can resume on any device; registration
 -- and ticket_selections sent back unchanged change nothing. Read-only.
 -- Locks: none.
--- Errors: TK002.
+-- Errors: 42501, TK002.
 
 CREATE OR REPLACE FUNCTION ticketing.get_registration(p_registration_id uuid)
 RETURNS jsonb
@@ -138,6 +138,7 @@ COMMENT ON FUNCTION ticketing.get_registration IS
 `create_individual_registration_with_tickets` and `persist_ticket_selections`, they change nothing.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations; staff also those of their organisation
 - `service_role`: all registrations
 
@@ -148,9 +149,10 @@ COMMENT ON FUNCTION ticketing.get_registration IS
 `registration_answer`: the registration as of now.
 
 ### Raises
+- `42501` not_authenticated: the caller is not signed in
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 
 ### Retry
 Repeating the call is safe, because it writes nothing.';
 
-GRANT EXECUTE ON FUNCTION ticketing.get_registration TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon, authenticated, service_role;

@@ -91,7 +91,7 @@ exist any more; all later ones follow.
 `ticket_changes_answer`: the next changes, and the cursor after them.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK001` invalid_payload: `p_after` is no cursor of this feed, or `p_limit` is out of range; the server does not have the
   change at the cursor (`cursor_ahead`), or the changes after it have been deleted (`cursor_expired`)
 

@@ -3,7 +3,7 @@
 -- listed.
 -- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
 -- pools in id order.
--- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
+-- Errors: 42501, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.persist_attendee_tickets(
     p_registration_id uuid,
@@ -62,6 +62,7 @@ Only the difference is written: unchanged tickets keep their ids and prices, and
 not listed keep theirs.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations; staff also those of their organisation
 - `service_role`: all registrations
 
@@ -82,6 +83,7 @@ not listed keep theirs.
 `persist_answer`: what has changed, and the state after it.
 
 ### Raises
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is completed or cancelled
@@ -93,4 +95,4 @@ not listed keep theirs.
 A repeated call finds its state stored: it succeeds, whatever revision it expects, and only renews
 the hold.';
 
-GRANT EXECUTE ON FUNCTION ticketing.persist_attendee_tickets TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.persist_attendee_tickets TO anon, authenticated, service_role;

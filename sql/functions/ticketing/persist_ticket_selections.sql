@@ -2,7 +2,7 @@
 -- nothing changes and all issues are listed.
 -- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
 -- pools in id order.
--- Errors: TK002, TK001, TK003, TK006, TK004, TK005.
+-- Errors: 42501, TK002, TK001, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.persist_ticket_selections(
     p_registration_id uuid,
@@ -51,6 +51,7 @@ It expands packages, prices them and writes the difference. Attendees that are n
 tickets.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations; staff also those of their organisation
 - `service_role`: all registrations
 
@@ -67,6 +68,7 @@ tickets.
 `persist_answer`: what has changed, and the state after it.
 
 ### Raises
+- `42501` not_authenticated: the caller is not signed in
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is completed or cancelled
@@ -78,4 +80,4 @@ tickets.
 A repeated call finds its state stored: it succeeds, whatever revision it expects, and only renews
 the hold.';
 
-GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.persist_ticket_selections TO anon, authenticated, service_role;

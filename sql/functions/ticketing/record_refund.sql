@@ -141,7 +141,7 @@ does the registration if it is cancelled.
 `refund_answer`: the refund and its registration.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK004` selection_invalid: a ticket named is not cancelled, is refunded already, or does not exist

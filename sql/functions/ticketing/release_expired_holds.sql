@@ -75,7 +75,7 @@ Tickets stay stored: the owner can persist them again while there is capacity.
 `release_answer`: how many registrations became expired.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK001` invalid_payload: `p_limit` is out of range
 
 ### Retry

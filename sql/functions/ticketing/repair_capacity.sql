@@ -111,7 +111,7 @@ recounted.
 `repair_answer`: how many pools were corrected.
 
 ### Raises
-- `42501` insufficient_privilege: the caller is not the service
+- `42501` not_allowed: the caller is not the service
 - `TK004` selection_invalid: a pool has more tickets than capacity, overdue ones aside, or the transaction is not READ
   COMMITTED
 - `TK008` function_not_found: it does not exist

@@ -2,7 +2,7 @@
 -- evaluated and persisted again.
 -- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
 -- pools in id order.
--- Errors: TK002, TK003, TK006, TK004, TK005.
+-- Errors: 42501, TK002, TK003, TK006, TK004, TK005.
 
 CREATE OR REPLACE FUNCTION ticketing.start_payment(
     p_registration_id uuid,
@@ -105,6 +105,7 @@ completed at once. A persist that changes something makes it draft again, so tha
 is never paid.
 
 ### Callers
+- `anon`: only to be told to sign in
 - `authenticated`: own registrations; staff also those of their organisation
 - `service_role`: all registrations
 
@@ -117,6 +118,7 @@ is never paid.
 `start_payment_answer`: the amount due.
 
 ### Raises
+- `42501` not_authenticated: the caller is not signed in
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is completed or cancelled
 - `TK004` selection_invalid: the selection breaks a rule
@@ -127,4 +129,4 @@ is never paid.
 A repeated call answers the same amount and extends the hold no further; a completed registration is
 refused.';
 
-GRANT EXECUTE ON FUNCTION ticketing.start_payment TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION ticketing.start_payment TO anon, authenticated, service_role;

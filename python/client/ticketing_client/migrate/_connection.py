@@ -95,6 +95,22 @@ def reading(database_url: str) -> Generator[tuple[Connection, bool]]:
         yield connection, has_records
 
 
+@contextmanager
+def calling(database_url: str) -> Generator[Connection]:
+    """Connect to a database with the package installed, in a transaction, to call its RPCs.
+
+    Yields:
+        The connection. What has been done is committed at the end, unless there is an error.
+    """
+    with explaining(), psycopg.connect(_conninfo(database_url)) as connection:
+        if value(connection, "SELECT to_regnamespace('ticketing')") is None:
+            message = (
+                f"The package is not installed in {connection.info.dbname}. Run: ticketing migrate"
+            )
+            raise MigrationError(message)
+        yield connection
+
+
 def check_owners(connection: Connection) -> None:
     """Refuse a database in which another role could run code as this one."""
     script = packaged_sql() / "check_owners.sql"

@@ -2,9 +2,11 @@
 -- anything else of the registration is read or locked. Missing and inaccessible registrations
 -- raise the same error.
 -- Locks: none.
--- Errors: TK002.
+-- Errors: 42501, TK002.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.authorise_registration(p_registration_id uuid)
+CREATE OR REPLACE FUNCTION ticketing_internal.authorise_registration(
+    p_registration_id uuid, p_is_for_visitors boolean DEFAULT FALSE
+)
 RETURNS uuid
 LANGUAGE plpgsql
 STABLE
@@ -15,6 +17,10 @@ DECLARE
     v_function_id uuid;
     v_owner_id uuid;
 BEGIN
+    IF NOT (p_is_for_visitors OR ticketing_internal.is_signed_in(v_caller_id)) THEN
+        PERFORM ticketing_internal.raise_not_authenticated('p_registration_id');
+    END IF;
+
     SELECT entry.function_id
     INTO v_function_id
     FROM ticketing.registration_index AS entry
@@ -41,4 +47,4 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.authorise_registration IS
 'The function_id of a registration that the caller may read and change: as its owner, as staff of its organisation, or as
-the service. Raises TK002 otherwise.';
+the service. Raises TK002 otherwise, and 42501 if it is no user who calls, unless p_is_for_visitors.';

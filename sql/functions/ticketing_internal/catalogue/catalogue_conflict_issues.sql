@@ -89,7 +89,7 @@ BEGIN
         element.path,
         ticketing_internal.issue(
             'event_locked', element.path || '.event_id',
-            format('%s is for another event, which cannot change; create a new ticket type.', ticket_type.name),
+            format('%s is for another event, which cannot change; create a new ticket type, with another slug.', ticket_type.name),
             p_ticket_type_id => element.id, p_item_name => ticket_type.name,
             p_expected => to_jsonb(ticket_type.event_id), p_actual => element.value -> 'event_id'
         )
@@ -99,6 +99,10 @@ BEGIN
         AND ticket_type.ticket_type_id = element.id
     WHERE element.section = 'ticket_types'
         AND ticket_type.event_id <> (element.value ->> 'event_id')::uuid
+        -- else the event is not found
+        AND (element.value ->> 'event_id')::uuid IN (
+            SELECT event.id FROM element AS event WHERE event.section = 'events'
+        )
 
     UNION ALL
     SELECT
@@ -106,7 +110,7 @@ BEGIN
         ticketing_internal.issue(
             'contents_locked', element.path || '.items',
             format(
-                '%s has tickets: its contents can no longer change; create a new package.', element.value ->> 'name'
+                '%s has tickets: its contents can no longer change; create a new package, with another slug.', element.value ->> 'name'
             ),
             p_package_id => element.id, p_item_name => element.value ->> 'name'
         )

@@ -63,7 +63,11 @@ BEGIN
             'unknown_timezone', 'p_catalogue.function.timezone', 'The time zone is not one of the IANA names.',
             p_actual => to_jsonb(p_function.timezone)
         )
-    WHERE p_function.timezone NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone)
+    WHERE CASE
+        -- known when it was stored; the list is read from six hundred files, a quarter of an import
+        WHEN EXISTS (SELECT FROM ticketing.functions AS known WHERE known.timezone = p_function.timezone) THEN FALSE
+        ELSE p_function.timezone NOT IN (SELECT zone.name FROM pg_catalog.pg_timezone_names AS zone)
+    END
 
     UNION ALL
     SELECT

@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
     ('42501', 'not_authenticated',
-        'The call needs a signed-in user (a sub claim that is a UUID) or the service.'),
+        'The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.'),
     ('42501', 'not_allowed',
         'The caller is neither the service nor an owner or admin of the organisation.'),
     ('TK002', 'registration_not_found',
@@ -104,7 +104,9 @@ AS $$
     ('TK004', 'registration_closed',
         'Registration has closed: expected is the closing time.'),
     ('TK004', 'duplicate_id',
-        'Two entries of the catalogue document have the same id.'),
+        'Two entries of the catalogue document have the same id, or the same slug and no id.'),
+    ('TK004', 'ambiguous_slug',
+        'A reference of the catalogue document names a slug that several inactive entries have.'),
     ('TK004', 'slug_taken',
         'Another organisation or function has the slug, or another active event, ticket type or package, or another pool, of the document.'),
     ('TK004', 'unknown_timezone',

@@ -12,21 +12,30 @@ DECLARE
     v_uuid CONSTANT jsonb := v_definitions -> 'uuid';
     v_name CONSTANT jsonb := v_definitions -> 'name';
     v_time CONSTANT jsonb := v_definitions -> 'time';
-    v_slug CONSTANT jsonb := '{"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}';
+    v_slug CONSTANT jsonb := v_definitions -> 'slug';
+    v_reference CONSTANT jsonb := v_definitions -> 'reference';
     v_is_active CONSTANT jsonb := (v_definitions -> 'flag') || '{"default": true}';
     v_capacity CONSTANT jsonb := '{"type": "integer", "minimum": 0, "maximum": 10000000}';
+    v_own_capacity CONSTANT jsonb := v_capacity || jsonb_build_object(
+        'description', 'How many tickets there may be; null ends the limit, and without the key it stays as it is.'
+    );
     v_eligibility CONSTANT jsonb := '{"type": "object", "additionalProperties": false, "required": ["rules"],
         "default": {"rules": []},
         "properties": {
-            "operator": {"type": "string", "enum": ["AND", "OR"]},
-            "rules": {"type": "array", "maxItems": 50, "items": {
+            "operator": {"type": "string", "enum": ["AND", "OR"],
+                "description": "AND: every rule must be met, also without the key; OR: one of them."},
+            "rules": {"type": "array", "maxItems": 50, "description": "Without rules all attendees are eligible.", "items": {
                 "type": "object", "additionalProperties": false, "required": ["type", "operator", "value"],
                 "properties": {
-                    "type": {"type": "string", "minLength": 1, "maxLength": 100},
-                    "operator": {"type": "string", "enum": ["equals", "not_equals", "in", "not_in"]},
-                    "value": {}},
+                    "type": {"type": "string", "minLength": 1, "maxLength": 100, "description":
+                        "The fact to compare: attendee_type, registration_type, or a key of what is stored of the attendee."},
+                    "operator": {"type": "string", "enum": ["equals", "not_equals", "in", "not_in"],
+                        "description": "How to compare it."},
+                    "value": {"description": "What to compare it with: a list for in and not_in."}},
                 "if": {"required": ["operator"], "properties": {"operator": {"enum": ["in", "not_in"]}}},
                 "then": {"properties": {"value": {"type": "array"}}}}}}}';
+    -- what has no id
+    v_needs_slug CONSTANT jsonb := '{"required": ["slug"]}';
     -- the keys that ticket types and packages have in common
     v_sellable CONSTANT jsonb := jsonb_build_object(
         'slug', v_slug,
@@ -40,21 +49,22 @@ DECLARE
         'max_per_attendee', '{"type": "integer", "minimum": 1, "maximum": 1000}'::jsonb,
         'max_per_registration', '{"type": "integer", "minimum": 1, "maximum": 2000}'::jsonb,
         'eligibility', v_eligibility,
-        'capacity', v_capacity
+        'capacity', v_own_capacity
     );
 BEGIN
     RETURN jsonb_build_object(
         'type', 'object', 'additionalProperties', FALSE,
         'required', '["organisation", "function", "events", "ticket_types", "packages"]'::jsonb,
         'properties', jsonb_build_object(
+            '$schema', (v_definitions -> 'text') || '{"description": "For editors; not stored."}',
             'organisation', jsonb_build_object(
                 'type', 'object', 'additionalProperties', FALSE,
-                'required', '["organisation_id", "slug", "name"]'::jsonb,
+                'required', '["slug", "name"]'::jsonb,
                 'properties', jsonb_build_object('organisation_id', v_uuid, 'slug', v_slug, 'name', v_name)
             ),
             'function', jsonb_build_object(
                 'type', 'object', 'additionalProperties', FALSE,
-                'required', '["function_id", "slug", "name", "currency"]'::jsonb,
+                'required', '["slug", "name", "currency"]'::jsonb,
                 'properties', jsonb_build_object(
                     'function_id', v_uuid,
                     'slug', v_slug,
@@ -80,7 +90,7 @@ BEGIN
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
-                    'required', '["event_id", "slug", "title"]'::jsonb,
+                    'required', '["slug", "title"]'::jsonb,
                     'properties', jsonb_build_object(
                         'event_id', v_uuid,
                         'slug', v_slug,
@@ -88,7 +98,7 @@ BEGIN
                         'starts_at', v_time,
                         'ends_at', v_time,
                         'is_active', v_is_active,
-                        'capacity', v_capacity
+                        'capacity', v_own_capacity
                     )
                 )
             ),
@@ -96,10 +106,11 @@ BEGIN
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
-                    'required', '["ticket_type_id", "event_id", "name", "price"]'::jsonb,
+                    'required', '["event_id", "name", "price"]'::jsonb,
+                    'if', '{"required": ["ticket_type_id"]}'::jsonb, 'else', v_needs_slug,
                     'properties', jsonb_build_object(
                         'ticket_type_id', v_uuid,
-                        'event_id', v_uuid
+                        'event_id', v_reference
                     ) || v_sellable
                 )
             ),
@@ -107,7 +118,8 @@ BEGIN
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
-                    'required', '["package_id", "name", "price", "items"]'::jsonb,
+                    'required', '["name", "price", "items"]'::jsonb,
+                    'if', '{"required": ["package_id"]}'::jsonb, 'else', v_needs_slug,
                     'properties', jsonb_build_object(
                         'package_id', v_uuid,
                         'registration_types', '{"type": "array", "minItems": 1, "maxItems": 3,
@@ -115,11 +127,12 @@ BEGIN
                             "default": ["individuals", "lodges", "delegations"]}'::jsonb,
                         'items', jsonb_build_object(
                             'type', 'array', 'minItems', 1, 'maxItems', 100,
+                            'description', 'What the package consists of; cannot change once it has tickets.',
                             'items', jsonb_build_object(
                                 'type', 'object', 'additionalProperties', FALSE,
                                 'required', '["ticket_type_id", "quantity"]'::jsonb,
                                 'properties', jsonb_build_object(
-                                    'ticket_type_id', v_uuid,
+                                    'ticket_type_id', v_reference,
                                     'quantity', '{"type": "integer", "minimum": 1, "maximum": 1000}'::jsonb
                                 )
                             )
@@ -131,14 +144,21 @@ BEGIN
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
-                    'required', '["capacity_pool_id", "name", "capacity"]'::jsonb,
+                    'required', '["name", "capacity"]'::jsonb,
+                    'if', '{"required": ["capacity_pool_id"]}'::jsonb, 'else', v_needs_slug,
                     'properties', jsonb_build_object(
                         'capacity_pool_id', v_uuid,
                         'slug', v_slug,
                         'name', v_name,
                         'capacity', v_capacity,
-                        'ticket_type_ids', jsonb_build_object('type', 'array', 'maxItems', 1000, 'items', v_uuid),
-                        'package_ids', jsonb_build_object('type', 'array', 'maxItems', 1000, 'items', v_uuid)
+                        'ticket_type_ids', jsonb_build_object(
+                            'type', 'array', 'maxItems', 1000, 'items', v_reference,
+                            'description', 'Ticket types of which each ticket takes from the pool, also inside packages.'
+                        ),
+                        'package_ids', jsonb_build_object(
+                            'type', 'array', 'maxItems', 1000, 'items', v_reference,
+                            'description', 'Packages of which each takes one from the pool.'
+                        )
                     )
                 )
             )

@@ -9,6 +9,10 @@ AS $$
 BEGIN
     RETURN '{
         "uuid": {"type": "string", "format": "uuid"},
+        "slug": {"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+        "reference": {"title": "the slug of another entry of the document, or its UUID", "anyOf": [
+            {"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+            {"type": "string", "format": "uuid"}]},
         "text": {"type": "string"},
         "name": {"type": "string", "minLength": 1, "maxLength": 200},
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
@@ -29,5 +33,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.schema_definitions IS
-'JSON Schemas of values by name: uuid, text, name, currency, flag, time, quantity, amount and
+'JSON Schemas of values by name: uuid, slug, reference (either), text, name, currency, flag, time, quantity, amount and
 positive_amount (a number, or a decimal string, which no client rounds), and sum (of amounts, as JavaScript adds them: 59.699999999999996).';

@@ -38,7 +38,7 @@ DECLARE
     v_child jsonb;
 BEGIN
     -- any value is allowed, however deep
-    IF coalesce(p_schema, '{}') = '{}' THEN
+    IF coalesce(p_schema - 'description', '{}') = '{}' THEN
         RETURN '[]';
     END IF;
 
@@ -130,7 +130,9 @@ BEGIN
         FROM jsonb_array_elements_text(p_schema -> 'required') AS required
         WHERE coalesce(jsonb_typeof(p_value -> required), 'null') = 'null';
 
-        IF (SELECT count(*) FROM (SELECT jsonb_object_keys(p_value)) AS keys) > (p_schema ->> 'maxProperties')::integer THEN
+        IF (CASE WHEN p_schema ? 'maxProperties' THEN (
+            SELECT count(*) FROM (SELECT jsonb_object_keys(p_value)) AS keys
+        ) > (p_schema ->> 'maxProperties')::integer END) THEN
             RETURN jsonb_build_array(ticketing_internal.issue(
                 'too_large', p_path, format('%s has more than %s keys.', p_path, p_schema ->> 'maxProperties'),
                 p_expected => p_schema -> 'maxProperties'
@@ -163,9 +165,11 @@ BEGIN
 
     -- nested, because AND may evaluate its second operand although the first is null
     IF p_schema ? 'if' THEN
-        IF ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path) = '[]' THEN
-            v_found := v_found || ticketing_internal.schema_issues(p_value, p_schema -> 'then', p_path);
-        END IF;
+        v_branch := CASE ticketing_internal.schema_issues(p_value, p_schema -> 'if', p_path)
+            WHEN '[]' THEN p_schema -> 'then'
+            ELSE p_schema -> 'else'
+        END;
+        v_found := v_found || ticketing_internal.schema_issues(p_value, v_branch, p_path);
     END IF;
     RETURN v_found;
 END

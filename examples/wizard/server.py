@@ -1,0 +1,103 @@
+"""The wizard over the FastAPI service, with what stands in for the rest of a deployment.
+
+    python -m examples.wizard.server
+
+Serves the wizard on http://127.0.0.1:8000 with a PostgreSQL of its own that is gone afterwards; or
+with the database in DATABASE_URL.
+"""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+import httpx
+import jwt
+import psycopg
+import uvicorn
+from fastapi import Body, FastAPI, Request
+from fastapi.staticfiles import StaticFiles
+
+from examples.fastapi import main as service
+from examples.fastapi.incoming import Caller, signature
+from ticketing_client import Client
+from ticketing_client.embedded import run_server
+from ticketing_client.migrate import migrate
+
+HERE = Path(__file__).parent
+DAY = 86_400  # seconds
+
+
+def create_app() -> FastAPI:
+    """Make the service with a sign-in for everyone, a payment provider, and the wizard's files."""
+    app = service.create_app()
+
+    @app.post("/development/sign-in")
+    def sign_in(email: Annotated[str, Body(embed=True)]) -> dict[str, str]:
+        """Take everyone at their word: the same address is the same user on every device."""
+        user = uuid5(NAMESPACE_URL, f"mailto:{email.strip().lower()}")
+        claims = {
+            "sub": str(user),
+            "email": email,
+            "aud": "authenticated",
+            "exp": int(time.time()) + 30 * DAY,
+        }
+        return {"token": jwt.encode(claims, os.environ["JWT_SECRET"], "HS256")}
+
+    @app.post("/development/pay/{registration_id}")
+    def pay(request: Request, caller: Caller, registration_id: UUID) -> dict[str, str]:
+        """Be the payment provider: take the money, and tell the service by its webhook, twice."""
+        found = caller.get_registration(registration_id)
+        intent = {
+            "id": f"pi_{uuid4().hex}",
+            "amount_received": int(str(found.amount_due).replace(".", "")),
+            "currency": found.currency.lower(),
+            "metadata": {"registration_id": str(registration_id)},
+        }
+        event = json.dumps(
+            {"type": "payment_intent.succeeded", "data": {"object": intent}}
+        ).encode()
+        sent_at = str(int(time.time()))
+        headers = {"Stripe-Signature": f"t={sent_at},v1={signature(sent_at, event)}"}
+        url = str(request.url_for("record_payment"))
+        outcomes = [httpx.post(url, content=event, headers=headers).json() for _ in range(2)]
+        return dict(outcomes[0])
+
+    app.mount("/", StaticFiles(directory=HERE, html=True))
+    return app
+
+
+@contextmanager
+def database() -> Generator[str]:
+    """Yield the URL of a database with the example event on sale."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    with run_server() as server:
+        url = server.url("registrations")
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE registrations")
+        migrate(url)
+        example = files("ticketing_client").joinpath("example/catalogue.json")
+        with Client(url) as client:
+            client.import_catalogue(json.loads(example.read_text(encoding="utf-8")))
+        yield url
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    with database() as url:
+        for name in ("JWT_SECRET", "WEBHOOK_SECRET"):
+            os.environ.setdefault(name, secrets.token_hex(32))
+        os.environ["DATABASE_URL"] = url
+        uvicorn.run(create_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
+
+
+if __name__ == "__main__":
+    main()

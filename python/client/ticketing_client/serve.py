@@ -1,0 +1,122 @@
+"""The server of an afternoon's work: PostgreSQL at 127.0.0.1 with the package installed.
+
+`ticketing serve` runs it.
+"""
+
+import shlex
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import typer
+from psycopg.sql import SQL, Identifier
+
+from ticketing_client import Client
+from ticketing_client._example import example_document
+from ticketing_client.embedded import Server, default_data_dir, run_server
+from ticketing_client.migrate import migrate
+
+DATABASE: Final = "ticketing"
+"""Name of the served database."""
+
+
+def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> None:
+    """Run a server with the package installed until Ctrl-C or SIGTERM.
+
+    Args:
+        data_dir: Folder of its data, which stay for the next run; None for `default_data_dir`.
+        port: Port at 127.0.0.1 to listen on.
+        example: Whether to load the example event.
+
+    Raises:
+        EmbeddedServerError: The server cannot be run.
+        MigrationError: The database cannot be installed or upgraded.
+    """
+    typer.echo("Starting PostgreSQL ...")
+    with run_server(data_dir or default_data_dir("serve"), port=port) as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            if not connection.execute(
+                "SELECT FROM pg_database WHERE datname = %s", [DATABASE]
+            ).fetchall():
+                connection.execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
+        migrate(server.url(DATABASE))
+        function_id = None
+        if example:
+            with Client(server.url(DATABASE)) as service:
+                function_id = service.import_catalogue(example_document("catalogue")).function_id
+        typer.echo(_first_steps(server, data_dir, function_id))
+        _wait_for_end(server)
+        typer.echo(f"\nStopped. The data stay in {server.data_dir}")
+
+
+def _wait_for_end(server: Server) -> None:
+    """Return at Ctrl-C or SIGTERM; raise psycopg.OperationalError when the server ends first."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            for _ in connection.notifies():
+                pass
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being stopped already
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
+    """Return what to do next, ready to paste, in lines of at most 80 columns."""
+    ticketing = _program("ticketing")
+    psql = f"{ticketing} psql"
+    if data_dir is not None:
+        psql += f" --data-dir {shlex.quote(str(server.data_dir))}"
+    steps = _EMPTY if function_id is None else _EXAMPLE
+    return _STEPS.format(
+        postgres=server.version,
+        port=server.port,
+        url=server.tcp_url(DATABASE),
+        psql=psql,
+        more=steps.format(ticketing=ticketing, python=_program("python"), function_id=function_id),
+    )
+
+
+def _program(name: str) -> str:
+    """Return how to start a program of this Python: by name if the shell finds the same."""
+    path = Path(sys.executable).parent / name
+    return name if shutil.which(name) == str(path) else shlex.quote(str(path))
+
+
+_STEPS: Final = """\
+PostgreSQL {postgres} with ticketing-sql installed listens at 127.0.0.1:{port}.
+Ctrl-C stops it; the data, the password and the URL stay for the next run.
+
+Paste into another terminal:
+
+export DATABASE_URL={url}
+
+Look inside (\\dt ticketing.* lists the tables, \\df ticketing.* the calls):
+
+{psql}
+
+{more}"""
+
+_EXAMPLE: Final = """\
+Ask what is on sale:
+
+{python} - <<'END'
+import os
+from ticketing_client import Client
+event = "{function_id}"
+with Client(os.environ["DATABASE_URL"]) as service:
+    for ticket in service.get_ticket_availability(event).ticket_types:
+        print(f"{{ticket.name:<50}}{{ticket.price:>8}} {{ticket.status}}")
+END
+"""
+
+_EMPTY: Final = """\
+No event is in it yet. Write one and load it (or: ticketing serve --example):
+
+{ticketing} catalogue template event.yaml
+{ticketing} catalogue load event.yaml
+"""
