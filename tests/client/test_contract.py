@@ -117,9 +117,10 @@ CHANGES: list[tuple[str, list[str]]] = [
     # who may call, and what is raised
     (
         (
-            "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon;"
+            "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO ticketing_reader;"
             "COMMENT ON FUNCTION ticketing.get_registration IS E'Reads.\n\n"
-            "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n\n"
+            "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n"
+            "- `ticketing_reader`: all\n\n"
             "### Parameters\n- `p_registration_id`: it.\n\n### Returns\n"
             "`registration_answer`: it.\n\n### Raises\n- `TK003` registration_not_editable\n\n"
             "### Retry\nNothing.'"
@@ -159,7 +160,7 @@ def test_generated_files_become_stale_with_the_database(
     assert [name for name in FILES if before[name] != after[name]] == sorted(stale, key=FILES.index)
 
 
-CALLERS = "Reads.\n\n### Callers\n- `authenticated`: own\n- `service_role`: all\n\n"
+CALLERS = "Reads.\n\n### Callers\n- `anon`: none\n- `authenticated`: own\n- `service_role`: all\n\n"
 RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
 ODD = RAISES.replace("TK002", "TK001")
 PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
@@ -192,7 +193,7 @@ PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
             )
             for callers in (
                 CALLERS.replace("- `service_role`: all\n", ""),
-                CALLERS.replace("- `auth", "- `anon`: all\n- `auth"),
+                CALLERS.replace("- `auth", "- `ticketing_reader`: all\n- `auth"),
             )
         ),
     ],
@@ -206,7 +207,7 @@ def test_comment_of_another_form_is_refused(db: Connection, comment: str, fault:
 
 
 def test_grant_that_the_comment_does_not_name_is_refused(db: Connection) -> None:
-    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon")
+    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO ticketing_reader")
     with pytest.raises(ValueError, match="does not list exactly the roles of its GRANT"):
         render(db)
 
