@@ -127,9 +127,10 @@ CHANGES: list[tuple[str, list[str]]] = [
     # who may call, and what is raised
     (
         (
-            "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon;"
+            "GRANT EXECUTE ON FUNCTION ticketing.get_registration TO ticketing_reader;"
             "COMMENT ON FUNCTION ticketing.get_registration IS E'Reads.\n\n"
-            "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n\n"
+            "### Callers\n- `anon`: all\n- `authenticated`: all\n- `service_role`: all\n"
+            "- `ticketing_reader`: all\n\n"
             "### Parameters\n- `p_registration_id`: it.\n\n### Returns\n"
             "`registration_answer`: it.\n\n### Raises\n- `TK003` registration_not_editable\n\n"
             "### Retry\nNothing.'"

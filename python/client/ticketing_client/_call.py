@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from ticketing_client.errors import UnexpectedAnswerError, missing_grant
+from ticketing_client.errors import UnexpectedAnswerError, is_of_package, missing_grant
 from ticketing_client.models import ExportAnswer, QuoteAnswer
 from ticketing_client.selections import TicketSelections
 
@@ -203,6 +203,8 @@ def transact(
     try:
         (answer,) = yield call.sql, call.params
     except psycopg.errors.InsufficientPrivilege as error:
+        if is_of_package(error):
+            raise
         if identity is None:
             raise missing_grant(error, "service_role", login) from error
         if identity.role not in _ROLES:

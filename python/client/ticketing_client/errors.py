@@ -257,19 +257,22 @@ def translated() -> Generator[None]:
         ) from error
 
 
-def missing_grant(error: psycopg.Error, role: str, login: str) -> TicketingError | psycopg.Error:
-    """Tell a database role without its grants from a caller without permission.
+def is_of_package(error: psycopg.Error) -> bool:
+    """Return whether it is the package that refuses, with issues, and not PostgreSQL itself."""
+    return bool(_details(error.diag.message_detail).issues)
+
+
+def missing_grant(error: psycopg.Error, role: str, login: str) -> NotConfigured:
+    """Return what to raise for a database role without its grants.
 
     Args:
-        error: A refusal with SQLSTATE 42501.
-        role: The role whose grants are missing if PostgreSQL itself has refused.
-        login: The role that needs it.
+        error: The refusal with SQLSTATE 42501.
+        role: The role whose rights are missing.
+        login: The role that needs them.
 
     Returns:
-        The GRANT to run; or the error itself, when the package has refused the caller.
+        The exception, whose hint is the GRANT to run.
     """
-    if _details(error.diag.message_detail).issues:
-        return error
     grant = sql.SQL("GRANT {} TO {};").format(sql.Identifier(role), sql.Identifier(login))
     return NotConfigured(
         f"The back end lacks a database role: {error.diag.message_primary}",
