@@ -61,7 +61,7 @@ bundle: $(VENV)/.dev ## Write the whole product as one SQL file: build/ticketing
 	$(BIN)/python -m tools.bundle $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) $(NPM) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NPM) typescript/build build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bench python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.

@@ -202,9 +202,7 @@ def test_vocabularies_of_columns_are_those_of_their_constraints(db: Connection) 
         assert set().union(*(told[column] for column in columns)) == set(listed), constraint
 
 
-CALLERS = (
-    "Reads.\n\n### Callers\n- `anon`: none\n- `authenticated`: own\n- `service_role`: all\n\n"
-)
+CALLERS = "Reads.\n\n### Callers\n- `anon`: none\n- `authenticated`: own\n- `service_role`: all\n\n"
 RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
 ODD = RAISES.replace("TK002", "TK001")
 PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
