@@ -87,7 +87,7 @@ site: $(VENV)/.docs ## Build the documentation as a searchable site in build/sit
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 clean: ## Remove .venv and all caches (keeps the demo's database)
-	rm -rf $(VENV) $(NPM) $(WIZARD) .pg build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NPM) $(WIZARD) .pg typescript/build build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bench examples python tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Empty files record what is installed, so that a second run starts at once.

@@ -62,6 +62,8 @@ for (const [name, open] of Object.entries(DATABASES)) {
   describe(name, () => {
     /** @type {Awaited<ReturnType<typeof open>>} */
     let database
+    /** @type {typeof globalThis.fetch} */
+    let postgrest
     /** @type {Clients} */
     let clients
     /** @type {string[]} */
@@ -69,7 +71,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
     before(async () => {
       database = await open()
-      const postgrest = await createPostgrest(database, { schemas: ['ticketing', 'public'] })
+      postgrest = await createPostgrest(database, { schemas: ['ticketing', 'public'] })
       clients = clientsOf((input, init) => {
         const { method, url } = new Request(input, init)
         requests.push(`${method} ${new URL(url).pathname}`)
@@ -399,6 +401,28 @@ for (const [name, open] of Object.entries(DATABASES)) {
         403, '42501', 'not_allowed',
       ])
       assert.deepEqual(await refusal(ada.rpc('check_integrity')), [403, '42501', undefined])
+    })
+
+    test('after a lost reply the same call can be repeated', async () => {
+      const lossy = clientsOf(async (input, init) => {
+        await postgrest(input, init)
+        throw new TypeError('fetch failed')
+      })
+      const call = /** @type {const} */ ([
+        'create_individual_registration_with_tickets',
+        {
+          p_registration_data: {
+            registrationId: randomUUID(),
+            functionId: FUNCTION,
+            primaryAttendee: adaOf(randomUUID()),
+          },
+        },
+      ])
+      const lost = await lossy.user(ADA).rpc(...call)
+      assert.ok(isTransient(lost.error))
+      assert.deepEqual(issuesOf(lost.error), [])
+      const repeated = answered(await clients.user(ADA).rpc(...call))
+      assert.equal(repeated.created, false)
     })
 
     test('what no function takes is refused before the database is asked', async () => {

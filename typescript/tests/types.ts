@@ -22,6 +22,15 @@ function same<A, B>(_: Equal<A, B>): void {}
 const supabase = createClient<Database, 'ticketing'>('', '', { db: { schema: 'ticketing' } })
 const postgrest = new PostgrestClient<Database>('', { schema: 'ticketing' })
 const forwarded = createClient<DatabaseWithForwarders>('', '')
+/** What `supabase gen types` makes of an app's own schema. */
+type Own = {
+  public: {
+    Tables: { [_ in never]: never }
+    Views: { [_ in never]: never }
+    Functions: { hello: { Args: { name: string }; Returns: string } }
+  }
+}
+const joined = createClient<Own & Database>('', '')
 const id = '7e9a6303-0000-4000-8000-000000000001'
 
 export async function arguments_(): Promise<void> {
@@ -32,6 +41,11 @@ export async function arguments_(): Promise<void> {
   await forwarded.schema('ticketing').rpc('get_registration', { p_registration_id: id })
   await supabase.rpc('begin_feed_epoch')
 
+  await joined.rpc('hello', { name: 'Ada' })
+  await joined.schema('ticketing').rpc('get_registration', { p_registration_id: id })
+
+  // @ts-expect-error not in schema public
+  await joined.rpc('get_registration', { p_registration_id: id })
   // @ts-expect-error no such RPC
   await supabase.rpc('get_registrations', { p_registration_id: id })
   // @ts-expect-error another name
