@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from jsonschema_rs import Draft7Validator
 from tests.support.databases import database
+from tests.support.pages import ROOT, blocks
 
 from ticketing_client.cli import main
 from ticketing_client.embedded import Server
@@ -70,6 +71,44 @@ def slugs(url: str) -> list[str]:
 def line_of(text: str, part: str) -> int:
     """Return the line on which a part of a text stands."""
     return text[: text.index(part)].count("\n") + 1
+
+
+# docs/catalogue.md
+
+
+def test_page_builds_the_conference_step_by_step(
+    tmp_path: Path, database_url: str, ticketing: Ticketing
+) -> None:
+    """Its YAML makes one file, its commands run in that folder, its texts are what they print."""
+    program = tmp_path / "ticketing"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ticketing_client.cli "$@"\n')
+    program.chmod(0o755)
+    event, printed, texts = tmp_path / "event.yaml", "", 0
+    page = (ROOT / "docs/catalogue.md").read_text("utf-8")
+    for language, text in blocks(page):
+        if language == "yaml":
+            with event.open("a", encoding="utf-8") as file:
+                file.write(f"{text}\n")
+        elif language == "sh":
+            run = subprocess.run(
+                ["sh", "-c", text],
+                cwd=tmp_path,
+                env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert run.stderr == ""
+            printed = run.stdout
+        else:
+            assert text in printed
+            texts += 1
+    assert texts == 4
+    assert slugs(database_url) == ["data-days-2031"]
+    # the page and the template are one conference
+    (tmp_path / "template.yaml").write_text(TEMPLATE, "utf-8")
+    assert ticketing("load", "template.yaml").code == 0
+    assert ticketing("check", "event.yaml").out == "Loading it changes nothing.\n"
 
 
 # template

@@ -38,7 +38,12 @@ MODELS, PAYLOADS, CALLS, METHODS = (
     f"python/client/ticketing_client/{name}.py"
     for name in ("models", "payloads", "calls", "_methods")
 )
-FILES = [RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, MODELS, PAYLOADS, CALLS, METHODS]
+CATALOGUE = "docs/catalogue.md"
+CATALOGUE_SCHEMA = "python/client/ticketing_client/example/catalogue.schema.json"
+FILES = [
+    *(RPC, ERRORS, SCHEMA, SECURITY, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA),
+    *(MODELS, PAYLOADS, CALLS, METHODS),
+]
 
 
 # The generated files
@@ -104,11 +109,13 @@ CHANGES: list[tuple[str, list[str]]] = [
             "uuid": {"type": "string", "format": "uuid"}, "text": {"type": "string"},
             "name": {"type": "string"}, "time": {"type": "string"}, "currency": {"type": "string"},
             "flag": {"type": "boolean"}, "quantity": {"type": "integer"},
+            "slug": {"type": "string"}, "reference": {"type": "string"},
             "amount": {"type": "number"}, "positive_amount": {"type": "number"},
             "sum": {"type": "number"}}'::jsonb
         """,
-        [RPC, OPENAPI, JSON_SCHEMA, PAYLOADS],
+        [RPC, OPENAPI, JSON_SCHEMA, CATALOGUE, CATALOGUE_SCHEMA, PAYLOADS],
     ),
+    ("COMMENT ON COLUMN ticketing.events.title IS 'X.'", [SCHEMA, CATALOGUE, CATALOGUE_SCHEMA]),
     # who may call, and what is raised
     (
         (

@@ -38,6 +38,7 @@ RUN_BY = {
     "README.md": "tests/client/test_readme.py",
     "docs/catalogue.md": "tests/client/test_catalogue_cli.py",
     "docs/operations.md": "tests/migrations/test_product.py",
+    "docs/http.md": "tests/client/test_client.py",
     "docs/python.md": "tests/client/test_client.py",
     "docs/security.md": "tests/security/test_security_docs.py",
     "docs/testing.md": "tests/client/test_pytest_plugin.py",

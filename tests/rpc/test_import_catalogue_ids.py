@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
@@ -38,7 +39,7 @@ TABLES = {
     "pools": "ticketing.capacity_pools",
 }
 
-PATHS = {
+PATHS: dict[str, tuple[Callable[[Document], Any], Any, str]] = {
     "event": (lambda c: c["ticket_types"][1], "event_id", "ticket_types[1].event_id"),
     "ticket type in a package": (
         lambda c: c["packages"][0]["items"][1],
@@ -78,6 +79,13 @@ def kind(request: pytest.FixtureRequest) -> str:
     return found
 
 
+def hashed(words: str, like: UUID) -> UUID:
+    """Return the first bits of a hash, with version and variant of another UUID."""
+    mask = (0xF << 76) | (0x3 << 62)
+    bits = int.from_bytes(sha256(words.encode()).digest()[:16])
+    return UUID(int=(bits & ~mask) | (like.int & mask))
+
+
 def named(catalogue: Document, kind: str, slug: str) -> Document:
     """Return the entry with a slug."""
     (found,) = (each for each in catalogue[kind] if each.get("slug") == slug)
@@ -106,7 +114,7 @@ def changes(answer: Document) -> list[tuple[str, str, str | None, list[str]]]:
 
 
 def book_workshop(db: Connection, function_id: str) -> None:
-    """Let somebody hold a seat of the workshop."""
+    """Hold a seat of the workshop."""
     types = ids(db, "ticket_types")
     owner(db).call(
         "create_individual_registration_with_tickets",
@@ -157,6 +165,9 @@ def test_ids_of_slugs_are_the_same_in_every_database(
     id_ = UUID(ids(db, kind)[slug])
     assert str(id_) == IDS[kind]
     assert (id_.version, id_.variant) == (8, "specified in RFC 4122")
+    # as docs/catalogue.md says
+    words = f"{kind} {answer['function_id']} {slug}"
+    assert hashed(words, id_) == id_
 
 
 def test_ids_of_slugs_differ_by_kind_and_function(db: Connection, conference: Document) -> None:

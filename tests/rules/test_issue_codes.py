@@ -259,6 +259,13 @@ def repair_with_a_snapshot(stage: Stage) -> Outcome:
         return service(strict).attempt("repair_capacity")
 
 
+def two_inactive_with_a_slug(catalogue: Document) -> None:
+    """Refer to a slug of which nothing active is left."""
+    for ticket_type in catalogue["ticket_types"][:2]:
+        ticket_type.update(slug="old", is_active=False)
+    catalogue["pools"] = [{"slug": "p", "name": "P", "capacity": 1, "ticket_type_ids": ["old"]}]
+
+
 REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     # the caller
     "not_authenticated": lambda stage: stage.called_by(Caller(stage.db)).create(),
@@ -356,14 +363,7 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "duplicate_id": lambda stage: stage.imported(
         lambda catalogue: catalogue["ticket_types"].append(catalogue["ticket_types"][0])
     ),
-    "ambiguous_slug": lambda stage: stage.imported(
-        lambda catalogue: (
-            [each.update(slug="old", is_active=False) for each in catalogue["ticket_types"][:2]],
-            catalogue.update(
-                pools=[{"slug": "p", "name": "P", "capacity": 1, "ticket_type_ids": ["old"]}]
-            ),
-        )
-    ),
+    "ambiguous_slug": lambda stage: stage.imported(two_inactive_with_a_slug),
     "slug_taken": lambda stage: stage.imported(first("events", slug="sunday")),
     "unknown_timezone": lambda stage: stage.imported(
         lambda catalogue: catalogue["function"].update(timezone="Europe/Atlantis")

@@ -1,7 +1,7 @@
 -- What an import has changed, told from the catalogue as it was stored before and after.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_changes(p_before jsonb, p_after jsonb)
-RETURNS ticketing_internal.catalogue_change []
+RETURNS ticketing_internal.catalogue_change[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,8 @@
 -- Ids that a catalogue document repeats, and what it refers to but does not have.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_reference_issues(p_catalogue jsonb, p_submitted jsonb)
+CREATE OR REPLACE FUNCTION ticketing_internal.catalogue_reference_issues(
+    p_catalogue jsonb, p_submitted jsonb
+)
 RETURNS TABLE (path text, issue jsonb)
 LANGUAGE plpgsql
 STABLE

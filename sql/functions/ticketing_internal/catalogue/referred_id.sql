@@ -1,6 +1,8 @@
 -- What a reference of a catalogue document means: a UUID is an id, anything else a slug.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.referred_id(p_ids jsonb, p_section text, p_reference text)
+CREATE OR REPLACE FUNCTION ticketing_internal.referred_id(
+    p_ids jsonb, p_section text, p_reference text
+)
 RETURNS uuid
 LANGUAGE plpgsql
 IMMUTABLE

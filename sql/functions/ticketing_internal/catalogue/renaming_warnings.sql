@@ -2,7 +2,7 @@
 -- becomes inactive: allowed, but with tickets hardly ever meant.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.renaming_warnings(
-    p_function_id uuid, p_submitted jsonb, p_changes ticketing_internal.catalogue_change []
+    p_function_id uuid, p_submitted jsonb, p_changes ticketing_internal.catalogue_change[]
 )
 RETURNS text[]
 LANGUAGE plpgsql

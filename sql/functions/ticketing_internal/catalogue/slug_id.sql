@@ -2,7 +2,7 @@
 -- extension is needed: a UUID of version 8, which is what RFC 9562 has for ids made of a hash.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.slug_id(
-    p_kind text, p_parent_id uuid, p_slug text, p_taken uuid [] DEFAULT '{}'
+    p_kind text, p_parent_id uuid, p_slug text, p_taken uuid[] DEFAULT '{}'
 )
 RETURNS uuid
 LANGUAGE plpgsql
