@@ -47,25 +47,28 @@ def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> 
         if example:
             with Client(server.url(DATABASE)) as service:
                 function_id = service.import_catalogue(example_document("catalogue")).function_id
-        typer.echo(_first_steps(server, data_dir, function_id))
-        _wait_for_end(server)
+        _stay(server, _first_steps(server, data_dir, function_id))
         typer.echo(f"\nStopped. The data stay in {server.data_dir}")
 
 
-def _wait_for_end(server: Server) -> None:
-    """Return at Ctrl-C or SIGTERM; raise EmbeddedServerError when the server ends first."""
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+def _stay(server: Server, first_steps: str) -> None:
+    """Print the first steps and return at Ctrl-C or SIGTERM, from then on at any time.
+
+    Raises EmbeddedServerError when the server ends first.
+    """
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        typer.echo(first_steps)
+        with psycopg.connect(server.url(), autocommit=True) as connection:
             for _ in connection.notifies():
                 pass
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being stopped already
-        except psycopg.OperationalError:
-            message = f"The server has ended: look at {server.data_dir / 'server.log'}."
-            raise EmbeddedServerError(message) from None
-        finally:
-            signal.signal(signal.SIGTERM, handler)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being stopped already
+    except psycopg.OperationalError:
+        message = f"The server has ended: look at {server.data_dir / 'server.log'}."
+        raise EmbeddedServerError(message) from None
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
