@@ -157,3 +157,12 @@ def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, free_port
             f"ticketing: Port {free_port} of 127.0.0.1 is in use by another program"
         )
         stop(process, signal.SIGINT)
+
+
+def test_serve_says_that_its_server_has_ended(folder: Path, free_port: int) -> None:
+    with ticketing("serve", "--port", free_port, "--data-dir", folder) as process:
+        first_steps(process)
+        os.kill(int((folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    message = f"ticketing: The server has ended: look at {folder}/server.log.\n"
+    assert (process.returncode, err) == (2, message)

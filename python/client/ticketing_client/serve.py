@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Identifier
 
 from ticketing_client import Client
 from ticketing_client._example import example_document
-from ticketing_client.embedded import Server, default_data_dir, run_server
+from ticketing_client.embedded import EmbeddedServerError, Server, default_data_dir, run_server
 from ticketing_client.migrate import migrate
 
 DATABASE: Final = "ticketing"
@@ -32,7 +32,7 @@ def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> 
         example: Whether to load the example event.
 
     Raises:
-        EmbeddedServerError: The server cannot be run.
+        EmbeddedServerError: The server cannot be run, or has ended by itself.
         MigrationError: The database cannot be installed or upgraded.
     """
     typer.echo("Starting PostgreSQL ...")
@@ -47,27 +47,34 @@ def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> 
         if example:
             with Client(server.url(DATABASE)) as service:
                 function_id = service.import_catalogue(example_document("catalogue")).function_id
-        typer.echo(_first_steps(server, data_dir, function_id))
-        _wait_for_end(server)
+        _stay(server, _first_steps(server, data_dir, function_id))
         typer.echo(f"\nStopped. The data stay in {server.data_dir}")
 
 
-def _wait_for_end(server: Server) -> None:
-    """Return at Ctrl-C or SIGTERM; raise psycopg.OperationalError when the server ends first."""
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+def _stay(server: Server, first_steps: str) -> None:
+    """Print the first steps and return at Ctrl-C or SIGTERM, from then on at any time.
+
+    Raises EmbeddedServerError when the server ends first.
+    """
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        typer.echo(first_steps)
+        with psycopg.connect(server.url(), autocommit=True) as connection:
             for _ in connection.notifies():
                 pass
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being stopped already
-        finally:
-            signal.signal(signal.SIGTERM, handler)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being stopped already
+    except psycopg.OperationalError:
+        message = f"The server has ended: look at {server.data_dir / 'server.log'}."
+        raise EmbeddedServerError(message) from None
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
     """Return what to do next, ready to paste, in lines of at most 80 columns."""
-    ticketing = _program("ticketing")
+    python = Path(sys.executable)
+    ticketing = _program(python.with_name("ticketing"))
     psql = f"{ticketing} psql"
     if data_dir is not None:
         psql += f" --data-dir {shlex.quote(str(server.data_dir))}"
@@ -77,14 +84,14 @@ def _first_steps(server: Server, data_dir: Path | None, function_id: str | None)
         port=server.port,
         url=server.tcp_url(DATABASE),
         psql=psql,
-        more=steps.format(ticketing=ticketing, python=_program("python"), function_id=function_id),
+        more=steps.format(ticketing=ticketing, python=_program(python), function_id=function_id),
     )
 
 
-def _program(name: str) -> str:
-    """Return how to start a program of this Python: by name if the shell finds the same."""
-    path = Path(sys.executable).parent / name
-    return name if shutil.which(name) == str(path) else shlex.quote(str(path))
+def _program(path: Path) -> str:
+    """Return how to start a program in a shell: by its name where that finds it."""
+    named = shutil.which(path.name) == str(path) or not path.exists()
+    return path.name if named else shlex.quote(str(path))
 
 
 _STEPS: Final = """\
