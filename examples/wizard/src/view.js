@@ -108,7 +108,8 @@ const offer = ({ store, attendeeId, kind, id, offered, title, detail, reason }) 
     <input type="checkbox" id="${box}" data-select="${kind}" data-id="${id}" data-attendee="${attendeeId}"
       ${isSelected ? 'checked' : ''} ${isPossible || isSelected ? '' : 'disabled'} aria-describedby="${box}-about">
     <label for="${box}"><span class="name">${title}</span> <span class="price">${money(offered.price, store.availability.currency)}</span></label>
-    <p id="${box}-about" class="about">${detail ? html`<span>${detail}</span>` : ''}
+    <p id="${box}-about" class="about">${offered.description ? html`<span class="full">${offered.description}</span>` : ''}
+      ${detail ? html`<span>${detail}</span>` : ''}
       ${reason ? html`<span class="reason">${reasonInWords(reason, title)}</span>`
         : html`<span class="${offered.status === 'on_sale' ? (offered.available <= 20 && offered.available !== null ? 'few' : 'left') : 'reason'}">${leftInWords(offered, timezone)}</span>`}</p>
   </li>`
