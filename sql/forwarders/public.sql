@@ -5,6 +5,7 @@
 -- Optional, not part of an installation: apply it with psql after `ticketing migrate`, and again
 -- after every upgrade. It needs CREATE on schema public and membership in ticketing_owner;
 -- public.rollback.sql removes the forwarders. All or nothing; applying it again is harmless.
+-- public_http.sql is the same with real HTTP statuses: it sets ticketing.http_statuses.
 
 BEGIN;
 
@@ -18,6 +19,9 @@ DECLARE
     v_rpc record;
     v_forwarder regprocedure;
     v_grantee text;
+    v_has_statuses CONSTANT boolean := coalesce(current_setting('ticketing.http_statuses', TRUE), '') = 'on';
+    v_codes text;
+    v_responses jsonb;
 BEGIN
     IF (SELECT nspowner <> to_regrole('ticketing_owner') FROM pg_namespace WHERE nspname = 'ticketing') THEN
         RAISE 'schema ticketing belongs to %, not to ticketing_owner', (
@@ -61,26 +65,67 @@ BEGIN
         EXECUTE format('DROP FUNCTION %s', v_obsolete);
     END LOOP;
 
+    -- by SQLSTATE, of 42501 by the code of its issue
+    SELECT
+        string_agg(DISTINCT format('SQLSTATE %L', problem.sqlstate), ' OR '),
+        jsonb_object_agg(
+            CASE problem.sqlstate WHEN '42501' THEN problem.name ELSE problem.sqlstate END,
+            jsonb_build_object('status', problem.http_status, 'headers', problem.http_headers)
+        )
+    INTO v_codes, v_responses
+    FROM ticketing_internal.http_problems() AS problem;
+
     FOR v_rpc IN
         SELECT
             rpc.proname,
             rpc.proowner,
             coalesce(rpc.proacl, acldefault('f', rpc.proowner)) AS acl,
             format(
-                'CREATE OR REPLACE FUNCTION public.%I(%s) RETURNS %s LANGUAGE sql %s %s SET search_path = pg_catalog, pg_temp',
+                'CREATE OR REPLACE FUNCTION public.%I(%s) RETURNS %s LANGUAGE %s %s %s SET search_path = pg_catalog, pg_temp',
                 rpc.proname, pg_get_function_arguments(rpc.oid), pg_get_function_result(rpc.oid),
+                CASE WHEN v_has_statuses THEN 'plpgsql' ELSE 'sql' END,
                 CASE rpc.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
                 CASE WHEN rpc.proisstrict THEN 'STRICT' ELSE 'CALLED ON NULL INPUT' END
             ) AS head,
+            rpc.proretset,
             format(
-                'SELECT %s ticketing.%I(%s)', CASE WHEN rpc.proretset THEN '* FROM' END, rpc.proname,
+                'ticketing.%I(%s)', rpc.proname,
                 (SELECT string_agg(format('%1$I => %1$I', argument), ', ') FROM unnest(rpc.proargnames[:rpc.pronargs]) AS argument)
-            ) AS body
+            ) AS call
         FROM pg_proc AS rpc
         WHERE rpc.pronamespace = 'ticketing'::regnamespace
         ORDER BY rpc.proname
     LOOP
-        EXECUTE format('%s AS %L', v_rpc.head, v_rpc.body);
+        -- no backslash and no function of another schema: the caller's settings read the body
+        EXECUTE format('%s AS %L', v_rpc.head, CASE WHEN v_has_statuses THEN format(
+            $body$
+DECLARE
+    v_message text;
+    v_detail text;
+    v_hint text;
+    v_response text;
+BEGIN
+    RETURN %s %s;
+EXCEPTION
+    WHEN %s THEN
+        GET STACKED DIAGNOSTICS
+            v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL, v_hint = PG_EXCEPTION_HINT;
+        v_response := %L::jsonb ->> CASE SQLSTATE
+            WHEN '42501' THEN substring(v_detail FROM '"code": "([a-z_]+)"') ELSE SQLSTATE
+        END;
+        IF v_response IS NULL THEN -- PostgreSQL's own 42501
+            RAISE;
+        END IF;
+        RAISE SQLSTATE 'PGRST' USING
+            MESSAGE = jsonb_build_object(
+                'code', SQLSTATE, 'message', v_message,
+                'details', nullif(v_detail, ''), 'hint', nullif(v_hint, '')
+            ),
+            DETAIL = v_response;
+END
+$body$,
+            CASE WHEN v_rpc.proretset THEN 'QUERY SELECT * FROM' END, v_rpc.call, v_codes, v_responses
+        ) ELSE format('SELECT %s %s', CASE WHEN v_rpc.proretset THEN '* FROM' END, v_rpc.call) END);
         SELECT own.oid
         INTO v_forwarder
         FROM pg_proc AS own

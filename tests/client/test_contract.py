@@ -202,7 +202,9 @@ def test_vocabularies_of_columns_are_those_of_their_constraints(db: Connection) 
         assert set().union(*(told[column] for column in columns)) == set(listed), constraint
 
 
-CALLERS = "Reads.\n\n### Callers\n- `authenticated`: own\n- `service_role`: all\n\n"
+CALLERS = (
+    "Reads.\n\n### Callers\n- `anon`: none\n- `authenticated`: own\n- `service_role`: all\n\n"
+)
 RAISES = "### Raises\n- `TK002` registration_not_found\n\n### Retry\nNothing."
 ODD = RAISES.replace("TK002", "TK001")
 PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
@@ -235,7 +237,7 @@ PARAMETERS = "### Parameters\n- `p_registration_id`: it.\n\n"
             )
             for callers in (
                 CALLERS.replace("- `service_role`: all\n", ""),
-                CALLERS.replace("- `auth", "- `anon`: all\n- `auth"),
+                CALLERS.replace("- `auth", "- `public`: all\n- `auth"),
             )
         ),
     ],
@@ -249,7 +251,7 @@ def test_comment_of_another_form_is_refused(db: Connection, comment: str, fault:
 
 
 def test_grant_that_the_comment_does_not_name_is_refused(db: Connection) -> None:
-    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO anon")
+    db.execute("GRANT EXECUTE ON FUNCTION ticketing.get_registration TO ticketing_reader")
     with pytest.raises(ValueError, match="does not list exactly the roles of its GRANT"):
         render(db)
 

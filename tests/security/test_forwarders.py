@@ -9,8 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.support.example import ABSENT
 from tests.support.personas import MANAGER, SERVICE, USER, VISITOR
 from tests.support.postgrest import PostgREST
+from tests.support.requests import RPCS
 from tests.support.stage import Steady
 
 from ticketing_client.embedded import Server
@@ -21,6 +23,7 @@ Document: TypeAlias = dict[str, Any]
 
 FORWARDERS = Path(__file__).resolve().parents[2] / "sql/forwarders"
 APPLY, TAKE_BACK = FORWARDERS / "public.sql", FORWARDERS / "public.rollback.sql"
+APPLY_HTTP = FORWARDERS / "public_http.sql"
 
 LIKENESS: LiteralString = """
 SELECT proname, pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text,
@@ -39,11 +42,19 @@ def likeness(connection: Connection, schema: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def forwarded(stage: Connection) -> Connection:
+def forwarded(stage: Connection, statuses: str) -> Connection:
     """A connection to the stage in a transaction that is rolled back, with the forwarders."""
+    assert statuses
     assert likeness(stage, "public") == []  # an installation has none
     apply_in_transaction(stage)
     return stage
+
+
+@pytest.fixture(params=["off", "on"])
+def statuses(request: pytest.FixtureRequest, stage: Connection) -> str:
+    """Whether the forwarders have HTTP statuses: they do everything else alike."""
+    stage.execute("SELECT set_config('ticketing.http_statuses', %s, true)", [request.param])
+    return str(request.param)
 
 
 def apply_in_transaction(connection: Connection) -> None:
@@ -54,7 +65,7 @@ def apply_in_transaction(connection: Connection) -> None:
     connection.execute(inside.encode())
 
 
-def test_forwarders_are_like_the_rpcs(forwarded: Connection) -> None:
+def test_forwarders_are_like_the_rpcs(forwarded: Connection, statuses: str) -> None:
     assert likeness(forwarded, "public") == likeness(forwarded, "ticketing")
     for name, definer, language, comment in forwarded.execute(
         """
@@ -63,7 +74,7 @@ def test_forwarders_are_like_the_rpcs(forwarded: Connection) -> None:
         WHERE pronamespace = 'public'::regnamespace
         """
     ):
-        assert (definer, language) == (False, "sql"), name
+        assert (definer, language) == (False, "plpgsql" if statuses == "on" else "sql"), name
         assert comment == f"Forwards to ticketing.{name}, which documents it."
 
 
@@ -138,6 +149,77 @@ def test_forwarders_give_every_caller_the_same_answer(
     assert len(calls) < refused < 3 * len(calls)
 
 
+def test_forwarders_with_http_statuses_change_nothing_but_the_status(
+    calls: dict[str, Document], forwarded: Connection, statuses: str
+) -> None:
+    direct, through = PostgREST(forwarded), PostgREST(forwarded, "public")
+    problems = forwarded.execute("SELECT * FROM ticketing_internal.http_problems()").fetchall()
+    seen: set[int] = set()
+    for name, rpc in RPCS.items():
+        refused = [(rpc.refusal.person, calls[name] | rpc.refusal.changes)] if rpc.refusal else []
+        for person, arguments in (*refused, (VISITOR, calls[name]), (USER, calls[name])):
+            for send in ("post", "get"):
+                reply = getattr(direct, send)(person, name, arguments)
+                forwarded_reply = getattr(through, send)(person, name, arguments)
+                assert forwarded_reply.code == reply.code
+                if reply.code is None:
+                    continue
+                assert forwarded_reply.body == reply.body
+                details = reply.body["details"] or ""
+                kinds = [
+                    (status, headers)
+                    for sqlstate, kind, status, headers, _ in problems
+                    if sqlstate == reply.code
+                    and (sqlstate != "42501" or f'"code": "{kind}"' in details)
+                ]
+                expected = kinds[0] if kinds and statuses == "on" else (reply.status, {})
+                assert (forwarded_reply.status, forwarded_reply.headers) == expected
+                seen.add(forwarded_reply.status)
+    assert seen >= ({401, 403, 404, 409, 422} if statuses == "on" else {400, 401, 403})
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57014", "XX000", "23505"])
+def test_forwarders_with_http_statuses_say_when_to_come_back(
+    forwarded: Connection, statuses: str, sqlstate: str
+) -> None:
+    forwarded.execute(
+        sql.SQL(
+            "CREATE OR REPLACE FUNCTION ticketing.release_expired_holds(p_limit integer DEFAULT"
+            " 100) RETURNS jsonb LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'Later.' USING ERRCODE = {}; END $$"
+        ).format(sql.Literal(sqlstate))
+    )
+    reply = PostgREST(forwarded, "public").post(SERVICE, "release_expired_holds", {})
+    assert reply.body == {"code": sqlstate, "message": "Later.", "details": None, "hint": None}
+    if statuses == "on" and sqlstate not in {"XX000", "23505"}:
+        assert (reply.status, reply.headers) == (503, {"Retry-After": "1"})
+    else:
+        assert (reply.status, reply.headers) == (409 if sqlstate == "23505" else 500, {})
+
+
+def test_forwarders_do_not_depend_on_settings_of_the_caller(
+    calls: dict[str, Document], forwarded: Connection, statuses: str
+) -> None:
+    """Bodies are parsed at the first call of a session, under its settings."""
+    for name, value in {
+        "standard_conforming_strings": "off",
+        "escape_string_warning": "off",
+        "backslash_quote": "off",
+        "bytea_output": "escape",
+        "plpgsql.variable_conflict": "use_column",
+        "plpgsql.extra_errors": "all",
+        "search_path": "pg_temp",
+    }.items():
+        forwarded.execute("SELECT set_config(%s, %s, true)", [name, value])
+    through = PostgREST(forwarded, "public")
+    for name, rpc in RPCS.items():
+        if rpc.refusal:
+            arguments = calls[name] | rpc.refusal.changes
+            reply = through.post(rpc.refusal.person, name, arguments)
+            assert (reply.code, reply.issues) == (rpc.refusal.code, rpc.refusal.issues)
+            assert (reply.status in {400, 403}) or statuses == "on"
+
+
 def test_forwarders_have_the_same_defaults(
     calls: dict[str, Document], forwarded: Connection
 ) -> None:
@@ -183,9 +265,12 @@ def test_forwarders_are_applied_by_a_role_with_create_on_public(
     assert "permission denied for schema public" in apply(server, installer, APPLY)
     assert likeness(superuser, "public") == []
     superuser.execute("GRANT CREATE ON SCHEMA public TO installer")
-    for _ in range(2):
-        assert apply(server, installer, APPLY) == ""
+    for file in (APPLY, APPLY, APPLY_HTTP, APPLY_HTTP, APPLY):
+        assert apply(server, installer, file) == ""
         assert likeness(superuser, "public") == likeness(superuser, "ticketing")
+        api = PostgREST(superuser, "public")
+        status = api.post(VISITOR, "get_ticket_availability", {"p_function_id": ABSENT}).status
+        assert status == (404 if file == APPLY_HTTP else 400)
 
 
 def test_forwarders_leave_a_function_of_the_application_alone(

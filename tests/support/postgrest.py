@@ -6,9 +6,10 @@ typescript/tests/support/postgrest.js, sends the same statements.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import psycopg
@@ -53,10 +54,14 @@ class Reply:
     Attributes:
         code: The code of the error; None when there is none.
         text: The body, which may be more than Python can read.
+        status: The HTTP status.
+        headers: The headers that the error has set.
     """
 
     code: str | None
     text: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - JSON
@@ -89,6 +94,24 @@ class Person:
         return json.dumps({"aud": "authenticated", **sub, "role": self.role})
 
 
+STATUSES: Mapping[str, int] = {
+    r"08|53(?!400)|57P01": 503,
+    r"09|25(?!006)|2D|38|39|3B|40|53400|54|55|57|58|F0|HV|P0(?!001)|XX": 500,
+    r"0L|0P|28": 403,
+    r"23503|23505": 409,
+    r"25006": 405,
+    r"42883|42P01": 404,
+}
+"""PostgREST's status of each SQLSTATE by its beginning: the first that fits, else 400."""
+
+
+def status_of(sqlstate: str, role: str) -> int:
+    """Return the status that PostgREST gives an error to a sender of this role."""
+    if sqlstate == "42501":
+        return 401 if role == "anon" else 403
+    return next((each for of, each in STATUSES.items() if re.match(of, sqlstate)), 400)
+
+
 class Raw(str):
     """A value whose JSON text is to be sent as it is."""
 
@@ -105,17 +128,21 @@ def body_of(arguments: Mapping[str, object]) -> str:
 
 
 class PostgREST:
-    """Sends requests of any role over a superuser's connection, and rolls each of them back."""
+    """Sends requests of any role over a superuser's connection."""
 
-    def __init__(self, connection: Connection, schema: str = "ticketing") -> None:
+    def __init__(
+        self, connection: Connection, schema: str = "ticketing", *, is_kept: bool = False
+    ) -> None:
         """Read the functions of the exposed schema, as PostgREST does when it starts.
 
         Args:
             connection: To the database. A running transaction is joined.
             schema: The exposed schema.
+            is_kept: Whether what requests write stays; else each of them is rolled back.
         """
         self.connection = connection
         self._schema = schema
+        self._is_kept = is_kept
         with connection.cursor(row_factory=dict_row) as cursor:
             found = cursor.execute(
                 """
@@ -172,7 +199,7 @@ class PostgREST:
         """Do the same as `post`, and look at what the request has done before it is taken back."""
         routine = self.find(name, frozenset(arguments))
         if routine is None:
-            yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
+            yield Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}), 404)
             return
         names = [each for each in routine.types if each in arguments]
         statement = self.post_statement(routine, names)
@@ -206,7 +233,7 @@ class PostgREST:
         """
         routine = self.find(name, frozenset(query))
         if routine is None:
-            return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}))
+            return Reply(NO_SUCH_FUNCTION, json.dumps({"code": NO_SUCH_FUNCTION}), 404)
         statement = self.get_statement(routine, query)
         values = {
             each: value if isinstance(value, str) else json.dumps(value)
@@ -259,7 +286,7 @@ class PostgREST:
             "request.headers": json.dumps({"accept": "*/*", "content-profile": self._schema}),
             "request.cookies": "{}",
         }
-        with self.connection.transaction(force_rollback=True):
+        with self.connection.transaction(force_rollback=not self._is_kept):
             # functions that do not write get transactions that cannot, whichever the method
             if method == "GET" or not routine.is_volatile:
                 self.connection.execute("SET LOCAL transaction_read_only = on")
@@ -268,22 +295,29 @@ class PostgREST:
                 " AS setting (name, value)",
                 [list(settings), list(settings.values())],
             )
-            reply = self._run(statement, values)
+            reply = self._run(statement, values, person.role)
             self.connection.execute("RESET ROLE")
             yield reply
 
-    def _run(self, statement: sql.Composed, values: Mapping[str, str]) -> Reply:
+    def _run(self, statement: sql.Composed, values: Mapping[str, str], role: str) -> Reply:
         try:
             with self.connection.transaction():
                 row = self.connection.execute(statement, values).fetchone()
         except psycopg.Error as error:
+            if error.sqlstate == "PGRST":  # the function decides
+                body = json.loads(error.diag.message_primary or "")
+                response = json.loads(error.diag.message_detail or "")
+                assert set(body) == {"code", "message", "details", "hint"}
+                assert set(response) == {"status", "headers"}
+                return Reply(body["code"], json.dumps(body), **response)
             body = {
                 "code": error.sqlstate,
                 "message": error.diag.message_primary,
                 "details": error.diag.message_detail,
                 "hint": error.diag.message_hint,
             }
-            return Reply(error.sqlstate, json.dumps(body))
+            status = status_of(error.sqlstate or "", role)
+            return Reply(error.sqlstate, json.dumps(body), status)
         assert row is not None
         *_, text, headers, status = row
         assert (headers, status) == (None, None), "no RPC may set the headers of the response"

@@ -20,6 +20,9 @@ from tools.bundle import bundle
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
 
+STATUSES = "SET ticketing.http_statuses = on;\n"
+"""What sql/forwarders/public_http.sql does before public.sql, in psql."""
+
 
 def statements(connection: Connection) -> list[dict[str, object]]:
     """Return what postgrest.py sends for requests with all and with only required arguments."""
@@ -52,13 +55,14 @@ def main(arguments: list[str]) -> int:
     with run_server(settings=careless) as server, TemporaryDirectory() as folder:
         migrate(server.url())
         with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(STATUSES.encode())
             connection.execute((ROOT / "sql/forwarders/public.sql").read_bytes())
             sent = json.dumps(statements(connection))
             connection.execute("CREATE DATABASE docs")  # for the code blocks of pages
         migrate(server.url("docs"))
         files = {
             "TICKETING_STATEMENTS": ("statements.json", sent),
-            "TICKETING_BUNDLE": ("ticketing.sql", bundle(ROOT / "sql", forwarders=True)),
+            "TICKETING_BUNDLE": ("ticketing.sql", STATUSES + bundle(ROOT / "sql", forwarders=True)),
         }
         for name, text in files.values():
             (Path(folder) / name).write_text(text, encoding="utf-8")

@@ -202,16 +202,21 @@ def answers(api: Api) -> Iterator[str]:
         yield from section(f"### {type_.name}", fill(linked(type_.about, api)), "")
         yield from table(
             ["key", "type", "meaning"],
-            ([f"`{a.name}`", attribute_type(a), linked(a.about, api)] for a in type_.attributes),
+            (
+                [f"`{a.name}`", attribute_type(a, api), linked(a.about, api)]
+                for a in type_.attributes
+            ),
         )
 
 
-def attribute_type(attribute: Attribute) -> str:
+def attribute_type(attribute: Attribute, api: Api) -> str:
     """Return the type of a key of an answer, in words."""
     if attribute.is_any:
         text = "any JSON"
     elif attribute.type in TYPES:
         text = TYPES[attribute.type].word
+    elif attribute.is_sent and attribute.type not in api.objects:
+        text = f"[{attribute.type}](#json-arguments)"  # a whole argument, without a section
     else:
         text = f"[{attribute.type}](#{attribute.type.lower()})"
     if attribute.is_array:

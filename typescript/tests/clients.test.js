@@ -371,17 +371,34 @@ for (const [name, open] of Object.entries(DATABASES)) {
       )
     })
 
-    test('forwarders answer in schema public', async () => {
+    test('forwarders in schema public answer with statuses of their own', async () => {
       const { registration } = await register(clients.user(ADA))
       const ada = clients.forwarded(ADA)
       const read = answered(await ada.rpc('get_registration', { p_registration_id: registration }))
       assert.equal(read.registration_id, registration)
-      const { error } = await ada.rpc('start_payment', { p_registration_id: registration })
-      assert.equal(error?.code, 'TK004')
+      /**
+       * @param {PromiseLike<{ status: number, error: { code: string } | null }>} call
+       */
+      const refusal = async (call) => {
+        const { status, error } = await call
+        return [status, error?.code, issuesOf(error)[0]?.code]
+      }
+      const p_registration_id = registration
+      assert.deepEqual(await refusal(ada.rpc('start_payment', { p_registration_id })), [
+        422, 'TK004', 'attendee_without_ticket',
+      ])
       assert.deepEqual(
-        issuesOf(error).map(({ code }) => code),
-        ['attendee_without_ticket'],
+        await refusal(ada.rpc('get_registration', { p_registration_id: randomUUID() })),
+        [404, 'TK002', 'registration_not_found'],
       )
+      assert.deepEqual(
+        await refusal(ada.rpc('start_payment', { p_registration_id, p_expected_revision: 99 })),
+        [409, 'TK006', 'revision_conflict'],
+      )
+      assert.deepEqual(await refusal(ada.rpc('import_catalogue', { p_catalogue: CONFERENCE })), [
+        403, '42501', 'not_allowed',
+      ])
+      assert.deepEqual(await refusal(ada.rpc('check_integrity')), [403, '42501', undefined])
     })
 
     test('what no function takes is refused before the database is asked', async () => {
