@@ -212,6 +212,9 @@ export const hold = ({ answer, offset }) => {
   return html`<p class="hold">Kept for you until <strong>${time(answer.hold_expires_at, undefined, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
 }
 
+export const messages = lines => lines.length
+  ? html`<div class="card notice"><ul>${lines.map(line => html`<li>${line}</li>`)}</ul></div>` : ''
+
 export const conflict = () => html`<div class="card notice" role="alert">
   <h2>Changed on another device</h2>
   <p>This registration was saved somewhere else in the meantime, and you have changes here that are not saved yet.</p>
