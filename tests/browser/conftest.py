@@ -7,7 +7,6 @@ path is in the environment variable CHROMIUM.
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import psycopg
@@ -33,14 +32,6 @@ FLAGS = (
 expect.set_options(timeout=20_000)
 
 Device: TypeAlias = Callable[[], BrowserContext]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of this folder out of `make test`."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")

@@ -311,6 +311,12 @@ def test_lost_reply_is_repeated_and_doubles_nothing(  # noqa: PLR0917 - fixtures
     assert tickets_of(superuser, page) == [LUNCHEON]
 
 
+def test_service_that_does_not_answer_is_said(page: Page, wizard_url: str) -> None:
+    page.route("**/availability", lambda route: route.abort())
+    page.goto(wizard_url)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+
+
 def test_type_that_does_not_allow_what_is_held(
     page: Page, wizard_url: str, email: str, superuser: Superuser
 ) -> None:

@@ -30,7 +30,7 @@ def new_email() -> str:
 def sign_in(page: Page, url: str, email: str, button: str = "Start") -> None:
     """Open the wizard and sign in."""
     page.goto(url)
-    page.get_by_label("Your e-mail address").fill(email, timeout=60_000)
+    page.get_by_label("Your e-mail address").fill(email, timeout=120_000)
     page.get_by_role("button", name=button, exact=True).click()
 
 

@@ -9,7 +9,7 @@ import { NoReply, Problem } from './problem.js'
 const TYPES = { // of arguments; all others are jsonb
   p_registration_id: 'uuid', p_function_id: 'uuid', p_expected_revision: 'integer', p_registration_type: 'text', p_reason: 'text',
 }
-const PATIENCE = 5000 // milliseconds to wait for the tab that runs the database
+const PATIENCE = 15_000 // milliseconds to wait for the tab that runs the database
 const ATTEMPTS = 4
 
 /** Unpack what build.mjs has packed into the page. */
@@ -66,24 +66,19 @@ async function call({ db, statuses }, { name, args, role, claims }) {
 export function connect() {
   const channel = new BroadcastChannel('ticketing-wizard')
   const replies = new Map()
-  let database = null // only in the tab that runs it
-  let failure = null
+  let opening = null // only in the tab that runs the database
 
   navigator.locks.request('ticketing-wizard', async () => {
-    try {
-      database = await open()
-    } catch (error) {
-      failure = error
-      throw error
-    }
+    opening = open()
+    await opening
     await new Promise(() => {}) // until the tab is closed
-  }).catch(error => console.error(error))
+  }).catch(error => console.error(error)) // callers are told, too
 
   channel.onmessage = async ({ data: { ask, request, reply, ...answered } }) => {
     if (reply) replies.get(reply)?.(answered)
-    else if (database) {
+    else if (opening) {
       try {
-        channel.postMessage({ reply: ask, answer: await call(database, request) })
+        channel.postMessage({ reply: ask, answer: await call(await opening, request) })
       } catch (error) {
         channel.postMessage({ reply: ask, problem: { ...error, detail: error.message } })
       }
@@ -100,15 +95,14 @@ export function connect() {
       resolve(answered)
     }
     const timer = setTimeout(finish, PATIENCE)
-    const look = setInterval(() => { if (database || failure) finish() }, 50)
+    const look = setInterval(() => { if (opening) finish() }, 50)
     replies.set(ask, finish)
     channel.postMessage({ ask, request })
   })
 
   return async request => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (database) return call(database, request)
-      if (failure) throw new NoReply(failure.message)
+      if (opening) return call(await opening.catch(error => { throw new NoReply(error.message) }), request)
       const answered = await send(request)
       if (answered?.problem) throw new Problem(answered.problem)
       if (answered) return answered.answer

@@ -4,4 +4,5 @@ import { connect } from './database.js'
 import { PGliteTransport } from './pglite.js'
 import { runWizard } from './wizard.js'
 
+document.querySelector('#screen p').textContent = 'One moment: PostgreSQL starts in this page …'
 runWizard(new PGliteTransport(connect()), document.getElementById('data').dataset.function)

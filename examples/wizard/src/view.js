@@ -108,7 +108,8 @@ const offer = ({ store, attendeeId, kind, id, offered, title, detail, reason }) 
     <input type="checkbox" id="${box}" data-select="${kind}" data-id="${id}" data-attendee="${attendeeId}"
       ${isSelected ? 'checked' : ''} ${isPossible || isSelected ? '' : 'disabled'} aria-describedby="${box}-about">
     <label for="${box}"><span class="name">${title}</span> <span class="price">${money(offered.price, store.availability.currency)}</span></label>
-    <p id="${box}-about" class="about">${detail ? html`<span>${detail}</span>` : ''}
+    <p id="${box}-about" class="about">${offered.description ? html`<span class="full">${offered.description}</span>` : ''}
+      ${detail ? html`<span>${detail}</span>` : ''}
       ${reason ? html`<span class="reason">${reasonInWords(reason, title)}</span>`
         : html`<span class="${offered.status === 'on_sale' ? (offered.available <= 20 && offered.available !== null ? 'few' : 'left') : 'reason'}">${leftInWords(offered, timezone)}</span>`}</p>
   </li>`
@@ -210,6 +211,9 @@ export const hold = ({ answer, offset }) => {
   const minutes = Math.max(0, Math.ceil((Date.parse(answer.hold_expires_at) - Date.now() - offset) / 60000))
   return html`<p class="hold">Kept for you until <strong>${time(answer.hold_expires_at, undefined, { hour: 'numeric', minute: '2-digit' })}</strong> (${minutes} min)</p>`
 }
+
+export const messages = lines => lines.length
+  ? html`<div class="card notice"><ul>${lines.map(line => html`<li>${line}</li>`)}</ul></div>` : ''
 
 export const conflict = () => html`<div class="card notice" role="alert">
   <h2>Changed on another device</h2>

@@ -47,7 +47,7 @@ export async function runWizard(transport, functionId) {
     show($('account'), transport.email ? html`<span>${transport.email}</span> <button type="button" class="link" data-do="sign-out">Sign out</button>` : '')
     show($('progress'), step === 'start' ? '' : view.progress(step))
     show($('conflict'), store.conflict ? view.conflict() : '')
-    show($('messages'), screen.lines.length ? html`<div class="card notice"><ul>${screen.lines.map(line => html`<li>${line}</li>`)}</ul></div>` : '')
+    show($('messages'), view.messages(screen.lines))
     show($('screen'), screens[step]())
     const total = step === 'tickets' ? screen.quote?.subtotal : step === 'summary' ? answer?.total : null
     show($('hold'), ['tickets', 'summary', 'payment'].includes(step) && answer ? view.hold({ answer, offset: screen.offset }) : '')
@@ -364,9 +364,11 @@ export async function runWizard(transport, functionId) {
     else if (['summary', 'payment'].includes(screen.step)) attemptQuietly(read)
   }, REFRESH)
 
-  await attemptQuietly(() => store.readAvailability())
-  if (!store.availability) {
-    show($('messages'), html`<div class="card notice"><ul>${screen.lines.map(line => html`<li>${line}</li>`)}</ul></div>`)
+  try {
+    await store.readAvailability()
+  } catch (error) {
+    say(error)
+    show($('messages'), view.messages(screen.lines))
     return
   }
   const [id, step] = address()
