@@ -179,13 +179,13 @@ def test_export_changes_nothing_while_there_are_tickets(
 
 def test_export_is_for_the_organisation(event_db: Connection) -> None:
     assert staff(event_db).call("export_catalogue", p_function_id=FUNCTION)["catalogue"]
-    for caller in (stranger(event_db), Caller(event_db, "authenticated")):
+    for caller, code in (
+        (stranger(event_db), "not_allowed"),
+        (Caller(event_db, "authenticated"), "not_authenticated"),
+    ):
         for function_id in (FUNCTION, ABSENT):
             refusal = caller.refusal("export_catalogue", p_function_id=function_id)
-            assert (refusal.sqlstate, refusal.found) == (
-                "42501",
-                [("not_allowed", "p_function_id")],
-            )
+            assert (refusal.sqlstate, refusal.found) == ("42501", [(code, "p_function_id")])
 
 
 def test_export_of_no_function_is_not_found(event_db: Connection) -> None:

@@ -69,6 +69,10 @@ class Documents:
                 }
                 if found.get("operator") in {"in", "not_in"}:
                     found["value"] = ["mason"]
+                # what has no id needs a slug
+                for key in schema.get("else", {}).get("required", []):
+                    if all(found.get(name) is None for name in schema["if"]["required"]):
+                        found[key] = self.random.choice(["grand-lodge", "mason"])
                 if isinstance(schema.get("additionalProperties"), dict):
                     for key in UUIDS[: self.random.randint(0, 3)]:
                         found[key] = self.document(schema["additionalProperties"])

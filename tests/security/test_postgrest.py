@@ -175,9 +175,9 @@ def test_get_works_for_users_and_visitors_as_granted(
     api: PostgREST, calls: dict[str, Document]
 ) -> None:
     for name in readers(api):
-        for person, call in ((USER, calls[name]), (VISITOR, for_a_visitor(calls[name]))):
+        for person, call in ((user_of(name), calls[name]), (VISITOR, for_a_visitor(calls[name]))):
             is_allowed = name in granted(api, person)
-            is_allowed &= person == USER or name not in calls_of_users()
+            is_allowed &= person != VISITOR or name not in calls_of_users()
             assert api.get(person, name, call).code == (None if is_allowed else DENIED)
 
 

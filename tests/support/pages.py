@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, NamedTuple, TypeAlias
 
 from ticketing_client.embedded import Server
@@ -65,7 +64,9 @@ def pages() -> list[Path]:
 def blocks(page: str) -> list[Block]:
     """Return the blocks of a page that are no illustrations, in their order."""
     return [
-        Block(found["language"], dedent(found["text"]))
+        Block(
+            found["language"], re.sub(f"^{found['margin']}", "", found["text"], flags=re.MULTILINE)
+        )
         for found in _BLOCK.finditer(_GENERATED.sub("", page))
         if found["language"] and not found["reason"]
     ]

@@ -6,7 +6,7 @@ import json
 import tomllib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tools.generator.shapes import Schema, or_null, reference
+from tools.generator.shapes import Schema, conditions, or_null, reference
 from tools.generator.text import camel
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def nullable(schema: Schema) -> Schema:
             elif "anyOf" in value:
                 value = value | {"anyOf": [*value["anyOf"], {"type": "null"}]}
         found[key] = value
-    return schema | {"properties": found}
+    return schema | {"properties": found} | conditions(schema)
 
 
 def openapi(api: Api, root: Path) -> str:

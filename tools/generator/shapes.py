@@ -63,7 +63,8 @@ class Naming:
                 for key, value in inner.items()
             }
             plain = without(schema, "default")
-            return self._add(name, plain, plain | {"properties": properties}) | default_of(schema)
+            nullable = plain | {"properties": properties} | conditions(plain)
+            return self._add(name, plain, nullable) | default_of(schema)
         if isinstance(schema.get("additionalProperties"), dict):
             return schema | {
                 "propertyNames": self.named(schema["propertyNames"], ""),
@@ -92,6 +93,18 @@ def reference(name: str) -> Schema:
 def or_null(schema: Schema) -> Schema:
     """Allow null as well."""
     return {"anyOf": [without(schema, "default"), {"type": "null"}]} | default_of(schema)
+
+
+def conditions(schema: Schema) -> Schema:
+    """Return the conditions of a schema, for which null is as good as absent."""
+    found: Schema = {}
+    for keyword in ("if", "then", "else"):
+        if keyword in schema:
+            condition = schema[keyword]
+            needed = {key: {"not": {"type": "null"}} for key in condition.get("required", [])}
+            properties = needed | condition.get("properties", {})
+            found[keyword] = condition | ({"properties": properties} if properties else {})
+    return found
 
 
 def default_of(schema: Schema) -> Schema:
