@@ -1,6 +1,6 @@
 -- May tickets be held for this long, and may this owner hold this much? Asked when more tickets are
--- held than before or a hold begins. One account could take all capacity otherwise: by holding it without end,
--- in many registrations, or as free tickets, which are completed without a payment.
+-- held than before or a hold begins. One account could take all capacity otherwise: by holding it
+-- without end, in many registrations, or as free tickets, which are completed without a payment.
 --
 -- Exact if the caller has locked the owner (see lock_owner). Counts what is open or free, never
 -- what is sold.
