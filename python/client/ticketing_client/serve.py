@@ -56,7 +56,11 @@ def _stay(server: Server, first_steps: str) -> None:
 
     Raises EmbeddedServerError when the server ends first.
     """
-    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT as well: a shell script starts what runs in its background with SIGINT ignored
+    handlers = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         typer.echo(first_steps)
         with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -68,7 +72,7 @@ def _stay(server: Server, first_steps: str) -> None:
         message = f"The server has ended: look at {server.data_dir / 'server.log'}."
         raise EmbeddedServerError(message) from None
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGTERM, handlers[signal.SIGTERM])
 
 
 def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
