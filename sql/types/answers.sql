@@ -797,7 +797,7 @@ CREATE TYPE ticketing_internal.export_answer AS (
 COMMENT ON TYPE ticketing_internal.export_answer IS 'The stored catalogue of a function.';
 COMMENT ON COLUMN ticketing_internal.export_answer.function_id IS 'The event function.';
 COMMENT ON COLUMN ticketing_internal.export_answer.catalogue IS
-'The catalogue as `p_catalogue` of an import that changes nothing. It has the ids that do not follow from a slug.';
+'`Catalogue`: The `p_catalogue` of an import that changes nothing. It has the ids that do not follow from a slug.';
 COMMENT ON COLUMN ticketing_internal.export_answer.server_time IS
 'Time of the database during the call.';
 

@@ -330,10 +330,10 @@ export type ExportAnswer = {
   /** The event function. */
   function_id: string
   /**
-   * The catalogue as `p_catalogue` of an import that changes nothing. It has the ids that do not
-   * follow from a slug.
+   * The `p_catalogue` of an import that changes nothing. It has the ids that do not follow from
+   * a slug.
    */
-  catalogue: JsonObject
+  catalogue: Catalogue
   /** Time of the database during the call. */
   server_time: string
 }

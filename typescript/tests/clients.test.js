@@ -195,7 +195,15 @@ for (const [name, open] of Object.entries(DATABASES)) {
       assert.equal(feed.changes.length, 2)
       answered(await service.rpc('release_expired_holds'))
       answered(await service.rpc('repair_capacity', { p_function_id: FUNCTION }))
+      const exported = answered(
+        await service.rpc('export_catalogue', { p_function_id: FUNCTION }),
+      )
+      assert.equal(exported.catalogue.function.slug, CONFERENCE.function.slug)
       answered(await service.rpc('import_catalogue', { p_catalogue: CONFERENCE }))
+      const again = answered(
+        await service.rpc('import_catalogue', { p_catalogue: exported.catalogue }),
+      )
+      assert.deepEqual(again.changes, [])
       assert.deepEqual(answered(await service.rpc('check_integrity')), [])
 
       const [{ names }] = await database.transaction((query) =>

@@ -379,8 +379,8 @@ class ExportAnswer:
 
     Attributes:
         function_id: The event function.
-        catalogue: The catalogue as `catalogue` of an import that changes nothing. It has the ids
-            that do not follow from a slug.
+        catalogue: The `catalogue` of an import that changes nothing. It has the ids that do not
+            follow from a slug.
         server_time: Time of the database during the call.
     """
 
