@@ -27,12 +27,12 @@ class Environment:
         run(self.bin / "python", "-m", "pip", "install", "--quiet", *requirements)
 
 
-def run(*command: object, cwd: Path | None = None) -> str:
+def run(*command: object, cwd: Path | None = None, database_url: str = "") -> str:
     """Run a program that must succeed, and return what it prints."""
     result = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | {"DATABASE_URL": database_url},
         capture_output=True,
         text=True,
         check=False,
@@ -122,6 +122,10 @@ def test_server_of_the_wheel_serves(full: Environment, folder: Path, free_port: 
             with psycopg.connect(url) as connection:
                 events = connection.execute("SELECT count(*) FROM ticketing.events").fetchall()
             assert events == [(6,)]
+            conference = folder / "conference.yaml"
+            run(full.bin / "ticketing", "catalogue", "template", conference)
+            catalogue = (full.bin / "ticketing", "catalogue", "load", conference)
+            assert run(*catalogue, database_url=url).startswith("Loaded:\n")
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
             assert process.returncode == 0
