@@ -25,7 +25,7 @@ from fastapi import Body, FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 
 from examples.fastapi import main as service
-from examples.fastapi.incoming import Caller, signature
+from examples.fastapi.main import Caller, signature
 from ticketing_client import Client
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
@@ -36,7 +36,8 @@ DAY = 86_400  # seconds
 
 def create_app() -> FastAPI:
     """Make the service with a sign-in for everyone, a payment provider, and the wizard's files."""
-    app = service.create_app()
+    app = FastAPI(openapi_url=None, exception_handlers=service.app.exception_handlers)
+    app.include_router(service.app.router)  # with its lifespan
 
     @app.post("/development/sign-in")
     def sign_in(email: Annotated[str, Body(embed=True)]) -> dict[str, str]:

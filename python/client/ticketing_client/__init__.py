@@ -1,7 +1,7 @@
 """A typed client for ticketing-sql: ticket selection for event registrations in PostgreSQL."""
 
 from ticketing_client import models
-from ticketing_client._call import to_json
+from ticketing_client._call import from_json, to_json
 from ticketing_client.client import AsyncClient, Client
 from ticketing_client.errors import (
     FunctionNotFound,
@@ -40,6 +40,7 @@ __all__ = [
     "TicketingError",
     "TransientError",
     "UnexpectedAnswerError",
+    "from_json",
     "to_json",
 ]
 __all__ += models.__all__
