@@ -2,6 +2,7 @@
 
 from ticketing_client import models
 from ticketing_client._call import from_json, to_json
+from ticketing_client._openapi import openapi
 from ticketing_client.client import AsyncClient, Client
 from ticketing_client.errors import (
     FunctionNotFound,
@@ -41,6 +42,7 @@ __all__ = [
     "TransientError",
     "UnexpectedAnswerError",
     "from_json",
+    "openapi",
     "to_json",
 ]
 __all__ += models.__all__
