@@ -59,11 +59,9 @@ def caller(request: Request) -> Client:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return client.as_user({}, role="anon")
-    key = os.environ["JWT_SECRET"]
+    key, needs = os.environ["JWT_SECRET"], jwt.types.Options(require=["exp", "sub"])
     try:
-        claims = jwt.decode(
-            token, key, ["HS256"], {"require": ["exp", "sub"]}, audience="authenticated"
-        )
+        claims = jwt.decode(token, key, ["HS256"], needs, audience="authenticated")
     except jwt.InvalidTokenError as error:
         raise ticketing.NotSignedIn(str(error), "42501") from error
     return client.as_user(claims)
@@ -73,7 +71,8 @@ async def arguments(request: Request) -> bytes:
     """Return the arguments that are not in the path, as a JSON object; from_json checks it."""
     if request.method == "GET":
         return json.dumps(dict(request.query_params)).encode()
-    if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
+    media_type = request.headers.get("Content-Type", "").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
         raise HTTPException(415, "The Content-Type must be application/json.")
     return await request.body()
 
@@ -86,8 +85,7 @@ def endpoint(rpc: Callable[..., Any]) -> Callable[..., Response]:
     """Make the function that answers a route with what an RPC answers."""
 
     def answer(request: Request, caller: Caller, arguments: Arguments) -> Response:
-        call = from_json(rpc, arguments, *request.path_params.values())
-        found = caller.execute(call)
+        found = caller.execute(from_json(rpc, arguments, *request.path_params.values()))
         status = 201 if getattr(found, "created", False) else 200
         return Response(to_json(found), status, media_type="application/json")
 
@@ -112,10 +110,11 @@ async def signed_body(request: Request) -> bytes:
     return body
 
 
+Signed = Annotated[bytes, Depends(signed_body)]
+
+
 @app.post("/webhooks/payments")
-def record_payment(
-    request: Request, body: Annotated[bytes, Depends(signed_body)]
-) -> dict[str, str]:
+def record_payment(request: Request, body: Signed) -> dict[str, str]:
     """Record a payment. The provider sends an event until it is accepted: twice, in any order."""
     client: Client = request.state.client
     event = json.loads(body)
