@@ -268,6 +268,18 @@ def test_from_json_refuses_what_is_no_object_of_arguments(body: str | bytes, fou
     json.dumps(refused.value.to_problem(), ensure_ascii=False).encode()
 
 
+def test_from_json_refuses_or_makes_a_call_at_every_depth() -> None:
+    outcomes = set[bool]()
+    for depth in range(800, 1001):
+        body = '{"p_tickets": ' + "[" * depth + "]" * depth + "}"
+        try:
+            from_json(calls.persist_attendee_tickets, body, A)
+            outcomes.add(True)
+        except InvalidPayload:
+            outcomes.add(False)
+    assert outcomes  # nothing else was raised
+
+
 def test_from_json_names_each_unknown_or_missing_argument() -> None:
     body = '{"tickets": [], "p_registration_id": 1}'
     with pytest.raises(InvalidPayload) as refused:

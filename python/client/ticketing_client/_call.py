@@ -151,15 +151,16 @@ def from_json(rpc: Callable[..., Call[T]], body: bytes | str, *given: object) ->
             checks.
     """
     try:
-        arguments = json.loads(body, object_pairs_hook=_unique)
-        text = json.dumps(arguments, allow_nan=False, ensure_ascii=False)
+        parsed: object = json.loads(body, object_pairs_hook=_unique)
+        text = json.dumps(parsed, allow_nan=False, ensure_ascii=False)
         text.encode()  # fails for half a surrogate pair, which Python reads
     except (ValueError, RecursionError) as error:
         message = f"The arguments are not JSON: {error}"
         raise InvalidPayload(message, "TK001") from error
-    if _NUL.search(text) or not isinstance(arguments, dict):
+    if _NUL.search(text) or not isinstance(parsed, dict):
         message = "The arguments must be a JSON object, without the character NUL"
         raise InvalidPayload(message, "TK001")
+    arguments = cast("dict[str, Any]", parsed)
     names = {
         f"p_{name}": parameter.default is inspect.Parameter.empty
         for name, parameter in list(inspect.signature(rpc).parameters.items())[len(given) :]
@@ -178,7 +179,7 @@ def from_json(rpc: Callable[..., Call[T]], body: bytes | str, *given: object) ->
         raise InvalidPayload(message, "TK001", None, tuple(issues[:100]), len(issues))
     try:
         return rpc(*given, **{name.removeprefix("p_"): arguments[name] for name in arguments})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload(str(error), "TK001") from error
 
 
