@@ -1,129 +1,157 @@
 """Registrations over HTTP: a FastAPI service on ticketing-sql.
 
-    uvicorn --factory examples.fastapi.main:create_app
+    uvicorn examples.fastapi.main:app
 
-Each route passes its request on to the RPC that it is named after, and answers with what the
-database says. README.md lists the routes and the settings.
+ROUTES says which RPC is called where; the database does the rest. README.md has the settings.
 """
 
+import hmac
+import json
 import os
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from uuid import UUID
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Response
+import jwt
+import psycopg
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from psycopg_pool import ConnectionPool
+from starlette.exceptions import HTTPException
 
-from examples.fastapi.incoming import (
-    Caller,
-    Cancellation,
-    Event,
-    Payment,
-    Quote,
-    Registration,
-    Service,
-    Tickets,
-)
-from examples.fastapi.outgoing import REFUSALS, answer, openapi, problem
-from ticketing_client import (
-    Client,
-    PaymentConflict,
-    RegistrationNotEditable,
-    RegistrationNotFound,
-    SelectionInvalid,
-    SoldOut,
-)
+import ticketing_client as ticketing
+from ticketing_client import Client, TicketingError, calls, from_json, to_json
 
-api = APIRouter()
+ROUTES: dict[str, Callable[..., Any]] = {
+    "GET /functions/{p_function_id}/availability": calls.get_ticket_availability,
+    "POST /functions/{p_function_id}/quote": calls.quote_ticket_selections,
+    "POST /registrations/individuals": calls.create_individual_registration_with_tickets,
+    "GET /registrations/{p_registration_id}": calls.get_registration,
+    "POST /registrations/{p_registration_id}/tickets": calls.persist_attendee_tickets,
+    "POST /registrations/{p_registration_id}/payment": calls.start_payment,
+    "POST /registrations/{p_registration_id}/cancel": calls.cancel_registration,
+}
+"""The RPC behind each route. Its arguments are in the path, and in the query or the body."""
+
+PROBLEM = "application/problem+json"
+TOLERANCE = 300  # seconds: how old the signature of an event may be
 
 
-@api.get("/functions/{function_id}/availability")
-def get_ticket_availability(
-    caller: Caller, function_id: UUID, registration_id: UUID | None = None
-) -> Response:
-    return answer(caller.get_ticket_availability(function_id, registration_id))
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Client]]:
+    """Keep a pool of warm connections as long as the service runs."""
+    url = os.environ["DATABASE_URL"]
+    with ConnectionPool(url, configure=Client.warm, max_size=10, timeout=5) as pool:
+        yield {"client": Client(pool)}
 
 
-@api.post("/functions/{function_id}/quote")
-def quote_ticket_selections(caller: Caller, function_id: UUID, body: Quote) -> Response:
-    return answer(caller.quote_ticket_selections(function_id, **body.arguments()))
+app = FastAPI(lifespan=lifespan)
+app.openapi = partial(ticketing.openapi, "Registrations", ROUTES)  # type: ignore[method-assign]
 
 
-@api.post("/registrations/individuals", responses={201: {}})
-def create_individual_registration_with_tickets(caller: Caller, body: Registration) -> Response:
-    created = caller.create_individual_registration_with_tickets(**body.arguments())
-    return answer(created, 201 if created.created else 200)
+def caller(request: Request) -> Client:
+    """Return a client that calls for the user of the token, or for a visitor without one."""
+    client: Client = request.state.client
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return client.as_user({}, role="anon")
+    key, needs = os.environ["JWT_SECRET"], jwt.types.Options(require=["exp", "sub"])
+    try:
+        claims = jwt.decode(token, key, ["HS256"], needs, audience="authenticated")
+    except jwt.InvalidTokenError as error:
+        raise ticketing.NotSignedIn(str(error), "42501") from error
+    return client.as_user(claims)
 
 
-@api.get("/registrations/{registration_id}")
-def get_registration(caller: Caller, registration_id: UUID) -> Response:
-    return answer(caller.get_registration(registration_id))
+async def arguments(request: Request) -> bytes:
+    """Return the arguments that are not in the path, as a JSON object; from_json checks it."""
+    if request.method == "GET":
+        return json.dumps(dict(request.query_params)).encode()
+    media_type = request.headers.get("Content-Type", "").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise HTTPException(415, "The Content-Type must be application/json.")
+    return await request.body()
 
 
-@api.post("/registrations/{registration_id}/tickets")
-def persist_attendee_tickets(caller: Caller, registration_id: UUID, body: Tickets) -> Response:
-    return answer(caller.persist_attendee_tickets(registration_id, **body.arguments()))
+Caller = Annotated[Client, Depends(caller)]
+Arguments = Annotated[bytes, Depends(arguments)]
 
 
-@api.post("/registrations/{registration_id}/payment")
-def start_payment(caller: Caller, registration_id: UUID, body: Payment) -> Response:
-    return answer(caller.start_payment(registration_id, **body.arguments()))
+def endpoint(rpc: Callable[..., Any]) -> Callable[..., Response]:
+    """Make the function that answers a route with what an RPC answers."""
+
+    def answer(request: Request, caller: Caller, arguments: Arguments) -> Response:
+        found = caller.execute(from_json(rpc, arguments, *request.path_params.values()))
+        status = 201 if getattr(found, "created", False) else 200
+        return Response(to_json(found), status, media_type="application/json")
+
+    return answer
 
 
-@api.post("/registrations/{registration_id}/cancel")
-def cancel_registration(caller: Caller, registration_id: UUID, body: Cancellation) -> Response:
-    return answer(caller.cancel_registration(registration_id, **body.arguments()))
+for route, rpc in ROUTES.items():
+    method, path = route.split()
+    app.add_api_route(path, endpoint(rpc), methods=[method])
 
 
-@api.post("/webhooks/payments")
-def record_payment(service: Service, event: Event) -> dict[str, str]:
-    """Record a payment. The provider sends an event until it is accepted: twice, in any order.
+async def signed_body(request: Request) -> bytes:
+    """Return the body, if its `Stripe-Signature: t=…,v1=…` is right and recent."""
+    body, header = await request.body(), request.headers.get("Stripe-Signature", "")
+    fields = [field.strip().partition("=")[::2] for field in header.split(",")]
+    sent_at = dict(fields).get("t", "")
+    secret = os.environ["WEBHOOK_SECRET"].encode()
+    expected = hmac.digest(secret, sent_at.encode() + b"." + body, "sha256").hex().encode()
+    signed = any(k == "v1" and hmac.compare_digest(v.encode(), expected) for k, v in fields)
+    if not signed or abs(time.time() - int(sent_at)) > TOLERANCE:
+        raise HTTPException(400, "The signature is missing, wrong, or older than five minutes.")
+    return body
 
-    The currency of the registration tells how many decimals the provider's integers have.
-    """
+
+Signed = Annotated[bytes, Depends(signed_body)]
+
+
+@app.post("/webhooks/payments")
+def record_payment(request: Request, body: Signed) -> dict[str, str]:
+    """Record a payment. The provider sends an event until it is accepted: twice, in any order."""
+    client: Client = request.state.client
+    event = json.loads(body)
     intent = event["data"]["object"]
     registration_id = intent.get("metadata", {}).get("registration_id")
     if event["type"] != "payment_intent.succeeded" or registration_id is None:
         return {"outcome": "ignored"}
     try:
-        due = service.get_registration(registration_id).amount_due
+        # the currency of the registration tells how many decimals the provider's integers have
+        due = client.get_registration(registration_id).amount_due
         amount = Decimal(intent["amount_received"]).scaleb(int(due.as_tuple().exponent))
-        currency = intent["currency"].upper()
-        payment = {"reference": intent["id"], "amount": amount, "currency": currency}
-        service.complete_registration_payment(registration_id, payment | {"provider": "stripe"})
-    except (
-        PaymentConflict,
-        RegistrationNotEditable,
-        RegistrationNotFound,
-        SelectionInvalid,
-        SoldOut,
-    ) as error:
+        payment = {"amount": amount, "currency": intent["currency"].upper(), "provider": "stripe"}
+        client.complete_registration_payment(registration_id, payment | {"reference": intent["id"]})
+    except (ticketing.NotConfigured, ticketing.TransientError):
+        raise  # temporary: the provider sends the event again
+    except TicketingError as error:
         # No repetition changes that, so the money has to go back: here your service refunds the
         # intent, with its id as the key that keeps the provider from refunding it twice.
         return {"outcome": "to_refund", "reason": error.message}
     return {"outcome": "recorded"}
 
 
-@asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Client]]:
-    """Keep a pool of warm connections as long as the application runs."""
-    with ConnectionPool(
-        os.environ["DATABASE_URL"], configure=Client.warm, max_size=10, timeout=5
-    ) as pool:
-        yield {"client": Client(pool)}
+@app.exception_handler(TicketingError)
+def refused(_: Request, error: TicketingError) -> Response:
+    """Answer with the problem document (RFC 9457) of a refused call."""
+    return JSONResponse(error.to_problem(), error.http_status, error.http_headers, PROBLEM)
 
 
-def create_app() -> FastAPI:
-    """Make the application from DATABASE_URL, JWT_SECRET and WEBHOOK_SECRET."""
-    app = FastAPI(
-        title="Registrations",
-        lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
-    )
-    app.include_router(api)
-    for refusal in REFUSALS:
-        app.add_exception_handler(refusal, problem)
-    app.openapi = partial(openapi, app)  # type: ignore[method-assign]
-    return app
+@app.exception_handler(psycopg.OperationalError)
+def unavailable(request: Request, _: psycopg.OperationalError) -> Response:
+    """Answer that the call may be repeated."""
+    return refused(request, ticketing.TransientError("The database does not answer.", "57014"))
+
+
+@app.exception_handler(HTTPException)
+def refused_by_http(_: Request, error: HTTPException) -> Response:
+    """Answer with a problem document what is no call: another path, or another type of body."""
+    status = HTTPStatus(error.status_code)
+    document = {"title": status.phrase, "status": status, "detail": error.detail}
+    return JSONResponse(document, status, error.headers, PROBLEM)

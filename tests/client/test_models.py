@@ -12,10 +12,12 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openapi_spec_validator import validate
 
 from ticketing_client import (
     AttendeeWithoutTickets,
     ExpandedTicket,
+    InvalidPayload,
     Issue,
     PersistedTicket,
     QuoteAnswer,
@@ -25,6 +27,8 @@ from ticketing_client import (
     TransientError,
     UnexpectedAnswerError,
     calls,
+    from_json,
+    openapi,
     to_json,
 )
 from ticketing_client._call import Argument, Call, Identity, argument, optional
@@ -230,6 +234,87 @@ def test_to_json_returns_the_json_of_the_answer() -> None:
     assert (ticket.attendee_id, ticket.is_from_package) == (str(A), False)
     assert to_json(ticket) == text
     assert to_json((ticket, ticket)) == f"[{text},{text}]"
+
+
+def test_from_json_makes_the_call_of_the_same_arguments() -> None:
+    body = r'{"p_tickets": [{"price_paid": 115.10, "status": "\\u0000"}], "p_expected_revision": 7}'
+    made = from_json(calls.persist_attendee_tickets, body.encode(), A)
+    tickets = [{"price_paid": 115.1, "status": r"\u0000"}]
+    assert made == calls.persist_attendee_tickets(A, tickets, expected_revision=7)
+    assert from_json(calls.check_integrity, "{}") == calls.check_integrity()
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("", "Expecting value"),
+        ("[]", "must be a JSON object"),
+        ('{"p_tickets": NaN}', "not JSON compliant"),
+        ('{"p_tickets": 1e400}', "not JSON compliant"),
+        ('{"p_tickets": [{"a": 1, "a": 1}]}', "an object has the key 'a' twice"),
+        ('{"p_tickets": "\\u0000"}', "NUL"),
+        ('{"p_tickets": "\\ud800"}', "surrogates"),
+        ('{"p_tickets": "\\\\\\u0000"}', "NUL"),
+        (b'{"p_tickets": "\xff"}', "utf-8"),
+        ('{"p_tickets": ' + "[" * 100_000 + "]" * 100_000 + "}", "recursion"),
+        ('{"p_tickets": [], "p_expected_revision": "7"}', "expected_revision must be int, not str"),
+        ('{"p_tickets": [], "p_expected_revision": true}', "must be int, not bool"),
+        ('{"p_tickets": [], "p_expected_revision": 2147483648}', "must be an integer of 32 bits"),
+    ],
+)
+def test_from_json_refuses_what_is_no_object_of_arguments(body: str | bytes, found: str) -> None:
+    with pytest.raises(InvalidPayload, match=found) as refused:
+        from_json(calls.persist_attendee_tickets, body, A)
+    json.dumps(refused.value.to_problem(), ensure_ascii=False).encode()
+
+
+def test_from_json_refuses_or_makes_a_call_at_every_depth() -> None:
+    outcomes = set[bool]()
+    for depth in range(800, 1001):
+        body = '{"p_tickets": ' + "[" * depth + "]" * depth + "}"
+        try:
+            from_json(calls.persist_attendee_tickets, body, A)
+            outcomes.add(True)
+        except InvalidPayload:
+            outcomes.add(False)
+    assert outcomes  # nothing else was raised
+
+
+def test_from_json_names_each_unknown_or_missing_argument() -> None:
+    body = '{"tickets": [], "p_registration_id": 1}'
+    with pytest.raises(InvalidPayload) as refused:
+        from_json(calls.persist_attendee_tickets, body, A)
+    assert [(issue.code, issue.path) for issue in refused.value.issues] == [
+        ("unknown_key", "tickets"),
+        ("unknown_key", "p_registration_id"),
+        ("missing_key", "p_tickets"),
+    ]
+    with pytest.raises(InvalidPayload, match="registration_id must be a UUID, not 'x'"):
+        from_json(calls.get_registration, "{}", "x")
+
+
+def test_openapi_describes_arguments_where_the_route_has_them() -> None:
+    described = openapi(
+        "Mine",
+        {
+            "GET /f/{p_function_id}": calls.get_ticket_availability,
+            "POST /r/{p_registration_id}": calls.persist_attendee_tickets,
+        },
+    )
+    validate(described)
+    reads, writes = (
+        described["paths"][path] for path in ("/f/{p_function_id}", "/r/{p_registration_id}")
+    )
+    assert "requestBody" not in reads["get"]
+    assert [(p["name"], p["in"], p["required"]) for p in reads["get"]["parameters"]] == [
+        ("p_function_id", "path", True),
+        ("p_registration_id", "query", False),
+    ]
+    schema = writes["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["p_tickets"]
+    assert "p_registration_id" not in schema["properties"]
+    problem = described["components"]["schemas"]["Problem"]
+    assert problem["properties"].keys() == SelectionInvalid("", "TK004").to_problem().keys()
 
 
 def test_times_keep_their_zone() -> None:

@@ -81,7 +81,8 @@ def test_client_is_imported_with_psycopg_and_msgspec_only(bare: Environment) -> 
         "ticketing-sql",
         "typing-extensions",
     }
-    run(bare.bin / "python", "-W", "error", "-c", "import ticketing_client")
+    described = "from ticketing_client import openapi; print(openapi('Mine', {})['info']['title'])"
+    assert run(bare.bin / "python", "-W", "error", "-c", described) == "Mine\n"
 
 
 def test_command_without_its_packages_says_what_to_install(bare: Environment) -> None:

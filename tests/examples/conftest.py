@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import EventDatabase
 from tests.support.services import bearer, running, settings
 
-from examples.fastapi.main import create_app
+from examples.fastapi.main import app
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def service_database(event_database: EventDatabase) -> Iterator[str]:
 def service_url(service_database: str) -> Iterator[str]:
     """The URL of the running service."""
     del service_database
-    with running(create_app()) as url:
+    with running(app) as url:
         yield url
 
 

@@ -144,7 +144,7 @@ def test_availability_counts_the_capacity_of_the_registration_as_free(http: http
         offered = http.get(path, params=query).json()["ticket_types"]
         return int(next(one["available"] for one in offered if one["ticket_type_id"] == CEREMONY))
 
-    assert left(registration_id=registration_id) == left() + 2
+    assert left(p_registration_id=registration_id) == left() + 2
 
 
 def test_cancellation_frees_the_tickets(http: httpx.Client) -> None:
@@ -245,13 +245,16 @@ def test_webhook_accepts_one_of_several_signatures(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "issues"),
     [
-        ({"p_tickets": [], "p_ticket": []}, ["invalid_value"]),
-        ({}, ["invalid_value"]),
-        ({"p_tickets": [], "p_expected_revision": "1"}, ["invalid_value"]),
+        ({"p_tickets": [], "p_ticket": []}, ["unknown_key"]),
+        ({"p_tickets": [], "p_registration_id": ABSENT}, ["unknown_key"]),
+        ({}, ["missing_key"]),
+        ({"tickets": []}, ["unknown_key", "missing_key"]),
+        ({"p_tickets": [], "p_expected_revision": "1"}, []),
+        ({"p_tickets": [], "p_expected_revision": True}, []),
+        ({"p_tickets": [], "p_expected_revision": {}}, []),
         ({"p_tickets": {}}, ["invalid_type"]),
         ({"p_tickets": [{"attendee": WALTER}]}, ["missing_key"] * 3 + ["unknown_key"]),
-        ([], ["invalid_value"]),
-        (None, ["invalid_value"]),
+        ([], []),
     ],
 )
 def test_malformed_body_is_refused(http: httpx.Client, body: object, issues: list[str]) -> None:
@@ -263,7 +266,13 @@ def test_malformed_body_is_refused(http: httpx.Client, body: object, issues: lis
 @pytest.mark.parametrize(
     "text",
     [
+        "",
+        "null",
         '{"p_tickets": NaN}',
+        '{"p_tickets": [], "p_tickets": []}',
+        '{"p_tickets": [{"ticket_id": 1, "ticket_id": 2}]}',
+        '{"p_tickets": [], "\\ud800": 1}',
+        '{"p_tickets": [], "\\u0000": 1}',
         '{"p_tickets": 1e400}',
         '{"p_tickets": "\\u0000"}',
         '{"p_tickets": "\\ud800"}',
@@ -273,22 +282,37 @@ def test_malformed_body_is_refused(http: httpx.Client, body: object, issues: lis
         '{"p_tickets": "\udcff"}',
         *(
             '{"p_tickets": ' + "[" * depth + "]" * depth + "}"
-            for depth in (60, 300, 900, 1000, 3000)
+            for depth in (60, 300, 900, 1000, 3000, 100_000)
         ),
     ],
 )
 def test_what_is_no_json_for_the_database_is_refused(http: httpx.Client, text: str) -> None:
     path = f"/registrations/{register(http)}/tickets"
-    answer = http.post(path, content=text.encode(errors="surrogateescape"))
-    assert answer.status_code == 400
-    assert codes(answer)[1] in {"TK001", None}
+    body = text.encode(errors="surrogateescape")
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert codes(answer)[:2] == (400, "TK001")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_body_of_another_type_is_refused(http: httpx.Client, kind: str) -> None:
+    path = f"/registrations/{register(http)}/tickets"
+    answer = http.post(path, content=b'{"p_tickets": []}', headers={"Content-Type": kind})
+    assert codes(answer) == (415, None, [])
+
+
+def test_text_that_no_database_stores_is_refused(http: httpx.Client) -> None:
+    path = f"/registrations/{register(http)}/cancel"
+    for reason in ("\\u0000", "\\ud800"):
+        body = f'{{"p_reason": "{reason}"}}'.encode()
+        answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert codes(answer) == (400, "TK001", [])
 
 
 @pytest.mark.parametrize("registration_id", ["1", "null", "%00", ABSENT + "0"])
 def test_path_that_is_no_uuid_is_refused(http: httpx.Client, registration_id: str) -> None:
     answer = http.get(f"/registrations/{registration_id}")
-    assert codes(answer) == (400, "TK001", ["invalid_value"])
-    assert answer.json()["issues"][0]["path"] == "registration_id"
+    assert codes(answer) == (400, "TK001", [])
+    assert answer.json()["detail"].startswith("registration_id must be a UUID")
 
 
 @pytest.mark.parametrize(
@@ -432,15 +456,13 @@ def test_openapi_is_valid_and_described_by_the_database(http: httpx.Client) -> N
         for path in document["paths"].values()
         for operation in path.values()
     }
-    assert named.keys() - {"record_payment"} <= {
-        path.removeprefix("/rpc/") for path in generated["paths"]
-    }
+    assert named.keys() <= {path.removeprefix("/rpc/") for path in generated["paths"]}
     tickets = named["persist_attendee_tickets"]
     body = tickets["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["p_tickets"]
     assert body["properties"].keys() == {"p_tickets", "p_attendee_updates", "p_expected_revision"}
     assert body["properties"]["p_tickets"]["$ref"] == "#/components/schemas/Tickets"
-    answer = tickets["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = tickets["responses"]["2XX"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/PersistAnswer"}
 
 
@@ -450,14 +472,14 @@ def test_no_request_gets_a_server_error(http: httpx.Client, service_url: str) ->
     registration_id = register(http)
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 8
+    assert len(operations) == 7
     for operation in operations:
 
         @hypothesis_settings(max_examples=60, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE))
         def send(case: schemathesis.Case[Any]) -> None:
-            if "registration_id" in case.path_parameters:
-                case.path_parameters["registration_id"] = registration_id
+            if "p_registration_id" in case.path_parameters:
+                case.path_parameters["p_registration_id"] = registration_id
             case.call_and_validate(headers=dict(http.headers), checks=[not_a_server_error])
 
         send()

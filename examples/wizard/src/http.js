@@ -21,7 +21,7 @@ export class HttpTransport {
   signOut() { this.storage.removeItem(TOKEN) }
 
   availability(functionId, registrationId) {
-    const of = registrationId ? `?registration_id=${registrationId}` : ''
+    const of = registrationId ? `?p_registration_id=${registrationId}` : ''
     return this.#request('GET', `/functions/${functionId}/availability${of}`)
   }
 

@@ -1,7 +1,8 @@
 """A typed client for ticketing-sql: ticket selection for event registrations in PostgreSQL."""
 
 from ticketing_client import models
-from ticketing_client._call import to_json
+from ticketing_client._call import from_json, to_json
+from ticketing_client._openapi import openapi
 from ticketing_client.client import AsyncClient, Client
 from ticketing_client.errors import (
     FunctionNotFound,
@@ -40,6 +41,8 @@ __all__ = [
     "TicketingError",
     "TransientError",
     "UnexpectedAnswerError",
+    "from_json",
+    "openapi",
     "to_json",
 ]
 __all__ += models.__all__

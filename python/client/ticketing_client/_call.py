@@ -5,8 +5,10 @@ Pure: the clients execute it.
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Hashable, Iterable, Mapping
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,8 +19,13 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from ticketing_client.errors import UnexpectedAnswerError, is_of_package, missing_grant
-from ticketing_client.models import ExportAnswer, QuoteAnswer
+from ticketing_client.errors import (
+    InvalidPayload,
+    UnexpectedAnswerError,
+    is_of_package,
+    missing_grant,
+)
+from ticketing_client.models import ExportAnswer, Issue, QuoteAnswer
 from ticketing_client.selections import TicketSelections
 
 if TYPE_CHECKING:
@@ -124,6 +131,71 @@ def to_json(answer: object) -> str:
         Keys that an issue lacks are null, or an empty list.
     """
     return _ENCODER.encode(answer).decode()
+
+
+def from_json(rpc: Callable[..., Call[T]], body: bytes | str, *given: object) -> Call[T]:
+    """Make a call from the JSON of its arguments, such as the body of a request over HTTP.
+
+    Args:
+        rpc: A function of ticketing_client.calls.
+        body: A JSON object with the arguments by their names in SQL, such as `p_tickets`: the body
+            that PostgREST takes, and the names with which the paths of issues begin.
+        *given: The first arguments of the function, when they come from elsewhere, such as a path.
+
+    Returns:
+        The call, for `execute`.
+
+    Raises:
+        InvalidPayload: When the body is not such an object: not JSON, a key twice, an unknown or
+            missing argument, a value that cannot be sent. What is in the arguments, the database
+            checks.
+    """
+    try:
+        parsed: object = json.loads(body, object_pairs_hook=_unique)
+        text = json.dumps(parsed, allow_nan=False, ensure_ascii=False)
+        text.encode()  # fails for half a surrogate pair, which Python reads
+    except (ValueError, RecursionError) as error:
+        message = f"The arguments are not JSON: {error}"
+        raise InvalidPayload(message, "TK001") from error
+    if _NUL.search(text) or not isinstance(parsed, dict):
+        message = "The arguments must be a JSON object, without the character NUL"
+        raise InvalidPayload(message, "TK001")
+    arguments = cast("dict[str, Any]", parsed)
+    names = {
+        f"p_{name}": parameter.default is inspect.Parameter.empty
+        for name, parameter in list(inspect.signature(rpc).parameters.items())[len(given) :]
+    }
+    issues = [
+        Issue(code="unknown_key", path=name, message=f"There is no argument {name}.")
+        for name in arguments
+        if name not in names
+    ] + [
+        Issue(code="missing_key", path=name, message=f"The argument {name} is missing.")
+        for name, is_required in names.items()
+        if is_required and name not in arguments
+    ]
+    if issues:
+        message = "The keys of the body are not the arguments of this call"
+        raise InvalidPayload(message, "TK001", None, tuple(issues[:100]), len(issues))
+    try:
+        return rpc(*given, **{name.removeprefix("p_"): arguments[name] for name in arguments})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidPayload(str(error), "TK001") from error
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The character that JSON has and PostgreSQL has not, in JSON text."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values, of which otherwise the last of a key would count."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            message = f"an object has the key {key!a} twice"
+            raise ValueError(message)
+        found[key] = value
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +312,23 @@ def argument(name: LiteralString, type_: LiteralString, value: object) -> Argume
         The argument.
 
     Raises:
-        ValueError: When the value is not a UUID where one is needed, or a time without a zone.
-        TypeError: When the value cannot be sent as JSON.
+        ValueError: When the value is not a UUID where one is needed, a time without a zone, or a
+            number that is too large.
+        TypeError: When the value is of another type, or cannot be sent as JSON.
     """
     match type_:
         case "jsonb":
             return Argument(name, type_, _encode(value))
         case "uuid":
             return Argument(name, type_, _uuid_text(name.removeprefix("p_"), value))
-        case "text" | "integer":
-            return Argument(name, type_, cast("str | int", value))
+        case "text":
+            return Argument(name, type_, _checked(name, value, str))
+        case "integer":
+            number = _checked(name, value, int)
+            if not -(2**31) <= number < 2**31:
+                message = f"{name.removeprefix('p_')} must be an integer of 32 bits"
+                raise ValueError(message)
+            return Argument(name, type_, number)
         case _:
             if isinstance(value, datetime) and not value.tzinfo:
                 message = f"{name.removeprefix('p_')} must have a time zone: {value}"
@@ -260,6 +339,13 @@ def argument(name: LiteralString, type_: LiteralString, value: object) -> Argume
 def optional(name: LiteralString, type_: LiteralString, value: object) -> tuple[Argument, ...]:
     """Encode an optional argument; None is not sent, so that the default in SQL applies."""
     return () if value is None else (argument(name, type_, value),)
+
+
+def _checked(name: str, value: object, type_: type[T]) -> T:
+    if not isinstance(value, type_) or isinstance(value, bool):
+        message = f"{name.removeprefix('p_')} must be {type_.__name__}, not {type(value).__name__}"
+        raise TypeError(message)
+    return value
 
 
 def _uuid_text(name: str, value: object) -> str:
