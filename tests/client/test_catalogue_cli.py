@@ -341,6 +341,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "file.yaml has no catalogue: "),
     "a list": (b"- a", "file.yaml has no catalogue: "),
     "a word": (b"catalogue", "file.yaml has no catalogue: "),
+    "far more than the database takes": (b"a: " + b"x" * 2**21, "file.yaml is larger than 2 MiB: "),
     "half of a character": (b'organisation: "\\ud800"', "ticketing: "),
     "a zero character": (b'organisation: "\\0"', "ticketing: "),
 }
