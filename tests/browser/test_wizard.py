@@ -272,6 +272,20 @@ def test_conflict_with_another_device_has_a_remedy(  # noqa: PLR0917 - fixtures
     assert tickets_of(superuser, page) == held
 
 
+def test_signing_out_leaves_nothing_in_the_browser(page: Page, wizard_url: str, email: str) -> None:
+    sign_in(page, wizard_url, email)
+    name_person(page, 0, "Walter", "Ashby", "Mason")
+    page.get_by_role("button", name="Sign out").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("not saved yet")
+    dialog.get_by_role("button", name="Stay").click()
+    go_on(page, TICKETS)
+    page.get_by_role("button", name="Sign out").click()  # saved: nothing to ask
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue it")).to_have_count(0)
+    assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+
+
 def lose_reply(context: BrowserContext, path: str, times: int) -> list[int]:
     """Deliver requests to a path, and lose their replies, so many times."""
     lost: list[int] = []
