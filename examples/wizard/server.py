@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 import jwt
@@ -55,10 +55,15 @@ def create_app() -> FastAPI:
 
     @app.post("/development/pay/{registration_id}")
     def pay(request: Request, caller: Caller, registration_id: UUID) -> dict[str, str]:
-        """Be the payment provider: take the money, and tell the service by its webhook, twice."""
+        """Be the payment provider: take the money once, and tell the service by its webhook, twice.
+
+        The buyer's request comes again when its reply was lost.
+        """
         found = caller.get_registration(registration_id)
+        if found.status == "completed":
+            return {"outcome": "recorded"}
         intent = {
-            "id": f"pi_{uuid4().hex}",
+            "id": f"pi_{registration_id.hex}_{found.revision}",
             "amount_received": int(str(found.amount_due).replace(".", "")),
             "currency": found.currency.lower(),
             "metadata": {"registration_id": str(registration_id)},

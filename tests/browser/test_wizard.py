@@ -272,6 +272,20 @@ def test_conflict_with_another_device_has_a_remedy(  # noqa: PLR0917 - fixtures
     assert tickets_of(superuser, page) == held
 
 
+def test_signing_out_leaves_nothing_in_the_browser(page: Page, wizard_url: str, email: str) -> None:
+    sign_in(page, wizard_url, email)
+    name_person(page, 0, "Walter", "Ashby", "Mason")
+    page.get_by_role("button", name="Sign out").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("not saved yet")
+    dialog.get_by_role("button", name="Stay").click()
+    go_on(page, TICKETS)
+    page.get_by_role("button", name="Sign out").click()  # saved: nothing to ask
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue it")).to_have_count(0)
+    assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+
+
 def lose_reply(context: BrowserContext, path: str, times: int) -> list[int]:
     """Deliver requests to a path, and lose their replies, so many times."""
     lost: list[int] = []
@@ -309,6 +323,19 @@ def test_lost_reply_is_repeated_and_doubles_nothing(  # noqa: PLR0917 - fixtures
     expect_step(page, SUMMARY)
     assert len(lost) == times
     assert tickets_of(superuser, page) == [LUNCHEON]
+
+
+def test_lost_reply_to_a_payment_charges_once(page: Page, wizard_url: str, email: str) -> None:
+    lost = lose_reply(page.context, "**/development/pay/*", 1)
+    sign_in(page, wizard_url, email)
+    name_person(page, 0, "Walter", "Ashby", "Mason")
+    go_on(page, TICKETS)
+    choose(page, "Walter Ashby", "Farewell Cruise Luncheon")
+    go_on(page, SUMMARY)
+    with page.expect_response("**/development/pay/*") as repeated:
+        pay(page)
+    assert len(lost) == 1
+    assert repeated.value.json() == {"outcome": "recorded"}
 
 
 def test_service_that_does_not_answer_is_said(page: Page, wizard_url: str) -> None:
@@ -415,3 +442,19 @@ def test_keyboard_alone_registers(page: Page, wizard_url: str, email: str) -> No
     page.get_by_role("button", name="Continue").focus()
     page.keyboard.press("Enter")
     expect_step(page, SUMMARY)
+
+
+def test_names_are_shown_as_text(page: Page, wizard_url: str, email: str) -> None:
+    name = "<img src=x onerror=\"document.title='run'\">\"'&"
+    sign_in(page, wizard_url, email)
+    name_person(page, 0, name, "Ashby", "Mason")
+    go_on(page, TICKETS)
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    assert page.locator("main img").count() == 0
+
+
+def test_address_chooses_a_function_and_no_other_path(page: Page, wizard_url: str) -> None:
+    with page.expect_request("**/availability*") as sent:
+        page.goto(f"{wizard_url}/?function=../development/pay/x%3F")
+    assert sent.value.url == f"{wizard_url}/functions/..%2Fdevelopment%2Fpay%2Fx%3F/availability"
+    expect(page.get_by_role("alert")).to_be_visible()

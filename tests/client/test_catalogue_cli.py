@@ -246,6 +246,25 @@ def test_load_keeps_texts_as_written(
     assert ticketing("check", "again.yaml").out == "Loading it changes nothing.\n"
 
 
+@pytest.mark.parametrize("code", ["\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\u202e"])
+def test_nothing_in_a_catalogue_steers_the_terminal(
+    ticketing: Ticketing, conference: Path, code: str
+) -> None:
+    """Neither a name, nor a key, nor one that stands there twice."""
+    quoted = json.dumps(f"A{code}B")
+    key = f"{quoted}: 1\n"
+    for text in (
+        TEMPLATE.replace("name: Workshop", f"name: {quoted}"),
+        f"{TEMPLATE}\n{key}",
+        f"{TEMPLATE}\n{key}{key}",
+    ):
+        conference.write_text(text, "utf-8")
+        run = ticketing("check", "conference.yaml")
+        said = run.out + run.err
+        assert re.search(r"A\\[xu].*B", said)
+        assert code[0] not in said
+
+
 def test_load_keeps_prices_exact(ticketing: Ticketing, conference: Path, database_url: str) -> None:
     conference.write_text(TEMPLATE.replace("price: 190.00", "price: 9999999999.99"), "utf-8")
     assert ticketing("load", "conference.yaml").code == 0
@@ -341,6 +360,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "file.yaml has no catalogue: "),
     "a list": (b"- a", "file.yaml has no catalogue: "),
     "a word": (b"catalogue", "file.yaml has no catalogue: "),
+    "far more than the database takes": (b"a: " + b"x" * 2**21, "file.yaml is larger than 2 MiB: "),
     "half of a character": (b'organisation: "\\ud800"', "ticketing: "),
     "a zero character": (b'organisation: "\\0"', "ticketing: "),
 }

@@ -415,6 +415,10 @@ def test_server_keeps_its_password_in_a_private_file(folder: Path, free_port: in
         assert scalar(first, "SELECT value FROM kept") == 1
     with run_server(port=free_port) as other:
         assert other.tcp_url() != first
+    (folder / "password").write_text("")  # as a full disk leaves it
+    with run_server(folder, port=free_port) as server:
+        assert server.tcp_url() != first
+        assert scalar(server.tcp_url(), "SELECT value FROM kept") == 1
 
 
 def test_server_refuses_port_in_use(folder: Path) -> None:

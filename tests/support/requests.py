@@ -61,12 +61,8 @@ OWN = among({"owner", *STAFFS, *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader"})
 """Of a registration: its owner, the staff of its organisation, and services. All other users are
 told that there is no such registration."""
 
-READABLE = OWN | {
-    "visitor": NOT_FOUND,
-    "user without claims": NOT_FOUND,
-    "visitor with the owner's claims": YES,
-}
-"""The same, of what visitors may call, too. Identity comes from the claims, whatever the role."""
+READABLE = OWN | dict.fromkeys(UNKNOWN, NOT_FOUND)
+"""The same, of what visitors may call, too."""
 
 OWN_ONLY = among({"owner", *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader"})
 """The same without staff, that make only registrations of their own."""

@@ -22,10 +22,10 @@ export class HttpTransport {
 
   availability(functionId, registrationId) {
     const of = registrationId ? `?p_registration_id=${registrationId}` : ''
-    return this.#request('GET', `/functions/${functionId}/availability${of}`)
+    return this.#request('GET', `/functions/${encodeURIComponent(functionId)}/availability${of}`)
   }
 
-  quote(functionId, body) { return this.#request('POST', `/functions/${functionId}/quote`, body) }
+  quote(functionId, body) { return this.#request('POST', `/functions/${encodeURIComponent(functionId)}/quote`, body) }
   create(body) { return this.#request('POST', '/registrations/individuals', body) }
   read(id) { return this.#request('GET', `/registrations/${id}`) }
   persist(id, body) { return this.#request('POST', `/registrations/${id}/tickets`, body) }

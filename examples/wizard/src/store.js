@@ -331,6 +331,12 @@ export class Store extends EventTarget {
     this.state = this.answer = this.conflict = null
   }
 
+  /** Forget all that this browser keeps: who uses it next must not see it. */
+  forgetAll() {
+    Object.keys(this.storage).filter(key => key.startsWith(PREFIX)).forEach(key => this.storage.removeItem(key))
+    this.state = this.answer = this.conflict = null
+  }
+
   #allSelections() {
     return Object.fromEntries(this.attendees.map(({ attendeeId }) => [attendeeId, this.selectionOf(attendeeId)]))
   }

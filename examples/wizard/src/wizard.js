@@ -252,8 +252,12 @@ export async function runWizard(transport, functionId) {
       await attempt(async () => { await store.cancel(); await go('done', { replace: true }) })
     },
     new() { store.forget(); store.begin(transport.email); return go('attendees') },
-    'sign-out'() {
+    async 'sign-out'() {
+      if (store.state && !isOver() && (store.hasUnsavedAttendees || store.hasUnsavedTickets) && !await ask({
+        title: 'Sign out?', lines: ['What you have entered here is not saved yet, and will be lost.'], yes: 'Sign out', no: 'Stay',
+      })) return
       transport.signOut()
+      store.forgetAll()
       screen.step = 'start'
       screen.wanted = null
       history.pushState(null, '', location.pathname + location.search)

@@ -22,6 +22,9 @@ SCHEMA_NAME: Final = "catalogue.schema.json"
 _MOST_VALUES: Final = 100_000
 """More than the database takes. In YAML a few lines can stand for billions of values."""
 
+_MOST_CHARACTERS: Final = 2**21
+"""Twice what the database takes, for comments and indentation. Reading more takes minutes."""
+
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})([.][0-9]{1,30})?")
 
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -92,13 +95,19 @@ def read_catalogue(path: Path) -> CatalogueFile:
         CatalogueFileError: It is not there, not readable, not YAML, or not a catalogue.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}."
         raise CatalogueFileError(message) from error
     except UnicodeDecodeError as error:
         message = f"{path} is not a text file in UTF-8."
         raise CatalogueFileError(message) from error
+    if len(text) > _MOST_CHARACTERS:
+        message = (
+            f"{path} is larger than {_MOST_CHARACTERS // 2**20} MiB: the database takes 1 MiB."
+        )
+        raise CatalogueFileError(message)
     if path.suffix == ".json":
         text = text.replace("\t", " ")  # which JSON has only between values
     return parse_catalogue(text, str(path))

@@ -6,6 +6,7 @@ failure, with one sentence on standard error.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,9 @@ __all__ = ["app", "main"]
 
 _PIPE_WIDTH: Final = 200
 """Columns without a terminal: wide enough for whole names, which programs search for."""
+
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tab and new line, and those that reverse the direction of writing."""
 
 _FACTS: Final = """
     SELECT current_setting('server_version'), current_user, (
@@ -391,7 +395,8 @@ def _import(file: CatalogueFile, database_url: str, *, is_rolled_back: bool) -> 
             has_path = "p_catalogue" in issue.message
             message = issue.message if has_path else f"{issue.path}: {issue.message}"
             message = message.replace("p_catalogue.", "").replace("p_catalogue", "the catalogue")
-            typer.echo(f"{file.name}:{line}: {message} [{issue.code}]", err=not is_rolled_back)
+            line_of_issue = _shown(f"{file.name}:{line}: {message} [{issue.code}]")
+            typer.echo(line_of_issue, err=not is_rolled_back)
         if error.issues_total > len(error.issues):
             more = error.issues_total - len(error.issues)
             typer.echo(f"and {more} more", err=not is_rolled_back)
@@ -405,9 +410,14 @@ def _say_changes(answer: ImportAnswer, heading: str, nothing: str) -> None:
         kind = change.kind.replace("_", " ")
         slug = f" ({change.slug})" if change.slug else ""
         keys = f": {', '.join(change.keys)}" if change.change == "changed" else ""
-        typer.echo(f"  {change.change:<7} {kind} {change.name}{slug}{keys}")
+        typer.echo(_shown(f"  {change.change:<7} {kind} {change.name}{slug}{keys}"))
     for warning in answer.warnings:
-        typer.echo(f"  warning: {warning}")
+        typer.echo(_shown(f"  warning: {warning}"))
+
+
+def _shown(text: str) -> str:
+    """Return a text with what would steer the terminal escaped: names are those of other people."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _write(file: Path | None, text: str) -> None:
@@ -502,7 +512,7 @@ def _counted_by_kind(paths: Iterable[str]) -> list[str]:
 
 def _fail(reason: object) -> NoReturn:
     """Exit with a message on standard error."""
-    typer.echo(f"ticketing: {reason}", err=True)
+    typer.echo(_shown(f"ticketing: {reason}"), err=True)
     raise SystemExit(2)
 
 

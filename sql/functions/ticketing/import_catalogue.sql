@@ -14,7 +14,7 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '1s'
 AS $$
 DECLARE
-    v_submitted CONSTANT jsonb := ticketing_internal.resolve_function(p_catalogue);
+    v_submitted jsonb;
     v_now timestamptz;
     v_issues jsonb;
     v_function_id uuid;
@@ -26,6 +26,7 @@ BEGIN
     IF NOT ticketing_internal.is_signed_in(ticketing_internal.caller_id()) THEN
         PERFORM ticketing_internal.raise_not_authenticated('p_catalogue');
     END IF;
+    v_submitted := ticketing_internal.resolve_function(p_catalogue);
     IF NOT ticketing_internal.may_import_catalogue(v_submitted) THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
             'not_allowed', 'p_catalogue.organisation.organisation_id',

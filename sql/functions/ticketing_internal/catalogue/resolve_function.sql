@@ -1,6 +1,7 @@
--- Fills in the ids of a catalogue document that says by slugs whose catalogue it is. Before the
--- caller is known and the document checked: it says nothing, and leaves alone what it cannot read.
--- The ids are those of this moment: an import goes on with them, whatever is renamed meanwhile.
+-- Fills in the ids of a catalogue document that says by slugs whose catalogue it is. Before it is
+-- known whether the caller may import it and whether it conforms: it says nothing, and leaves alone
+-- what it cannot read. The ids are those of this moment: an import goes on with them, whatever is
+-- renamed meanwhile.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.resolve_function(p_catalogue jsonb)
 RETURNS jsonb
