@@ -119,7 +119,7 @@ def record_payment(request: Request, body: Signed) -> dict[str, str]:
     client: Client = request.state.client
     event = json.loads(body)
     intent = event["data"]["object"]
-    registration_id = intent.get("metadata", {}).get("registration_id")
+    registration_id = (intent.get("metadata") or {}).get("registration_id")
     if event["type"] != "payment_intent.succeeded" or registration_id is None:
         return {"outcome": "ignored"}
     try:
@@ -130,10 +130,11 @@ def record_payment(request: Request, body: Signed) -> dict[str, str]:
         client.complete_registration_payment(registration_id, payment | {"reference": intent["id"]})
     except (ticketing.NotConfigured, ticketing.TransientError):
         raise  # temporary: the provider sends the event again
-    except TicketingError as error:
-        # No repetition changes that, so the money has to go back: here your service refunds the
-        # intent, with its id as the key that keeps the provider from refunding it twice.
-        return {"outcome": "to_refund", "reason": error.message}
+    except (TicketingError, ValueError) as error:
+        # No repetition changes that (ValueError: no id of a registration), so the money has to go
+        # back: here your service refunds the intent, with its id as the key that keeps the provider
+        # from refunding it twice.
+        return {"outcome": "to_refund", "reason": str(error)}
     return {"outcome": "recorded"}
 
 

@@ -205,7 +205,7 @@ def test_webhook_of_a_second_payment_gives_it_back(http: httpx.Client) -> None:
 def test_webhook_for_a_cancelled_or_unknown_registration_gives_it_back(http: httpx.Client) -> None:
     cancelled = register(http)
     http.post(f"/registrations/{cancelled}/cancel", json={})
-    for registration_id in (cancelled, ABSENT):
+    for registration_id in (cancelled, ABSENT, "of another system"):
         event = payment_event(registration_id, 20500, reference=f"late {registration_id}")
         assert deliver(http, event).json()["outcome"] == "to_refund"
 
