@@ -156,6 +156,7 @@ def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, free_port
         assert err.startswith(
             f"ticketing: Port {free_port} of 127.0.0.1 is in use by another program"
         )
+        assert list(Path(f"{folder}2").iterdir()) == []
         stop(process, signal.SIGINT)
 
 
