@@ -133,8 +133,8 @@ def test_serve_keeps_an_example_that_was_changed(folder: Path, free_port: int) -
                 (event,) = re.findall(r'^event = "(.*)"$', steps, re.MULTILINE)
                 catalogue = client.export_catalogue(event).catalogue
                 found.append(catalogue["function"]["slug"])
-                catalogue["function"] |= {"slug": "mine"}
-                client.import_catalogue(catalogue)
+                changed = {**catalogue["function"], "slug": "mine"}
+                client.import_catalogue({**catalogue, "function": changed})
             stop(process, signal.SIGINT)
         assert f"\n\n{found[-1]}\n\n" in steps
     assert found == ["grand-proclamation-2031", "mine", "mine"]
