@@ -29,7 +29,7 @@ demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on 
 serve: $(VENV)/.demo ## Run a PostgreSQL for your own program at 127.0.0.1: make serve ARGS=--example
 	@$(BIN)/ticketing serve $(ARGS)
 
-psql: $(VENV)/.demo ## Open the demo's database in psql, or that of make serve while it runs
+psql: $(VENV)/.demo ## Open in psql the database of DATABASE_URL, else of a running make serve, else the demo's
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
