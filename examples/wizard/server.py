@@ -3,9 +3,11 @@
     python -m examples.wizard.server
 
 Serves the wizard on http://127.0.0.1:8000 with a PostgreSQL of its own that is gone afterwards; or
-with the database in DATABASE_URL.
+with the database of --database-url. DATABASE_URL is ignored: the sign-in believes everyone, and the
+payments are simulated, which no real database should get by accident.
 """
 
+import argparse
 import hmac
 import json
 import os
@@ -13,6 +15,7 @@ import secrets
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +36,8 @@ from ticketing_client.migrate import migrate
 
 HERE = Path(__file__).parent
 DAY = 86_400  # seconds
+
+say = partial(print, flush=True)
 
 
 def create_app() -> FastAPI:
@@ -84,10 +89,13 @@ def create_app() -> FastAPI:
 
 
 @contextmanager
-def database() -> Generator[str]:
-    """Yield the URL of a database with the example event on sale."""
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
+def database(given: str | None) -> Generator[str]:
+    """Yield the URL that is given, or that of a new database with the example event on sale."""
+    if given:
+        with psycopg.connect(given) as connection:
+            info = connection.info
+            say(f"Selling from the database {info.dbname} at {info.host}:{info.port}.")
+        yield given
         return
     with run_server() as server:
         url = server.url("registrations")
@@ -97,12 +105,15 @@ def database() -> Generator[str]:
         example = files("ticketing_client").joinpath("example/catalogue.json")
         with Client(url) as client:
             client.import_catalogue(json.loads(example.read_text(encoding="utf-8")))
+        say("Selling from a PostgreSQL of its own, which is gone afterwards.")
         yield url
 
 
 def main() -> None:
     """Serve until interrupted."""
-    with database() as url:
+    parser = argparse.ArgumentParser(description="Serve the wizard, to try it.")
+    parser.add_argument("--database-url", help="sell from this database instead of a new one")
+    with database(parser.parse_args().database_url) as url:
         for name in ("JWT_SECRET", "WEBHOOK_SECRET"):
             os.environ.setdefault(name, secrets.token_hex(32))
         os.environ["DATABASE_URL"] = url

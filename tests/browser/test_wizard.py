@@ -88,6 +88,7 @@ def test_complete_registration(
     page: Page, wizard_url: str, email: str, superuser: Superuser
 ) -> None:
     register_walter_and_ines(page, wizard_url, email)
+    expect(page.locator("#total")).to_have_text("Nothing chosen yet")
     choose_for_both(page)
     expect(page.locator("#total")).to_contain_text("$260.00")
     go_on(page, SUMMARY)

@@ -1,6 +1,7 @@
 """The demo shows what the package does, and shows it truly."""
 
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -105,7 +106,10 @@ def test_demo_leaves_one_paid_and_one_draft_registration(
 
 def test_demo_chooses_tickets_with_prices_that_add_up(output: str) -> None:
     registered, walter, ines, tomas, more, harold = scene(output, "1. Choose tickets")
-    assert registered == ("Walter, Ines, Tomas, Harold", "draft, no tickets yet")
+    assert registered == (
+        "Walter (mason), Ines (guest), Tomas (guest), Harold (mason)",
+        "draft, no tickets yet",
+    )
     assert walter == ("Walter: All Events", "5 tickets 280.00")
     assert ines == ("Ines: Ladies Brunch, Ceremony & Banquet", "3 tickets 185.00")
     assert tomas == ("Tomas: Grand Proclamation Ceremony", "2 tickets 135.00")
@@ -271,6 +275,7 @@ def ticketing(
         for module in (demo, embedded):
             monkeypatch.setattr(module, "default_data_dir", lambda name="demo": folder / name)
         monkeypatch.delenv("COLUMNS", raising=False)
+        monkeypatch.delenv("DATABASE_URL", raising=False)
 
         def run(*arguments: str) -> tuple[object, str, str]:
             monkeypatch.setattr(sys, "argv", ["ticketing", *arguments])
@@ -283,12 +288,16 @@ def ticketing(
 
 @pytest.mark.long
 def test_demo_runs_twice_and_leaves_database_for_psql(ticketing: Ticketing) -> None:
-    for _ in range(2):
+    for is_again in (False, True):
         code, out, err = ticketing("demo")
         assert (code, err) == (0, "")
         assert "\x1b" not in out
         assert re.search(r"\d+ migrations and \d+ functions installed in \d", out)
-        assert [line for line in out.splitlines() if len(line) > 80] == []
-        assert "ticketing psql " in out
+        assert [line for line in out.splitlines() if len(line) > 80 and "/" not in line] == []
+        assert "a wizard (your registration form)" in out
+        assert bool(re.search("The database of the last demo in /.*/demo is", out)) == is_again
+        command = re.search(r"^  (\S*ticketing) psql  ", out, re.MULTILINE)
+        assert command is not None
+        assert shutil.which(command[1])
         count = ticketing("psql", "-X", "-At", "-c", "SELECT count(*) FROM ticketing.tickets")
         assert count == (0, "14\n", "")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from tests.support.caller import Connection
 from tests.support.example import OWNER
-from tests.support.pages import ROOT, Shell, blocks, shell_of
+from tests.support.pages import ROOT, Shell, blocks, psql_of, shell_of
 from tests.support.personas import acting
 from tests.support.postgrest import Person, PostgREST, Reply
 
@@ -30,12 +30,19 @@ SENDERS = {
 
 
 @pytest.fixture
-def shell(server: Server, event_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A function that runs commands on a database of their own with the example event."""
+def shell(
+    server: Server, event_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shell]:
+    """A function that runs commands on a database of their own with the example event.
+
+    The role that they create is dropped in the end: it belongs to the whole server.
+    """
     monkeypatch.setenv("DATABASE_URL", event_url)
     for key, value in conninfo_to_dict(event_url).items():
         monkeypatch.setenv({"dbname": "PGDATABASE"}.get(key, f"PG{key.upper()}"), str(value))
-    return shell_of(server, tmp_path, {})
+    yield shell_of(server, tmp_path, {})
+    with psycopg.connect(event_url, autocommit=True) as superuser:
+        superuser.execute("DROP ROLE IF EXISTS authenticator")
 
 
 def test_http_page_shows_what_is_answered(
@@ -57,6 +64,9 @@ def test_http_page_shows_what_is_answered(
                     connection.commit()
                 case "sh":
                     shell(text)
+                case "sql":
+                    psql_of(shell)(text)
+                    switch_to_every_role(event_url)
                 case "python":
                     exec(compile(text, PAGE.name, "exec"), namespace)  # noqa: S102 - our own
                     printed = capfd.readouterr().out
@@ -68,6 +78,13 @@ def test_http_page_shows_what_is_answered(
                     shown += 1
     namespace["pool"].close()
     assert shown > 12
+
+
+def switch_to_every_role(url: str) -> None:
+    """Do as the role that PostgREST connects as what it does before a call."""
+    with psycopg.connect(url, user="authenticator") as connection:
+        for person in SENDERS.values():
+            connection.execute(f"SET LOCAL ROLE {person.role}".encode())
 
 
 def send(connection: Connection, request: str) -> Reply:

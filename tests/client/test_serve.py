@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 import ticketing_client
+from ticketing_client import Client
 
 pytestmark = pytest.mark.long
 
@@ -94,6 +95,7 @@ def test_serve_prints_first_steps_that_run(folder: Path, free_port: int) -> None
         asked = run(f"{script[0]}\n{python[0]}")
         assert (asked.returncode, asked.stderr) == (0, "")
         assert re.search(r"^Ladies Brunch +50\.00 on_sale$", asked.stdout, re.MULTILINE)
+        assert "\n\ngrand-proclamation-2031\n\n" in steps
         status = run(f"{script[0]}\n{sys.executable} -m ticketing_client.cli status")
         assert status.returncode == 0
         assert f"The data stay in {folder}" in stop(process, signal.SIGINT)
@@ -119,6 +121,23 @@ def test_serve_without_event_says_how_to_load_one(
             counted = connection.execute("SELECT count(*) FROM ticketing.functions").fetchall()
         assert counted == [(1,)]
         stop(process, signal.SIGINT)
+
+
+def test_serve_keeps_an_example_that_was_changed(folder: Path, free_port: int) -> None:
+    arguments = ("serve", "--port", free_port, "--data-dir", folder)
+    found = []
+    for example in (["--example"], ["--example"], []):
+        with ticketing(*arguments, *example) as process:
+            steps = first_steps(process)
+            with Client(url_in(steps)) as client:
+                (event,) = re.findall(r'^event = "(.*)"$', steps, re.MULTILINE)
+                catalogue = client.export_catalogue(event).catalogue
+                found.append(catalogue["function"]["slug"])
+                changed = {**catalogue["function"], "slug": "mine"}
+                client.import_catalogue({**catalogue, "function": changed})
+            stop(process, signal.SIGINT)
+        assert f"\n\n{found[-1]}\n\n" in steps
+    assert found == ["grand-proclamation-2031", "mine", "mine"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -156,6 +175,7 @@ def test_serve_lets_psql_in_and_refuses_the_rest_by_name(folder: Path, free_port
         assert err.startswith(
             f"ticketing: Port {free_port} of 127.0.0.1 is in use by another program"
         )
+        assert list(Path(f"{folder}2").iterdir()) == []
         stop(process, signal.SIGINT)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from tests.support.small_product import (
     SqlDir,
 )
@@ -31,6 +32,7 @@ def ticketing(
     capfd: pytest.CaptureFixture[str],
 ) -> Ticketing:
     """A function that runs the command on the small product: its exit code, stdout and stderr."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setattr(runner, "packaged_sql", lambda: sql.path)
     for name, value in {**pg_environment, "COLUMNS": "80", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
@@ -142,6 +144,21 @@ def test_commands_name_an_unreachable_server(ticketing: Ticketing) -> None:
         assert "/nowhere" in err
 
 
+def test_commands_say_how_to_name_a_server_when_none_is_found(
+    ticketing: Ticketing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free_port: int
+) -> None:
+    remedy = "Set DATABASE_URL (or PGHOST, PGDATABASE ...), or run `ticketing serve`.\n"
+    monkeypatch.delenv("PGHOST")
+    monkeypatch.setenv("PGPORT", str(free_port))
+    file = tmp_path / "event.yaml"
+    assert ticketing("catalogue", "template", str(file))[0] == 0
+    for command in (["status"], ["migrate"], ["catalogue", "check", str(file)]):
+        code, out, err = ticketing(*command)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.endswith(remedy)
+    assert remedy not in ticketing("status", "--database-url", "host=/nowhere")[2]
+
+
 def test_commands_take_a_url_from_the_environment(
     ticketing: Ticketing, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,9 +189,12 @@ def test_psql_without_a_demo_says_how_to_make_one(
     ticketing: Ticketing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "default_data_dir", lambda name: tmp_path / name)
-    reason = f"ticketing: There is no database in {tmp_path}/demo yet. Run: ticketing demo\n"
-    assert ticketing("psql") == (2, "", reason)
-    assert ticketing("psql", "--data-dir", f"{tmp_path}/demo") == (2, "", reason)
+    missing = f"ticketing: There is no database in {tmp_path}/demo yet. Run: ticketing "
+    assert ticketing("psql") == (2, "", f"{missing}demo, or: ticketing serve\n")
+    option = ("--data-dir", f"{tmp_path}/demo")
+    words = " ".join(option)
+    advice = f"demo {words}, or: ticketing serve {words}\n"
+    assert ticketing("psql", *option) == (2, "", f"{missing}{advice}")
     assert not (tmp_path / "demo").exists()
 
 
@@ -202,6 +222,24 @@ def test_psql_passes_arguments_and_exit_code_on(
         assert code == 2
         assert err.startswith("ticketing: ")
         assert "was made by PostgreSQL 9" in err
+
+
+def test_psql_opens_the_database_of_the_environment(
+    ticketing: Ticketing, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("PGHOST", "/nowhere")
+    monkeypatch.setenv("PGSERVICE", "another")
+    name = conninfo_to_dict(empty_database_url)["dbname"]
+    query = ("psql", "-X", "-At", "-c", "SELECT current_database()")
+    assert ticketing(*query) == (0, f"{name}\n", "")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert ticketing(*query)[2].startswith(f"Opening the database {name} at /")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:pa@s3cret@127.0.0.1/shop")
+    code, out, err = ticketing(*query)
+    assert (code, out) == (2, "")
+    assert "percent-encode" in err
+    assert "s3cret" not in err
 
 
 def test_import_works_without_the_libraries_of_the_command_line() -> None:

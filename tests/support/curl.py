@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="curl")
     parser.add_argument("url")
     parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--show-error", action="store_true")
     parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--data", required=True)
     request = parser.parse_args()

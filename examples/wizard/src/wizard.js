@@ -51,7 +51,7 @@ export async function runWizard(transport, functionId) {
     show($('screen'), screens[step]())
     const total = step === 'tickets' ? screen.quote?.subtotal : step === 'summary' ? answer?.total : null
     show($('hold'), ['tickets', 'summary', 'payment'].includes(step) && answer ? view.hold({ answer, offset: screen.offset }) : '')
-    show($('total'), total === null || total === undefined ? '' : html`Total <strong>${money(total, store.availability.currency)}</strong>`)
+    show($('total'), total === null || total === undefined ? '' : totalInWords(total))
     $('bar').hidden = ['start', 'done'].includes(step)
     $('back').hidden = step === 'attendees'
     $('continue').hidden = step === 'payment'
@@ -59,6 +59,9 @@ export async function runWizard(transport, functionId) {
     $('continue').disabled = $('back').disabled = screen.isBusy
     document.body.toggleAttribute('data-busy', screen.isBusy)
   }
+
+  const totalInWords = total => store.attendeesWithoutTickets.length === store.attendees.length
+    ? 'Nothing chosen yet' : html`Total <strong>${money(total, store.availability.currency)}</strong>`
 
   const announce = text => { $('live').textContent = text }
 
@@ -114,7 +117,7 @@ export async function runWizard(transport, functionId) {
     screen.quote = answer
     screen.lines = answer.issues.map(issueInWords)
     draw()
-    announce(`Total ${money(answer.subtotal, answer.currency)}. ${screen.lines.join(' ')}`)
+    announce(`${$('total').textContent}. ${screen.lines.join(' ')}`)
   }
 
   // What has to be done before a step is left towards the next one; false: it stays

@@ -7,6 +7,8 @@ failure, with one sentence on standard error.
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ try:
         template,
         write_catalogue,
     )
+    from ticketing_client._conninfo import checked_conninfo
     from ticketing_client.migrate import MigrationError, Status
     from ticketing_client.migrate import migrate as migrate_database
     from ticketing_client.migrate import rollback as roll_back_database
@@ -54,6 +57,7 @@ _PIPE_WIDTH: Final = 200
 
 _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and new line, and those that reverse the direction of writing."""
+_REMEDY: Final = " Set DATABASE_URL (or PGHOST, PGDATABASE ...), or run `ticketing serve`."
 
 _FACTS: Final = """
     SELECT current_setting('server_version'), current_user, (
@@ -109,8 +113,18 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         app()
-    except (CatalogueFileError, MigrationError, UnexpectedAnswerError) as error:
+    except MigrationError as error:
+        _fail(f"{error}{_REMEDY}" if _is_astray(error) else error)
+    except (CatalogueFileError, UnexpectedAnswerError) as error:
         _fail(error)
+
+
+def _is_astray(error: MigrationError) -> bool:
+    """Tell whether no server was found, and none was named."""
+    cause = error.__cause__
+    is_named = any(os.environ.get(name) for name in ("DATABASE_URL", "PGHOST", "PGSERVICE"))
+    is_named |= any(argument.startswith("--database-url") for argument in sys.argv)
+    return isinstance(cause, psycopg.OperationalError) and not cause.sqlstate and not is_named
 
 
 def _show_version(wanted: bool) -> None:
@@ -320,7 +334,7 @@ def serve(
         int, typer.Option(help="Port at 127.0.0.1 to listen on.", min=1024, max=65535)
     ] = 15432,
     example: Annotated[
-        bool, typer.Option("--example", help="Load the example event, too.")
+        bool, typer.Option("--example", help="Load the example event, unless it is there.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -337,9 +351,9 @@ def serve(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context, *, data_dir: DataDir = None) -> None:
-    """Open the database of `ticketing serve` while that runs, otherwise the demo's, in psql.
+    """Open in psql the database of DATABASE_URL, of a running `ticketing serve`, or of the demo.
 
-    All other arguments are passed to psql.
+    The first that there is; `--data-dir` comes before them. All other arguments are passed to psql.
     """
     from ticketing_client.embedded import (  # noqa: PLC0415 - not for every platform
         default_data_dir,
@@ -348,34 +362,74 @@ def psql(context: typer.Context, *, data_dir: DataDir = None) -> None:
     )
 
     with _needing_server(), ExitStack() as stack:
+        url = os.environ.get("DATABASE_URL")
+        if url and data_dir is None:
+            _run_psql(_psql_program(), context.args, *_place_of(url))
+        option = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
         if data_dir is None:
             served = default_data_dir("serve")
             data_dir = served if find_server(served) else default_data_dir("demo")
+        missing = (
+            f"There is no database in {data_dir} yet. "
+            f"Run: ticketing demo{option}, or: ticketing serve{option}"
+        )
         if not os.path.exists(data_dir / "PG_VERSION"):  # noqa: PTH110 - may be inaccessible
-            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+            _fail(missing)
         server = find_server(data_dir) or stack.enter_context(run_server(data_dir))
-        program = server.bin_dir / "psql"
-        if not program.exists():
-            _fail(f"There is no psql in {server.bin_dir}: set PG_BIN to a folder that has one.")
         with psycopg.connect(server.url()) as connection:
             databases = connection.execute(
                 "SELECT datname FROM pg_database WHERE datname ^@ 'ticketing' ORDER BY datname"
             ).fetchall()
         if not databases:
-            _fail(f"There is no database in {data_dir} yet. Run: ticketing demo")
+            _fail(missing)
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        name = databases[0][0]
         place = {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": server.user}
-        # Ctrl-C is for psql, which cancels the query; this process stops the server afterwards.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            code = subprocess.run(  # noqa: S603
-                [str(program), *context.args],
-                env=ours | place | {"PGDATABASE": databases[0][0]},
-                check=False,
-            ).returncode
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        raise typer.Exit(code)
+        environment = ours | place | {"PGDATABASE": name}
+        _run_psql(server.bin_dir / "psql", context.args, environment, f"{name} in {data_dir}")
+
+
+def _psql_program() -> Path:
+    """Find psql: that of the machine, or else that of the private server."""
+    from ticketing_client.embedded import _programs  # noqa: PLC0415 - see psql
+
+    found = shutil.which("psql")
+    return Path(found) if found else _programs.find_programs(_programs.server_user())[0] / "psql"
+
+
+def _place_of(url: str) -> tuple[dict[str, str], str]:
+    """Return the environment in which psql opens a database, and what to call the database.
+
+    Other users of the machine would see a password among the arguments.
+    """
+    try:
+        options = psycopg.pq.Conninfo.parse(checked_conninfo(url).encode())
+    except psycopg.ProgrammingError as error:
+        _fail(error)
+    named = {
+        option.envvar.decode(): option.val.decode()
+        for option in options
+        if option.envvar and option.val
+    }
+    # a service of the environment would come before the parts of the URL
+    environment = {name: value for name, value in os.environ.items() if name != "PGSERVICE"} | named
+    name, host = (environment.get(each) for each in ("PGDATABASE", "PGHOST"))
+    return environment, f"{name or 'the default database'} at {host or 'the default host'}"
+
+
+def _run_psql(program: Path, arguments: list[str], env: dict[str, str], place: str) -> NoReturn:
+    """Run psql, say to people which database it opens, and exit with its code."""
+    if not program.exists():
+        _fail(f"There is no psql in {program.parent}: set PG_BIN to a folder that has one.")
+    if sys.stdin.isatty():
+        typer.echo(f"Opening the database {place}.", err=True)
+    # Ctrl-C is for psql, which cancels the query; this process may have a server to stop.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = subprocess.run([str(program), *arguments], env=env, check=False).returncode  # noqa: S603
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    raise typer.Exit(code)
 
 
 def _import(file: CatalogueFile, database_url: str, *, is_rolled_back: bool) -> ImportAnswer:

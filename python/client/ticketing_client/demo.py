@@ -4,7 +4,9 @@
 the client. Plain SQL only creates the database, ends holds early and corrupts a counter.
 """
 
+import os
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -39,6 +41,7 @@ from ticketing_client.calls import Call
 from ticketing_client.embedded import Server, default_data_dir, run_server
 from ticketing_client.migrate import migrate
 from ticketing_client.models import Json
+from ticketing_client.serve import program
 from ticketing_client.testing import let_holds_lapse
 
 T = TypeVar("T")
@@ -71,7 +74,8 @@ def demo(data_dir: Path | None = None, *, everything: bool = False) -> None:
         with psycopg.connect(server.url()) as connection:
             names = connection.execute("SELECT datname FROM pg_database").fetchall()
         if (DATABASE,) in names:
-            console.print("The database of the last demo is replaced by a new one.")
+            replaced = f"The database of the last demo in {server.data_dir} is replaced."
+            console.print(replaced, soft_wrap=True)
         url = recreate_database(server)
         report = migrate(url)
         functions = sum(path.startswith("functions/") for path in report.installed)
@@ -80,20 +84,32 @@ def demo(data_dir: Path | None = None, *, everything: bool = False) -> None:
             f"{functions} functions installed in {perf_counter() - started:.1f} s."
         )
         console.print(
-            "\nOn the left what a wizard sends, with names instead of ids; on the right what "
-            "PostgreSQL answers, and how long a call takes."
+            "\nOn the left what a wizard (your registration form) sends, with names instead of "
+            "ids; on the right what PostgreSQL answers, and how long a call takes."
         )
         walk_through(url, console, everything=everything)
-        option = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+        # psql alone would open the database of DATABASE_URL
+        is_named = data_dir is not None or bool(os.environ.get("DATABASE_URL"))
+        option = f" --data-dir {shlex.quote(str(server.data_dir))}" if is_named else ""
+        ticketing = _command()
         steps = {
-            f"ticketing psql{option}": "\\dt ticketing.* lists tables, \\df the calls",
-            f"ticketing demo --all{option}": "holds, refunds, the change feed, repair",
-            "ticketing serve": "a server for your own program, with a URL",
+            f"{ticketing} psql{option}": "\\dt ticketing.* lists tables, \\df calls",
+            f"{ticketing} demo --all{option}": "holds, refunds, the change feed, repair",
+            f"{ticketing} serve --example": "a server for your own program, with a URL",
         }
-        console.print("\nLook inside, or go on (in a clone: make psql, make serve):\n")
+        console.print("\nLook inside, or go on:\n")
         for command, purpose in steps.items():
             # not wrapped, so that a path can be copied
             console.print(f"  {command:<{max(map(len, steps))}}  {purpose}", soft_wrap=True)
+
+
+def _command() -> str:
+    """Return how to start `ticketing` from here, also where it is not on the PATH."""
+    path = Path(sys.executable).with_name("ticketing")
+    here = Path.cwd()
+    command = program(path)
+    is_below = command != path.name and path.is_relative_to(here)
+    return shlex.quote(str(path.relative_to(here))) if is_below else command
 
 
 def recreate_database(server: Server) -> str:
@@ -168,6 +184,7 @@ class _Walk:
         self.user = service.as_user(self.registration["authUserId"])
         people = [self.registration["primaryAttendee"], *self.registration["additionalAttendees"]]
         self.people = {person["attendeeId"]: person["firstName"] for person in people}
+        self.types = {person["attendeeId"]: person["attendeeType"] for person in people}
         self.names = {
             str(item[key]): str(item["name"])
             for kind, key in (("ticket_types", "ticket_type_id"), ("packages", "package_id"))
@@ -206,7 +223,8 @@ class _Walk:
             .package(harold, self.ids["Communication, Ceremony & Banquet"])
         )
         created = self.user.create_individual_registration_jsonb(self.registration)
-        self.show(f"{', '.join(self.people.values())}", f"{created.status}, no tickets yet")
+        everyone = (f"{self.people[id_]} ({self.types[id_]})" for id_ in self.people)
+        self.show(", ".join(everyone), f"{created.status}, no tickets yet")
         chosen = self.user.persist_ticket_selections(self.registration_id, selections)
         sent = self.declared(selections)
         for both in created.attendees:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 import psycopg
@@ -29,7 +30,7 @@ def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> 
     Args:
         data_dir: Folder of its data, which stay for the next run; None for `default_data_dir`.
         port: Port at 127.0.0.1 to listen on.
-        example: Whether to load the example event.
+        example: Whether to load the example event, unless it is there already.
 
     Raises:
         EmbeddedServerError: The server cannot be run, or has ended by itself.
@@ -43,12 +44,21 @@ def serve(data_dir: Path | None = None, *, port: int, example: bool = False) -> 
             ).fetchall():
                 connection.execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
         migrate(server.url(DATABASE))
-        function_id = None
         if example:
-            with Client(server.url(DATABASE)) as service:
-                function_id = service.import_catalogue(example_document("catalogue")).function_id
-        _stay(server, _first_steps(server, data_dir, function_id))
+            _load_example(server)
+        _stay(server, _first_steps(server, data_dir))
         typer.echo(f"\nStopped. The data stay in {server.data_dir}")
+
+
+def _load_example(server: Server) -> None:
+    """Load the example event, unless it is there: it may have been changed since."""
+    catalogue = example_document("catalogue")
+    with psycopg.connect(server.url(DATABASE)) as connection:
+        if not connection.execute(
+            "SELECT FROM ticketing.functions WHERE function_id = %s",
+            [catalogue["function"]["function_id"]],
+        ).fetchall():
+            Client(connection).import_catalogue(catalogue)
 
 
 def _stay(server: Server, first_steps: str) -> None:
@@ -75,24 +85,33 @@ def _stay(server: Server, first_steps: str) -> None:
         signal.signal(signal.SIGTERM, handlers[signal.SIGTERM])
 
 
-def _first_steps(server: Server, data_dir: Path | None, function_id: str | None) -> str:
+def _first_steps(server: Server, data_dir: Path | None) -> str:
     """Return what to do next, ready to paste, in lines of at most 80 columns."""
+    with psycopg.connect(server.url(DATABASE)) as connection:
+        functions = connection.execute(
+            "SELECT slug, function_id FROM ticketing.functions ORDER BY slug"
+        ).fetchall()
     python = Path(sys.executable)
-    ticketing = _program(python.with_name("ticketing"))
+    ticketing = program(python.with_name("ticketing"))
     psql = f"{ticketing} psql"
     if data_dir is not None:
         psql += f" --data-dir {shlex.quote(str(server.data_dir))}"
-    steps = _EMPTY if function_id is None else _EXAMPLE
+    steps = _ON_SALE if functions else _EMPTY
     return _STEPS.format(
         postgres=server.version,
         port=server.port,
         url=server.tcp_url(DATABASE),
         psql=psql,
-        more=steps.format(ticketing=ticketing, python=_program(python), function_id=function_id),
+        more=steps.format(
+            ticketing=ticketing,
+            python=program(python),
+            slugs=fill(", ".join(slug for slug, _ in functions), 80, break_on_hyphens=False),
+            function_id=functions[0][1] if functions else None,
+        ),
     )
 
 
-def _program(path: Path) -> str:
+def program(path: Path) -> str:
     """Return how to start a program in a shell: by its name where that finds it."""
     named = shutil.which(path.name) == str(path) or not path.exists()
     return path.name if named else shlex.quote(str(path))
@@ -112,8 +131,12 @@ Look inside (\\dt ticketing.* lists the tables, \\df ticketing.* the calls):
 
 {more}"""
 
-_EXAMPLE: Final = """\
-Ask what is on sale:
+_ON_SALE: Final = """\
+These events are in it:
+
+{slugs}
+
+Ask what the first one sells:
 
 {python} - <<'END'
 import os

@@ -102,9 +102,10 @@ def _start(request: Request, stack: ExitStack) -> dict[str, str]:
         _check_socket_path(request, folder, "set TMPDIR to a folder")
     stack.callback(os.close, _lock(folder))
     answer = {"folder": str(folder)}
+    if request.port is not None:
+        _check_port(request.port)  # before there are any data
     _initialise(request, folder)
     if request.port is not None:
-        _check_port(request.port)
         answer["password"] = _password(folder)
         (folder / "tcp_hba.conf").write_text(_HBA)
     owner = folder / OWNER
