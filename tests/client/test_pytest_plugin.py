@@ -77,11 +77,14 @@ def test_testing_page_runs(run: Run, server: Server) -> None:
         "shop.py",
         "conftest.py",
         "test_shop.py",
+        "test_conference.py",
         "test_time.py",
         "test_role.py",
     }
+    example = Path(ticketing_client.__file__).parent / "example/conference.yaml"
+    files["conference.yaml"] = example.read_text(encoding="utf-8")
     try:
-        assert re.search(r"\n=+ 4 passed in", run(files))
+        assert re.search(r"\n=+ 5 passed in", run(files))
     finally:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("DROP ROLE IF EXISTS shop")

@@ -263,6 +263,16 @@ def test_create_raises_issues_of_all_arguments_together(
 # Rules
 
 
+def test_create_of_a_selection_names_the_call_for_it(event_db: Connection) -> None:
+    refusal = owner(event_db).refusal(
+        "create_individual_registration_with_tickets",
+        p_registration_data={"functionId": FUNCTION},
+        p_tickets={WALTER: {"individualTickets": [{"ticketId": BRUNCH, "quantity": 1}]}},
+    )
+    (message,) = (issue["message"] for issue in refusal.issues if issue["path"] == "p_tickets")
+    assert "(a selection is for persist_ticket_selections), not object." in message
+
+
 def test_function_not_published_names_the_first_argument_that_selects(
     event_db: Connection, registration: Document
 ) -> None:

@@ -1,7 +1,7 @@
 """import_catalogue: a function from one document, in place, without touching what is sold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -312,6 +312,63 @@ def test_import_catalogue_keeps_two_functions_apart(
     assert import_catalogue(event_db, other)["deactivated"] == 3
     for table, lines in first.items():
         assert set(lines) <= set(dump(event_db)[table])
+
+
+# Sales that are over
+
+OVER = "2020-03-01T12:00:00+11:00"
+SINCE = "its sale ended on 2020-03-01 12:00 (Australia/Sydney)."
+WITH = ", Ceremony & Banquet"
+
+
+def end_events(catalogue: Document) -> None:
+    """Move all events into the past."""
+    for event in catalogue["events"]:
+        event |= {"starts_at": "2020-03-01T10:00:00+11:00", "ends_at": OVER}
+
+
+@pytest.mark.parametrize(
+    ("change", "warnings"),
+    [
+        (
+            lambda c: part(c, BRUNCH).update(sale_ends_at=OVER),
+            [f"Ladies Brunch{rest} cannot be bought: {SINCE}" for rest in ("", WITH)],
+        ),
+        (
+            lambda c: part(c, LADIES).update(sale_ends_at=OVER),
+            [f"Ladies Brunch{WITH} cannot be bought: {SINCE}"],
+        ),
+        (lambda c: part(c, LADIES).update(sale_ends_at=OVER, is_active=False), []),
+        (end_events, [f"Nothing of Grand Proclamation 2031 can be bought: {SINCE}"]),
+        (
+            lambda c: c["function"].update(registration_closes_at=OVER),
+            [f"Nothing of Grand Proclamation 2031 can be bought: {SINCE}"],
+        ),
+        (
+            lambda c: c["function"].update(registration_closes_at=OVER, status="closed"),
+            [],
+        ),
+    ],
+    ids=["ticket type", "package", "inactive", "all events", "registration", "closed"],
+)
+def test_import_catalogue_warns_of_a_sale_that_is_over(
+    db: Connection,
+    catalogue: Document,
+    change: Callable[[Document], object],
+    warnings: Sequence[str],
+) -> None:
+    change(catalogue)
+    assert import_catalogue(db, catalogue)["warnings"] == warnings
+
+
+def test_import_catalogue_warns_of_what_it_has_changed(db: Connection, catalogue: Document) -> None:
+    import_catalogue(db, catalogue)
+    brunch = next(e for e in catalogue["events"] if e["event_id"] == EVENTS[BRUNCH])
+    brunch |= {"starts_at": "2020-03-01T10:00:00+11:00", "ends_at": OVER}
+    assert len(import_catalogue(db, catalogue)["warnings"]) == 2
+    # it has been said, as it would be of a sale that has ended in the meantime
+    part(catalogue, LUNCHEON)["name"] = "Lunch"
+    assert import_catalogue(db, catalogue)["warnings"] == []
 
 
 # Changes in place

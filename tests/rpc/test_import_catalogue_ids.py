@@ -274,13 +274,76 @@ def test_slug_that_differs_without_id_is_something_new(
         ("dropped", "ticket_type", "workshop-seat", ["is_active"]),
     ]
     (warning,) = answer["warnings"]
-    assert seat in warning
+    assert f"give it ticket_type_id: {seat}." in warning
     # without a ticket there is nothing to warn of
     answer = import_catalogue(db, json.loads(text.replace("friday-ticket", "second-day")))
     assert answer["warnings"] == []
 
 
+def test_renaming_warning_names_the_entry_of_the_same_name(
+    db: Connection, conference: Document
+) -> None:
+    book_workshop(db, import_catalogue(db, conference)["function_id"])
+    conference = json.loads(json.dumps(conference).replace('"workshop-seat"', '"tutorial-seat"'))
+    seat = named(conference, "ticket_types", "tutorial-seat")
+    conference["ticket_types"].append(seat | {"slug": "another", "name": "Another"})
+    (warning,) = import_catalogue(db, conference)["warnings"]
+    assert "and Workshop (and 1 more) is new" in warning
+
+
+def test_event_with_another_slug_is_told_to_state_its_id(
+    db: Connection, conference: Document
+) -> None:
+    import_catalogue(db, conference)
+    friday = ids(db, "events")["friday"]
+    renamed = json.loads(json.dumps(conference).replace('"friday"', '"last-day"'))
+    (issue,) = service(db).refusal("import_catalogue", p_catalogue=renamed).issues
+    assert issue["code"] == "event_locked"
+    assert f"give it event_id: {friday}." in issue["message"]
+    named(renamed, "events", "last-day")["event_id"] = friday
+    assert changes(import_catalogue(db, renamed)) == [("changed", "event", "last-day", ["slug"])]
+
+
 # Organisation and function
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [
+        (lambda _: None, 1),
+        (lambda c: c["function"].update(name="Other Days"), 1),
+        (lambda c: c["events"].append({"slug": "other", "title": "Other"}), 1),
+        (
+            lambda c: (
+                c["function"].update(name="Other Days"),
+                c["events"].append({"slug": "other", "title": "Other"}),
+            ),
+            0,
+        ),
+        (lambda c: c["function"].update(function_id=ABSENT), 0),
+    ],
+    ids=["all", "events", "name", "neither", "an id"],
+)
+def test_function_with_another_slug_is_a_second_one(
+    db: Connection, conference: Document, change: Callable[[Document], object], count: int
+) -> None:
+    first = deepcopy(conference)
+    function_id = import_catalogue(db, first)["function_id"]
+    conference["function"]["slug"] = "data-days-31"
+    change(conference)
+    warnings = import_catalogue(db, conference)["warnings"]
+    assert len(warnings) == count
+    for warning in warnings:
+        assert "and Data Days 2031 (data-days-2031) stays as it is" in warning
+        assert f"give it function_id: {function_id}." in warning
+    # it is new only once
+    assert import_catalogue(db, conference)["warnings"] == []
+    first["function"]["status"] = "closed"
+    import_catalogue(db, first)
+    conference["function"]["slug"] = "data-days-third"
+    if count:
+        named_second = import_catalogue(db, conference)["warnings"]
+        assert not [warning for warning in named_second if function_id in warning]
 
 
 def test_slug_of_an_organisation_means_what_has_it(

@@ -497,7 +497,8 @@ def read_catalogue(connection: psycopg.Connection[Any]) -> Schema:
             return each
         columns = comments.get(CATALOGUE_TABLES.get(key, key), {})
         inner = each["properties"]
-        keys = [*(column for column in columns if column in inner), *inner]
+        required = each.get("required", [])
+        keys = [*(column for column in columns if column in inner), *required, *inner]
         return each | {
             "properties": {
                 name: {"description": columns[name]} | described(inner[name], name)

@@ -258,6 +258,7 @@ def arguments(api: Api) -> Iterator[str]:
 
 
 CATALOGUE_OBJECTS: Final = {
+    "the document": (),
     "organisation": ("organisation",),
     "function": ("function",),
     "events": ("events", "items"),
@@ -294,13 +295,14 @@ def catalogue_keys(api: Api) -> Iterator[str]:
 
 
 def in_words(schema: Schema) -> str:
-    """Return a JSON Schema in the words of its title, if it has one or is well known."""
+    """Return a JSON Schema in one word, if it is well known, or else those of its title."""
+    if SLUG in schema.get("pattern", ""):
+        return "slug"
     if schema.get("type") == "array":
         most = f"at most {schema['maxItems']:,}: " if "maxItems" in schema else ""
         return f"list of {most}{in_words(schema['items'])}"
     known = {"uuid": "UUID", "date-time": "time with its offset from UTC"}
-    named = schema.get("title") or known.get(schema.get("format", ""))
-    return named or ("slug" if SLUG in schema.get("pattern", "") else describe(schema))
+    return schema.get("title") or known.get(schema.get("format", "")) or describe(schema)
 
 
 def described_one(schema: Schema) -> str:

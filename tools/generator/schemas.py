@@ -6,7 +6,7 @@ import json
 import tomllib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tools.generator.shapes import Schema, conditions, or_null, reference
+from tools.generator.shapes import Schema, conditions, or_null, reference, without
 from tools.generator.text import camel
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def definitions(api: Api) -> dict[str, Schema]:
         if name in found:
             message = f"two objects are named {name}: name one of them in NAMES"
             raise ValueError(message)
-        found[name] = {"title": name} | schema
+        found[name] = {"title": name} | without(schema, "title")
     return dict(sorted(found.items()))
 
 

@@ -98,8 +98,11 @@ export type CancelAnswer = {
 export type Catalogue = {
   organisation: CatalogueOrganisation
   function: CatalogueFunction
+  /** Its parts to which there are tickets; may be empty. */
   events: CatalogueEvent[]
+  /** What admits an attendee to an event; may be empty. */
   ticket_types: CatalogueTicketType[]
+  /** Tickets bundled at one price; may be empty. */
   packages: CataloguePackage[]
   $schema?: string | null
   pools?: CataloguePool[] | null
@@ -138,7 +141,7 @@ export type CatalogueEvent = {
   starts_at?: Time | null
 }
 
-/** No other keys are allowed. */
+/** The occasion that people register for. No other keys are allowed. */
 export type CatalogueFunction = {
   slug: Slug
   name: Name
@@ -158,7 +161,7 @@ export type CatalogueFunction = {
   timezone?: string | null
 }
 
-/** No other keys are allowed. */
+/** Who sells. No other keys are allowed. */
 export type CatalogueOrganisation = {
   slug: Slug
   name: Name
@@ -261,6 +264,7 @@ export type CreateAnswer = {
   attendees: AttendeeIds[]
 }
 
+/** Three capital letters, such as EUR. */
 export type Currency = string
 
 /** No other keys are allowed. */
@@ -836,6 +840,7 @@ export type Selection = {
 
 export type Selections = { [key: string]: Selection }
 
+/** Lower-case words joined by hyphens, such as open-air. */
 export type Slug = string
 
 /** The amount due of a registration that passed all checks. */

@@ -134,6 +134,8 @@ def parse_catalogue(text: str, name: str) -> CatalogueFile:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}:" if mark else ":"
         words = " ".join(part for part in (error.context, error.problem) if part)
+        if error.problem == "mapping values are not allowed here":
+            words += "; put text that contains ': ' in quotes"
         message = f"{name}{line} not YAML: {words}."
         raise CatalogueFileError(message) from error
     except yaml.YAMLError as error:

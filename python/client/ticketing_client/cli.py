@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib import metadata
 from operator import itemgetter
 from pathlib import Path
@@ -28,7 +29,13 @@ try:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from ticketing_client import Client, ImportAnswer, TicketingError, UnexpectedAnswerError
+    from ticketing_client import (
+        Client,
+        ImportAnswer,
+        InvalidPayload,
+        TicketingError,
+        UnexpectedAnswerError,
+    )
     from ticketing_client._catalogue_file import (
         SCHEMA_NAME,
         CatalogueFile,
@@ -273,6 +280,7 @@ def show(
     database_url: DatabaseUrl = "",
 ) -> None:
     """Write the stored catalogue of an event function, to edit it and load it again."""
+    _refuse_existing(file)
     with calling(database_url) as connection:
         found = connection.execute(
             "SELECT function_id FROM ticketing.functions WHERE %s IN (slug, function_id::text)",
@@ -299,8 +307,7 @@ def write_template(
     ],
 ) -> None:
     """Write a small catalogue with comments, to begin with, and what editors check it by."""
-    if file.exists():
-        _fail(f"{file} exists already; choose another name.")
+    _refuse_existing(file)
     text = template()
     if file.suffix == ".json":
         text = write_catalogue(file, {"$schema": SCHEMA_NAME} | parse_catalogue(text, "").document)
@@ -443,17 +450,19 @@ def _import(file: CatalogueFile, database_url: str, *, is_rolled_back: bool) -> 
     except TicketingError as error:
         if not error.issues:
             _fail(error)
+        say = partial(typer.echo, err=not is_rolled_back)
         for line, issue in sorted(
             ((file.line(issue.path), issue) for issue in error.issues), key=itemgetter(0)
         ):
             has_path = "p_catalogue" in issue.message
             message = issue.message if has_path else f"{issue.path}: {issue.message}"
             message = message.replace("p_catalogue.", "").replace("p_catalogue", "the catalogue")
-            line_of_issue = _shown(f"{file.name}:{line}: {message} [{issue.code}]")
-            typer.echo(line_of_issue, err=not is_rolled_back)
+            say(_shown(f"{file.name}:{line}: {message} [{issue.code}]"))
         if error.issues_total > len(error.issues):
             more = error.issues_total - len(error.issues)
-            typer.echo(f"and {more} more", err=not is_rolled_back)
+            say(f"and {more} more")
+        if isinstance(error, InvalidPayload):
+            say("References, dates and limits are checked when these are right.")
         raise typer.Exit(1) from None
 
 
@@ -472,6 +481,12 @@ def _say_changes(answer: ImportAnswer, heading: str, nothing: str) -> None:
 def _shown(text: str) -> str:
     """Return a text with what would steer the terminal escaped: names are those of other people."""
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _refuse_existing(file: Path | None) -> None:
+    """Exit with a message if a file that is to be written exists."""
+    if file and file.exists():
+        _fail(f"{file} exists already; choose another name.")
 
 
 def _write(file: Path | None, text: str) -> None:

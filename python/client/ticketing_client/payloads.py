@@ -52,6 +52,7 @@ Amount: TypeAlias = Decimal | int | float | str
 """An amount from 0 with at most two decimals."""
 
 Currency: TypeAlias = str
+"""Three capital letters, such as EUR."""
 
 Name: TypeAlias = str
 
@@ -64,6 +65,7 @@ Reference: TypeAlias = str | UUID
 """The slug of another entry of the document, or its UUID."""
 
 Slug: TypeAlias = str
+"""Lower-case words joined by hyphens, such as open-air."""
 
 Sum: TypeAlias = Decimal | int | float | str
 """An amount from 0, rounded to the cent."""

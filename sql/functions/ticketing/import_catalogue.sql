@@ -62,9 +62,12 @@ BEGIN
     v_answer.changes := ticketing_internal.catalogue_changes(
         v_before, ticketing_internal.stored_catalogue(v_function_id)
     );
-    v_answer.warnings := v_answer.warnings || ticketing_internal.renaming_warnings(
-        v_function_id, v_submitted, v_answer.changes
-    );
+    v_answer.warnings := v_answer.warnings
+        || ticketing_internal.renaming_warnings(v_function_id, v_submitted, v_answer.changes)
+        || ticketing_internal.ended_warnings(v_catalogue, v_answer.changes, v_now);
+    IF NOT v_before ? 'function' AND p_catalogue #>> '{function,function_id}' IS NULL THEN
+        v_answer.warnings := v_answer.warnings || ticketing_internal.repeated_function_warnings(v_catalogue);
+    END IF;
 
     v_answer.success := TRUE;
     v_answer.function_id := v_function_id;

@@ -89,7 +89,10 @@ BEGIN
         element.path,
         ticketing_internal.issue(
             'event_locked', element.path || '.event_id',
-            format('%s is for another event, which cannot change; create a new ticket type, with another slug.', ticket_type.name),
+            format(
+                '%s is for another event, which cannot change; create a new ticket type, with another slug, or, if the event only '
+                'has another slug now, give it event_id: %s.', ticket_type.name, ticket_type.event_id
+            ),
             p_ticket_type_id => element.id, p_item_name => ticket_type.name,
             p_expected => to_jsonb(ticket_type.event_id), p_actual => element.value -> 'event_id'
         )

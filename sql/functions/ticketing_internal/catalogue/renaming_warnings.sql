@@ -12,22 +12,21 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT format(
-            '%s is no longer in the document and has tickets, and %s is new: if it only has another slug now, give it the id %s.',
-            dropped.name, new.names, dropped.id
+            '%s is no longer in the document and has tickets, and %s is new: if it only has another slug now, give it %s_id: %s.',
+            dropped.name, new.names, dropped.kind, dropped.id
         )
         FROM unnest(p_changes) AS dropped
-        INNER JOIN (
+        CROSS JOIN LATERAL (
             SELECT
-                added.kind,
-                min(added.name) || CASE WHEN count(*) > 1 THEN format(' (and %s more)', count(*) - 1) ELSE '' END
+                (array_agg(added.name ORDER BY added.name <> dropped.name, added.name))[1] || CASE WHEN count(*) > 1 THEN format(' (and %s more)', count(*) - 1) ELSE '' END
                 AS names
             FROM unnest(p_changes) AS added
             INNER JOIN ticketing_internal.catalogue_elements(p_submitted) AS element
                 ON element.section = added.kind || 's'
                 AND element.value ->> 'slug' = added.slug
-            WHERE added.change = 'added' AND element.id IS NULL
-            GROUP BY added.kind
-        ) AS new ON new.kind = dropped.kind
+            WHERE added.change = 'added' AND added.kind = dropped.kind AND element.id IS NULL
+            HAVING count(*) > 0
+        ) AS new
         WHERE dropped.change = 'dropped'
             AND EXISTS (
                 SELECT

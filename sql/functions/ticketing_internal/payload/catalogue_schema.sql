@@ -58,11 +58,13 @@ BEGIN
         'properties', jsonb_build_object(
             '$schema', (v_definitions -> 'text') || '{"description": "For editors; not stored."}',
             'organisation', jsonb_build_object(
+                'description', 'Who sells.',
                 'type', 'object', 'additionalProperties', FALSE,
                 'required', '["slug", "name"]'::jsonb,
                 'properties', jsonb_build_object('organisation_id', v_uuid, 'slug', v_slug, 'name', v_name)
             ),
             'function', jsonb_build_object(
+                'description', 'The occasion that people register for.',
                 'type', 'object', 'additionalProperties', FALSE,
                 'required', '["slug", "name", "currency"]'::jsonb,
                 'properties', jsonb_build_object(
@@ -87,6 +89,7 @@ BEGIN
                 )
             ),
             'events', jsonb_build_object(
+                'description', 'Its parts to which there are tickets; may be empty.',
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
@@ -103,6 +106,7 @@ BEGIN
                 )
             ),
             'ticket_types', jsonb_build_object(
+                'description', 'What admits an attendee to an event; may be empty.',
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
@@ -115,6 +119,7 @@ BEGIN
                 )
             ),
             'packages', jsonb_build_object(
+                'description', 'Tickets bundled at one price; may be empty.',
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,
@@ -141,6 +146,7 @@ BEGIN
                 )
             ),
             'pools', jsonb_build_object(
+                'description', 'Capacity that several share; without the key it stays as it is.',
                 'type', 'array', 'maxItems', 1000,
                 'items', jsonb_build_object(
                     'type', 'object', 'additionalProperties', FALSE,

@@ -74,6 +74,7 @@ DECLARE
 BEGIN
     RETURN CASE p_argument
         WHEN 'p_tickets' THEN jsonb_build_object(
+            'title', 'an array of tickets (a selection is for persist_ticket_selections)',
             'type', 'array', 'maxItems', 2000,
             'items', jsonb_build_object(
                 'type', 'object', 'additionalProperties', FALSE,

@@ -9,13 +9,14 @@ AS $$
 BEGIN
     RETURN '{
         "uuid": {"type": "string", "format": "uuid"},
-        "slug": {"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+        "slug": {"title": "lower-case words joined by hyphens, such as open-air",
+            "type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
         "reference": {"title": "the slug of another entry of the document, or its UUID", "anyOf": [
             {"type": "string", "maxLength": 100, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
             {"type": "string", "format": "uuid"}]},
         "text": {"type": "string"},
         "name": {"type": "string", "minLength": 1, "maxLength": 200},
-        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "currency": {"title": "three capital letters, such as EUR", "type": "string", "pattern": "^[A-Z]{3}$"},
         "flag": {"type": "boolean"},
         "time": {"type": "string", "format": "date-time"},
         "quantity": {"type": "integer", "minimum": 0, "maximum": 1000},
