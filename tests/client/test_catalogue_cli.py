@@ -78,6 +78,7 @@ def line_of(text: str, part: str) -> int:
 # docs/catalogue.md
 
 
+@pytest.mark.long
 def test_page_builds_the_conference_step_by_step(
     tmp_path: Path, database_url: str, ticketing: Ticketing
 ) -> None:

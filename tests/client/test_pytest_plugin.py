@@ -17,6 +17,9 @@ import ticketing_client
 from ticketing_client import testing
 from ticketing_client.embedded import Server, run_server
 
+# every test is a run of pytest of its own
+pytestmark = pytest.mark.long
+
 PACKAGES = Path(ticketing_client.__file__).parents[1]
 PAGE = blocks((ROOT / "docs/testing.md").read_text(encoding="utf-8"))
 

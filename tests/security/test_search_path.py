@@ -414,7 +414,9 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.long] * (kind == "plans")) for kind in SETTINGS]
+)
 def test_settings_of_the_caller_change_no_answer(sessions: Sessions, kind: str) -> None:
     with sessions.session({}) as db:
         known = {name for (name,) in db.execute("SELECT lower(name) FROM pg_settings")}
