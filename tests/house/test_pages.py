@@ -167,6 +167,7 @@ def test_site_has_every_page_and_loads_nothing_from_another_server(site: Path) -
     assert (site / "assets/mermaid.js").stat().st_size > 1_000_000
 
 
+@pytest.mark.long
 def test_site_keeps_the_links_between_its_pages(site: Path) -> None:
     for page in site_pages():
         made = site / page.relative_to(ROOT / "docs").with_suffix(".html")
