@@ -67,10 +67,8 @@ def _stay(server: Server, first_steps: str) -> None:
     Raises EmbeddedServerError when the server ends first.
     """
     # SIGINT as well: a shell script starts what runs in its background with SIGINT ignored
-    handlers = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         typer.echo(first_steps)
         with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -82,7 +80,7 @@ def _stay(server: Server, first_steps: str) -> None:
         message = f"The server has ended: look at {server.data_dir / 'server.log'}."
         raise EmbeddedServerError(message) from None
     finally:
-        signal.signal(signal.SIGTERM, handlers[signal.SIGTERM])
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _first_steps(server: Server, data_dir: Path | None) -> str:

@@ -39,7 +39,7 @@ DECLARE
     v_persisted jsonb;
     v_answer ticketing_internal.create_answer;
 BEGIN
-    IF NOT ticketing_internal.is_signed_in(v_owner_id) THEN
+    IF v_owner_id IS NULL AND NOT v_is_service THEN
         PERFORM ticketing_internal.raise_not_authenticated('p_registration_data');
     END IF;
 

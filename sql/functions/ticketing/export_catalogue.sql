@@ -9,15 +9,15 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_is_service CONSTANT boolean := ticketing_internal.caller_is_service();
+    v_caller_id CONSTANT uuid := ticketing_internal.caller_id();
     v_stored jsonb;
     v_answer ticketing_internal.export_answer;
 BEGIN
-    IF NOT ticketing_internal.is_signed_in(ticketing_internal.caller_id()) THEN
+    IF v_caller_id IS NULL AND NOT v_is_service THEN
         PERFORM ticketing_internal.raise_not_authenticated('p_function_id');
     END IF;
-    IF NOT ticketing_internal.caller_is_service()
-        AND ticketing_internal.member_role(p_function_id, ticketing_internal.caller_id()) IS NULL
-    THEN
+    IF NOT v_is_service AND ticketing_internal.member_role(p_function_id, v_caller_id) IS NULL THEN
         PERFORM ticketing_internal.raise_issues('42501', jsonb_build_array(ticketing_internal.issue(
             'not_allowed', 'p_function_id',
             'Only the service and members of the organisation can export its catalogue.'

@@ -23,7 +23,7 @@ DECLARE
     v_catalogue ticketing_internal.submitted_catalogue;
     v_answer ticketing_internal.import_answer;
 BEGIN
-    IF NOT ticketing_internal.is_signed_in(ticketing_internal.caller_id()) THEN
+    IF ticketing_internal.caller_id() IS NULL AND NOT ticketing_internal.caller_is_service() THEN
         PERFORM ticketing_internal.raise_not_authenticated('p_catalogue');
     END IF;
     v_submitted := ticketing_internal.resolve_function(p_catalogue);

@@ -17,8 +17,7 @@ DECLARE
     v_function_id uuid;
     v_owner_id uuid;
 BEGIN
-    -- the id first, as the call of a function costs microseconds
-    IF NOT (p_is_for_visitors OR v_caller_id IS NOT NULL OR ticketing_internal.is_signed_in(v_caller_id)) THEN
+    IF v_caller_id IS NULL AND NOT (p_is_for_visitors OR ticketing_internal.caller_is_service()) THEN
         PERFORM ticketing_internal.raise_not_authenticated('p_registration_id');
     END IF;
 

@@ -11,8 +11,6 @@ LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    v_bytes bytea;
 BEGIN
     -- not every text is tried as a UUID, because the exception costs more than all the rest
     IF p_sub ~ '^[{}0-9A-Fa-f-]{32,41}$' AND ticketing_internal.is_uuid(p_sub)
@@ -22,15 +20,12 @@ BEGIN
     END IF;
 
     -- a text contains no zero byte, so that it separates the two
-    v_bytes := sha256(
+    RETURN ticketing_internal.hashed_uuid(
         convert_to(coalesce(p_iss, ''), 'UTF8') || decode('00', 'hex') || convert_to(nullif(p_sub, ''), 'UTF8')
     );
-    v_bytes := set_byte(v_bytes, 6, get_byte(v_bytes, 6) & 15 | 128);
-    v_bytes := set_byte(v_bytes, 8, get_byte(v_bytes, 8) & 63 | 128);
-    RETURN encode(substr(v_bytes, 1, 16), 'hex')::uuid;
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.user_id IS
 'The id of the user whom the issuer p_iss calls p_sub; null without a p_sub. A UUID is the id itself, unless its version is 8.
-For anything else: the first 16 bytes of the SHA-256 of p_iss (empty if null), a zero byte and p_sub, as a UUID of version 8.';
+For anything else: the hashed_uuid of p_iss (empty if null), a zero byte and p_sub.';

@@ -8,30 +8,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ARRAY(
-        WITH part AS (
-            SELECT known.*
-            FROM (
-                VALUES ('organisation', 'organisation_id', 1), ('function', 'function_id', 2)
-            ) AS known (section, key, ordinal)
-        ),
-        was AS (
-            SELECT element.section, element.rank, element.id, element.ordinal, element.value
-            FROM ticketing_internal.catalogue_elements(p_before) AS element
-            UNION ALL
-            SELECT
-                part.section, 0, (p_before #>> ARRAY[part.section, part.key])::uuid, part.ordinal,
-                p_before -> part.section
-            FROM part
-            WHERE p_before ? part.section
-        ),
-        now_is AS (
-            SELECT element.section, element.rank, element.id, element.ordinal, element.value
-            FROM ticketing_internal.catalogue_elements(p_after) AS element
-            UNION ALL
-            SELECT
-                part.section, 0, (p_after #>> ARRAY[part.section, part.key])::uuid, part.ordinal,
-                p_after -> part.section
-            FROM part
+        WITH entry AS (
+            SELECT document.is_after, element.section, element.rank, element.id, element.ordinal, element.value
+            FROM (VALUES (p_before, FALSE), (p_after, TRUE)) AS document (catalogue, is_after)
+            CROSS JOIN LATERAL (
+                SELECT listed.section, listed.rank, listed.id, listed.ordinal, listed.value
+                FROM ticketing_internal.catalogue_elements(document.catalogue) AS listed
+                UNION ALL
+                SELECT
+                    part.section, 0, (document.catalogue #>> ARRAY[part.section, part.key])::uuid, part.ordinal,
+                    document.catalogue -> part.section
+                FROM (
+                    VALUES ('organisation', 'organisation_id', 1), ('function', 'function_id', 2)
+                ) AS part (section, key, ordinal)
+                WHERE document.catalogue ? part.section
+            ) AS element
         )
         SELECT ROW(
             CASE
@@ -51,8 +42,9 @@ BEGIN
                 ORDER BY key.key
             ) ELSE '{}' END
         )::ticketing_internal.catalogue_change
-        FROM was
-        FULL JOIN now_is ON now_is.section = was.section AND now_is.id = was.id
+        FROM (SELECT entry.* FROM entry WHERE NOT entry.is_after) AS was
+        FULL JOIN (SELECT entry.* FROM entry WHERE entry.is_after) AS now_is
+            ON now_is.section = was.section AND now_is.id = was.id
         WHERE now_is.value IS DISTINCT FROM was.value
         ORDER BY coalesce(now_is.rank, was.rank), coalesce(now_is.ordinal, was.ordinal)
     );

@@ -1,5 +1,4 @@
--- The id of what a catalogue document names only by its slug. The same on every server, and no
--- extension is needed: a UUID of version 8, which is what RFC 9562 has for ids made of a hash.
+-- The id of what a catalogue document names only by its slug: the same on every server.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.slug_id(
     p_kind text, p_parent_id uuid, p_slug text, p_taken uuid[] DEFAULT '{}'
@@ -10,17 +9,13 @@ IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_hash bytea;
     v_id uuid;
     v_number integer := 0;
 BEGIN
     LOOP
-        v_hash := substr(sha256(
+        v_id := ticketing_internal.hashed_uuid(
             convert_to(concat_ws(' ', p_kind, p_parent_id, p_slug, nullif(v_number, 0)), 'UTF8')
-        ), 1, 16);
-        v_hash := set_byte(v_hash, 6, (get_byte(v_hash, 6) & 15) | 128);
-        v_hash := set_byte(v_hash, 8, (get_byte(v_hash, 8) & 63) | 128);
-        v_id := encode(v_hash, 'hex')::uuid;
+        );
         -- taken by what had the slug first, and has another now
         EXIT WHEN v_id <> ALL(p_taken);
         v_number := v_number + 1;
