@@ -16,6 +16,7 @@ from tests.support.clusters import (
     promote,
     reachable_folder,
     recover,
+    wait_for_primary,
 )
 from tests.support.example import document
 from tests.support.feed import Reader, count_transactions, recorded
@@ -173,6 +174,7 @@ def test_changes_continue_after_a_restore_of_an_older_backup(
         recover(restored)
     with run_server(restored, settings=SETTINGS) as after, connect(after) as connection:
         assert_ahead(connection, reader)
+        wait_for_primary(after)
         if begins == "by the call":
             epoch = new_epoch(connection)
             assert reader.read_all_of(connection) == []

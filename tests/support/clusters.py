@@ -106,6 +106,15 @@ def promote(standby: Server) -> None:
         connection.execute("SELECT pg_promote()")
 
 
+def wait_for_primary(server: Server) -> None:
+    """Wait until a server has recovered: it can be read before it can be written."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute("SELECT WHERE NOT pg_is_in_recovery()").fetchall(),
+            "the recovery ends",
+        )
+
+
 def kill(server: Server) -> None:
     """Kill every process of a server, so that none can do anything any more."""
     postmaster = int((server.data_dir / "postmaster.pid").read_text().split()[0])
