@@ -1,14 +1,16 @@
 DROP DOMAIN ticketing.eligibility;
 DROP DOMAIN ticketing.wizard_object;
 DROP DOMAIN ticketing.bounded_json;
-DROP DOMAIN ticketing.cancellation_reason;
+DROP DOMAIN ticketing.reason;
 DROP DOMAIN ticketing.confirmation_number;
 DROP DOMAIN ticketing.pool_slug;
 DROP DOMAIN ticketing.pool_name;
+DROP DOMAIN ticketing.registration_change;
 DROP DOMAIN ticketing.ticket_change;
 DROP DOMAIN ticketing.registration_type;
 DROP DOMAIN ticketing.finite_time;
 DROP DOMAIN ticketing.feed_epoch;
 DROP DOMAIN ticketing.pool_capacity;
 DROP DOMAIN ticketing.counter;
+DROP DOMAIN ticketing.adjustment;
 DROP DOMAIN ticketing.amount;

@@ -22,6 +22,11 @@ CONSTRAINT amount_range CHECK (value >= 0 AND value <> 'NaN');
 
 COMMENT ON DOMAIN ticketing.amount IS 'Amount of money in major units of a currency; zero or more.';
 
+CREATE DOMAIN ticketing.adjustment AS numeric(12, 2)
+CONSTRAINT adjustment_range CHECK (value <> 'NaN');
+
+COMMENT ON DOMAIN ticketing.adjustment IS 'Amount of money by which a total is changed; negative for a discount.';
+
 CREATE DOMAIN ticketing.counter AS integer
 CONSTRAINT counter_range CHECK (value >= 0);
 
@@ -51,9 +56,21 @@ COMMENT ON DOMAIN ticketing.registration_type IS 'individuals, lodges or delegat
 
 CREATE DOMAIN ticketing.ticket_change AS text
 CONSTRAINT ticket_change_values
-CHECK (value IN ('added', 'removed', 'paid', 'cancelled', 'refunded'));
+CHECK (value IN ('added', 'removed', 'paid', 'assigned', 'cancelled', 'refunded'));
 
-COMMENT ON DOMAIN ticketing.ticket_change IS 'added, removed, paid, cancelled or refunded.';
+COMMENT ON DOMAIN ticketing.ticket_change IS 'added, removed, paid, assigned, cancelled or refunded.';
+
+CREATE DOMAIN ticketing.registration_change AS text
+CONSTRAINT registration_change_values
+CHECK (
+    value IN (
+        'amended', 'adjusted', 'attendee_added', 'attendee_updated', 'ticket_assigned', 'transferred',
+        'hold_extended'
+    )
+);
+
+COMMENT ON DOMAIN ticketing.registration_change IS
+'amended, adjusted, attendee_added, attendee_updated, ticket_assigned, transferred or hold_extended.';
 
 CREATE DOMAIN ticketing.pool_name AS text
 CONSTRAINT pool_name_length CHECK (length(value) BETWEEN 1 AND 200);
@@ -70,10 +87,10 @@ CONSTRAINT confirmation_number_length CHECK (length(value) BETWEEN 1 AND 50);
 
 COMMENT ON DOMAIN ticketing.confirmation_number IS 'Confirmation number: 1 to 50 characters.';
 
-CREATE DOMAIN ticketing.cancellation_reason AS text
-CONSTRAINT cancellation_reason_length CHECK (length(value) <= 1000);
+CREATE DOMAIN ticketing.reason AS text
+CONSTRAINT reason_length CHECK (length(value) <= 1000);
 
-COMMENT ON DOMAIN ticketing.cancellation_reason IS 'Cancellation reason: at most 1,000 characters.';
+COMMENT ON DOMAIN ticketing.reason IS 'Reason of a change, in words: at most 1,000 characters.';
 
 -- JSON
 

@@ -65,6 +65,8 @@ CREATE TABLE ticketing.functions (
     max_hold_minutes integer NOT NULL DEFAULT 1440,
     max_held_per_owner integer,
     max_open_registrations_per_owner integer NOT NULL DEFAULT 20,
+    changes_until ticketing.finite_time,
+    refunds_until ticketing.finite_time,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT functions_pkey PRIMARY KEY (function_id),
@@ -129,6 +131,11 @@ COMMENT ON COLUMN ticketing.functions.max_held_per_owner IS
 COMMENT ON COLUMN ticketing.functions.max_open_registrations_per_owner IS
 'Open registrations in which one owner may hold tickets: those that hold some, and those that are draft without a ticket
 and have changed within 24 hours.';
+COMMENT ON COLUMN ticketing.functions.changes_until IS
+'Until when owners may change a paid registration: correct names, assign tickets, exchange tickets without a refund;
+null: never.';
+COMMENT ON COLUMN ticketing.functions.refunds_until IS
+'Until when owners may make a change of a paid registration that leaves a refund, and cancel it; null: never.';
 COMMENT ON COLUMN ticketing.functions.created_at IS 'When the row was created.';
 COMMENT ON COLUMN ticketing.functions.updated_at IS 'When the row was last changed.';
 

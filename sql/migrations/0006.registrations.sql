@@ -1,8 +1,8 @@
--- Registrations, their attendees, the tickets of these attendees, and payments.
+-- Registrations, their attendees, the tickets of these attendees with their holders, and payments.
 --
--- owner_id is stored on registrations, attendees and tickets alike, kept equal by composite foreign
--- keys: the rows of an owner are then found by index, and row security compares a column instead of
--- joining.
+-- owner_id is stored on registrations, attendees, tickets and holders alike, kept equal by composite
+-- foreign keys: the rows of an owner are then found by index, and row security compares a column
+-- instead of joining. When a registration gets another owner, the foreign keys pass it on.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
@@ -29,12 +29,15 @@ CREATE TABLE ticketing.registrations (
     booking_contact ticketing.wizard_object,
     registration_data ticketing.wizard_object NOT NULL DEFAULT '{}',
     subtotal ticketing.amount NOT NULL DEFAULT 0,
-    total ticketing.amount NOT NULL DEFAULT 0,
+    adjustment ticketing.adjustment NOT NULL DEFAULT 0,
+    -- one digit more than either of its parts
+    total numeric(13, 2) NOT NULL GENERATED ALWAYS AS (greatest(0.00, subtotal + adjustment)) STORED,
     currency text NOT NULL,
     confirmation_number ticketing.confirmation_number,
     hold_expires_at ticketing.finite_time,
     held_since ticketing.finite_time,
     held_until ticketing.finite_time,
+    hold_granted_until ticketing.finite_time,
     -- What is overdue is found by the minute: of the changes that renew a hold, few change this, so
     -- most updates add no index entry.
     hold_bucket timestamptz GENERATED ALWAYS AS (
@@ -44,7 +47,7 @@ CREATE TABLE ticketing.registrations (
         END
     ) STORED,
     is_open boolean NOT NULL GENERATED ALWAYS AS (status IN ('draft', 'pending')) STORED,
-    cancellation_reason ticketing.cancellation_reason,
+    cancellation_reason ticketing.reason,
     revision ticketing.counter NOT NULL DEFAULT 0,
     last_change_epoch bigint NOT NULL DEFAULT 0,
     last_change_transaction_id xid8 NOT NULL DEFAULT '0',
@@ -105,7 +108,10 @@ COMMENT ON COLUMN ticketing.registrations.registration_data IS
 'The registration object as the wizard sent it, without its attendees.';
 COMMENT ON COLUMN ticketing.registrations.subtotal IS
 'Sum of `price_paid` of its active tickets; 0 once cancelled.';
-COMMENT ON COLUMN ticketing.registrations.total IS 'Price of the registration, without surcharges.';
+COMMENT ON COLUMN ticketing.registrations.adjustment IS
+'What is added to `subtotal`: negative for a discount, positive for a fee that is kept after a cancellation.';
+COMMENT ON COLUMN ticketing.registrations.total IS
+'Price of the registration, without surcharges: `subtotal` and `adjustment` together, or 0 if that is negative.';
 COMMENT ON COLUMN ticketing.registrations.currency IS 'ISO 4217 code of its amounts: the currency of the function.';
 COMMENT ON COLUMN ticketing.registrations.confirmation_number IS
 'Confirmation number, issued once on completion; null before.';
@@ -115,6 +121,8 @@ COMMENT ON COLUMN ticketing.registrations.held_since IS
 'When it began to hold capacity, breaks of less than `hold_minutes` included; null if it never did.';
 COMMENT ON COLUMN ticketing.registrations.held_until IS
 'When it last gave up all of its tickets; null if it never did.';
+COMMENT ON COLUMN ticketing.registrations.hold_granted_until IS
+'Until when staff have granted it to hold tickets, whatever the limits of the function; null: no longer than these.';
 COMMENT ON COLUMN ticketing.registrations.hold_bucket IS
 'The minute in which its hold ends; null if it holds nothing.';
 COMMENT ON COLUMN ticketing.registrations.is_open IS 'Whether its status is draft or pending.';
@@ -171,10 +179,10 @@ CREATE TABLE ticketing.attendees (
         function_id, registration_id, client_attendee_id
     ),
     CONSTRAINT attendees_registration_fkey FOREIGN KEY (function_id, registration_id, owner_id)
-    REFERENCES ticketing.registrations (function_id, registration_id, owner_id),
+    REFERENCES ticketing.registrations (function_id, registration_id, owner_id) ON UPDATE CASCADE,
     CONSTRAINT attendees_related_attendee_fkey
     FOREIGN KEY (function_id, registration_id, owner_id, related_attendee_id)
-    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id) ON UPDATE CASCADE,
     CONSTRAINT attendees_position_check CHECK (position >= 0),
     CONSTRAINT attendees_related_attendee_check CHECK (related_attendee_id <> attendee_id),
     CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$')
@@ -230,9 +238,13 @@ CREATE TABLE ticketing.tickets (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT tickets_pkey PRIMARY KEY (function_id, ticket_id),
+    -- referenced by holders: they have the registration, attendee and owner of their ticket
+    CONSTRAINT tickets_attendee_key UNIQUE (
+        function_id, registration_id, owner_id, attendee_id, ticket_id
+    ),
     CONSTRAINT tickets_attendee_fkey
     FOREIGN KEY (function_id, registration_id, owner_id, attendee_id)
-    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id),
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id) ON UPDATE CASCADE,
     CONSTRAINT tickets_ticket_type_fkey FOREIGN KEY (function_id, event_id, ticket_type_id)
     REFERENCES ticketing.ticket_types (function_id, event_id, ticket_type_id),
     CONSTRAINT tickets_package_item_fkey FOREIGN KEY (function_id, package_id, ticket_type_id)
@@ -253,8 +265,6 @@ CREATE TABLE ticketing.tickets (
     CONSTRAINT tickets_refunded_check CHECK (payment_status <> 'Refunded' OR status = 'Cancelled')
 );
 
-CREATE INDEX tickets_attendee_idx
-ON ticketing.tickets (function_id, registration_id, owner_id, attendee_id);
 CREATE INDEX tickets_ticket_type_idx ON ticketing.tickets (function_id, event_id, ticket_type_id);
 CREATE INDEX tickets_package_item_idx ON ticketing.tickets (function_id, package_id, ticket_type_id)
 WHERE package_id IS NOT NULL;
@@ -271,7 +281,8 @@ COMMENT ON COLUMN ticketing.tickets.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.tickets.ticket_id IS 'Id of the ticket, generated; stays the same while the ticket is kept.';
 COMMENT ON COLUMN ticketing.tickets.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing.tickets.owner_id IS 'Owner of the registration.';
-COMMENT ON COLUMN ticketing.tickets.attendee_id IS 'The attendee who holds it.';
+COMMENT ON COLUMN ticketing.tickets.attendee_id IS
+'The attendee who has it, whom it admits unless it has a holder.';
 COMMENT ON COLUMN ticketing.tickets.event_id IS 'The event of its ticket type.';
 COMMENT ON COLUMN ticketing.tickets.ticket_type_id IS 'The ticket type.';
 COMMENT ON COLUMN ticketing.tickets.package_id IS 'The package it is part of; null for an individual ticket.';
@@ -289,6 +300,48 @@ COMMENT ON COLUMN ticketing.tickets.is_partner_ticket IS 'Whether its attendee i
 COMMENT ON COLUMN ticketing.tickets.created_at IS 'When the ticket was added.';
 COMMENT ON COLUMN ticketing.tickets.updated_at IS 'When the ticket was last changed.';
 
+-- Most tickets admit their attendee. A ticket removed before payment takes its holder with it.
+CREATE TABLE ticketing.ticket_holders (
+    function_id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    attendee_id uuid NOT NULL,
+    title text,
+    first_name text NOT NULL,
+    last_name text NOT NULL,
+    email text,
+    phone text,
+    holder_data ticketing.wizard_object NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT ticket_holders_pkey PRIMARY KEY (function_id, ticket_id),
+    CONSTRAINT ticket_holders_ticket_fkey
+    FOREIGN KEY (function_id, registration_id, owner_id, attendee_id, ticket_id)
+    REFERENCES ticketing.tickets (function_id, registration_id, owner_id, attendee_id, ticket_id)
+    ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE INDEX ticket_holders_ticket_idx
+ON ticketing.ticket_holders (function_id, registration_id, owner_id, attendee_id, ticket_id);
+CREATE INDEX ticket_holders_owner_idx ON ticketing.ticket_holders (owner_id, ticket_id);
+
+COMMENT ON TABLE ticketing.ticket_holders IS
+'Holders: the people whom tickets admit, where these are not their attendees.';
+COMMENT ON COLUMN ticketing.ticket_holders.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.ticket_holders.ticket_id IS 'The ticket.';
+COMMENT ON COLUMN ticketing.ticket_holders.registration_id IS 'The registration of the ticket.';
+COMMENT ON COLUMN ticketing.ticket_holders.owner_id IS 'Owner of the registration.';
+COMMENT ON COLUMN ticketing.ticket_holders.attendee_id IS 'The attendee of the ticket.';
+COMMENT ON COLUMN ticketing.ticket_holders.title IS 'Title.';
+COMMENT ON COLUMN ticketing.ticket_holders.first_name IS 'First name.';
+COMMENT ON COLUMN ticketing.ticket_holders.last_name IS 'Last name.';
+COMMENT ON COLUMN ticketing.ticket_holders.email IS 'E-mail address.';
+COMMENT ON COLUMN ticketing.ticket_holders.phone IS 'Phone number.';
+COMMENT ON COLUMN ticketing.ticket_holders.holder_data IS '`TicketHolder`: The holder object as it was sent.';
+COMMENT ON COLUMN ticketing.ticket_holders.created_at IS 'When the row was created.';
+COMMENT ON COLUMN ticketing.ticket_holders.updated_at IS 'When the row was last changed.';
+
 CREATE TABLE ticketing.payments (
     function_id uuid NOT NULL,
     payment_id uuid NOT NULL,
@@ -300,6 +353,7 @@ CREATE TABLE ticketing.payments (
     surcharge_amount numeric(12, 2) NOT NULL DEFAULT 0,
     currency text NOT NULL,
     ticket_ids uuid[],
+    amendment_hash bytea,
     paid_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT payments_pkey PRIMARY KEY (function_id, payment_id),
@@ -324,6 +378,9 @@ CREATE TABLE ticketing.payments (
             AND array_position(ticket_ids, NULL) IS NULL
         )
     ),
+    CONSTRAINT payments_amendment_hash_check CHECK (
+        amendment_hash IS NULL OR (kind = 'payment' AND length(amendment_hash) = 32)
+    ),
     CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT payments_paid_at_check CHECK (isfinite(paid_at))
 );
@@ -343,6 +400,8 @@ COMMENT ON COLUMN ticketing.payments.surcharge_amount IS
 COMMENT ON COLUMN ticketing.payments.currency IS 'ISO 4217 code of both amounts.';
 COMMENT ON COLUMN ticketing.payments.ticket_ids IS
 'The tickets that a refund names, in order of id; null: none.';
+COMMENT ON COLUMN ticketing.payments.amendment_hash IS
+'SHA-256 of the selections that a payment amended its registration to; null: it amended nothing.';
 COMMENT ON COLUMN ticketing.payments.paid_at IS 'When the money was paid, according to the provider.';
 COMMENT ON COLUMN ticketing.payments.created_at IS 'When the row was created.';
 
@@ -350,4 +409,5 @@ ALTER TABLE ticketing.registrations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ticketing.registration_index ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ticketing.attendees ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ticketing.tickets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.ticket_holders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ticketing.payments ENABLE ROW LEVEL SECURITY;

@@ -1,5 +1,5 @@
 -- The change feed: an append-only record of every change of a ticket, and the epoch in which new
--- changes are recorded.
+-- changes are recorded. Beside it an append-only record of what else changes in registrations.
 --
 -- The feed is ordered by epoch, transaction id and change id. After a failover or a restore the
 -- server may count transaction ids from a lower number than before; the epoch increases then, so
@@ -31,7 +31,7 @@ CREATE TABLE ticketing.ticket_changes (
 );
 
 COMMENT ON TABLE ticketing.ticket_changes IS
-'Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only.';
+'Every ticket added, removed, paid, assigned to a holder, cancelled or refunded, with actor and time; append-only.';
 COMMENT ON COLUMN ticketing.ticket_changes.function_id IS 'The function.';
 COMMENT ON COLUMN ticketing.ticket_changes.epoch IS
 'Epoch of the change feed; increases after a failover or a restore.';
@@ -39,7 +39,8 @@ COMMENT ON COLUMN ticketing.ticket_changes.transaction_id IS
 'Id of the transaction that made the change, or the higher id of one that changed the same registration before it.';
 COMMENT ON COLUMN ticketing.ticket_changes.change_id IS 'Order of the changes with the same transaction id.';
 COMMENT ON COLUMN ticketing.ticket_changes.change IS
-'One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
+'One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`. removed: before it was paid; assigned: it
+admits another person.';
 COMMENT ON COLUMN ticketing.ticket_changes.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing.ticket_changes.revision IS 'Revision of the registration after the change.';
 COMMENT ON COLUMN ticketing.ticket_changes.ticket_id IS 'The ticket.';
@@ -55,6 +56,49 @@ COMMENT ON COLUMN ticketing.ticket_changes.changed_at IS 'When the change was ma
 
 -- Append-only also for the functions of the package, which run as ticketing_owner.
 REVOKE UPDATE, DELETE, TRUNCATE ON ticketing.ticket_changes FROM ticketing_owner;
+
+-- What the wizard saves before payment is not recorded: a draft changes with every step.
+CREATE TABLE ticketing.registration_changes (
+    function_id uuid NOT NULL,
+    registration_id uuid NOT NULL,
+    change_id bigint GENERATED ALWAYS AS IDENTITY,
+    epoch ticketing.feed_epoch NOT NULL,
+    transaction_id xid8 NOT NULL,
+    change ticketing.registration_change NOT NULL,
+    revision ticketing.counter NOT NULL,
+    attendee_id uuid,
+    ticket_id uuid,
+    old_values ticketing.wizard_object,
+    new_values ticketing.wizard_object,
+    reason ticketing.reason,
+    actor_id uuid,
+    actor_role text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT registration_changes_pkey PRIMARY KEY (function_id, registration_id, change_id)
+);
+
+COMMENT ON TABLE ticketing.registration_changes IS
+'Every change of a registration that is not one of a ticket, with old and new values, actor and time; append-only.';
+COMMENT ON COLUMN ticketing.registration_changes.function_id IS 'The function.';
+COMMENT ON COLUMN ticketing.registration_changes.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing.registration_changes.change_id IS 'Order of the changes of a registration.';
+COMMENT ON COLUMN ticketing.registration_changes.epoch IS
+'Epoch of the change feed in which it was made; with `transaction_id` its place among the changes of tickets.';
+COMMENT ON COLUMN ticketing.registration_changes.transaction_id IS 'Transaction id, as in the change feed.';
+COMMENT ON COLUMN ticketing.registration_changes.change IS
+'One of `amended`, `adjusted`, `attendee_added`, `attendee_updated`, `ticket_assigned`, `transferred`, `hold_extended`.';
+COMMENT ON COLUMN ticketing.registration_changes.revision IS 'Revision of the registration after the change.';
+COMMENT ON COLUMN ticketing.registration_changes.attendee_id IS 'The attendee; null if the change is about none.';
+COMMENT ON COLUMN ticketing.registration_changes.ticket_id IS 'The ticket; null if the change is about none.';
+COMMENT ON COLUMN ticketing.registration_changes.old_values IS 'The values before the change; null if there were none.';
+COMMENT ON COLUMN ticketing.registration_changes.new_values IS 'The values after the change; null if there are none.';
+COMMENT ON COLUMN ticketing.registration_changes.reason IS 'The reason; null if none was given. Staff only.';
+COMMENT ON COLUMN ticketing.registration_changes.actor_id IS
+'User id (the JWT sub claim) of the caller; null if it had none.';
+COMMENT ON COLUMN ticketing.registration_changes.actor_role IS 'Database role of the caller.';
+COMMENT ON COLUMN ticketing.registration_changes.changed_at IS 'When the change was made.';
+
+REVOKE UPDATE, DELETE, TRUNCATE ON ticketing.registration_changes FROM ticketing_owner;
 
 CREATE TABLE ticketing_internal.feed_epoch (
     is_only_row boolean NOT NULL DEFAULT TRUE,
@@ -88,4 +132,5 @@ INSERT INTO ticketing_internal.feed_epoch (epoch, server_started_at)
 VALUES (1, '-infinity');
 
 ALTER TABLE ticketing.ticket_changes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ticketing.registration_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ticketing_internal.feed_epoch ENABLE ROW LEVEL SECURITY;

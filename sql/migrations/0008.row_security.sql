@@ -4,8 +4,8 @@
 -- | role | reads |
 -- |---|---|
 -- | anon (visitors) | published and closed functions, their organisations and catalogues |
--- | authenticated (users) | also own memberships, registrations, attendees, tickets, payments |
--- | authenticated (staff) | also drafts, pools, registrations, ticket changes of their functions |
+-- | authenticated (users) | also own memberships, registrations, attendees, tickets, holders, payments |
+-- | authenticated (staff) | also drafts, pools, registrations, changes of their functions |
 -- | service_role, ticketing_reader | everything |
 --
 -- Policies of one table are combined by OR. Each names its roles and compares columns of the row.
@@ -92,6 +92,7 @@ ticketing.organisation_members,
 ticketing.registrations,
 ticketing.attendees,
 ticketing.tickets,
+ticketing.ticket_holders,
 ticketing.payments
 TO authenticated;
 
@@ -108,6 +109,10 @@ FOR SELECT TO authenticated
 USING (owner_id = (SELECT ticketing_internal.caller_id()));
 
 CREATE POLICY tickets_owner_select ON ticketing.tickets
+FOR SELECT TO authenticated
+USING (owner_id = (SELECT ticketing_internal.caller_id()));
+
+CREATE POLICY ticket_holders_owner_select ON ticketing.ticket_holders
 FOR SELECT TO authenticated
 USING (owner_id = (SELECT ticketing_internal.caller_id()));
 
@@ -132,7 +137,7 @@ USING (
     )
 );
 
--- Staff: drafts, pools, registrations and ticket changes of the functions of their organisations
+-- Staff: drafts, pools, registrations and changes of the functions of their organisations
 --
 -- The ids are in ascending order, so the second condition never changes the result. It is for the
 -- planner, which does not know the length of the array: it assumes ten functions and so, in a
@@ -143,7 +148,8 @@ GRANT SELECT ON
 ticketing.ticket_type_pools,
 ticketing.package_pools,
 ticketing.capacity_pools,
-ticketing.ticket_changes
+ticketing.ticket_changes,
+ticketing.registration_changes
 TO authenticated;
 
 CREATE POLICY functions_staff_select ON ticketing.functions
@@ -192,6 +198,13 @@ USING (
     AND function_id >= ((SELECT ticketing_internal.staff_function_ids())::uuid[])[1]
 );
 
+CREATE POLICY ticket_holders_staff_select ON ticketing.ticket_holders
+FOR SELECT TO authenticated
+USING (
+    function_id = ANY((SELECT ticketing_internal.staff_function_ids())::uuid[])
+    AND function_id >= ((SELECT ticketing_internal.staff_function_ids())::uuid[])[1]
+);
+
 CREATE POLICY payments_staff_select ON ticketing.payments
 FOR SELECT TO authenticated
 USING (
@@ -200,6 +213,13 @@ USING (
 );
 
 CREATE POLICY ticket_changes_staff_select ON ticketing.ticket_changes
+FOR SELECT TO authenticated
+USING (
+    function_id = ANY((SELECT ticketing_internal.staff_function_ids())::uuid[])
+    AND function_id >= ((SELECT ticketing_internal.staff_function_ids())::uuid[])[1]
+);
+
+CREATE POLICY registration_changes_staff_select ON ticketing.registration_changes
 FOR SELECT TO authenticated
 USING (
     function_id = ANY((SELECT ticketing_internal.staff_function_ids())::uuid[])
@@ -268,11 +288,19 @@ CREATE POLICY tickets_service_select ON ticketing.tickets
 FOR SELECT TO service_role, ticketing_reader
 USING (TRUE);
 
+CREATE POLICY ticket_holders_service_select ON ticketing.ticket_holders
+FOR SELECT TO service_role, ticketing_reader
+USING (TRUE);
+
 CREATE POLICY payments_service_select ON ticketing.payments
 FOR SELECT TO service_role, ticketing_reader
 USING (TRUE);
 
 CREATE POLICY ticket_changes_service_select ON ticketing.ticket_changes
+FOR SELECT TO service_role, ticketing_reader
+USING (TRUE);
+
+CREATE POLICY registration_changes_service_select ON ticketing.registration_changes
 FOR SELECT TO service_role, ticketing_reader
 USING (TRUE);
 
@@ -325,7 +353,8 @@ BEGIN
         INNER JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
         WHERE relation.relnamespace = 'ticketing'::regnamespace
             AND relation.relname IN (
-                'capacity_pools', 'registrations', 'attendees', 'tickets', 'payments', 'ticket_changes'
+                'capacity_pools', 'registrations', 'attendees', 'tickets', 'ticket_holders', 'payments',
+                'ticket_changes', 'registration_changes'
             )
             AND attribute.attnum > 0
             AND NOT attribute.attisdropped

@@ -2,6 +2,13 @@
 -- jsonb (an element costs 0.2 microseconds this way, and the types say what each stage knows).
 -- docs/architecture.md follows one ticket through them.
 
+CREATE TYPE ticketing_internal.access AS (
+    function_id uuid,
+    owner_id uuid
+);
+COMMENT ON TYPE ticketing_internal.access IS
+'A registration that the caller may read and change: its function, and the owner that it had when this was decided.';
+
 CREATE TYPE ticketing_internal.attendee AS (
     attendee_id uuid,
     client_attendee_id uuid,

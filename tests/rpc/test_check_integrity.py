@@ -122,7 +122,7 @@ FAULTS: list[Fault] = [
     (
         "registration_totals",
         "paid and cancelled",
-        "UPDATE ticketing.registrations SET subtotal = 20, total = 20 WHERE registration_id = %s",
+        "UPDATE ticketing.registrations SET subtotal = 20 WHERE registration_id = %s",
     ),
     (
         "payments",

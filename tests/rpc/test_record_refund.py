@@ -96,7 +96,7 @@ def exchange(db: Connection, registration_id: str) -> None:
     )
     db.execute(
         """
-        UPDATE ticketing.registrations SET subtotal = 135, total = 135
+        UPDATE ticketing.registrations SET subtotal = 135
         WHERE registration_id = %s
         """,
         [registration_id],

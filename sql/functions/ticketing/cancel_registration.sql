@@ -15,9 +15,10 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_access ticketing_internal.access := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id uuid := v_access.function_id;
     v_registration ticketing.registrations :=
-        ticketing_internal.lock_registration(v_function_id, p_registration_id);
+        ticketing_internal.lock_registration(v_access, p_registration_id);
     v_now timestamptz := clock_timestamp();
     v_tickets ticketing_internal.planned_ticket[];
     v_capacity ticketing_internal.capacity_change[];
@@ -52,7 +53,6 @@ BEGIN
         SET
             status = 'cancelled',
             subtotal = 0,
-            total = 0,
             hold_expires_at = NULL,
             cancellation_reason = left(p_reason, 1000),
             revision = v_registration.revision + 1,

@@ -16,6 +16,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
+    v_access ticketing_internal.access;
     v_function_id uuid;
     v_registration ticketing.registrations;
     v_payment ticketing.payments;
@@ -25,7 +26,8 @@ DECLARE
     v_answer ticketing_internal.payment_answer;
 BEGIN
     PERFORM ticketing_internal.require_service();
-    v_function_id := ticketing_internal.authorise_registration(p_registration_id);
+    v_access := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id := v_access.function_id;
     BEGIN
         v_payment := ticketing_internal.read_payment(p_payment);
     EXCEPTION
@@ -35,10 +37,8 @@ BEGIN
             ));
     END;
 
-    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_registration := ticketing_internal.lock_registration(v_access, p_registration_id);
     v_now := clock_timestamp();
-
-    v_payment.paid_at := coalesce(v_payment.paid_at, v_now);
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_payment.provider, v_payment.reference);
     IF v_stored.payment_id IS NULL THEN
@@ -70,21 +70,7 @@ BEGIN
                 PERFORM ticketing_internal.raise_issues('TK004', v_issues);
             END IF;
         END IF;
-        v_payment.payment_id := gen_random_uuid();
-        INSERT INTO ticketing.payments (
-            function_id, payment_id, registration_id, provider, reference, kind, amount, surcharge_amount, currency,
-            paid_at, created_at
-        )
-        VALUES (
-            v_function_id, v_payment.payment_id, p_registration_id, v_payment.provider, v_payment.reference, 'payment',
-            v_payment.amount, v_payment.surcharge_amount, v_payment.currency, v_payment.paid_at, v_now
-        )
-        ON CONFLICT (function_id, provider, reference) DO NOTHING;
-        IF NOT found THEN
-            -- a concurrent call has used it for another registration (one for this registration would
-            -- have waited for its lock)
-            PERFORM ticketing_internal.raise_reference_used('p_payment', v_payment.reference);
-        END IF;
+        v_payment := ticketing_internal.record_payment(v_registration, v_payment, v_now);
         v_registration := ticketing_internal.complete_registration(v_registration, v_now);
     ELSE
         v_payment := v_stored;

@@ -110,7 +110,13 @@ BEGIN
             p_expected => to_jsonb(v_function_id), p_actual => to_jsonb(v_function.function_id)
         )));
     END IF;
-    v_registration := ticketing_internal.lock_registration(v_function_id, v_registration_id);
+    v_registration := ticketing_internal.lock_registration(
+        ROW(v_function_id, v_owner_id)::ticketing_internal.access, v_registration_id
+    );
+    IF v_registration.owner_id <> v_owner_id THEN
+        -- transferred while this call waited
+        PERFORM ticketing_internal.raise_registration_not_found('p_registration_data.registrationId');
+    END IF;
     v_now := clock_timestamp();
     PERFORM ticketing_internal.require_editable(v_registration);
 

@@ -14,7 +14,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id uuid := (ticketing_internal.authorise_registration(p_registration_id)).function_id;
     v_now timestamptz := statement_timestamp();
     v_registration ticketing.registrations;
     v_ledger ticketing_internal.ledger;

@@ -25,7 +25,7 @@ DECLARE
     v_answer ticketing_internal.availability_answer;
 BEGIN
     IF p_registration_id IS NOT NULL
-        AND ticketing_internal.authorise_registration(p_registration_id, TRUE) IS DISTINCT FROM p_function_id
+        AND (ticketing_internal.authorise_registration(p_registration_id, TRUE)).function_id IS DISTINCT FROM p_function_id
     THEN
         PERFORM ticketing_internal.raise_registration_not_found();
     END IF;

@@ -18,7 +18,8 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_access ticketing_internal.access := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id uuid := v_access.function_id;
     v_request ticketing_internal.request;
     v_registration ticketing.registrations;
     v_function ticketing.functions;
@@ -33,7 +34,7 @@ BEGIN
 
     v_request.expected_revision := p_expected_revision;
 
-    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_registration := ticketing_internal.lock_registration(v_access, p_registration_id);
 
     SELECT function.*
     INTO v_function

@@ -11,6 +11,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_access ticketing_internal.access;
     v_function_id uuid;
     v_registration ticketing.registrations;
     v_refund ticketing.payments;
@@ -26,9 +27,10 @@ DECLARE
     v_last_change ticketing_internal.feed_cursor;
 BEGIN
     PERFORM ticketing_internal.require_service();
-    v_function_id := ticketing_internal.authorise_registration(p_registration_id);
+    v_access := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id := v_access.function_id;
     v_refund := ticketing_internal.read_refund(p_refund);
-    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_registration := ticketing_internal.lock_registration(v_access, p_registration_id);
     v_now := clock_timestamp();
 
     v_stored := ticketing_internal.find_payment(v_function_id, v_refund.provider, v_refund.reference);
@@ -58,19 +60,7 @@ BEGIN
             PERFORM ticketing_internal.raise_issues('TK004', v_ticket_issues);
         END IF;
 
-        v_refund.payment_id := gen_random_uuid();
-        INSERT INTO ticketing.payments (
-            function_id, payment_id, registration_id, provider, reference, kind, amount, surcharge_amount, currency,
-            ticket_ids, paid_at, created_at
-        )
-        VALUES (
-            v_function_id, v_refund.payment_id, p_registration_id, v_refund.provider, v_refund.reference, v_refund.kind,
-            v_refund.amount, v_refund.surcharge_amount, v_refund.currency, v_refund.ticket_ids, v_now, v_now
-        )
-        ON CONFLICT (function_id, provider, reference) DO NOTHING;
-        IF NOT found THEN
-            PERFORM ticketing_internal.raise_reference_used('p_refund', v_refund.reference);
-        END IF;
+        v_refund := ticketing_internal.record_payment(v_registration, v_refund, v_now);
 
         -- with the last of what is due back, all that is cancelled is refunded; returning a surcharge
         -- refunds only tickets that are named

@@ -17,9 +17,10 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    v_function_id uuid := ticketing_internal.authorise_registration(p_registration_id);
+    v_access ticketing_internal.access := ticketing_internal.authorise_registration(p_registration_id);
+    v_function_id uuid := v_access.function_id;
     v_registration ticketing.registrations :=
-        ticketing_internal.lock_registration(v_function_id, p_registration_id);
+        ticketing_internal.lock_registration(v_access, p_registration_id);
     v_now timestamptz := clock_timestamp();
     v_was_pending boolean;
     v_revision integer := v_registration.revision;
@@ -60,7 +61,7 @@ BEGIN
     PERFORM ticketing_internal.persist_selections(
         v_function, v_registration, v_request, NULL, v_now, p_issues => v_issues
     );
-    v_registration := ticketing_internal.lock_registration(v_function_id, p_registration_id);
+    v_registration := ticketing_internal.lock_registration(v_access, p_registration_id);
 
     v_ledger := ticketing_internal.read_ledger(v_registration);
 

@@ -16,7 +16,7 @@ AS $$
     (3, 'TK001', 'invalid_payload', 'The arguments do not have the documented shape',
         'Correct the values at the paths listed in DETAIL; the reference of the call documents the shapes.'),
     (4, 'TK003', 'registration_not_editable', 'The registration can no longer be changed',
-        'A completed or cancelled registration cannot be changed; start a new one.'),
+        'A paid registration is changed by amend_registration, as long as the organiser allows it; a cancelled one stays as it is.'),
     (5, 'TK006', 'revision_conflict', 'The registration was changed by another request',
         'Read it again with get_registration, show the difference, and send the change with the new revision.'),
     (6, 'TK007', 'payment_conflict', 'The payment does not match the registration',

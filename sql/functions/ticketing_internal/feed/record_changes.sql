@@ -1,9 +1,5 @@
 -- The only writer of the change feed.
 --
--- Guarantees: the changes of one registration stand in the feed in the order in which they were
--- made. The feed is ordered by transaction id, and a transaction with a lower id can reach a
--- registration later; its changes are then recorded under the id of the previous change. No
--- reader skips them: the feed shows no id while a transaction with a lower id is running.
 -- Lock order: the caller has locked the registration, on which it stores the returned epoch and
 -- transaction id.
 
@@ -18,22 +14,10 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_last ticketing_internal.feed_cursor;
+    v_last ticketing_internal.feed_cursor := ticketing_internal.next_position(p_registration);
     v_actor_id uuid := ticketing_internal.caller_id();
     v_actor_role text := ticketing_internal.caller_role();
 BEGIN
-    SELECT stored.epoch
-    INTO v_last.epoch
-    FROM ticketing_internal.feed_epoch AS stored
-    WHERE stored.server_started_at = pg_postmaster_start_time();
-    IF NOT found THEN
-        v_last.epoch := ticketing_internal.feed_epoch();
-    END IF;
-    v_last.transaction_id := pg_current_xact_id();
-    IF p_registration.last_change_epoch = v_last.epoch THEN
-        v_last.transaction_id := greatest(p_registration.last_change_transaction_id, v_last.transaction_id);
-    END IF;
-
     INSERT INTO ticketing.ticket_changes (
         function_id, epoch, transaction_id, change, registration_id, revision, ticket_id, attendee_id, event_id,
         ticket_type_id, package_id, price_paid, actor_id, actor_role, changed_at

@@ -132,7 +132,9 @@ BEGIN
         ELSE ticketing_internal.list_attendees_without_tickets(v_attendees, v_evaluation.tickets, p_leaving)
     END;
     v_answer.subtotal := ticketing_internal.scale_amount(v_evaluation.subtotal, p_function.currency);
-    v_answer.total := v_answer.subtotal;
+    v_answer.total := ticketing_internal.scale_amount(
+        greatest(0.00, v_evaluation.subtotal + p_registration.adjustment), p_function.currency
+    );
     v_answer.currency := p_function.currency;
     v_answer.hold_expires_at := v_hold.expires_at;
     v_answer.server_time := p_now;

@@ -69,7 +69,6 @@ BEGIN
         status = p_status,
         revision = v_revision,
         subtotal = p_subtotal,
-        total = p_subtotal,
         hold_expires_at = p_hold.expires_at,
         held_since = p_hold.held_since,
         held_until = p_hold.held_until,
