@@ -263,13 +263,15 @@ CREATE TYPE ticketing_internal.quote_answer AS (
     attendees_without_tickets ticketing_internal.attendee_without_tickets [],
     subtotal numeric,
     currency text,
+    amount_due numeric,
+    refund_due numeric,
     issues_total integer,
     issues_truncated boolean
 );
 COMMENT ON TYPE ticketing_internal.quote_answer IS
 'Prices and problems of a selection; nothing is written.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.valid IS
-'Whether persisting the selection now would be accepted.';
+'Whether persisting the selection now would be accepted; of a paid registration, amending it with the payment that is due.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.issues IS
 '`issue`[]: The problems, at most 100, as an error would list them; empty if valid.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.expanded_tickets IS
@@ -281,6 +283,10 @@ COMMENT ON COLUMN ticketing_internal.quote_answer.attendees_without_tickets IS
 COMMENT ON COLUMN ticketing_internal.quote_answer.subtotal IS
 'Price of all tickets that the registration would have.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.currency IS 'ISO 4217 code of its amounts.';
+COMMENT ON COLUMN ticketing_internal.quote_answer.amount_due IS
+'What would be due after amending a paid registration to the selection; null for what is not paid.';
+COMMENT ON COLUMN ticketing_internal.quote_answer.refund_due IS
+'What would be due back after it; null for what is not paid.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.issues_total IS
 'Number of problems, including those not listed.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.issues_truncated IS
@@ -684,6 +690,55 @@ COMMENT ON COLUMN ticketing_internal.cancel_answer.tickets_cancelled IS
 'Number of tickets cancelled; 0 if it was cancelled before.';
 COMMENT ON COLUMN ticketing_internal.cancel_answer.server_time IS
 'Time of the database during the call.';
+
+CREATE TYPE ticketing_internal.amend_answer AS (
+    success boolean,
+    registration_id uuid,
+    status text,
+    payment_status text,
+    confirmation_number text,
+    revision integer,
+    payment_id uuid,
+    tickets_created integer,
+    tickets_cancelled integer,
+    subtotal numeric,
+    adjustment numeric,
+    total numeric,
+    paid numeric,
+    refunded numeric,
+    amount_due numeric,
+    refund_due numeric,
+    currency text,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.amend_answer IS
+'What a change of a paid registration has changed, and its money after it.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.success IS 'Always true.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.status IS
+'One of `draft`, `pending`, `completed`, `cancelled`, `expired`: `completed`, unless a payment is sent again later.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.payment_status IS
+'One of `Unpaid`, `Paid`, `Refunded`: `Paid`, unless a payment is sent again later.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.confirmation_number IS
+'Confirmation number; it stays the same.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.revision IS
+'Its revision now; pass it as `p_expected_revision`.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.payment_id IS
+'The payment that came with the change; null without one.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.tickets_created IS 'Tickets added, paid at once.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.tickets_cancelled IS 'Tickets that are Cancelled now.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.subtotal IS 'Sum of `price_paid` of its tickets in force.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.adjustment IS
+'What is added to `subtotal`: negative for a discount.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.total IS
+'Price of the registration, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.paid IS 'What was paid for it, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.refunded IS 'What was given back, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.amount_due IS
+'What is still to be paid: 0, since a change comes with its payment.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.refund_due IS 'What is to be given back.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.currency IS 'ISO 4217 code of its amounts.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.server_time IS 'Time of the change.';
 
 CREATE TYPE ticketing_internal.refund_answer AS (
     success boolean,

@@ -69,11 +69,15 @@ CREATE TYPE ticketing_internal.request AS (
     attendee_ids uuid [],
     submitted_tickets ticketing_internal.submitted_ticket [],
     inferred_lines ticketing_internal.selection_line [],
-    lines ticketing_internal.selection_line []
+    lines ticketing_internal.selection_line [],
+    is_amendment boolean,
+    payment ticketing.payments,
+    cancelled_ids uuid [],
+    reason text
 );
 COMMENT ON TYPE ticketing_internal.request IS
-'What a caller asks for. As sent: selections, their selection_lines, expected_revision and claimed_subtotal. Resolved by the
-evaluator: selection_lines by attendee_id; is_resolved (whether every selection is that of another attendee of the registration);
+'What a caller asks for. As sent: selections, their selection_lines, expected_revision and claimed_subtotal; of an amendment
+(is_amendment) the payment, the tickets that it cancels by name (cancelled_ids) and its reason. Resolved by the evaluator: selection_lines by attendee_id; is_resolved (whether every selection is that of another attendee of the registration);
 attendee_ids (the attendees that it decides about, in their order); submitted_tickets (p_tickets, once they had to be parsed);
 inferred_lines (what the request leaves unsaid); lines (all lines in the order of the attendees, each package and ticket type once
 per attendee).';
@@ -109,7 +113,7 @@ CREATE TYPE ticketing_internal.planned_ticket AS (
 );
 COMMENT ON TYPE ticketing_internal.planned_ticket IS
 'A ticket that is stored or should be. change: kept, retaken (stored, but its hold is over: judged as if added), added or
-removed.';
+removed; in what is recorded any change of the change feed.';
 
 CREATE TYPE ticketing_internal.expanded_package AS (
     ticket_type_ids uuid [],
@@ -215,6 +219,15 @@ CREATE TYPE ticketing_internal.evaluation AS (
 COMMENT ON TYPE ticketing_internal.evaluation IS
 'What a request amounts to: the canonical selection of every attendee it decides about (by attendee_id), their lines, the plan
 and its subtotal, what it takes from the pools, whether capacity may be short, and all issues.';
+
+CREATE TYPE ticketing_internal.amendment AS (
+    issues jsonb,
+    waived text [],
+    ledger ticketing_internal.ledger
+);
+COMMENT ON TYPE ticketing_internal.amendment IS
+'What an evaluation means for a registration that is paid: the issues that forbid it, the codes of those that do not, and the
+ledger as it would be afterwards without a new payment.';
 
 CREATE TYPE ticketing_internal.plan_summary AS (
     added integer,

@@ -6,6 +6,49 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 /** A JSON object with any keys. */
 export type JsonObject = { [key: string]: Json | undefined }
 
+/** What a change of a paid registration has changed, and its money after it. */
+export type AmendAnswer = {
+  /** Always true. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /**
+   * One of `draft`, `pending`, `completed`, `cancelled`, `expired`: `completed`, unless a
+   * payment is sent again later.
+   */
+  status: string
+  /** One of `Unpaid`, `Paid`, `Refunded`: `Paid`, unless a payment is sent again later. */
+  payment_status: string
+  /** Confirmation number; it stays the same. */
+  confirmation_number: string
+  /** Its revision now; pass it as `p_expected_revision`. */
+  revision: number
+  /** The payment that came with the change; null without one. */
+  payment_id: string | null
+  /** Tickets added, paid at once. */
+  tickets_created: number
+  /** Tickets that are Cancelled now. */
+  tickets_cancelled: number
+  /** Sum of `price_paid` of its tickets in force. */
+  subtotal: number
+  /** What is added to `subtotal`: negative for a discount. */
+  adjustment: number
+  /** Price of the registration, without surcharges. */
+  total: number
+  /** What was paid for it, without surcharges. */
+  paid: number
+  /** What was given back, without surcharges. */
+  refunded: number
+  /** What is still to be paid: 0, since a change comes with its payment. */
+  amount_due: number
+  /** What is to be given back. */
+  refund_due: number
+  /** ISO 4217 code of its amounts. */
+  currency: string
+  /** Time of the change. */
+  server_time: string
+}
+
 /** An amount from 0 with at most two decimals. */
 export type Amount = number | string
 
@@ -586,7 +629,10 @@ export type Quantity = number
 
 /** Prices and problems of a selection; nothing is written. */
 export type QuoteAnswer = {
-  /** Whether persisting the selection now would be accepted. */
+  /**
+   * Whether persisting the selection now would be accepted; of a paid registration, amending it
+   * with the payment that is due.
+   */
   valid: boolean
   /** The problems, at most 100, as an error would list them; empty if valid. */
   issues: Issue[]
@@ -600,6 +646,13 @@ export type QuoteAnswer = {
   subtotal: number
   /** ISO 4217 code of its amounts. */
   currency: string
+  /**
+   * What would be due after amending a paid registration to the selection; null for what is not
+   * paid.
+   */
+  amount_due: number | null
+  /** What would be due back after it; null for what is not paid. */
+  refund_due: number | null
   /** Number of problems, including those not listed. */
   issues_total: number
   /** Whether the search for problems stopped: there are at least issues_total. */
@@ -930,6 +983,8 @@ export type TicketChangesAnswer = {
   cursor: string | null
 }
 
+export type TicketIds = Uuid[]
+
 /** A ticket type with what is left of it. */
 export type TicketTypeAvailability = {
   /** The ticket type. */
@@ -1041,6 +1096,9 @@ export type IssueCode =
   // The capacity is below what is reserved and sold: expected is the capacity in use, actual the
   // capacity.
   | 'capacity_below_use'
+  // The registration is paid, and its owner may not change it, or not any more: expected is
+  // `changes_until`.
+  | 'changes_ended'
   // The contents of a package that has tickets cannot be changed.
   | 'contents_locked'
   // The currency of a function with registrations cannot be changed.
@@ -1099,11 +1157,13 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: the registration is not cancelled, was not paid, or has been refunded.
-  // Actual is its status.
+  // Nothing is due back: nothing that was paid is cancelled, or all of it has been refunded.
+  // Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
+  // A payment came with a change that needs none: void it.
+  | 'nothing_due'
   // A function cannot be moved to another organisation.
   | 'organisation_locked'
   // `original_price` is not the list price: expected, actual.
@@ -1117,6 +1177,8 @@ export type IssueCode =
   | 'package_incomplete'
   // The function (or the catalogue document) has no such package.
   | 'package_not_found'
+  // The change needs a payment, or would make an amount due: expected is the amount.
+  | 'payment_required'
   // `price_paid` is not the price of the ticket: expected (several if the tickets of a package
   // differ), actual.
   | 'price_mismatch'
@@ -1128,9 +1190,12 @@ export type IssueCode =
   // More than is due back, than the tickets named cost, or than was paid as surcharge: expected is
   // the most that can be refunded, actual the amount without surcharge, or the surcharge.
   | 'refund_too_large'
+  // The change would leave a refund, which an owner may not make, or not any more: expected is
+  // `refunds_until`. `TK003` for a whole registration.
+  | 'refunds_ended'
   // Registration has closed: expected is the closing time.
   | 'registration_closed'
-  // A registration without tickets cannot be completed.
+  // A registration without tickets cannot be completed; one that is paid is cancelled as a whole.
   | 'registration_empty'
   // A row names another registration than the call.
   | 'registration_mismatch'
@@ -1376,6 +1441,16 @@ export type Database = {
            * are draft without a ticket and have changed within 24 hours.
            */
           max_open_registrations_per_owner: number
+          /**
+           * Until when owners may change a paid registration: correct names, assign tickets, exchange
+           * tickets without a refund; null: never.
+           */
+          changes_until: string | null
+          /**
+           * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+           * it; null: never.
+           */
+          refunds_until: string | null
           /** When the row was created. */
           created_at: string
           /** When the row was last changed. */
@@ -1597,6 +1672,11 @@ export type Database = {
           currency: string
           /** The tickets that a refund names, in order of id; null: none. */
           ticket_ids: string[] | null
+          /**
+           * SHA-256 of the selections that a payment amended its registration to; null: it amended
+           * nothing.
+           */
+          amendment_hash: Bytea | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -1613,6 +1693,53 @@ export type Database = {
             referencedColumns: ['function_id', 'registration_id']
           },
         ]
+      }
+      /**
+       * Every change of a registration that is not one of a ticket, with old and new values, actor
+       * and time; append-only.
+       */
+      registration_changes: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The registration. */
+          registration_id: string
+          /** Order of the changes of a registration. */
+          change_id: number
+          /**
+           * Epoch of the change feed in which it was made; with `transaction_id` its place among the
+           * changes of tickets.
+           */
+          epoch: number
+          /** Transaction id, as in the change feed. */
+          transaction_id: string
+          /**
+           * One of `amended`, `adjusted`, `attendee_added`, `attendee_updated`, `ticket_assigned`,
+           * `transferred`, `hold_extended`.
+           */
+          change: 'amended' | 'adjusted' | 'attendee_added' | 'attendee_updated' | 'ticket_assigned' | 'transferred' | 'hold_extended'
+          /** Revision of the registration after the change. */
+          revision: number
+          /** The attendee; null if the change is about none. */
+          attendee_id: string | null
+          /** The ticket; null if the change is about none. */
+          ticket_id: string | null
+          /** The values before the change; null if there were none. */
+          old_values: JsonObject | null
+          /** The values after the change; null if there are none. */
+          new_values: JsonObject | null
+          /** The reason; null if none was given. Staff only. */
+          reason: string | null
+          /** User id (the JWT sub claim) of the caller; null if it had none. */
+          actor_id: string | null
+          /** Database role of the caller. */
+          actor_role: string
+          /** When the change was made. */
+          changed_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: []
       }
       /** The function of each registration. Makes registration ids unique over all functions. */
       registration_index: {
@@ -1651,7 +1778,15 @@ export type Database = {
           registration_data: JsonObject
           /** Sum of `price_paid` of its active tickets; 0 once cancelled. */
           subtotal: number
-          /** Price of the registration, without surcharges. */
+          /**
+           * What is added to `subtotal`: negative for a discount, positive for a fee that is kept after
+           * a cancellation.
+           */
+          adjustment: number
+          /**
+           * Price of the registration, without surcharges: `subtotal` and `adjustment` together, or 0 if
+           * that is negative.
+           */
           total: number
           /** ISO 4217 code of its amounts: the currency of the function. */
           currency: string
@@ -1666,6 +1801,11 @@ export type Database = {
           held_since: string | null
           /** When it last gave up all of its tickets; null if it never did. */
           held_until: string | null
+          /**
+           * Until when staff have granted it to hold tickets, whatever the limits of the function; null:
+           * no longer than these.
+           */
+          hold_granted_until: string | null
           /** The minute in which its hold ends; null if it holds nothing. */
           hold_bucket: string | null
           /** Whether its status is draft or pending. */
@@ -1695,7 +1835,10 @@ export type Database = {
           },
         ]
       }
-      /** Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only. */
+      /**
+       * Every ticket added, removed, paid, assigned to a holder, cancelled or refunded, with actor
+       * and time; append-only.
+       */
       ticket_changes: {
         Row: {
           /** The function. */
@@ -1709,8 +1852,11 @@ export type Database = {
           transaction_id: string
           /** Order of the changes with the same transaction id. */
           change_id: number
-          /** One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-          change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+          /**
+           * One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`. removed: before it
+           * was paid; assigned: it admits another person.
+           */
+          change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
           /** The registration. */
           registration_id: string
           /** Revision of the registration after the change. */
@@ -1737,6 +1883,48 @@ export type Database = {
         Insert: never
         Update: never
         Relationships: []
+      }
+      /** Holders: the people whom tickets admit, where these are not their attendees. */
+      ticket_holders: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The ticket. */
+          ticket_id: string
+          /** The registration of the ticket. */
+          registration_id: string
+          /** Owner of the registration. */
+          owner_id: string
+          /** The attendee of the ticket. */
+          attendee_id: string
+          /** Title. */
+          title: string | null
+          /** First name. */
+          first_name: string
+          /** Last name. */
+          last_name: string
+          /** E-mail address. */
+          email: string | null
+          /** Phone number. */
+          phone: string | null
+          /** The holder object as it was sent. */
+          holder_data: TicketHolder
+          /** When the row was created. */
+          created_at: string
+          /** When the row was last changed. */
+          updated_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: [
+          {
+            foreignKeyName: 'ticket_holders_ticket_fkey'
+            columns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+            isOneToOne: true
+            referencedRelation: 'tickets'
+            referencedColumns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+          },
+        ]
       }
       /**
        * The pools from which a ticket of a type takes capacity: its own pool, the pool of its event,
@@ -1841,7 +2029,7 @@ export type Database = {
           registration_id: string
           /** Owner of the registration. */
           owner_id: string
-          /** The attendee who holds it. */
+          /** The attendee who has it, whom it admits unless it has a holder. */
           attendee_id: string
           /** The event of its ticket type. */
           event_id: string
@@ -1902,6 +2090,38 @@ export type Database = {
     Views: { [_ in never]: never }
     Functions: {
       /**
+       * Makes the tickets of a paid registration those of a new selection, together with its money.
+       *
+       * Attendees that are not listed keep their tickets. Tickets that are kept keep their ids and
+       * prices; those that go become Cancelled, and their capacity is free at once; those that come
+       * cost what they cost today, and are Paid. What the change costs comes with it as a payment;
+       * what it saves becomes the `refund_due` of the registration. `quote_ticket_selections` tells
+       * both before.
+       *
+       * With the same payment a repeated call changes nothing and answers the state as it is then.
+       * Without one it finds its state stored and succeeds, whatever revision it expects.
+       */
+      amend_registration: {
+        Args: {
+          /** A registration that is completed. */
+          p_registration_id: string
+          /**
+           * The `ticketSelections` of the wizard, as in `persist_ticket_selections`. The owner is bound
+           * by sale windows, staff and the service are not.
+           */
+          p_selections: Selections
+          /**
+           * The payment as the provider reports it, as in `complete_registration_payment`; `amount`
+           * minus `surcharge_amount` must equal what is due after the change. Without it nothing may be
+           * due. Only the service may send one.
+           */
+          p_payment?: Payment | null
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: AmendAnswer
+      }
+      /**
        * Begins a new epoch of the change feed, after an older state of the database was restored.
        *
        * A failover begins one by itself, and so does what PostgreSQL knows to be another server or
@@ -1933,6 +2153,28 @@ export type Database = {
           p_reason?: string | null
         }
         Returns: CancelAnswer
+      }
+      /**
+       * Cancels single tickets of a paid registration: an amendment that takes these out.
+       *
+       * Their capacity is free at once, and what they cost becomes the `refund_due` of the
+       * registration. The tickets of a package are cancelled together. The last tickets of a
+       * registration are cancelled by `cancel_registration`.
+       *
+       * A repeated call finds the tickets cancelled and changes nothing.
+       */
+      cancel_tickets: {
+        Args: {
+          /** A registration that is completed. */
+          p_registration_id: string
+          /** The ids of 1 to 2,000 tickets. Those that are Cancelled already stay so. */
+          p_ticket_ids: TicketIds
+          /** The reason, recorded for staff (the first 1,000 characters). */
+          p_reason?: string | null
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: AmendAnswer
       }
       /**
        * Recounts all values that are stored twice and returns one row per inconsistency.
@@ -2181,7 +2423,8 @@ export type Database = {
         Returns: PersistAnswer
       }
       /**
-       * Checks and prices a selection exactly as persisting it would, and writes nothing.
+       * Checks and prices a selection exactly as persisting it would, and writes nothing. For a paid
+       * registration it answers what `amend_registration` would do, and what is due then.
        *
        * What breaks a rule, or is sold out, is answered in `issues`. The `tickets` of the answer can
        * be passed to `persist_attendee_tickets` unchanged.

@@ -21,13 +21,16 @@ from ticketing_client.payloads import (
     Refund,
     RegistrationData,
     SubmittedTicket,
+    Uuid,
     WizardAttendee,
 )
 from ticketing_client.selections import Selections
 
 __all__ = [
+    "amend_registration",
     "begin_feed_epoch",
     "cancel_registration",
+    "cancel_tickets",
     "check_integrity",
     "complete_registration_payment",
     "create_individual_registration_jsonb",
@@ -46,6 +49,65 @@ __all__ = [
     "start_payment",
     "user_id",
 ]
+
+
+def amend_registration(
+    registration_id: UUID | str,
+    selections: Selections,
+    payment: Payment | Json | None = None,
+    expected_revision: int | None = None,
+) -> Call[models.AmendAnswer]:
+    """Makes the tickets of a paid registration those of a new selection, together with its money.
+
+    Attendees that are not listed keep their tickets. Tickets that are kept keep their ids and
+    prices; those that go become Cancelled, and their capacity is free at once; those that come cost
+    what they cost today, and are Paid. What the change costs comes with it as a payment; what it
+    saves becomes the `refund_due` of the registration. `quote_ticket_selections` tells both before.
+
+    With the same payment a repeated call changes nothing and answers the state as it is then.
+    Without one it finds its state stored and succeeds, whatever revision it expects.
+
+    Callers:
+        anon: Only to be told to sign in
+        authenticated: Own registrations until the `changes_until` of the function, and with a
+            refund until its `refunds_until`, without a payment; staff also those of their
+            organisation, at any time
+        service_role: All registrations
+
+    Args:
+        registration_id: A registration that is completed.
+        selections: The `ticketSelections` of the wizard, as in `persist_ticket_selections`. The
+            owner is bound by sale windows, staff and the service are not.
+        payment: The payment as the provider reports it, as in `complete_registration_payment`;
+            `amount` minus `surcharge_amount` must equal what is due after the change. Without it
+            nothing may be due. Only the service may send one.
+        expected_revision: The revision that the caller has read; the call is refused if another one
+            is stored.
+
+    Returns:
+        What has changed, and the money after it.
+
+    Raises:
+        NotSignedIn: The caller is not signed in.
+        NotAllowed: A payment, and the caller is not the service.
+        InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
+        RegistrationNotFound: It does not exist, or the caller may not see it.
+        RegistrationNotEditable: It is not completed, or its owner may not change it any more.
+        SelectionInvalid: The selection breaks a rule, or would leave no ticket.
+        SoldOut: Not enough capacity is left.
+        RevisionConflict: Another revision is stored, and the call would change something.
+        PaymentConflict: A payment is missing, is not needed, or disagrees.
+    """
+    return Call(
+        "amend_registration",
+        (
+            argument("p_registration_id", "uuid", registration_id),
+            argument("p_selections", "jsonb", selections),
+            *optional("p_payment", "jsonb", payment),
+            *optional("p_expected_revision", "integer", expected_revision),
+        ),
+        models.AmendAnswer,
+    )
 
 
 def begin_feed_epoch() -> Call[models.BeginFeedEpochAnswer]:
@@ -108,6 +170,57 @@ def cancel_registration(
             *optional("p_reason", "text", reason),
         ),
         models.CancelAnswer,
+    )
+
+
+def cancel_tickets(
+    registration_id: UUID | str,
+    ticket_ids: Iterable[Uuid | Json],
+    reason: str | None = None,
+    expected_revision: int | None = None,
+) -> Call[models.AmendAnswer]:
+    """Cancels single tickets of a paid registration: an amendment that takes these out.
+
+    Their capacity is free at once, and what they cost becomes the `refund_due` of the registration.
+    The tickets of a package are cancelled together. The last tickets of a registration are
+    cancelled by `cancel_registration`.
+
+    A repeated call finds the tickets cancelled and changes nothing.
+
+    Callers:
+        anon: Only to be told to sign in
+        authenticated: Own registrations until the `changes_until` of the function, and with a
+            refund until its `refunds_until`; staff also those of their organisation, at any time
+        service_role: All registrations
+
+    Args:
+        registration_id: A registration that is completed.
+        ticket_ids: The ids of 1 to 2,000 tickets. Those that are Cancelled already stay so.
+        reason: The reason, recorded for staff (the first 1,000 characters).
+        expected_revision: The revision that the caller has read; the call is refused if another one
+            is stored.
+
+    Returns:
+        What has changed, and the money after it.
+
+    Raises:
+        NotSignedIn: The caller is not signed in.
+        InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
+        RegistrationNotFound: It does not exist, or the caller may not see it.
+        RegistrationNotEditable: It is not completed, or its owner may not change it any more.
+        SelectionInvalid: A ticket does not exist or is only a part of a package, none would be
+            left, or the attendee would hold too few of a kind.
+        RevisionConflict: Another revision is stored, and the call would change something.
+    """
+    return Call(
+        "cancel_tickets",
+        (
+            argument("p_registration_id", "uuid", registration_id),
+            argument("p_ticket_ids", "jsonb", ticket_ids),
+            *optional("p_reason", "text", reason),
+            *optional("p_expected_revision", "integer", expected_revision),
+        ),
+        models.AmendAnswer,
     )
 
 
@@ -591,6 +704,8 @@ def quote_ticket_selections(
     registration_id: UUID | str | None = None,
 ) -> Call[models.QuoteAnswer]:
     """Checks and prices a selection exactly as persisting it would, and writes nothing.
+
+    For a paid registration it answers what `amend_registration` would do, and what is due then.
 
     What breaks a rule, or is sold out, is answered in `issues`. The `tickets` of the answer can be
     passed to `persist_attendee_tickets` unchanged.

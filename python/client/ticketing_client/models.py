@@ -32,6 +32,7 @@ Json: TypeAlias = Mapping[str, Any]
 """An object of the wizard, as plain JSON."""
 
 __all__ = [
+    "AmendAnswer",
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "AvailabilityAnswer",
@@ -65,6 +66,53 @@ __all__ = [
     "TicketTypeAvailability",
     "UserAnswer",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendAnswer:
+    """What a change of a paid registration has changed, and its money after it.
+
+    Attributes:
+        success: Always true.
+        registration_id: The registration.
+        status: One of `draft`, `pending`, `completed`, `cancelled`, `expired`: `completed`, unless
+            a payment is sent again later.
+        payment_status: One of `Unpaid`, `Paid`, `Refunded`: `Paid`, unless a payment is sent again
+            later.
+        confirmation_number: Confirmation number; it stays the same.
+        revision: Its revision now; pass it as `expected_revision`.
+        payment_id: The payment that came with the change; None without one.
+        tickets_created: Tickets added, paid at once.
+        tickets_cancelled: Tickets that are Cancelled now.
+        subtotal: Sum of `price_paid` of its tickets in force.
+        adjustment: What is added to `subtotal`: negative for a discount.
+        total: Price of the registration, without surcharges.
+        paid: What was paid for it, without surcharges.
+        refunded: What was given back, without surcharges.
+        amount_due: What is still to be paid: 0, since a change comes with its payment.
+        refund_due: What is to be given back.
+        currency: ISO 4217 code of its amounts.
+        server_time: Time of the change.
+    """
+
+    success: bool
+    registration_id: Id
+    status: str
+    payment_status: str
+    confirmation_number: str
+    revision: int
+    payment_id: Id | None = None
+    tickets_created: int
+    tickets_cancelled: int
+    subtotal: Decimal
+    adjustment: Decimal
+    total: Decimal
+    paid: Decimal
+    refunded: Decimal
+    amount_due: Decimal
+    refund_due: Decimal
+    currency: str
+    server_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -664,13 +712,17 @@ class QuoteAnswer:
     """Prices and problems of a selection; nothing is written.
 
     Attributes:
-        valid: Whether persisting the selection now would be accepted.
+        valid: Whether persisting the selection now would be accepted; of a paid registration,
+            amending it with the payment that is due.
         issues: The problems, at most 100, as an error would list them; empty if valid.
         expanded_tickets: The tickets by attendee, package and ticket type.
         tickets: The tickets of the listed attendees, one by one.
         attendees_without_tickets: The attendees who would have no ticket.
         subtotal: Price of all tickets that the registration would have.
         currency: ISO 4217 code of its amounts.
+        amount_due: What would be due after amending a paid registration to the selection; None for
+            what is not paid.
+        refund_due: What would be due back after it; None for what is not paid.
         issues_total: Number of problems, including those not listed.
         issues_truncated: Whether the search for problems stopped: there are at least issues_total.
     """
@@ -682,6 +734,8 @@ class QuoteAnswer:
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
     subtotal: Decimal
     currency: str
+    amount_due: Decimal | None = None
+    refund_due: Decimal | None = None
     issues_total: int
     issues_truncated: bool
 

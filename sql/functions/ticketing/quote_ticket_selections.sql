@@ -30,8 +30,8 @@ DECLARE
     v_evaluation ticketing_internal.evaluation;
     v_owner_id uuid;
     v_hold ticketing_internal.planned_hold;
+    v_amendment ticketing_internal.amendment;
     v_attendee_ids uuid [];
-    v_decimals integer;
     v_answer ticketing_internal.quote_answer;
 BEGIN
     IF p_registration_id IS NOT NULL
@@ -98,6 +98,14 @@ BEGIN
             ON submitted.attendee_ref IN (attendee.attendee_id, attendee.client_attendee_id)
     ) AS duplicate
     WHERE duplicate.occurrence > 1;
+    IF v_registration.status = 'completed' THEN
+        v_amendment := ticketing_internal.judge_amendment(
+            v_function, v_registration, v_attendees, v_request, v_evaluation, statement_timestamp()
+        );
+        v_evaluation.issues := v_amendment.issues;
+        v_answer.amount_due := ticketing_internal.scale_amount((v_amendment.ledger).amount_due, v_function.currency);
+        v_answer.refund_due := ticketing_internal.scale_amount((v_amendment.ledger).refund_due, v_function.currency);
+    END IF;
     v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
     -- no limit of holds concerns a visitor
     v_owner_id := ticketing_internal.bound_owner(v_registration);
@@ -123,31 +131,9 @@ BEGIN
     INTO v_attendee_ids
     FROM unnest(v_evaluation.selections) AS selection;
 
-    -- price is the list price of one ticket; tickets has the shares of a package's price
-    v_decimals := ticketing_internal.currency_decimals(v_function.currency);
-    SELECT coalesce(array_agg(
-        ROW(
-            line.attendee_id, line.event_id, line.ticket_type_id, line.package_id,
-            CASE v_decimals WHEN 0 THEN trim_scale(line.original_price) ELSE line.original_price END,
-            line.package_id IS NOT NULL, line.quantity
-        )::ticketing_internal.expanded_ticket ORDER BY line.position
-    ), '{}')
-    INTO v_answer.expanded_tickets
-    FROM (
-        SELECT
-            attendee.client_attendee_id AS attendee_id,
-            ticket.event_id,
-            ticket.ticket_type_id,
-            ticket.package_id,
-            max(ticket.original_price) AS original_price,
-            count(*) AS quantity,
-            min(ticket.ordinality) AS position
-        FROM unnest(v_evaluation.tickets) WITH ORDINALITY AS ticket
-        INNER JOIN unnest(v_attendees) AS attendee ON attendee.attendee_id = ticket.attendee_id
-        WHERE ticket.change <> 'removed' AND ticket.attendee_id = ANY(v_attendee_ids)
-        GROUP BY attendee.client_attendee_id, ticket.event_id, ticket.ticket_type_id, ticket.package_id
-    ) AS line;
-
+    v_answer.expanded_tickets := ticketing_internal.describe_expanded_tickets(
+        v_evaluation.tickets, v_attendees, v_function.currency, v_attendee_ids
+    );
     v_answer.valid := v_issues = '[]';
     v_answer.issues := ticketing_internal.first_issues(v_issues);
     v_answer.issues_total := jsonb_array_length(v_issues);
@@ -165,7 +151,8 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.quote_ticket_selections IS
-'Checks and prices a selection exactly as persisting it would, and writes nothing.
+'Checks and prices a selection exactly as persisting it would, and writes nothing. For a paid
+registration it answers what `amend_registration` would do, and what is due then.
 
 What breaks a rule, or is sold out, is answered in `issues`. The `tickets` of the answer can be
 passed to `persist_attendee_tickets` unchanged.

@@ -4,8 +4,8 @@
 -- It expands the declared selections through the catalogue into the tickets that should exist,
 -- matches these with the tickets stored (the plan) and with the submitted tickets, and applies the
 -- rules: those on who may hold what to everything the attendees named would hold, those on prices
--- and sale windows to what is added. A ticket that is held keeps its price; once its hold is over
--- it counts as added. Capacity is left to the caller: a quote looks, a write takes.
+-- and sale windows to what is added. A ticket that is held or paid keeps its price; once its hold is
+-- over it counts as added. Capacity is left to the caller: a quote looks, a write takes.
 --
 -- Reads only and takes no lock.
 -- Errors: TK001, for a request beyond the limits and for p_tickets of another shape than
@@ -35,8 +35,9 @@ DECLARE
     -- what numeric(12, 2) holds
     c_max_subtotal CONSTANT numeric := 9999999999.99;
     -- whether the stored tickets are counted in their pools, and whether their hold lives
-    v_is_counted CONSTANT boolean := coalesce(p_registration.status IN ('draft', 'pending'), FALSE);
-    v_is_held boolean := v_is_counted AND coalesce(p_registration.hold_expires_at > p_now, FALSE);
+    v_is_counted CONSTANT boolean := coalesce(p_registration.status IN ('draft', 'pending', 'completed'), FALSE);
+    v_is_held boolean := v_is_counted
+        AND coalesce(p_registration.status = 'completed' OR p_registration.hold_expires_at > p_now, FALSE);
     v_stored ticketing_internal.planned_ticket [] := '{}';
     v_declared CONSTANT ticketing_internal.request := ticketing_internal.resolve_request(p_attendees, p_request);
     v_request ticketing_internal.request;
@@ -47,6 +48,9 @@ BEGIN
     -- The whole registration, since limits per registration and totals need all of it.
     IF p_registration.registration_id IS NOT NULL THEN
         v_stored := ticketing_internal.load_tickets(p_function.function_id, p_registration.registration_id);
+        IF p_request.cancelled_ids IS NOT NULL THEN
+            v_stored := ticketing_internal.place_last(v_stored, p_request.cancelled_ids);
+        END IF;
         IF NOT v_is_held AND v_stored <> '{}' THEN
             -- nothing can be held anew: a ticket that is not given up stays what it was, whatever it costs now
             v_is_held := ticketing_internal.hold_available_at(p_function, p_registration, p_now) IS NOT NULL;

@@ -151,6 +151,9 @@ BEGIN
                 'ticket_ids', jsonb_build_object('type', 'array', 'minItems', 1, 'maxItems', 2000, 'items', v_uuid)
             )
         )
+        WHEN 'p_ticket_ids' THEN jsonb_build_object(
+            'type', 'array', 'minItems', 1, 'maxItems', 2000, 'items', v_uuid
+        )
         WHEN 'p_catalogue' THEN ticketing_internal.catalogue_schema()
     END;
 END
@@ -158,4 +161,4 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.payload_schema IS
 'JSON Schema of the argument with that name (p_tickets, p_attendee_updates, p_selections, p_attendees,
-p_registration_data, p_payment, p_refund, p_catalogue); null when it has none.';
+p_registration_data, p_payment, p_refund, p_ticket_ids, p_catalogue); null when it has none.';

@@ -1,12 +1,12 @@
 -- Make the stored tickets exactly what a request selects: the one writer behind every RPC that
--- persists a selection.
+-- persists a selection, before payment and after.
 --
 -- Guarantees: evaluates first and writes only the difference; unchanged tickets keep their ids and
 -- prices; attendees named nowhere are untouched; sending the same again writes nothing but the
 -- extended hold; a refusal writes nothing at all.
 -- Lock order: the caller has locked the registration; the owner; overdue registrations; the
 -- capacity pools last (see take_capacity).
--- Errors: TK001, TK003, TK006, TK004, TK005, in this order.
+-- Errors: TK001, TK003, TK006, TK004, TK005 and TK007 (an amendment), in this order.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.persist_selections(
     p_function ticketing.functions,
@@ -35,9 +35,10 @@ DECLARE
     v_summary ticketing_internal.plan_summary;
     v_issues jsonb;
     v_is_changed boolean;
+    v_amendment ticketing_internal.amendment;
     v_hold ticketing_internal.planned_hold;
     v_owner_id uuid;
-    v_reclaimed record;
+    v_requested ticketing_internal.capacity_change [];
     v_changes ticketing_internal.capacity_change [];
     v_taken integer;
     v_answer ticketing_internal.persist_answer;
@@ -45,17 +46,14 @@ DECLARE
 BEGIN
     -- Evaluate. An attendee who leaves selects nothing.
     IF cardinality(p_leaving) > 0 THEN
-        v_request.selections := v_request.selections || ARRAY(
-            SELECT ROW(
-                leaving, '{}'::jsonb, 'p_registration_data.additionalAttendees'
-            )::ticketing_internal.selection
-            FROM unnest(p_leaving) AS leaving
-        );
+        v_request.selections := v_request.selections || ticketing_internal.empty_selections(p_leaving);
     END IF;
     v_evaluation := ticketing_internal.evaluate_selections(
         p_function, p_registration, v_attendees, v_request, p_tickets, p_now
     );
-    IF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
+    IF p_request.is_amendment THEN
+        PERFORM ticketing_internal.require_amendable(p_function, p_registration, p_now);
+    ELSIF p_registration.status NOT IN ('draft', 'pending', 'expired') THEN
         PERFORM ticketing_internal.require_editable(p_registration);
     END IF;
 
@@ -65,6 +63,12 @@ BEGIN
 
     v_hold := ticketing_internal.plan_hold(p_function, p_registration, v_summary, p_now);
     v_issues := p_issues || v_evaluation.issues;
+    IF p_request.is_amendment THEN
+        v_amendment := ticketing_internal.judge_amendment(
+            p_function, p_registration, v_attendees, p_request, v_evaluation, p_now
+        );
+        v_issues := p_issues || v_amendment.issues;
+    END IF;
     IF v_hold.is_taken THEN
         -- a statement of its own: the next one then sees what the owner's other sessions have committed
         v_owner_id := ticketing_internal.lock_owner(p_registration);
@@ -81,11 +85,7 @@ BEGIN
 
     -- Refuse what breaks a rule, with every issue.
     IF v_summary.holders > 0 AND p_request.claimed_subtotal NOT IN (0, v_evaluation.subtotal) AND v_issues = '[]' THEN
-        v_issues := jsonb_build_array(ticketing_internal.issue(
-            'subtotal_mismatch', 'p_registration_data.subtotal',
-            format('The tickets come to %s, not %s.', v_evaluation.subtotal, p_request.claimed_subtotal),
-            p_expected => to_jsonb(v_evaluation.subtotal), p_actual => to_jsonb(p_request.claimed_subtotal)
-        ));
+        v_issues := ticketing_internal.find_subtotal_issues(v_evaluation.subtotal, p_request.claimed_subtotal);
     END IF;
     IF v_issues <> '[]' THEN
         PERFORM ticketing_internal.raise_issues('TK004', v_issues || ticketing_internal.find_capacity_issues(
@@ -94,21 +94,26 @@ BEGIN
     END IF;
 
     IF v_is_changed THEN
-        IF v_hold.is_given_up IS NOT TRUE THEN
+        IF v_hold.is_given_up IS NOT TRUE AND v_status <> 'completed' THEN
             v_status := 'draft';
         END IF;
         -- Reclaim expired holds where capacity may be short. What stays expired takes none.
-        v_changes := CASE v_status WHEN 'expired' THEN '{}' ELSE v_evaluation.changes END;
+        v_requested := CASE v_status
+            WHEN 'expired' THEN '{}'
+            WHEN 'completed' THEN ticketing_internal.scale_changes(v_evaluation.changes, 0, 1)
+            ELSE v_evaluation.changes
+        END;
+        v_changes := v_requested;
         IF v_evaluation.may_be_short AND v_changes <> '{}' THEN
-            v_reclaimed := ticketing_internal.reclaim_expired_holds(v_function_id, v_changes, v_registration_id, p_now);
-            v_changes := v_reclaimed.r_changes;
-            IF v_reclaimed.r_is_short THEN
-                PERFORM ticketing_internal.raise_sold_out(
-                    v_function_id, v_evaluation.tickets, v_evaluation.changes, v_changes, v_evaluation.lines,
-                    v_registration_id, p_now
-                );
-            END IF;
+            v_changes := ticketing_internal.reclaim_for_plan(p_registration, v_evaluation, v_requested, p_now);
         END IF;
+    END IF;
+    IF p_request.is_amendment THEN
+        PERFORM ticketing_internal.settle_amendment(
+            p_registration, p_request, v_amendment, v_evaluation.subtotal, v_is_changed, p_now
+        );
+    END IF;
+    IF v_is_changed THEN
         v_revision := ticketing_internal.write_plan(
             p_registration, v_status, v_hold, v_evaluation.tickets, v_evaluation.subtotal, v_summary, p_leaving, p_now
         );
@@ -147,8 +152,8 @@ BEGIN
         v_taken := ticketing_internal.take_capacity(v_function_id, v_changes);
         IF v_taken < cardinality(v_changes) THEN
             PERFORM ticketing_internal.raise_sold_out(
-                v_function_id, v_evaluation.tickets, v_evaluation.changes, v_changes, v_evaluation.lines,
-                v_registration_id, p_now, p_taken => v_changes[:v_taken]
+                v_function_id, v_evaluation.tickets, v_requested, v_changes, v_evaluation.lines, v_registration_id,
+                p_now, p_taken => v_changes[:v_taken]
             );
         END IF;
     END IF;
@@ -159,4 +164,5 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.persist_selections IS
 'Persists p_request, with p_tickets as sent (null: none to compare), for a locked registration and returns the answer
 of a persist. p_is_changed: whether the same transaction has changed the registration or its attendees already.
-p_leaving: attendees to be deleted with their tickets. p_issues: what the caller has found wrong already.';
+p_leaving: attendees to be deleted with their tickets. p_issues: what the caller has found wrong already. An amendment persists a
+registration that is completed, all others one that is not.';

@@ -21,6 +21,12 @@ BEGIN
     v_planned.is_living := coalesce(p_registration.is_open AND p_registration.hold_expires_at > p_now, FALSE);
     v_planned.held_since := p_registration.held_since;
     v_planned.held_until := p_registration.held_until;
+    IF p_registration.status = 'completed' THEN
+        -- what is paid needs no hold; what is free is limited, as if it were held
+        v_planned.is_living := TRUE;
+        v_planned.is_taken := p_summary.added > 0;
+        RETURN v_planned;
+    END IF;
     IF NOT v_planned.is_living THEN
         v_stopped_at := coalesce(p_registration.hold_expires_at, p_registration.held_until);
     END IF;

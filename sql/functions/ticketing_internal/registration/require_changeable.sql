@@ -12,23 +12,19 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_issues jsonb;
 BEGIN
     IF p_registration.status = 'cancelled' THEN
         PERFORM ticketing_internal.require_editable(p_registration);
     END IF;
-    IF p_registration.status = 'completed'
-        AND (p_now < p_function.changes_until) IS NOT TRUE
-        AND NOT ticketing_internal.caller_is_staff(p_function.function_id)
-    THEN
-        PERFORM ticketing_internal.raise_issues('TK003', jsonb_build_array(ticketing_internal.issue(
-            'changes_ended', 'p_registration_id',
-            CASE
-                WHEN p_function.changes_until IS NULL THEN 'What is paid can only be changed by the organiser.'
-                ELSE format('What is paid could be changed until %s.',
-                    ticketing_internal.local_time(p_function.changes_until, p_function.timezone))
-            END,
-            p_expected => to_jsonb(p_function.changes_until), p_actual => to_jsonb(p_registration.status)
-        )));
+    IF p_registration.status = 'completed' AND NOT ticketing_internal.caller_is_staff(p_function.function_id) THEN
+        v_issues := ticketing_internal.find_deadline_issues(
+            p_function, 'p_registration_id', p_leaves_refund => FALSE, p_now => p_now
+        );
+        IF v_issues <> '[]' THEN
+            PERFORM ticketing_internal.raise_issues('TK003', v_issues);
+        END IF;
     END IF;
 END
 $$;

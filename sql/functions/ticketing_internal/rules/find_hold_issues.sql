@@ -22,15 +22,23 @@ DECLARE
     v_max_held CONSTANT integer := coalesce(
         p_function.max_held_per_owner, CASE p_registration.registration_type WHEN 'individuals' THEN 100 ELSE 2000 END
     );
+    v_counted ticketing_internal.planned_ticket [] := p_evaluation.tickets;
     v_other_registrations integer;
     v_held bigint;
     -- what selects, as for all issues about a request as a whole
     v_path text;
     v_issues jsonb := '[]';
 BEGIN
+    IF p_registration.status = 'completed' THEN
+        v_counted := ticketing_internal.free_tickets(p_evaluation.tickets);
+        IF NOT EXISTS (SELECT FROM unnest(v_counted) AS ticket WHERE ticket.change = 'added') THEN
+            RETURN '[]';
+        END IF;
+    END IF;
+
     -- Most registrations are the first of their owner, and small.
     IF p_hold.available_at IS NULL AND (p_owner_id IS NULL OR (
-        cardinality(p_evaluation.tickets) <= v_max_held
+        cardinality(v_counted) <= v_max_held
         AND NOT EXISTS (
             SELECT
             FROM ticketing.registrations AS other
@@ -111,6 +119,7 @@ BEGIN
                 AND free.price_paid = 0
                 AND free.status = 'Active'
                 AND free.payment_status = 'Paid'
+                AND free.registration_id IS DISTINCT FROM p_registration.registration_id
                 -- a package that cost something is sold, with all that is in it
                 AND NOT EXISTS (
                     SELECT
@@ -124,7 +133,7 @@ BEGIN
                 )
         ) + (
             SELECT count(*)
-            FROM unnest(p_evaluation.tickets) AS ticket
+            FROM unnest(v_counted) AS ticket
             WHERE ticket.change <> 'removed'
         )
     INTO v_other_registrations, v_held;

@@ -1,0 +1,79 @@
+-- What an evaluation means for a registration that is paid. Its rules are those of every selection,
+-- but for three: what was wrong before does not forbid a correction, sale windows do not bind
+-- staff, and owners have deadlines.
+
+CREATE OR REPLACE FUNCTION ticketing_internal.judge_amendment(
+    p_function ticketing.functions,
+    p_registration ticketing.registrations,
+    p_attendees ticketing_internal.attendee[],
+    p_request ticketing_internal.request,
+    p_evaluation ticketing_internal.evaluation,
+    p_now timestamptz
+)
+RETURNS ticketing_internal.amendment
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c_sale_windows CONSTANT text [] := '{registration_not_open,registration_closed,not_yet_on_sale,sale_ended}';
+    v_is_staff CONSTANT boolean := ticketing_internal.caller_is_staff(p_function.function_id);
+    v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
+    v_registration ticketing.registrations := p_registration;
+    v_ticket ticketing_internal.planned_ticket;
+    v_is_empty boolean := TRUE;
+    v_amendment ticketing_internal.amendment;
+BEGIN
+    v_amendment.issues := p_evaluation.issues;
+    IF v_amendment.issues <> '[]' THEN
+        v_amendment.issues := ticketing_internal.grown_issues(
+            p_evaluation.issues,
+            (ticketing_internal.evaluate_selections(
+                p_function, p_registration, p_attendees,
+                ticketing_internal.stored_request(ticketing_internal.stored_selections(p_attendees)), NULL, p_now
+            )).issues,
+            p_evaluation.tickets
+        );
+        IF v_is_staff THEN
+            v_amendment.issues := (
+                SELECT coalesce(jsonb_agg(issue.value ORDER BY issue.ordinality), '[]')
+                FROM jsonb_array_elements(v_amendment.issues) WITH ORDINALITY AS issue
+                WHERE issue.value ->> 'code' <> ALL(c_sale_windows)
+            );
+        END IF;
+        v_amendment.waived := ARRAY(
+            SELECT DISTINCT issue.value ->> 'code' AS code
+            FROM jsonb_array_elements(p_evaluation.issues) AS issue
+            WHERE NOT v_amendment.issues @> jsonb_build_array(issue.value)
+            ORDER BY code
+        );
+    END IF;
+
+    FOREACH v_ticket IN ARRAY p_evaluation.tickets LOOP
+        v_is_empty := v_ticket.change = 'removed';
+        EXIT WHEN NOT v_is_empty;
+    END LOOP;
+    IF v_is_empty THEN
+        v_amendment.issues := v_amendment.issues || ticketing_internal.issue(
+            'registration_empty', v_path, 'No ticket would be left; cancel the registration instead.'
+        );
+    END IF;
+
+    v_registration.subtotal := p_evaluation.subtotal;
+    v_registration.total := greatest(0.00, p_evaluation.subtotal + p_registration.adjustment);
+    v_amendment.ledger := ticketing_internal.read_ledger(v_registration);
+    IF NOT v_is_staff THEN
+        v_amendment.issues := ticketing_internal.find_deadline_issues(
+            p_function, v_path,
+            v_amendment.ledger.refund_due
+            > greatest(0, v_amendment.ledger.paid - v_amendment.ledger.refunded - p_registration.total),
+            p_now
+        ) || v_amendment.issues;
+    END IF;
+    RETURN v_amendment;
+END
+$$;
+
+COMMENT ON FUNCTION ticketing_internal.judge_amendment IS
+'What p_evaluation of p_request, for p_registration, which is completed, would amend: see the type. Deadlines and sale windows
+are those of the caller.';
