@@ -115,8 +115,9 @@ def measure_calls(server: Server, rounds: int) -> Document:
         rounds: Number of counted rounds.
 
     Returns:
-        For each call its times in milliseconds and its ratio to the floor of 13 tickets; and the
-        number of faults that check_integrity() finds afterwards.
+        For each call its times in milliseconds and its ratio to the floor of 13 tickets; the ratio
+        of an amendment to a persist of the same change; and the number of faults that
+        check_integrity() finds afterwards.
     """
     url = create_database(server, "bench_calls")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -163,6 +164,7 @@ def measure_calls(server: Server, rounds: int) -> Document:
                 }
                 for name in names
             ],
+            "amend_to_select": ratios(series["raw amend 1 of 50"], series["raw select 1 of 50"]),
             "faults": faults(connection),
         }
 
