@@ -146,6 +146,7 @@ export type CatalogueFunction = {
   slug: Slug
   name: Name
   currency: Currency
+  changes_until?: Time | null
   ends_at?: Time | null
   function_id?: Uuid | null
   hold_minutes?: number | null
@@ -153,6 +154,7 @@ export type CatalogueFunction = {
   max_hold_minutes?: number | null
   max_open_registrations_per_owner?: number | null
   payment_minutes?: number | null
+  refunds_until?: Time | null
   registration_closes_at?: Time | null
   registration_opens_at?: Time | null
   selection_mode?: 'exclusive' | 'mixed' | null
@@ -370,6 +372,16 @@ export type FunctionAvailability = {
   registration_opens_at: string | null
   /** End of registration; null: no end. */
   registration_closes_at: string | null
+  /**
+   * Until when owners may change a paid registration: correct names, assign tickets, exchange
+   * tickets without a refund; null: never.
+   */
+  changes_until: string | null
+  /**
+   * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+   * it; null: never.
+   */
+  refunds_until: string | null
 }
 
 /** What an import has stored. */
@@ -1041,6 +1053,9 @@ export type IssueCode =
   // The capacity is below what is reserved and sold: expected is the capacity in use, actual the
   // capacity.
   | 'capacity_below_use'
+  // The registration is paid, and its owner may not change it, or not any more: expected is
+  // `changes_until`.
+  | 'changes_ended'
   // The contents of a package that has tickets cannot be changed.
   | 'contents_locked'
   // The currency of a function with registrations cannot be changed.
@@ -1099,11 +1114,13 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: the registration is not cancelled, was not paid, or has been refunded.
-  // Actual is its status.
+  // Nothing is due back: nothing that was paid is cancelled, or all of it has been refunded.
+  // Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
+  // A payment came with a change that needs none: void it.
+  | 'nothing_due'
   // A function cannot be moved to another organisation.
   | 'organisation_locked'
   // `original_price` is not the list price: expected, actual.
@@ -1117,6 +1134,8 @@ export type IssueCode =
   | 'package_incomplete'
   // The function (or the catalogue document) has no such package.
   | 'package_not_found'
+  // The change needs a payment, or would make an amount due: expected is the amount.
+  | 'payment_required'
   // `price_paid` is not the price of the ticket: expected (several if the tickets of a package
   // differ), actual.
   | 'price_mismatch'
@@ -1128,9 +1147,12 @@ export type IssueCode =
   // More than is due back, than the tickets named cost, or than was paid as surcharge: expected is
   // the most that can be refunded, actual the amount without surcharge, or the surcharge.
   | 'refund_too_large'
+  // The change would leave a refund, which an owner may not make, or not any more: expected is
+  // `refunds_until`. `TK003` for a whole registration.
+  | 'refunds_ended'
   // Registration has closed: expected is the closing time.
   | 'registration_closed'
-  // A registration without tickets cannot be completed.
+  // A registration without tickets cannot be completed; one that is paid is cancelled as a whole.
   | 'registration_empty'
   // A row names another registration than the call.
   | 'registration_mismatch'
@@ -1155,6 +1177,10 @@ export type IssueCode =
   | 'sold_out'
   // The submitted subtotal is not the price of the tickets: expected, actual.
   | 'subtotal_mismatch'
+  // A row names a ticket that is cancelled.
+  | 'ticket_cancelled'
+  // A ticket is listed twice.
+  | 'ticket_named_twice'
   // A refund names a ticket that is still in force: cancel it first.
   | 'ticket_not_cancelled'
   // A row names a `ticket_id` that its attendee does not hold with this ticket type; a refund one
@@ -1376,6 +1402,16 @@ export type Database = {
            * are draft without a ticket and have changed within 24 hours.
            */
           max_open_registrations_per_owner: number
+          /**
+           * Until when owners may change a paid registration: correct names, assign tickets, exchange
+           * tickets without a refund; null: never.
+           */
+          changes_until: string | null
+          /**
+           * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+           * it; null: never.
+           */
+          refunds_until: string | null
           /** When the row was created. */
           created_at: string
           /** When the row was last changed. */
@@ -1597,6 +1633,11 @@ export type Database = {
           currency: string
           /** The tickets that a refund names, in order of id; null: none. */
           ticket_ids: string[] | null
+          /**
+           * SHA-256 of the selections that a payment amended its registration to; null: it amended
+           * nothing.
+           */
+          amendment_hash: Bytea | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -1613,6 +1654,53 @@ export type Database = {
             referencedColumns: ['function_id', 'registration_id']
           },
         ]
+      }
+      /**
+       * Every change of a registration that is not one of a ticket, with old and new values, actor
+       * and time; append-only.
+       */
+      registration_changes: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The registration. */
+          registration_id: string
+          /** Order of the changes of a registration. */
+          change_id: number
+          /**
+           * Epoch of the change feed in which it was made; with `transaction_id` its place among the
+           * changes of tickets.
+           */
+          epoch: number
+          /** Transaction id, as in the change feed. */
+          transaction_id: string
+          /**
+           * One of `amended`, `adjusted`, `attendee_added`, `attendee_updated`, `ticket_assigned`,
+           * `transferred`, `hold_extended`.
+           */
+          change: 'amended' | 'adjusted' | 'attendee_added' | 'attendee_updated' | 'ticket_assigned' | 'transferred' | 'hold_extended'
+          /** Revision of the registration after the change. */
+          revision: number
+          /** The attendee; null if the change is about none. */
+          attendee_id: string | null
+          /** The ticket; null if the change is about none. */
+          ticket_id: string | null
+          /** The values before the change; null if there were none. */
+          old_values: JsonObject | null
+          /** The values after the change; null if there are none. */
+          new_values: JsonObject | null
+          /** The reason; null if none was given. Staff only. */
+          reason: string | null
+          /** User id (the JWT sub claim) of the caller; null if it had none. */
+          actor_id: string | null
+          /** Database role of the caller. */
+          actor_role: string
+          /** When the change was made. */
+          changed_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: []
       }
       /** The function of each registration. Makes registration ids unique over all functions. */
       registration_index: {
@@ -1651,7 +1739,15 @@ export type Database = {
           registration_data: JsonObject
           /** Sum of `price_paid` of its active tickets; 0 once cancelled. */
           subtotal: number
-          /** Price of the registration, without surcharges. */
+          /**
+           * What is added to `subtotal`: negative for a discount, positive for a fee that is kept after
+           * a cancellation.
+           */
+          adjustment: number
+          /**
+           * Price of the registration, without surcharges: `subtotal` and `adjustment` together, or 0 if
+           * that is negative.
+           */
           total: number
           /** ISO 4217 code of its amounts: the currency of the function. */
           currency: string
@@ -1666,6 +1762,11 @@ export type Database = {
           held_since: string | null
           /** When it last gave up all of its tickets; null if it never did. */
           held_until: string | null
+          /**
+           * Until when staff have granted it to hold tickets, whatever the limits of the function; null:
+           * no longer than these.
+           */
+          hold_granted_until: string | null
           /** The minute in which its hold ends; null if it holds nothing. */
           hold_bucket: string | null
           /** Whether its status is draft or pending. */
@@ -1695,7 +1796,10 @@ export type Database = {
           },
         ]
       }
-      /** Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only. */
+      /**
+       * Every ticket added, removed, paid, assigned to a holder, cancelled or refunded, with actor
+       * and time; append-only.
+       */
       ticket_changes: {
         Row: {
           /** The function. */
@@ -1709,8 +1813,11 @@ export type Database = {
           transaction_id: string
           /** Order of the changes with the same transaction id. */
           change_id: number
-          /** One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-          change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+          /**
+           * One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`. removed: before it
+           * was paid; assigned: it admits another person.
+           */
+          change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
           /** The registration. */
           registration_id: string
           /** Revision of the registration after the change. */
@@ -1737,6 +1844,48 @@ export type Database = {
         Insert: never
         Update: never
         Relationships: []
+      }
+      /** Holders: the people whom tickets admit, where these are not their attendees. */
+      ticket_holders: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The ticket. */
+          ticket_id: string
+          /** The registration of the ticket. */
+          registration_id: string
+          /** Owner of the registration. */
+          owner_id: string
+          /** The attendee of the ticket. */
+          attendee_id: string
+          /** Title. */
+          title: string | null
+          /** First name. */
+          first_name: string
+          /** Last name. */
+          last_name: string
+          /** E-mail address. */
+          email: string | null
+          /** Phone number. */
+          phone: string | null
+          /** The holder object as it was sent. */
+          holder_data: TicketHolder
+          /** When the row was created. */
+          created_at: string
+          /** When the row was last changed. */
+          updated_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: [
+          {
+            foreignKeyName: 'ticket_holders_ticket_fkey'
+            columns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+            isOneToOne: true
+            referencedRelation: 'tickets'
+            referencedColumns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+          },
+        ]
       }
       /**
        * The pools from which a ticket of a type takes capacity: its own pool, the pool of its event,
@@ -1841,7 +1990,7 @@ export type Database = {
           registration_id: string
           /** Owner of the registration. */
           owner_id: string
-          /** The attendee who holds it. */
+          /** The attendee who has it, whom it admits unless it has a holder. */
           attendee_id: string
           /** The event of its ticket type. */
           event_id: string
@@ -2100,8 +2249,8 @@ export type Database = {
            * optionally, `pools` (and `$schema`, for editors). `organisation`: `{organisation_id?, slug,
            * name}`. `function`: `{function_id?, slug, name, currency, timezone?, status?, starts_at?,
            * ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-           * payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-           * max_open_registrations_per_owner?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
+           * payment_minutes?, max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+           * changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
            * is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name, price, slug?,
            * description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
            * max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
