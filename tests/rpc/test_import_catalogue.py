@@ -400,9 +400,11 @@ LATE = "2031-09-21 15:00 (Australia/Sydney)"
         (
             {"changes_until": UNTIL, "refunds_until": LATER},
             [
-                "After changes_until, 2031-09-01 10:00 (Australia/Sydney), what is paid can only be"
-                " cancelled as a whole: refunds_until, 2031-09-01 11:00 (Australia/Sydney), is"
-                " later."
+                (
+                    "After changes_until, 2031-09-01 10:00 (Australia/Sydney), what is paid can"
+                    " only be cancelled as a whole: refunds_until, 2031-09-01 11:00 (Australia/Sydney),"
+                    " is later."
+                )
             ],
         ),
         (

@@ -114,7 +114,8 @@ def shift_sale_windows(
     """Move all dates of the catalogue, as if the sale had begun so much later, or earlier.
 
     Sale windows of ticket types and packages, the registration window, the deadlines for changes
-    and refunds, and the dates of events and of the event function move alike. What has no date stays without.
+    and refunds, and the dates of events and of the event function move alike. What has no date
+    stays without.
 
     Args:
         connection: The connection.
