@@ -393,7 +393,7 @@ LATE = "2031-09-21 15:00 (Australia/Sydney)"
         ({"changes_until": LATER, "refunds_until": UNTIL}, []),
         ({"changes_until": UNTIL, "refunds_until": UNTIL}, []),
         ({"changes_until": UNTIL}, []),
-        # whoever may not change anything may be allowed to cancel
+        # an owner who may change nothing may be allowed to cancel
         ({"refunds_until": UNTIL}, []),
         ({"changes_until": "2031-09-21T15:00:00+10:00"}, []),
         ({"changes_until": AFTER, "refunds_until": AFTER, "ends_at": None}, []),
@@ -402,8 +402,8 @@ LATE = "2031-09-21 15:00 (Australia/Sydney)"
             [
                 (
                     "After changes_until, 2031-09-01 10:00 (Australia/Sydney), what is paid can"
-                    " only be cancelled as a whole: refunds_until, 2031-09-01 11:00 (Australia/Sydney),"
-                    " is later."
+                    " only be cancelled as a whole: refunds_until, 2031-09-01 11:00"
+                    " (Australia/Sydney), is later."
                 )
             ],
         ),
