@@ -89,12 +89,12 @@ FROM ticketing.functions, generate_series(0, 9) AS n;
 -- two of each user; some are being edited, the others are paid
 INSERT INTO ticketing.registrations (
     function_id, registration_id, owner_id, registration_type, currency, booking_contact, subtotal,
-    total, status, payment_status, confirmation_number, hold_expires_at,
+    status, payment_status, confirmation_number, hold_expires_at,
     held_since
 )
 SELECT pg_temp.id('function', n % {functions}), pg_temp.id('registration', n),
     pg_temp.id('user', n / 2), 'individuals', 'AUD',
-    '{{"firstName": "Clara", "emailAddress": "clara@example.org"}}', 20, 20,
+    '{{"firstName": "Clara", "emailAddress": "clara@example.org"}}', 20,
     CASE WHEN n < {unpaid} THEN 'draft' ELSE 'completed' END,
     CASE WHEN n < {unpaid} THEN 'Unpaid' ELSE 'Paid' END,
     CASE WHEN n >= {unpaid} THEN 'C' || n END,
@@ -444,6 +444,8 @@ CALLS: dict[str, LiteralString] = {
     "persist_attendee_tickets": "SELECT ticketing.persist_attendee_tickets({edited}, {tickets})",
     "start_payment": "SELECT ticketing.start_payment({edited})",
     "cancel_registration": "SELECT ticketing.cancel_registration({edited})",
+    "update_attendees": "SELECT ticketing.update_attendees({edited}, {attendees})",
+    "assign_tickets": "SELECT ticketing.assign_tickets({edited}, {holders})",
 }
 
 
@@ -459,6 +461,16 @@ def cost(connection: Connection, call: LiteralString) -> int:
         "event_id": made_id("event", 3),
         "ticket_type_id": made_id("type", 3),
     }
+    named = {
+        "ticket_id": str(
+            scalar(
+                connection,
+                "SELECT ticket_id FROM ticketing.tickets WHERE registration_id = {edited}",
+            )
+        ),
+        "holder": {"firstName": "Olga", "lastName": "Brandt"},
+    }
+    changed = {"attendeeId": str(attendee), "attendeeType": "guest", "title": "Dr"}
     before = scans(connection)
     plan = explain(
         connection,
@@ -469,6 +481,8 @@ def cost(connection: Connection, call: LiteralString) -> int:
         edited=EDITED,
         selections=json.dumps({str(attendee): chosen}),
         tickets=json.dumps([ticket]),
+        attendees=json.dumps([changed]),
+        holders=json.dumps([named]),
     )
     assert plan.rows == 1
     assert scans(connection) == before

@@ -9,6 +9,22 @@ export type JsonObject = { [key: string]: Json | undefined }
 /** An amount from 0 with at most two decimals. */
 export type Amount = number | string
 
+/** What assigning tickets has changed. */
+export type AssignAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of tickets whose holder changed. */
+  tickets_assigned: number
+  /** Time of the call. */
+  server_time: string
+}
+
 /** Both ids of an attendee. */
 export type AttendeeIds = {
   /** Id of the attendee in the database. */
@@ -371,6 +387,8 @@ export type FunctionAvailability = {
   /** End of registration; null: no end. */
   registration_closes_at: string | null
 }
+
+export type Holders = TicketAssignment[]
 
 /** What an import has stored. */
 export type ImportAnswer = {
@@ -791,6 +809,8 @@ export type RegistrationTicket = {
   payment_status: 'Unpaid' | 'Paid' | 'Refunded'
   /** Whether the attendee attends as a partner. */
   is_partner_ticket: boolean
+  /** The person whom the ticket admits, as sent to `assign_tickets`; null: its attendee. */
+  holder: TicketHolder | null
 }
 
 /** What releasing expired holds has done. */
@@ -872,6 +892,7 @@ export type SubmittedTicket = {
   ticket_type_id: Uuid
   client_attendee_id?: Uuid | null
   currency?: string | null
+  holder?: JsonObject | null
   is_partner_ticket?: boolean | null
   original_price?: Amount | null
   package_id?: Uuid | null
@@ -885,6 +906,12 @@ export type SubmittedTicket = {
 /** An amount from 0, rounded to the cent. */
 export type Sum = number | string
 
+/** No other keys are allowed. */
+export type TicketAssignment = {
+  ticket_id: Uuid
+  holder?: TicketHolder | null
+}
+
 /** A change of a ticket. */
 export type TicketChange = {
   /**
@@ -894,8 +921,11 @@ export type TicketChange = {
   epoch: number
   /** Number of the change, unique in its epoch. */
   change_id: number
-  /** What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-  change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+  /**
+   * What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`, `cancelled`,
+   * `refunded`.
+   */
+  change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
   /** The event function. */
   function_id: string
   /** The registration. */
@@ -928,6 +958,16 @@ export type TicketChangesAnswer = {
   changes: TicketChange[]
   /** Opaque cursor, the `p_after` of the next call; null: there are no changes yet. */
   cursor: string | null
+}
+
+/** All other keys are stored unchanged. */
+export type TicketHolder = {
+  firstName: Name
+  lastName: Name
+  email?: string | null
+  phone?: string | null
+  title?: string | null
+  [key: string]: any
 }
 
 /** A ticket type with what is left of it. */
@@ -965,6 +1005,26 @@ export type TicketTypeAvailability = {
 export type Tickets = SubmittedTicket[]
 
 export type Time = string
+
+/** What updating attendees has changed. */
+export type UpdateAttendeesAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of attendees added. */
+  attendees_added: number
+  /** Number of attendees of whom a value changed. */
+  attendees_updated: number
+  /** Both ids of the attendees of `p_attendees`, in its order. */
+  attendees: AttendeeIds[]
+  /** Time of the call. */
+  server_time: string
+}
 
 /** Whom a token names. */
 export type UserAnswer = {
@@ -1041,6 +1101,9 @@ export type IssueCode =
   // The capacity is below what is reserved and sold: expected is the capacity in use, actual the
   // capacity.
   | 'capacity_below_use'
+  // The registration is paid, and its owner may not change it, or not any more: expected is
+  // `changes_until`.
+  | 'changes_ended'
   // The contents of a package that has tickets cannot be changed.
   | 'contents_locked'
   // The currency of a function with registrations cannot be changed.
@@ -1099,11 +1162,13 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: the registration is not cancelled, was not paid, or has been refunded.
-  // Actual is its status.
+  // Nothing is due back: nothing that was paid is cancelled, or all of it has been refunded.
+  // Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
+  // A payment came with a change that needs none: void it.
+  | 'nothing_due'
   // A function cannot be moved to another organisation.
   | 'organisation_locked'
   // `original_price` is not the list price: expected, actual.
@@ -1117,6 +1182,8 @@ export type IssueCode =
   | 'package_incomplete'
   // The function (or the catalogue document) has no such package.
   | 'package_not_found'
+  // The change needs a payment, or would make an amount due: expected is the amount.
+  | 'payment_required'
   // `price_paid` is not the price of the ticket: expected (several if the tickets of a package
   // differ), actual.
   | 'price_mismatch'
@@ -1128,9 +1195,12 @@ export type IssueCode =
   // More than is due back, than the tickets named cost, or than was paid as surcharge: expected is
   // the most that can be refunded, actual the amount without surcharge, or the surcharge.
   | 'refund_too_large'
+  // The change would leave a refund, which an owner may not make, or not any more: expected is
+  // `refunds_until`. `TK003` for a whole registration.
+  | 'refunds_ended'
   // Registration has closed: expected is the closing time.
   | 'registration_closed'
-  // A registration without tickets cannot be completed.
+  // A registration without tickets cannot be completed; one that is paid is cancelled as a whole.
   | 'registration_empty'
   // A row names another registration than the call.
   | 'registration_mismatch'
@@ -1155,15 +1225,21 @@ export type IssueCode =
   | 'sold_out'
   // The submitted subtotal is not the price of the tickets: expected, actual.
   | 'subtotal_mismatch'
+  // A row names a ticket that is cancelled.
+  | 'ticket_cancelled'
+  // A ticket is listed twice.
+  | 'ticket_named_twice'
   // A refund names a ticket that is still in force: cancel it first.
   | 'ticket_not_cancelled'
   // A row names a `ticket_id` that its attendee does not hold with this ticket type; a refund one
-  // that the registration does not have, or that is refunded already.
+  // that the registration does not have, or that is refunded already; an assignment one that the
+  // registration does not have.
   | 'ticket_not_found'
   // The function (or the catalogue document) has no such ticket type.
   | 'ticket_type_not_found'
   // More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64
-  // levels, 30,000 values other than texts.
+  // levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2
+  // MiB.
   | 'too_large'
   // More open registrations than one owner may have for the function: expected, actual.
   | 'too_many_open_registrations'
@@ -1376,6 +1452,16 @@ export type Database = {
            * are draft without a ticket and have changed within 24 hours.
            */
           max_open_registrations_per_owner: number
+          /**
+           * Until when owners may change a paid registration: correct names, assign tickets, exchange
+           * tickets without a refund; null: never.
+           */
+          changes_until: string | null
+          /**
+           * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+           * it; null: never.
+           */
+          refunds_until: string | null
           /** When the row was created. */
           created_at: string
           /** When the row was last changed. */
@@ -1597,6 +1683,11 @@ export type Database = {
           currency: string
           /** The tickets that a refund names, in order of id; null: none. */
           ticket_ids: string[] | null
+          /**
+           * SHA-256 of the selections that a payment amended its registration to; null: it amended
+           * nothing.
+           */
+          amendment_hash: Bytea | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -1613,6 +1704,53 @@ export type Database = {
             referencedColumns: ['function_id', 'registration_id']
           },
         ]
+      }
+      /**
+       * Every change of a registration that is not one of a ticket, with old and new values, actor
+       * and time; append-only.
+       */
+      registration_changes: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The registration. */
+          registration_id: string
+          /** Order of the changes of a registration. */
+          change_id: number
+          /**
+           * Epoch of the change feed in which it was made; with `transaction_id` its place among the
+           * changes of tickets.
+           */
+          epoch: number
+          /** Transaction id, as in the change feed. */
+          transaction_id: string
+          /**
+           * One of `amended`, `adjusted`, `attendee_added`, `attendee_updated`, `ticket_assigned`,
+           * `transferred`, `hold_extended`.
+           */
+          change: 'amended' | 'adjusted' | 'attendee_added' | 'attendee_updated' | 'ticket_assigned' | 'transferred' | 'hold_extended'
+          /** Revision of the registration after the change. */
+          revision: number
+          /** The attendee; null if the change is about none. */
+          attendee_id: string | null
+          /** The ticket; null if the change is about none. */
+          ticket_id: string | null
+          /** The values before the change; null if there were none. */
+          old_values: JsonObject | null
+          /** The values after the change; null if there are none. */
+          new_values: JsonObject | null
+          /** The reason; null if none was given. Staff only. */
+          reason: string | null
+          /** User id (the JWT sub claim) of the caller; null if it had none. */
+          actor_id: string | null
+          /** Database role of the caller. */
+          actor_role: string
+          /** When the change was made. */
+          changed_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: []
       }
       /** The function of each registration. Makes registration ids unique over all functions. */
       registration_index: {
@@ -1651,7 +1789,15 @@ export type Database = {
           registration_data: JsonObject
           /** Sum of `price_paid` of its active tickets; 0 once cancelled. */
           subtotal: number
-          /** Price of the registration, without surcharges. */
+          /**
+           * What is added to `subtotal`: negative for a discount, positive for a fee that is kept after
+           * a cancellation.
+           */
+          adjustment: number
+          /**
+           * Price of the registration, without surcharges: `subtotal` and `adjustment` together, or 0 if
+           * that is negative.
+           */
           total: number
           /** ISO 4217 code of its amounts: the currency of the function. */
           currency: string
@@ -1666,6 +1812,11 @@ export type Database = {
           held_since: string | null
           /** When it last gave up all of its tickets; null if it never did. */
           held_until: string | null
+          /**
+           * Until when staff have granted it to hold tickets, whatever the limits of the function; null:
+           * no longer than these.
+           */
+          hold_granted_until: string | null
           /** The minute in which its hold ends; null if it holds nothing. */
           hold_bucket: string | null
           /** Whether its status is draft or pending. */
@@ -1695,7 +1846,10 @@ export type Database = {
           },
         ]
       }
-      /** Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only. */
+      /**
+       * Every ticket added, removed, paid, assigned to a holder, cancelled or refunded, with actor
+       * and time; append-only.
+       */
       ticket_changes: {
         Row: {
           /** The function. */
@@ -1709,8 +1863,11 @@ export type Database = {
           transaction_id: string
           /** Order of the changes with the same transaction id. */
           change_id: number
-          /** One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-          change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+          /**
+           * One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`. removed: before it
+           * was paid; assigned: it admits another person.
+           */
+          change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
           /** The registration. */
           registration_id: string
           /** Revision of the registration after the change. */
@@ -1737,6 +1894,48 @@ export type Database = {
         Insert: never
         Update: never
         Relationships: []
+      }
+      /** Holders: the people whom tickets admit, where these are not their attendees. */
+      ticket_holders: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The ticket. */
+          ticket_id: string
+          /** The registration of the ticket. */
+          registration_id: string
+          /** Owner of the registration. */
+          owner_id: string
+          /** The attendee of the ticket. */
+          attendee_id: string
+          /** Title. */
+          title: string | null
+          /** First name. */
+          first_name: string
+          /** Last name. */
+          last_name: string
+          /** E-mail address. */
+          email: string | null
+          /** Phone number. */
+          phone: string | null
+          /** The holder object as it was sent. */
+          holder_data: TicketHolder
+          /** When the row was created. */
+          created_at: string
+          /** When the row was last changed. */
+          updated_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: [
+          {
+            foreignKeyName: 'ticket_holders_ticket_fkey'
+            columns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+            isOneToOne: true
+            referencedRelation: 'tickets'
+            referencedColumns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+          },
+        ]
       }
       /**
        * The pools from which a ticket of a type takes capacity: its own pool, the pool of its event,
@@ -1841,7 +2040,7 @@ export type Database = {
           registration_id: string
           /** Owner of the registration. */
           owner_id: string
-          /** The attendee who holds it. */
+          /** The attendee who has it, whom it admits unless it has a holder. */
           attendee_id: string
           /** The event of its ticket type. */
           event_id: string
@@ -1901,6 +2100,32 @@ export type Database = {
     }
     Views: { [_ in never]: never }
     Functions: {
+      /**
+       * Names the people whom tickets admit, where these are not the attendees who have them; also
+       * after payment.
+       *
+       * A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+       * attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+       * answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      assign_tickets: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`, `lastName` and,
+           * optionally, `title`, `email`, `phone`; other keys are stored unchanged. Without a `holder`
+           * the ticket admits its attendee again. Tickets that are not named keep their holders.
+           */
+          p_holders: Holders
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: AssignAnswer
+      }
       /**
        * Begins a new epoch of the change feed, after an older state of the database was restored.
        *
@@ -2060,11 +2285,15 @@ export type Database = {
         Returns: AvailabilityAnswer
       }
       /**
-       * The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
+       * The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+       * commit order.
        *
        * The order is that of commits as far as they depend on each other. Call it repeatedly with
        * the cursor of the last answer: no change is skipped or repeated. A change appears once all
        * transactions that began before its own have ended. It can also be read on a hot standby.
+       *
+       * A ticket is assigned when it admits another person than before; the feed says which ticket,
+       * not whom: `get_registration` tells.
        *
        * `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
        * may not exist any more; all later ones follow.
@@ -2138,7 +2367,8 @@ export type Database = {
            * At most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
            * `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
            * `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`,
-           * `payment_status`, `is_partner_ticket`. Absent values are filled in, present ones must agree.
+           * `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled in, present ones
+           * must agree. A `holder` is ignored: that is for `assign_tickets`.
            */
           p_tickets: Tickets
           /**
@@ -2288,6 +2518,36 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Changes names, contact data, types and other values of attendees, or adds attendees; also
+       * after payment.
+       *
+       * Keys that are given replace those stored, and null clears one; keys that are not given stay,
+       * and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+       * that the new values do not allow is refused; once a registration is completed, breaches that
+       * were there before are not looked at.
+       *
+       * A started payment has to be started again: a pending registration becomes a draft, and keeps
+       * its hold.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      update_attendees: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the attendee) and
+           * `attendeeType` are required. One whose `attendeeId` is not known is added at the end.
+           * `selected_tickets` is ignored.
+           */
+          p_attendees: Attendees
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: UpdateAttendeesAnswer
       }
       /**
        * Returns the id of the user whom a token names by its `sub` and `iss`.
