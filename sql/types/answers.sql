@@ -150,6 +150,53 @@ COMMENT ON COLUMN ticketing_internal.create_answer."confirmationNumber" IS
 COMMENT ON COLUMN ticketing_internal.create_answer.attendees IS
 'Both ids of every attendee, in the order of the wizard.';
 
+CREATE TYPE ticketing_internal.update_attendees_answer AS (
+    success boolean,
+    registration_id uuid,
+    revision integer,
+    status text,
+    attendees_added integer,
+    attendees_updated integer,
+    attendees ticketing_internal.attendee_ids [],
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.update_attendees_answer IS
+'What updating attendees has changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.status IS
+'Status of the registration. One of `draft`, `pending`, `completed`, `expired`.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees_added IS
+'Number of attendees added.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees_updated IS
+'Number of attendees of whom a value changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees IS
+'Both ids of the attendees of `p_attendees`, in its order.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.server_time IS 'Time of the call.';
+
+CREATE TYPE ticketing_internal.assign_answer AS (
+    success boolean,
+    registration_id uuid,
+    revision integer,
+    status text,
+    tickets_assigned integer,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.assign_answer IS 'What assigning tickets has changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.status IS
+'Status of the registration. One of `draft`, `pending`, `completed`, `expired`.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.tickets_assigned IS
+'Number of tickets whose holder changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.server_time IS 'Time of the call.';
+
 CREATE TYPE ticketing_internal.expanded_ticket AS (
     "attendeeId" uuid,
     "eventId" uuid,
@@ -342,7 +389,8 @@ CREATE TYPE ticketing_internal.registration_ticket AS (
     currency text,
     status text,
     payment_status text,
-    is_partner_ticket boolean
+    is_partner_ticket boolean,
+    holder jsonb
 );
 COMMENT ON TYPE ticketing_internal.registration_ticket IS 'A stored ticket in full.';
 COMMENT ON COLUMN ticketing_internal.registration_ticket.ticket_id IS
@@ -366,6 +414,8 @@ COMMENT ON COLUMN ticketing_internal.registration_ticket.payment_status IS
 'Payment status of the ticket. One of `Unpaid`, `Paid`, `Refunded`.';
 COMMENT ON COLUMN ticketing_internal.registration_ticket.is_partner_ticket IS
 'Whether the attendee attends as a partner.';
+COMMENT ON COLUMN ticketing_internal.registration_ticket.holder IS
+'`TicketHolder`: The person whom the ticket admits, as sent to `assign_tickets`; null: its attendee.';
 
 CREATE TYPE ticketing_internal.registration_answer AS (
     registration_id uuid,
@@ -887,7 +937,7 @@ COMMENT ON COLUMN ticketing_internal.ticket_change.epoch IS
 COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS
 'Number of the change, unique in its epoch.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.change IS
-'What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
+'What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.function_id IS 'The event function.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.revision IS

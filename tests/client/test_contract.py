@@ -463,6 +463,7 @@ def registration(**changes: object) -> Document:
         "status": "Active",
         "payment_status": "Unpaid",
         "is_partner_ticket": False,
+        "holder": None,
     }
     return {
         "registration_id": str(UUID(int=1)),
@@ -666,6 +667,27 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     problems = answer_of(db, calls.check_integrity())
     assert {problem.check_name for problem in problems} == {"pool_counters", "registration_totals"}
     assert {problem.registration_id for problem in problems} == {None, registration_id}
+
+
+def test_answers_of_updating_attendees_and_assigning_tickets_are_as_documented(
+    db: Connection, catalogue: Document, wizard_state: Document
+) -> None:
+    answer_of(db, calls.import_catalogue(catalogue))
+    registration = wizard_state["registration"]
+    created = answer_of(db, calls.create_individual_registration_jsonb(registration))
+    registration_id = created.registration_id
+    chosen = calls.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+    ticket_id = answer_of(db, chosen).tickets[0].ticket_id
+    primary = registration["primaryAttendee"] | {"firstName": "Waldo"}
+    updated = answer_of(db, calls.update_attendees(registration_id, [primary]))
+    assert (updated.attendees_updated, updated.attendees_added) == (1, 0)
+    assert len(updated.attendees) == 1
+    holder = {"firstName": "Olga", "lastName": "Brandt", "table": 4}
+    given = [{"ticket_id": ticket_id, "holder": holder}]
+    assigned = answer_of(db, calls.assign_tickets(registration_id, given, updated.revision))
+    assert (assigned.tickets_assigned, assigned.revision) == (1, updated.revision + 1)
+    read = answer_of(db, calls.get_registration(registration_id))
+    assert [each.holder for each in read.tickets if each.holder] == [holder]
 
 
 def test_answers_of_the_change_feed_are_as_documented(

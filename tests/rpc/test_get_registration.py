@@ -143,6 +143,7 @@ def test_get_registration_answers_tickets_in_full_and_in_order(event_db: Connect
             "status": "Active",
             "payment_status": "Unpaid",
             "is_partner_ticket": row["attendee_id"] == INES,
+            "holder": None,
         }
         for row in tickets_of(CHOSEN)
     ]

@@ -165,6 +165,22 @@ PAIRS: dict[str, Pair] = {
     "persist what is no selection": Pair(
         "persist_ticket_selections", "registration", ON_IT, "TK002", more={"p_selections": []}
     ),
+    "update attendees": Pair("update_attendees", "registration", ON_IT, "TK002"),
+    "update attendees, old revision": Pair(
+        "update_attendees", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "update what are no attendees": Pair(
+        "update_attendees", "registration", ON_IT, "TK002", more={"p_attendees": [{}]}
+    ),
+    "update attendees of what is cancelled": Pair("update_attendees", "cancelled", ON_IT, "TK002"),
+    "assign": Pair("assign_tickets", "registration", ON_IT, "TK002"),
+    "assign, old revision": Pair(
+        "assign_tickets", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "assign to what is no holder": Pair(
+        "assign_tickets", "registration", ON_IT, "TK002", more={"p_holders": 1}
+    ),
+    "assign what is cancelled": Pair("assign_tickets", "cancelled", ON_IT, "TK002"),
     "quote for it": Pair("quote_ticket_selections", "registration", ON_IT, "TK002"),
     "quote for it, visitor": Pair(
         "quote_ticket_selections", "registration", ON_IT, "TK002", VISITOR
@@ -237,6 +253,18 @@ PAIRS: dict[str, Pair] = {
     "choose for an attendee": Pair("persist_ticket_selections", "attendee", as_key, "TK004"),
     "choose for an attendee, by the wizard's id": Pair(
         "persist_ticket_selections", "client attendee", as_key, "TK004"
+    ),
+    "update an attendee": Pair(
+        "update_attendees", "attendee", inside("p_attendees", 2, "attendeeId"), None
+    ),
+    "update an attendee, by the wizard's id": Pair(
+        "update_attendees", "client attendee", inside("p_attendees", 2, "attendeeId"), None
+    ),
+    "update a partner of an attendee": Pair(
+        "update_attendees", "attendee", inside("p_attendees", 2, "partner"), None
+    ),
+    "assign a ticket": Pair(
+        "assign_tickets", "ticket", inside("p_holders", 0, "ticket_id"), "TK004"
     ),
     "quote for an attendee": Pair("quote_ticket_selections", "attendee", as_key, None),
     "quote about an attendee": Pair(

@@ -52,6 +52,22 @@ export type AmendAnswer = {
 /** An amount from 0 with at most two decimals. */
 export type Amount = number | string
 
+/** What assigning tickets has changed. */
+export type AssignAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of tickets whose holder changed. */
+  tickets_assigned: number
+  /** Time of the call. */
+  server_time: string
+}
+
 /** Both ids of an attendee. */
 export type AttendeeIds = {
   /** Id of the attendee in the database. */
@@ -426,6 +442,8 @@ export type FunctionAvailability = {
    */
   refunds_until: string | null
 }
+
+export type Holders = TicketAssignment[]
 
 /** What an import has stored. */
 export type ImportAnswer = {
@@ -856,6 +874,8 @@ export type RegistrationTicket = {
   payment_status: 'Unpaid' | 'Paid' | 'Refunded'
   /** Whether the attendee attends as a partner. */
   is_partner_ticket: boolean
+  /** The person whom the ticket admits, as sent to `assign_tickets`; null: its attendee. */
+  holder: TicketHolder | null
 }
 
 /** What releasing expired holds has done. */
@@ -937,6 +957,7 @@ export type SubmittedTicket = {
   ticket_type_id: Uuid
   client_attendee_id?: Uuid | null
   currency?: string | null
+  holder?: JsonObject | null
   is_partner_ticket?: boolean | null
   original_price?: Amount | null
   package_id?: Uuid | null
@@ -950,6 +971,12 @@ export type SubmittedTicket = {
 /** An amount from 0, rounded to the cent. */
 export type Sum = number | string
 
+/** No other keys are allowed. */
+export type TicketAssignment = {
+  ticket_id: Uuid
+  holder?: TicketHolder | null
+}
+
 /** A change of a ticket. */
 export type TicketChange = {
   /**
@@ -959,8 +986,11 @@ export type TicketChange = {
   epoch: number
   /** Number of the change, unique in its epoch. */
   change_id: number
-  /** What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-  change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+  /**
+   * What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`, `cancelled`,
+   * `refunded`.
+   */
+  change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
   /** The event function. */
   function_id: string
   /** The registration. */
@@ -993,6 +1023,16 @@ export type TicketChangesAnswer = {
   changes: TicketChange[]
   /** Opaque cursor, the `p_after` of the next call; null: there are no changes yet. */
   cursor: string | null
+}
+
+/** All other keys are stored unchanged. */
+export type TicketHolder = {
+  firstName: Name
+  lastName: Name
+  email?: string | null
+  phone?: string | null
+  title?: string | null
+  [key: string]: any
 }
 
 export type TicketIds = Uuid[]
@@ -1032,6 +1072,26 @@ export type TicketTypeAvailability = {
 export type Tickets = SubmittedTicket[]
 
 export type Time = string
+
+/** What updating attendees has changed. */
+export type UpdateAttendeesAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of attendees added. */
+  attendees_added: number
+  /** Number of attendees of whom a value changed. */
+  attendees_updated: number
+  /** Both ids of the attendees of `p_attendees`, in its order. */
+  attendees: AttendeeIds[]
+  /** Time of the call. */
+  server_time: string
+}
 
 /** Whom a token names. */
 export type UserAnswer = {
@@ -1232,15 +1292,21 @@ export type IssueCode =
   | 'sold_out'
   // The submitted subtotal is not the price of the tickets: expected, actual.
   | 'subtotal_mismatch'
+  // A row names a ticket that is cancelled.
+  | 'ticket_cancelled'
+  // A ticket is listed twice.
+  | 'ticket_named_twice'
   // A refund names a ticket that is still in force: cancel it first.
   | 'ticket_not_cancelled'
   // A row names a `ticket_id` that its attendee does not hold with this ticket type; a refund one
-  // that the registration does not have, or that is refunded already.
+  // that the registration does not have, or that is refunded already; an assignment one that the
+  // registration does not have.
   | 'ticket_not_found'
   // The function (or the catalogue document) has no such ticket type.
   | 'ticket_type_not_found'
   // More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64
-  // levels, 30,000 values other than texts.
+  // levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2
+  // MiB.
   | 'too_large'
   // More open registrations than one owner may have for the function: expected, actual.
   | 'too_many_open_registrations'
@@ -1688,7 +1754,7 @@ export type Database = {
            * SHA-256 of the selections that a payment amended its registration to; null: it amended
            * nothing.
            */
-          amendment_hash: Bytea | null
+          amendment_hash: string | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -2134,6 +2200,32 @@ export type Database = {
         Returns: AmendAnswer
       }
       /**
+       * Names the people whom tickets admit, where these are not the attendees who have them; also
+       * after payment.
+       *
+       * A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+       * attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+       * answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      assign_tickets: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`, `lastName` and,
+           * optionally, `title`, `email`, `phone`; other keys are stored unchanged. Without a `holder`
+           * the ticket admits its attendee again. Tickets that are not named keep their holders.
+           */
+          p_holders: Holders
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: AssignAnswer
+      }
+      /**
        * Begins a new epoch of the change feed, after an older state of the database was restored.
        *
        * A failover begins one by itself, and so does what PostgreSQL knows to be another server or
@@ -2314,11 +2406,15 @@ export type Database = {
         Returns: AvailabilityAnswer
       }
       /**
-       * The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
+       * The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+       * commit order.
        *
        * The order is that of commits as far as they depend on each other. Call it repeatedly with
        * the cursor of the last answer: no change is skipped or repeated. A change appears once all
        * transactions that began before its own have ended. It can also be read on a hot standby.
+       *
+       * A ticket is assigned when it admits another person than before; the feed says which ticket,
+       * not whom: `get_registration` tells.
        *
        * `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
        * may not exist any more; all later ones follow.
@@ -2392,7 +2488,8 @@ export type Database = {
            * At most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
            * `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
            * `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`,
-           * `payment_status`, `is_partner_ticket`. Absent values are filled in, present ones must agree.
+           * `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled in, present ones
+           * must agree. A `holder` is ignored: that is for `assign_tickets`.
            */
           p_tickets: Tickets
           /**
@@ -2543,6 +2640,36 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Changes names, contact data, types and other values of attendees, or adds attendees; also
+       * after payment.
+       *
+       * Keys that are given replace those stored, and null clears one; keys that are not given stay,
+       * and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+       * that the new values do not allow is refused; once a registration is completed, breaches that
+       * were there before are not looked at.
+       *
+       * A started payment has to be started again: a pending registration becomes a draft, and keeps
+       * its hold.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      update_attendees: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the attendee) and
+           * `attendeeType` are required. One whose `attendeeId` is not known is added at the end.
+           * `selected_tickets` is ignored.
+           */
+          p_attendees: Attendees
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: UpdateAttendeesAnswer
       }
       /**
        * Returns the id of the user whom a token names by its `sub` and `iss`.

@@ -181,6 +181,26 @@ for (const [name, open] of Object.entries(DATABASES)) {
         await service.rpc('complete_registration_payment', { p_registration_id, p_payment }),
       )
       assert.equal(paid.status, 'completed')
+      const updated = answered(
+        await service.rpc('update_attendees', {
+          p_registration_id,
+          p_attendees: [{ attendeeId: attendee, attendeeType: 'guest', lastName: 'Byron' }],
+        }),
+      )
+      assert.deepEqual([updated.attendees_updated, updated.attendees_added], [1, 0])
+      const holder = { firstName: 'Grace', lastName: 'Green', badge: 'Dr Green' }
+      const ticket_id = created.tickets[0]?.ticket_id ?? ''
+      const assigned = answered(
+        await service.rpc('assign_tickets', {
+          p_registration_id,
+          p_holders: [{ ticket_id, holder }],
+          p_expected_revision: updated.revision,
+        }),
+      )
+      assert.equal(assigned.tickets_assigned, 1)
+      const named = answered(await ada.rpc('get_registration', { p_registration_id }))
+      assert.equal(named.registration.primaryAttendee?.lastName, 'Byron')
+      assert.deepEqual(named.tickets.find((each) => each.ticket_id === ticket_id)?.holder, holder)
       const cancelled = answered(
         await service.rpc('cancel_registration', { p_registration_id, p_reason: 'Ill.' }),
       )

@@ -18,6 +18,7 @@ from ticketing_client.payloads import (
     Refund,
     RegistrationData,
     SubmittedTicket,
+    TicketAssignment,
     Uuid,
     WizardAttendee,
 )
@@ -86,6 +87,52 @@ class Methods(ABC):
         return self.execute(
             calls.amend_registration(registration_id, selections, payment, expected_revision)
         )
+
+    def assign_tickets(
+        self,
+        registration_id: UUID | str,
+        holders: Iterable[TicketAssignment | Json],
+        expected_revision: int | None = None,
+    ) -> models.AssignAnswer:
+        """Names the people whom tickets admit, where these are not the attendees who have them;
+        also after payment.
+
+        A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+        attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+        answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            holders: 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`,
+                `lastName` and, optionally, `title`, `email`, `phone`; other keys are stored
+                unchanged. Without a `holder` the ticket admits its attendee again. Tickets that are
+                not named keep their holders.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: A ticket is not one of the registration, cancelled, or named twice.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return self.execute(calls.assign_tickets(registration_id, holders, expected_revision))
 
     def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
         """Begins a new epoch of the change feed, after an older state of the database was restored.
@@ -424,12 +471,15 @@ class Methods(ABC):
     def get_ticket_changes(
         self, after: str | None = None, limit: int | None = None
     ) -> models.TicketChangesAnswer:
-        """The change feed: every ticket added, removed, paid, cancelled or refunded, in commit
-        order.
+        """The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+        commit order.
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
         transactions that began before its own have ended. It can also be read on a hot standby.
+
+        A ticket is assigned when it admits another person than before; the feed says which ticket,
+        not whom: `get_registration` tells.
 
         `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
         may not exist any more; all later ones follow.
@@ -536,8 +586,8 @@ class Methods(ABC):
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
-                `status`, `payment_status`, `is_partner_ticket`. Absent values are filled in,
-                present ones must agree.
+                `status`, `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled
+                in, present ones must agree. A `holder` is ignored: that is for `assign_tickets`.
             attendee_updates: At most 500 objects of `attendee_id` and `selected_tickets`:
                 `{packages: [{packageId, quantity, tickets?}], individualTickets: [{ticketId,
                 quantity}]}`, where `tickets` is `[{ticketId, quantity}]`. An attendee with an empty
@@ -784,6 +834,55 @@ class Methods(ABC):
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
 
+    def update_attendees(
+        self,
+        registration_id: UUID | str,
+        attendees: Iterable[WizardAttendee | Json],
+        expected_revision: int | None = None,
+    ) -> models.UpdateAttendeesAnswer:
+        """Changes names, contact data, types and other values of attendees, or adds attendees; also
+        after payment.
+
+        Keys that are given replace those stored, and None clears one; keys that are not given stay,
+        and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+        that the new values do not allow is refused; once a registration is completed, breaches that
+        were there before are not looked at.
+
+        A started payment has to be started again: a pending registration becomes a draft, and keeps
+        its hold.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            attendees: 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the
+                attendee) and `attendeeType` are required. One whose `attendeeId` is not known is
+                added at the end. `selected_tickets` is ignored.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 500 attendees, or more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: An attendee is named twice, or may not hold the tickets any more.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return self.execute(calls.update_attendees(registration_id, attendees, expected_revision))
+
     def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
         """Returns the id of the user whom a token names by its `sub` and `iss`.
 
@@ -873,6 +972,52 @@ class AsyncMethods(ABC):
         return await self.execute(
             calls.amend_registration(registration_id, selections, payment, expected_revision)
         )
+
+    async def assign_tickets(
+        self,
+        registration_id: UUID | str,
+        holders: Iterable[TicketAssignment | Json],
+        expected_revision: int | None = None,
+    ) -> models.AssignAnswer:
+        """Names the people whom tickets admit, where these are not the attendees who have them;
+        also after payment.
+
+        A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+        attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+        answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            holders: 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`,
+                `lastName` and, optionally, `title`, `email`, `phone`; other keys are stored
+                unchanged. Without a `holder` the ticket admits its attendee again. Tickets that are
+                not named keep their holders.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: A ticket is not one of the registration, cancelled, or named twice.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return await self.execute(calls.assign_tickets(registration_id, holders, expected_revision))
 
     async def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
         """Begins a new epoch of the change feed, after an older state of the database was restored.
@@ -1211,12 +1356,15 @@ class AsyncMethods(ABC):
     async def get_ticket_changes(
         self, after: str | None = None, limit: int | None = None
     ) -> models.TicketChangesAnswer:
-        """The change feed: every ticket added, removed, paid, cancelled or refunded, in commit
-        order.
+        """The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+        commit order.
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
         transactions that began before its own have ended. It can also be read on a hot standby.
+
+        A ticket is assigned when it admits another person than before; the feed says which ticket,
+        not whom: `get_registration` tells.
 
         `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
         may not exist any more; all later ones follow.
@@ -1323,8 +1471,8 @@ class AsyncMethods(ABC):
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
-                `status`, `payment_status`, `is_partner_ticket`. Absent values are filled in,
-                present ones must agree.
+                `status`, `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled
+                in, present ones must agree. A `holder` is ignored: that is for `assign_tickets`.
             attendee_updates: At most 500 objects of `attendee_id` and `selected_tickets`:
                 `{packages: [{packageId, quantity, tickets?}], individualTickets: [{ticketId,
                 quantity}]}`, where `tickets` is `[{ticketId, quantity}]`. An attendee with an empty
@@ -1570,6 +1718,57 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def update_attendees(
+        self,
+        registration_id: UUID | str,
+        attendees: Iterable[WizardAttendee | Json],
+        expected_revision: int | None = None,
+    ) -> models.UpdateAttendeesAnswer:
+        """Changes names, contact data, types and other values of attendees, or adds attendees; also
+        after payment.
+
+        Keys that are given replace those stored, and None clears one; keys that are not given stay,
+        and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+        that the new values do not allow is refused; once a registration is completed, breaches that
+        were there before are not looked at.
+
+        A started payment has to be started again: a pending registration becomes a draft, and keeps
+        its hold.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            attendees: 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the
+                attendee) and `attendeeType` are required. One whose `attendeeId` is not known is
+                added at the end. `selected_tickets` is ignored.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 500 attendees, or more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: An attendee is named twice, or may not hold the tickets any more.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return await self.execute(
+            calls.update_attendees(registration_id, attendees, expected_revision)
+        )
 
     async def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
         """Returns the id of the user whom a token names by its `sub` and `iss`.

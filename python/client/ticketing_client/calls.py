@@ -21,6 +21,7 @@ from ticketing_client.payloads import (
     Refund,
     RegistrationData,
     SubmittedTicket,
+    TicketAssignment,
     Uuid,
     WizardAttendee,
 )
@@ -28,6 +29,7 @@ from ticketing_client.selections import Selections
 
 __all__ = [
     "amend_registration",
+    "assign_tickets",
     "begin_feed_epoch",
     "cancel_registration",
     "cancel_tickets",
@@ -47,6 +49,7 @@ __all__ = [
     "release_expired_holds",
     "repair_capacity",
     "start_payment",
+    "update_attendees",
     "user_id",
 ]
 
@@ -107,6 +110,60 @@ def amend_registration(
             *optional("p_expected_revision", "integer", expected_revision),
         ),
         models.AmendAnswer,
+    )
+
+
+def assign_tickets(
+    registration_id: UUID | str,
+    holders: Iterable[TicketAssignment | Json],
+    expected_revision: int | None = None,
+) -> Call[models.AssignAnswer]:
+    """Names the people whom tickets admit, where these are not the attendees who have them; also
+    after payment.
+
+    A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+    attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+    answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+
+    A repeated call finds its state stored: it succeeds, whatever revision it expects, and changes
+    nothing.
+
+    Callers:
+        anon: Only to be told to sign in
+        authenticated: Own registrations, completed ones until `changes_until` of the function;
+            staff also those of their organisation, at any time
+        service_role: All registrations
+
+    Args:
+        registration_id: The registration.
+        holders: 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`,
+            `lastName` and, optionally, `title`, `email`, `phone`; other keys are stored unchanged.
+            Without a `holder` the ticket admits its attendee again. Tickets that are not named keep
+            their holders.
+        expected_revision: The revision that the caller has read; the call is refused if another one
+            is stored.
+
+    Returns:
+        What has changed.
+
+    Raises:
+        NotSignedIn: The caller is not signed in.
+        InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+            registration would have more than 2 MiB of data.
+        RegistrationNotFound: It does not exist, or the caller may not see it.
+        RegistrationNotEditable: It is cancelled, or completed and its owner may not change it any
+            more.
+        SelectionInvalid: A ticket is not one of the registration, cancelled, or named twice.
+        RevisionConflict: Another revision is stored, and the call would change something.
+    """
+    return Call(
+        "assign_tickets",
+        (
+            argument("p_registration_id", "uuid", registration_id),
+            argument("p_holders", "jsonb", holders),
+            *optional("p_expected_revision", "integer", expected_revision),
+        ),
+        models.AssignAnswer,
     )
 
 
@@ -494,11 +551,15 @@ def get_ticket_availability(
 def get_ticket_changes(
     after: str | None = None, limit: int | None = None
 ) -> Call[models.TicketChangesAnswer]:
-    """The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
+    """The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+    commit order.
 
     The order is that of commits as far as they depend on each other. Call it repeatedly with the
     cursor of the last answer: no change is skipped or repeated. A change appears once all
     transactions that began before its own have ended. It can also be read on a hot standby.
+
+    A ticket is assigned when it admits another person than before; the feed says which ticket, not
+    whom: `get_registration` tells.
 
     `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before may
     not exist any more; all later ones follow.
@@ -611,8 +672,8 @@ def persist_attendee_tickets(
         tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
             `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
             `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
-            `status`, `payment_status`, `is_partner_ticket`. Absent values are filled in, present
-            ones must agree.
+            `status`, `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled in,
+            present ones must agree. A `holder` is ignored: that is for `assign_tickets`.
         attendee_updates: At most 500 objects of `attendee_id` and `selected_tickets`: `{packages:
             [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where
             `tickets` is `[{ticketId, quantity}]`. An attendee with an empty selection loses all
@@ -889,6 +950,63 @@ def start_payment(
             *optional("p_expected_revision", "integer", expected_revision),
         ),
         models.StartPaymentAnswer,
+    )
+
+
+def update_attendees(
+    registration_id: UUID | str,
+    attendees: Iterable[WizardAttendee | Json],
+    expected_revision: int | None = None,
+) -> Call[models.UpdateAttendeesAnswer]:
+    """Changes names, contact data, types and other values of attendees, or adds attendees; also
+    after payment.
+
+    Keys that are given replace those stored, and None clears one; keys that are not given stay, and
+    so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets that the
+    new values do not allow is refused; once a registration is completed, breaches that were there
+    before are not looked at.
+
+    A started payment has to be started again: a pending registration becomes a draft, and keeps its
+    hold.
+
+    A repeated call finds its state stored: it succeeds, whatever revision it expects, and changes
+    nothing.
+
+    Callers:
+        anon: Only to be told to sign in
+        authenticated: Own registrations, completed ones until `changes_until` of the function;
+            staff also those of their organisation, at any time
+        service_role: All registrations
+
+    Args:
+        registration_id: The registration.
+        attendees: 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the attendee)
+            and `attendeeType` are required. One whose `attendeeId` is not known is added at the
+            end. `selected_tickets` is ignored.
+        expected_revision: The revision that the caller has read; the call is refused if another one
+            is stored.
+
+    Returns:
+        What has changed.
+
+    Raises:
+        NotSignedIn: The caller is not signed in.
+        InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+            registration would have more than 500 attendees, or more than 2 MiB of data.
+        RegistrationNotFound: It does not exist, or the caller may not see it.
+        RegistrationNotEditable: It is cancelled, or completed and its owner may not change it any
+            more.
+        SelectionInvalid: An attendee is named twice, or may not hold the tickets any more.
+        RevisionConflict: Another revision is stored, and the call would change something.
+    """
+    return Call(
+        "update_attendees",
+        (
+            argument("p_registration_id", "uuid", registration_id),
+            argument("p_attendees", "jsonb", attendees),
+            *optional("p_expected_revision", "integer", expected_revision),
+        ),
+        models.UpdateAttendeesAnswer,
     )
 
 

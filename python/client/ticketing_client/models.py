@@ -33,6 +33,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 __all__ = [
     "AmendAnswer",
+    "AssignAnswer",
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "AvailabilityAnswer",
@@ -64,6 +65,7 @@ __all__ = [
     "TicketChange",
     "TicketChangesAnswer",
     "TicketTypeAvailability",
+    "UpdateAttendeesAnswer",
     "UserAnswer",
 ]
 
@@ -112,6 +114,27 @@ class AmendAnswer:
     amount_due: Decimal
     refund_due: Decimal
     currency: str
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignAnswer:
+    """What assigning tickets has changed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        revision: Its revision after the call; the same as before if nothing changed.
+        status: Status of the registration. One of `draft`, `pending`, `completed`, `expired`.
+        tickets_assigned: Number of tickets whose holder changed.
+        server_time: Time of the call.
+    """
+
+    success: bool
+    registration_id: Id
+    revision: int
+    status: Literal["draft", "pending", "completed", "expired"]
+    tickets_assigned: int
     server_time: datetime
 
 
@@ -826,6 +849,7 @@ class RegistrationTicket:
         status: Status of the ticket. One of `Active`, `Cancelled`.
         payment_status: Payment status of the ticket. One of `Unpaid`, `Paid`, `Refunded`.
         is_partner_ticket: Whether the attendee attends as a partner.
+        holder: The person whom the ticket admits, as sent to `assign_tickets`; None: its attendee.
     """
 
     ticket_id: Id
@@ -840,6 +864,7 @@ class RegistrationTicket:
     status: Literal["Active", "Cancelled"]
     payment_status: Literal["Unpaid", "Paid", "Refunded"]
     is_partner_ticket: bool
+    holder: Json | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -963,8 +988,8 @@ class TicketChange:
         epoch: Epoch of the change. It rises after a failover or a restore: changes read earlier may
             be lost.
         change_id: Number of the change, unique in its epoch.
-        change: What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`,
-            `refunded`.
+        change: What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`,
+            `cancelled`, `refunded`.
         function_id: The event function.
         registration_id: The registration.
         revision: Revision of the registration after the change.
@@ -981,7 +1006,7 @@ class TicketChange:
 
     epoch: int
     change_id: int
-    change: Literal["added", "removed", "paid", "cancelled", "refunded"]
+    change: Literal["added", "removed", "paid", "assigned", "cancelled", "refunded"]
     function_id: Id
     registration_id: Id
     revision: int
@@ -1007,6 +1032,31 @@ class TicketChangesAnswer:
 
     changes: tuple[TicketChange, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateAttendeesAnswer:
+    """What updating attendees has changed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        revision: Its revision after the call; the same as before if nothing changed.
+        status: Status of the registration. One of `draft`, `pending`, `completed`, `expired`.
+        attendees_added: Number of attendees added.
+        attendees_updated: Number of attendees of whom a value changed.
+        attendees: Both ids of the attendees of `attendees`, in its order.
+        server_time: Time of the call.
+    """
+
+    success: bool
+    registration_id: Id
+    revision: int
+    status: Literal["draft", "pending", "completed", "expired"]
+    attendees_added: int
+    attendees_updated: int
+    attendees: tuple[AttendeeIds, ...]
+    server_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
