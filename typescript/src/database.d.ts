@@ -6,6 +6,41 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 /** A JSON object with any keys. */
 export type JsonObject = { [key: string]: Json | undefined }
 
+/** An adjusted registration and its money. */
+export type AdjustAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Status of the registration. One of `draft`, `completed`, `cancelled`, `expired`, `pending`. */
+  status: 'draft' | 'completed' | 'cancelled' | 'expired' | 'pending'
+  /** Payment status of the registration. One of `Unpaid`, `Paid`, `Refunded`. */
+  payment_status: 'Unpaid' | 'Paid' | 'Refunded'
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
+  subtotal: number
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
+  total: number
+  /** What was paid for it, without surcharges. */
+  paid: number
+  /** What was given back of that, without surcharges. */
+  refunded: number
+  /** What is still to be paid; 0 once completed or cancelled. */
+  amount_due: number
+  /** What is still to be given back. */
+  refund_due: number
+  /** ISO 4217 code of its amounts. */
+  currency: string
+  /** Time of the database. */
+  server_time: string
+}
+
 /** An amount from 0 with at most two decimals. */
 export type Amount = number | string
 
@@ -339,6 +374,27 @@ export type ExportAnswer = {
    */
   catalogue: Catalogue
   /** Time of the database during the call. */
+  server_time: string
+}
+
+/** A registration that may hold its tickets longer. */
+export type ExtendHoldAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /**
+   * Status of the registration; expired only if it has no tickets. One of `draft`, `pending`,
+   * `expired`.
+   */
+  status: 'draft' | 'pending' | 'expired'
+  /** Its revision after the call; the same as before unless it was expired. */
+  revision: number
+  /** Until when it may hold tickets. */
+  hold_granted_until: string
+  /** Until when its tickets keep their capacity; null: it holds none. */
+  hold_expires_at: string | null
+  /** Time of the database, to count down to `hold_expires_at` from. */
   server_time: string
 }
 
@@ -699,9 +755,16 @@ export type RegistrationAnswer = {
   tickets: RegistrationTicket[]
   /** Its attendees without a ticket. */
   attendees_without_tickets: AttendeeWithoutTickets[]
-  /** Sum of the prices of its tickets; 0 once cancelled. */
+  /** Its payments and refunds, the oldest first. */
+  payments: RegistrationPayment[]
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
   subtotal: number
-  /** The price of the registration; 0 once cancelled. */
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
   total: number
   /** What was paid for it, without surcharges. */
   paid: number
@@ -720,6 +783,11 @@ export type RegistrationAnswer = {
   confirmation_number: string | null
   /** Until when its tickets keep their capacity; null: it holds none. */
   hold_expires_at: string | null
+  /**
+   * Until when staff have granted it to hold tickets; null: not beyond the limits of the
+   * function.
+   */
+  hold_granted_until: string | null
   /** Time of the database, to count down to `hold_expires_at` from. */
   server_time: string
 }
@@ -763,6 +831,28 @@ export type RegistrationData = {
   registrationType?: 'individual' | 'individuals' | 'lodge' | 'lodges' | 'delegation' | 'delegations' | null
   subtotal?: Sum | null
   [key: string]: any
+}
+
+/** A payment or refund of a registration. */
+export type RegistrationPayment = {
+  /** The payment or refund. */
+  payment_id: string
+  /** Which of both. One of `payment`, `refund`. */
+  kind: 'payment' | 'refund'
+  /** Its id at the payment provider. */
+  reference: string
+  /** Name of the payment provider, in lower case. */
+  provider: string
+  /** The amount, including the surcharge. */
+  amount: number
+  /** The part of the amount that is surcharge. */
+  surcharge_amount: number
+  /** ISO 4217 code of both amounts. */
+  currency: string
+  /** The tickets that a refund names; null: it names none, or it is a payment. */
+  ticket_ids: string[] | null
+  /** When it was paid, according to the provider, or the refund recorded. */
+  paid_at: string
 }
 
 /** A stored ticket in full. */
@@ -966,6 +1056,20 @@ export type Tickets = SubmittedTicket[]
 
 export type Time = string
 
+/** A registration and its new owner. */
+export type TransferAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** User id of its owner now. */
+  owner_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Time of the database. */
+  server_time: string
+}
+
 /** Whom a token names. */
 export type UserAnswer = {
   /** The id of the user. */
@@ -1041,6 +1145,9 @@ export type IssueCode =
   // The capacity is below what is reserved and sold: expected is the capacity in use, actual the
   // capacity.
   | 'capacity_below_use'
+  // The registration is paid, and its owner may not change it, or not any more: expected is
+  // `changes_until`.
+  | 'changes_ended'
   // The contents of a package that has tickets cannot be changed.
   | 'contents_locked'
   // The currency of a function with registrations cannot be changed.
@@ -1088,7 +1195,8 @@ export type IssueCode =
   | 'missing_key'
   // The function sells an attendee either packages or individual tickets, not both.
   | 'mixed_selection'
-  // The caller is neither the service nor an owner or admin of the organisation.
+  // The caller may never make this call: the message says who may (the service; an owner or admin,
+  // or any member, of the organisation).
   | 'not_allowed'
   // The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.
   | 'not_authenticated'
@@ -1099,11 +1207,13 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: the registration is not cancelled, was not paid, or has been refunded.
-  // Actual is its status.
+  // Nothing is due back: the registration costs what was paid for it, or the difference has been
+  // refunded. Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
+  // A payment came with a change that needs none: void it.
+  | 'nothing_due'
   // A function cannot be moved to another organisation.
   | 'organisation_locked'
   // `original_price` is not the list price: expected, actual.
@@ -1117,6 +1227,8 @@ export type IssueCode =
   | 'package_incomplete'
   // The function (or the catalogue document) has no such package.
   | 'package_not_found'
+  // The change needs a payment, or would make an amount due: expected is the amount.
+  | 'payment_required'
   // `price_paid` is not the price of the ticket: expected (several if the tickets of a package
   // differ), actual.
   | 'price_mismatch'
@@ -1128,9 +1240,12 @@ export type IssueCode =
   // More than is due back, than the tickets named cost, or than was paid as surcharge: expected is
   // the most that can be refunded, actual the amount without surcharge, or the surcharge.
   | 'refund_too_large'
+  // The change would leave a refund, which an owner may not make, or not any more: expected is
+  // `refunds_until`. `TK003` for a whole registration.
+  | 'refunds_ended'
   // Registration has closed: expected is the closing time.
   | 'registration_closed'
-  // A registration without tickets cannot be completed.
+  // A registration without tickets cannot be completed; one that is paid is cancelled as a whole.
   | 'registration_empty'
   // A row names another registration than the call.
   | 'registration_mismatch'
@@ -1155,6 +1270,10 @@ export type IssueCode =
   | 'sold_out'
   // The submitted subtotal is not the price of the tickets: expected, actual.
   | 'subtotal_mismatch'
+  // A row names a ticket that is cancelled.
+  | 'ticket_cancelled'
+  // A ticket is listed twice.
+  | 'ticket_named_twice'
   // A refund names a ticket that is still in force: cancel it first.
   | 'ticket_not_cancelled'
   // A row names a `ticket_id` that its attendee does not hold with this ticket type; a refund one
@@ -1376,6 +1495,16 @@ export type Database = {
            * are draft without a ticket and have changed within 24 hours.
            */
           max_open_registrations_per_owner: number
+          /**
+           * Until when owners may change a paid registration: correct names, assign tickets, exchange
+           * tickets without a refund; null: never.
+           */
+          changes_until: string | null
+          /**
+           * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+           * it; null: never.
+           */
+          refunds_until: string | null
           /** When the row was created. */
           created_at: string
           /** When the row was last changed. */
@@ -1597,6 +1726,11 @@ export type Database = {
           currency: string
           /** The tickets that a refund names, in order of id; null: none. */
           ticket_ids: string[] | null
+          /**
+           * SHA-256 of the selections that a payment amended its registration to; null: it amended
+           * nothing.
+           */
+          amendment_hash: Bytea | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -1613,6 +1747,53 @@ export type Database = {
             referencedColumns: ['function_id', 'registration_id']
           },
         ]
+      }
+      /**
+       * Every change of a registration that is not one of a ticket, with old and new values, actor
+       * and time; append-only.
+       */
+      registration_changes: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The registration. */
+          registration_id: string
+          /** Order of the changes of a registration. */
+          change_id: number
+          /**
+           * Epoch of the change feed in which it was made; with `transaction_id` its place among the
+           * changes of tickets.
+           */
+          epoch: number
+          /** Transaction id, as in the change feed. */
+          transaction_id: string
+          /**
+           * One of `amended`, `adjusted`, `attendee_added`, `attendee_updated`, `ticket_assigned`,
+           * `transferred`, `hold_extended`.
+           */
+          change: 'amended' | 'adjusted' | 'attendee_added' | 'attendee_updated' | 'ticket_assigned' | 'transferred' | 'hold_extended'
+          /** Revision of the registration after the change. */
+          revision: number
+          /** The attendee; null if the change is about none. */
+          attendee_id: string | null
+          /** The ticket; null if the change is about none. */
+          ticket_id: string | null
+          /** The values before the change; null if there were none. */
+          old_values: JsonObject | null
+          /** The values after the change; null if there are none. */
+          new_values: JsonObject | null
+          /** The reason; null if none was given. Staff only. */
+          reason: string | null
+          /** User id (the JWT sub claim) of the caller; null if it had none. */
+          actor_id: string | null
+          /** Database role of the caller. */
+          actor_role: string
+          /** When the change was made. */
+          changed_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: []
       }
       /** The function of each registration. Makes registration ids unique over all functions. */
       registration_index: {
@@ -1651,7 +1832,15 @@ export type Database = {
           registration_data: JsonObject
           /** Sum of `price_paid` of its active tickets; 0 once cancelled. */
           subtotal: number
-          /** Price of the registration, without surcharges. */
+          /**
+           * What is added to `subtotal`: negative for a discount, positive for a fee that is kept after
+           * a cancellation.
+           */
+          adjustment: number
+          /**
+           * Price of the registration, without surcharges: `subtotal` and `adjustment` together, or 0 if
+           * that is negative.
+           */
           total: number
           /** ISO 4217 code of its amounts: the currency of the function. */
           currency: string
@@ -1666,6 +1855,11 @@ export type Database = {
           held_since: string | null
           /** When it last gave up all of its tickets; null if it never did. */
           held_until: string | null
+          /**
+           * Until when staff have granted it to hold tickets, whatever the limits of the function; null:
+           * no longer than these.
+           */
+          hold_granted_until: string | null
           /** The minute in which its hold ends; null if it holds nothing. */
           hold_bucket: string | null
           /** Whether its status is draft or pending. */
@@ -1695,7 +1889,10 @@ export type Database = {
           },
         ]
       }
-      /** Every ticket added, removed, paid, cancelled or refunded, with actor and time; append-only. */
+      /**
+       * Every ticket added, removed, paid, assigned to a holder, cancelled or refunded, with actor
+       * and time; append-only.
+       */
       ticket_changes: {
         Row: {
           /** The function. */
@@ -1709,8 +1906,11 @@ export type Database = {
           transaction_id: string
           /** Order of the changes with the same transaction id. */
           change_id: number
-          /** One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-          change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+          /**
+           * One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`. removed: before it
+           * was paid; assigned: it admits another person.
+           */
+          change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
           /** The registration. */
           registration_id: string
           /** Revision of the registration after the change. */
@@ -1737,6 +1937,48 @@ export type Database = {
         Insert: never
         Update: never
         Relationships: []
+      }
+      /** Holders: the people whom tickets admit, where these are not their attendees. */
+      ticket_holders: {
+        Row: {
+          /** The function. */
+          function_id: string
+          /** The ticket. */
+          ticket_id: string
+          /** The registration of the ticket. */
+          registration_id: string
+          /** Owner of the registration. */
+          owner_id: string
+          /** The attendee of the ticket. */
+          attendee_id: string
+          /** Title. */
+          title: string | null
+          /** First name. */
+          first_name: string
+          /** Last name. */
+          last_name: string
+          /** E-mail address. */
+          email: string | null
+          /** Phone number. */
+          phone: string | null
+          /** The holder object as it was sent. */
+          holder_data: TicketHolder
+          /** When the row was created. */
+          created_at: string
+          /** When the row was last changed. */
+          updated_at: string
+        }
+        Insert: never
+        Update: never
+        Relationships: [
+          {
+            foreignKeyName: 'ticket_holders_ticket_fkey'
+            columns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+            isOneToOne: true
+            referencedRelation: 'tickets'
+            referencedColumns: ['function_id', 'registration_id', 'owner_id', 'attendee_id', 'ticket_id']
+          },
+        ]
       }
       /**
        * The pools from which a ticket of a type takes capacity: its own pool, the pool of its event,
@@ -1841,7 +2083,7 @@ export type Database = {
           registration_id: string
           /** Owner of the registration. */
           owner_id: string
-          /** The attendee who holds it. */
+          /** The attendee who has it, whom it admits unless it has a holder. */
           attendee_id: string
           /** The event of its ticket type. */
           event_id: string
@@ -1902,6 +2144,28 @@ export type Database = {
     Views: { [_ in never]: never }
     Functions: {
       /**
+       * Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+       *
+       * A negative adjustment is a discount, up to a complimentary registration; the total is never
+       * below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+       * one before. On a completed or cancelled registration it changes what is due back, and never
+       * makes an amount due. A pending registration becomes draft again, so that an outdated amount
+       * is never paid; one with nothing due is completed by the next `start_payment`.
+       *
+       * The same adjustment again changes nothing and answers the same.
+       */
+      adjust_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The adjustment, in major units, with no more decimals than its currency has. */
+          p_adjustment: number
+          /** The reason, 1 to 1,000 characters; recorded, and not shown to the owner. */
+          p_reason: string
+        }
+        Returns: AdjustAnswer
+      }
+      /**
        * Begins a new epoch of the change feed, after an older state of the database was restored.
        *
        * A failover begins one by itself, and so does what PostgreSQL knows to be another server or
@@ -1920,8 +2184,9 @@ export type Database = {
       /**
        * Cancels a registration: its tickets become Cancelled and its capacity is free.
        *
-       * Its history is kept. It costs nothing from then on: what was paid for it becomes its
-       * `refund_due`.
+       * Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+       * `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+       * stay as they are.
        *
        * A repeated call changes nothing and answers that 0 tickets were cancelled.
        */
@@ -2026,6 +2291,26 @@ export type Database = {
           p_function_id: string
         }
         Returns: ExportAnswer
+      }
+      /**
+       * Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or an
+       * invoice.
+       *
+       * The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+       * stays with the registration: also other tickets that it holds meanwhile are held until then.
+       * A hold that is over takes its capacity again, as if the tickets were selected now. An
+       * earlier time than granted before replaces the grant, and shortens no hold.
+       *
+       * The same time again changes nothing but renews the hold.
+       */
+      extend_hold: {
+        Args: {
+          /** A registration that is draft, pending or expired. */
+          p_registration_id: string
+          /** Until when it may hold tickets: later than now, at most the start of the function. */
+          p_until: string
+        }
+        Returns: ExtendHoldAnswer
       }
       /**
        * Returns all that a wizard needs to resume a registration on any device.
@@ -2213,7 +2498,7 @@ export type Database = {
         Returns: QuoteAnswer
       }
       /**
-       * Records money given back: for tickets that are cancelled, or of a surcharge.
+       * Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
        *
        * At most the `refund_due` of the registration can be given back, and at most its surcharge.
        * The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -2288,6 +2573,23 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Gives a registration to another owner, such as a guest who signs in after booking.
+       *
+       * Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+       * do not stop a transfer.
+       *
+       * The same owner again changes nothing and answers the same.
+       */
+      transfer_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The user id of the new owner (the JWT sub claim). */
+          p_new_owner_id: string
+        }
+        Returns: TransferAnswer
       }
       /**
        * Returns the id of the user whom a token names by its `sub` and `iss`.
