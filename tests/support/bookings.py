@@ -210,6 +210,7 @@ def age(connection: Connection, registration_id: str, minutes: float) -> None:
             hold_expires_at = registration.hold_expires_at - passed.minutes,
             held_since = registration.held_since - passed.minutes,
             held_until = registration.held_until - passed.minutes,
+            hold_granted_until = registration.hold_granted_until - passed.minutes,
             created_at = registration.created_at - passed.minutes,
             updated_at = registration.updated_at - passed.minutes
         FROM (SELECT make_interval(secs => 60 * %s)) AS passed (minutes)
