@@ -300,9 +300,7 @@ OF_AN_OWNER: dict[str, Callable[[Connection], Document]] = {
         "persist_attendee_tickets",
         p_registration_id=FIRST,
         p_tickets=[],
-        p_attendee_updates=[
-            {"attendee_id": attendee_of(FIRST), "selected_tickets": selection()}
-        ],
+        p_attendee_updates=[{"attendee_id": attendee_of(FIRST), "selected_tickets": selection()}],
     ),
     "start payment": lambda connection: owner(connection).call(
         "start_payment", p_registration_id=FIRST

@@ -102,9 +102,7 @@ def money(connection: Connection, registration_id: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("who", [admin, boss, service])
-def test_adjust_registration_gives_a_discount(
-    event_db: Connection, booking: str, who: As
-) -> None:
+def test_adjust_registration_gives_a_discount(event_db: Connection, booking: str, who: As) -> None:
     before = stored(event_db, booking)
     caller = who(event_db)
     answer = adjust(caller, booking, "-15.50", "Early bird")

@@ -361,7 +361,9 @@ def changed(sold_db: Connection, sold: dict[str, str]) -> dict[str, str]:
     adjust(sold_db, added["discounted"], -20)
     refund(sold_db, added["discounted"], 20)
     service(sold_db).call("cancel_registration", p_registration_id=added["fee kept"])
-    total = int(service(sold_db).call("get_registration", p_registration_id=added["fee kept"])["paid"])
+    total = int(
+        service(sold_db).call("get_registration", p_registration_id=added["fee kept"])["paid"]
+    )
     adjust(sold_db, added["fee kept"], 15)
     refund(sold_db, added["fee kept"], total - 15)
     return sold | added
@@ -401,7 +403,8 @@ def cancel_tickets(connection: Connection, registration_id: str) -> None:
         ), recorded AS (
             INSERT INTO ticketing.ticket_changes (
                 function_id, epoch, transaction_id, change, registration_id, revision, ticket_id,
-                attendee_id, event_id, ticket_type_id, package_id, price_paid, actor_role, changed_at
+                attendee_id, event_id, ticket_type_id, package_id, price_paid, actor_role,
+                changed_at
             )
             SELECT last.function_id, last.epoch, last.transaction_id, 'cancelled',
                 last.registration_id, last.revision + 1, last.ticket_id, last.attendee_id,

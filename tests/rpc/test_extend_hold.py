@@ -1,6 +1,6 @@
 """extend_hold: tickets that are held for a bank transfer or an invoice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -61,7 +61,9 @@ def read(connection: Connection, registration_id: str) -> Document:
     return owner(connection).call("get_registration", p_registration_id=registration_id)
 
 
-def choose(connection: Connection, registration_id: str, chosen: Document) -> Document:
+def choose(
+    connection: Connection, registration_id: str, chosen: Mapping[str, Document]
+) -> Document:
     """Persist what an owner selects."""
     return owner(connection).call(
         "persist_ticket_selections", p_registration_id=registration_id, p_selections=chosen
@@ -151,7 +153,7 @@ def test_extend_hold_survives_max_hold_minutes(scarce_db: Connection) -> None:
     registration_id = book(scarce_db, TWO)
     until = soon(days=14)
     extend(service(scarce_db), registration_id, until)
-    # a week later it still holds, whoever else would like to have the capacity
+    # a week later it still holds, also when other buyers want the capacity
     age(scarce_db, registration_id, 7 * 24 * 60)
     until = stored(scarce_db, registration_id)["hold_granted_until"]
     assert read(scarce_db, registration_id)["status"] == "draft"
@@ -384,7 +386,10 @@ def test_extend_hold_is_not_bound_by_limits_per_owner(scarce_db: Connection) -> 
     registration_id = book(scarce_db, TWO)
     let_lapse(scarce_db, registration_id)
     scarce_db.execute(
-        "UPDATE ticketing.functions SET max_held_per_owner = 1, max_open_registrations_per_owner = 1"
+        """
+        UPDATE ticketing.functions
+        SET max_held_per_owner = 1, max_open_registrations_per_owner = 1
+        """
     )
     book(scarce_db, {TOMAS: selection(tickets={BANQUET: 1})})
     refusal = owner(scarce_db).refusal(

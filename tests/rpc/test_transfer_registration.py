@@ -168,9 +168,7 @@ def test_transfer_registration_hides_it_from_the_owner_before(
             assert bool(rows(event_db, "SELECT * FROM ticketing.attendees")) == bool(number)
 
 
-def test_transfer_registration_lets_the_new_owner_go_on(
-    event_db: Connection, booking: str
-) -> None:
+def test_transfer_registration_lets_the_new_owner_go_on(event_db: Connection, booking: str) -> None:
     transfer(event_db, booking, STRANGER)
     answer = stranger(event_db).call(
         "persist_ticket_selections",
@@ -236,15 +234,11 @@ def test_transfer_registration_is_for_the_service(event_db: Connection, booking:
     before = dump(event_db)
     for caller in callers:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            caller.call(
-                "transfer_registration", p_registration_id=booking, p_new_owner_id=STRANGER
-            )
+            caller.call("transfer_registration", p_registration_id=booking, p_new_owner_id=STRANGER)
     assert dump(event_db) == before
 
 
-def test_missing_key_is_raised_for_a_transfer_to_nobody(
-    event_db: Connection, booking: str
-) -> None:
+def test_missing_key_is_raised_for_a_transfer_to_nobody(event_db: Connection, booking: str) -> None:
     before = dump(event_db)
     refusal = service(event_db).refusal(
         "transfer_registration", p_registration_id=booking, p_new_owner_id=None

@@ -143,7 +143,9 @@ PAIRS: dict[str, Pair] = {
     "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
     "adjust": Pair("adjust_registration", "registration", ON_IT, "TK002"),
     "adjust, as a newcomer": Pair("adjust_registration", "registration", ON_IT, "TK002", NEWCOMER),
-    "adjust, as an admin of another": Pair("adjust_registration", "theirs", ON_IT, "TK002", MANAGER),
+    "adjust, as an admin of another": Pair(
+        "adjust_registration", "theirs", ON_IT, "TK002", MANAGER
+    ),
     "adjust by no amount": Pair(
         "adjust_registration", "registration", ON_IT, "TK002", more={"p_adjustment": "NaN"}
     ),

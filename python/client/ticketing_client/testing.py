@@ -104,8 +104,8 @@ def let_holds_lapse(connection: Connection[Any], registration_id: UUID | str | N
         SET
             hold_expires_at = now() - interval '1 minute',
             hold_granted_until = CASE
-                WHEN hold_granted_until > now() - interval '1 minute' THEN now() - interval '1 minute'
-                ELSE hold_granted_until
+                WHEN hold_granted_until IS NOT NULL
+                    THEN least(hold_granted_until, now() - interval '1 minute')
             END
         WHERE status IN ('draft', 'pending') AND hold_expires_at > now() - interval '1 minute'
             AND (%(id)s::uuid IS NULL OR registration_id = %(id)s)

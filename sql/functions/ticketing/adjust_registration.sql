@@ -1,6 +1,6 @@
--- Guarantees: the total changes, tickets and payments stay; what is completed or cancelled never has
--- an amount due because of it; the old and the new adjustment are recorded with the reason. The same
--- adjustment again changes nothing.
+-- Guarantees: the total changes, tickets and payments stay; what is completed or cancelled never
+-- has an amount due because of it; the old and the new adjustment are recorded with the reason. The
+-- same adjustment again changes nothing.
 -- Lock order: the catalogue (shared), the registration.
 -- Errors: 42501, TK002, TK001, TK007.
 

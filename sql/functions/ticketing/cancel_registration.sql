@@ -1,6 +1,6 @@
 -- Guarantees: the capacity is free at commit; tickets and history are kept; the registration costs
--- no more than its adjustment from now on, so that the rest of what was paid is due back. Cancelling
--- again changes nothing.
+-- no more than its adjustment from now on, so that the rest of what was paid is due back.
+-- Cancelling again changes nothing.
 -- Lock order: the catalogue (shared), the registration, its capacity pools in id order.
 -- Errors: 42501, TK002, TK003.
 

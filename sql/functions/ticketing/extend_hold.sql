@@ -1,6 +1,6 @@
--- Guarantees: while the registration holds tickets, it holds them at least until then; a hold that is
--- over takes its capacity again, under all rules of now, or the call changes nothing. Nothing makes a
--- hold shorter.
+-- Guarantees: while the registration holds tickets, it holds them at least until then; a hold that
+-- is over takes its capacity again, under all rules of now, or the call changes nothing. Nothing
+-- makes a hold shorter.
 -- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
 -- pools in id order.
 -- Errors: 42501, TK002, TK001, TK003, TK004, TK005.

@@ -1,6 +1,7 @@
--- Guarantees: registration, attendees, tickets and holders change their owner together; whoever
--- waited for the registration as its owner is authorised again. The same owner again changes nothing.
--- Lock order: the catalogue (shared), the registration, which the change of its key locks FOR UPDATE.
+-- Guarantees: registration, attendees, tickets and holders change their owner together; a call of
+-- the owner before that waited for the registration is authorised again. The same owner again
+-- changes nothing.
+-- Lock order: the catalogue (shared), the registration; the change of its key locks it FOR UPDATE.
 -- Errors: 42501, TK002, TK001.
 
 CREATE OR REPLACE FUNCTION ticketing.transfer_registration(p_registration_id uuid, p_new_owner_id uuid)

@@ -1,6 +1,6 @@
 -- What the owner of a registration may read and change is not all theirs to change: discounts and
 -- granted holds are for those who answer for the organisation. Called once the registration is
--- authorised, so that nobody else learns that it exists.
+-- authorised, so that no other caller learns that it exists.
 --
 -- Errors: 42501.
 

@@ -1,7 +1,7 @@
 -- Whether the hold of a registration is used up: it is over, and the break since then is too short
 -- for another. Holding again after a short break continues the hold: otherwise a registration could
--- keep capacity without end by giving it up for a moment. A hold that staff have granted is not used
--- up before it ends.
+-- keep capacity without end by giving it up for a moment. A hold that staff have granted is not
+-- used up before it ends.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.hold_available_at(
     p_function ticketing.functions,

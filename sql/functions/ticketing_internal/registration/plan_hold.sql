@@ -1,7 +1,7 @@
 -- What a persist makes of the hold of a registration: it is renewed by hold_minutes, up to
--- max_hold_minutes after it began, never shorter than it was, and while anything is held at least as
--- long as staff have granted; after a short break it continues. Once the hold is used up, tickets can
--- still be given up.
+-- max_hold_minutes after it began, never shorter than it was, and while anything is held at least
+-- as long as staff have granted; after a short break it continues. Once the hold is used up,
+-- tickets can still be given up.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.plan_hold(
     p_function ticketing.functions,
