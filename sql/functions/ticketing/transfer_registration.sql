@@ -4,7 +4,9 @@
 -- Lock order: the catalogue (shared), the registration; the change of its key locks it FOR UPDATE.
 -- Errors: 42501, TK002, TK001.
 
-CREATE OR REPLACE FUNCTION ticketing.transfer_registration(p_registration_id uuid, p_new_owner_id uuid)
+CREATE OR REPLACE FUNCTION ticketing.transfer_registration(
+    p_registration_id uuid, p_new_owner_id uuid
+)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
