@@ -6,11 +6,11 @@ import json
 import re
 import typing
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Any, LiteralString, TypeAlias, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jsonschema_rs
 import psycopg
@@ -474,7 +474,9 @@ def registration(**changes: object) -> Document:
         "attendees": [],
         "tickets": [ticket],
         "attendees_without_tickets": [],
+        "payments": [],
         "subtotal": 115,
+        "adjustment": 0,
         "total": 115,
         "paid": 0,
         "refunded": 0,
@@ -485,6 +487,7 @@ def registration(**changes: object) -> Document:
         "payment_status": "Unpaid",
         "revision": 1,
         "hold_expires_at": None,
+        "hold_granted_until": None,
         "confirmation_number": None,
         "server_time": "2025-09-20T13:00:00+00:00",
     } | changes
@@ -612,6 +615,29 @@ def test_answers_of_selecting_are_as_documented(
     assert refused.issues
 
 
+def test_answers_of_what_staff_and_services_change_are_as_documented(
+    db: Connection, catalogue: Document, wizard_state: Document
+) -> None:
+    answer_of(db, calls.import_catalogue(catalogue))
+    created = answer_of(
+        db, calls.create_individual_registration_jsonb(wizard_state["registration"])
+    )
+    registration_id = created.registration_id
+    chosen = calls.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+    persisted = answer_of(db, chosen)
+
+    until = datetime.now(UTC) + timedelta(days=1)
+    held = answer_of(db, calls.extend_hold(registration_id, until))
+    assert held.hold_granted_until == held.hold_expires_at == until
+    adjusted = answer_of(db, calls.adjust_registration(registration_id, Decimal("-5.50"), "known"))
+    assert adjusted.total == adjusted.amount_due == persisted.total - Decimal("5.50")
+    new_owner = str(uuid4())
+    transferred = answer_of(db, calls.transfer_registration(registration_id, new_owner))
+    assert (transferred.owner_id, transferred.revision) == (new_owner, adjusted.revision + 1)
+    stored = answer_of(db, calls.get_registration(registration_id))
+    assert (stored.adjustment, stored.hold_granted_until) == (Decimal("-5.50"), until)
+
+
 def test_answers_of_paying_and_cancelling_are_as_documented(
     db: Connection, catalogue: Document, wizard_state: Document
 ) -> None:
@@ -656,6 +682,7 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     assert refunded.surcharge_amount == refunded.refund_due == 0
     stored = answer_of(db, calls.get_registration(registration_id))
     assert stored.paid == stored.refunded == paid.total
+    assert [each.kind for each in stored.payments] == ["payment", "refund", "refund"]
     assert stored.total == stored.amount_due == stored.refund_due == 0
 
     assert answer_of(db, calls.release_expired_holds()).released == 0

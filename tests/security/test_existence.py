@@ -141,6 +141,20 @@ PAIRS: dict[str, Pair] = {
     "read": Pair("get_registration", "registration", ON_IT, "TK002"),
     "read, as a newcomer": Pair("get_registration", "registration", ON_IT, "TK002", NEWCOMER),
     "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
+    "adjust": Pair("adjust_registration", "registration", ON_IT, "TK002"),
+    "adjust, as a newcomer": Pair("adjust_registration", "registration", ON_IT, "TK002", NEWCOMER),
+    "adjust, as an admin of another": Pair(
+        "adjust_registration", "theirs", ON_IT, "TK002", MANAGER
+    ),
+    "adjust by no amount": Pair(
+        "adjust_registration", "registration", ON_IT, "TK002", more={"p_adjustment": "NaN"}
+    ),
+    "extend a hold": Pair("extend_hold", "registration", ON_IT, "TK002"),
+    "extend a hold, as an admin of another": Pair("extend_hold", "theirs", ON_IT, "TK002", MANAGER),
+    "extend a hold of what is cancelled": Pair("extend_hold", "cancelled", ON_IT, "TK002"),
+    "extend a hold until never": Pair(
+        "extend_hold", "registration", ON_IT, "TK002", more={"p_until": None}
+    ),
     "cancel": Pair("cancel_registration", "registration", ON_IT, "TK002"),
     "cancel what is cancelled": Pair("cancel_registration", "cancelled", ON_IT, "TK002"),
     "pay": Pair("start_payment", "registration", ON_IT, "TK002"),

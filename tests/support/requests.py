@@ -20,7 +20,7 @@ from typing import LiteralString
 
 from tests.support.bookings import payment, stored
 from tests.support.caller import Connection, service
-from tests.support.example import ABSENT, FUNCTION, Document, document, updates_of
+from tests.support.example import ABSENT, FUNCTION, STRANGER, Document, document, updates_of
 from tests.support.personas import (
     MANAGER,
     PERSONAS,
@@ -72,6 +72,12 @@ SIGNED_IN = among(USERS | SERVICES, DENIED, set())
 MEMBERS = among({*STAFFS, *SERVICES}, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
+
+OF_STAFF = among({*STAFFS, *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader", "owner"})
+"""Of a registration: the staff of its organisation, and services. Its owner is told so."""
+
+OF_ADMINS = OF_STAFF | {"staff": DENIED}
+"""The same, without staff that are neither owner nor admin of the organisation."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,11 @@ def of_a_new_one(call: Document) -> Document:
 ON_IT = {"p_registration_id": REGISTRATION}
 NO_REGISTRATION = [("registration_not_found", "p_registration_id")]
 RPCS: Mapping[LiteralString, Rpc] = {
+    "adjust_registration": Rpc(
+        lambda _: {**ON_IT, "p_adjustment": "-5.50", "p_reason": "The band did not come."},
+        OF_ADMINS,
+        Refusal(USER, {}, DENIED, [("not_allowed", "p_registration_id")]),
+    ),
     "assign_tickets": Rpc(
         lambda props: {
             **ON_IT,
@@ -230,6 +241,16 @@ RPCS: Mapping[LiteralString, Rpc] = {
         lambda _: {"p_function_id": FUNCTION},
         MEMBERS,
         Refusal(USER, {}, DENIED, [("not_allowed", "p_function_id")]),
+    ),
+    "extend_hold": Rpc(
+        lambda _: {**ON_IT, "p_until": "2031-01-01T00:00:00+11:00"},
+        OF_STAFF,
+        Refusal(
+            SERVICE,
+            {"p_until": "2025-01-01T00:00:00Z"},
+            "TK001",
+            [("invalid_value", "p_until")],
+        ),
     ),
     "get_registration": Rpc(
         lambda _: ON_IT,
@@ -333,6 +354,16 @@ RPCS: Mapping[LiteralString, Rpc] = {
             {"p_expected_revision": 0},
             "TK006",
             [("revision_conflict", "p_expected_revision")],
+        ),
+    ),
+    "transfer_registration": Rpc(
+        lambda _: {**ON_IT, "p_new_owner_id": STRANGER},
+        SERVICE_ONLY,
+        Refusal(
+            SERVICE,
+            {"p_new_owner_id": None},
+            "TK001",
+            [("missing_key", "p_new_owner_id")],
         ),
     ),
     "update_attendees": Rpc(

@@ -6,6 +6,41 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 /** A JSON object with any keys. */
 export type JsonObject = { [key: string]: Json | undefined }
 
+/** An adjusted registration and its money. */
+export type AdjustAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Status of the registration. One of `draft`, `completed`, `cancelled`, `expired`, `pending`. */
+  status: 'draft' | 'completed' | 'cancelled' | 'expired' | 'pending'
+  /** Payment status of the registration. One of `Unpaid`, `Paid`, `Refunded`. */
+  payment_status: 'Unpaid' | 'Paid' | 'Refunded'
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
+  subtotal: number
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
+  total: number
+  /** What was paid for it, without surcharges. */
+  paid: number
+  /** What was given back of that, without surcharges. */
+  refunded: number
+  /** What is still to be paid; 0 once completed or cancelled. */
+  amount_due: number
+  /** What is still to be given back. */
+  refund_due: number
+  /** ISO 4217 code of its amounts. */
+  currency: string
+  /** Time of the database. */
+  server_time: string
+}
+
 /** What a change of a paid registration has changed, and its money after it. */
 export type AmendAnswer = {
   /** Always true. */
@@ -403,6 +438,27 @@ export type ExportAnswer = {
   server_time: string
 }
 
+/** A registration that may hold its tickets longer. */
+export type ExtendHoldAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /**
+   * Status of the registration; expired only if it has no tickets. One of `draft`, `pending`,
+   * `expired`.
+   */
+  status: 'draft' | 'pending' | 'expired'
+  /** Its revision after the call; the same as before unless it was expired. */
+  revision: number
+  /** Until when it may hold tickets. */
+  hold_granted_until: string
+  /** Until when its tickets keep their capacity; null: it holds none. */
+  hold_expires_at: string | null
+  /** Time of the database, to count down to `hold_expires_at` from. */
+  server_time: string
+}
+
 /** The event function in an availability. */
 export type FunctionAvailability = {
   /** The event function. */
@@ -782,9 +838,16 @@ export type RegistrationAnswer = {
   tickets: RegistrationTicket[]
   /** Its attendees without a ticket. */
   attendees_without_tickets: AttendeeWithoutTickets[]
-  /** Sum of the prices of its tickets; 0 once cancelled. */
+  /** Its payments and refunds, the oldest first. */
+  payments: RegistrationPayment[]
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
   subtotal: number
-  /** The price of the registration; 0 once cancelled. */
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
   total: number
   /** What was paid for it, without surcharges. */
   paid: number
@@ -803,6 +866,11 @@ export type RegistrationAnswer = {
   confirmation_number: string | null
   /** Until when its tickets keep their capacity; null: it holds none. */
   hold_expires_at: string | null
+  /**
+   * Until when staff have granted it to hold tickets; null: not beyond the limits of the
+   * function.
+   */
+  hold_granted_until: string | null
   /** Time of the database, to count down to `hold_expires_at` from. */
   server_time: string
 }
@@ -846,6 +914,28 @@ export type RegistrationData = {
   registrationType?: 'individual' | 'individuals' | 'lodge' | 'lodges' | 'delegation' | 'delegations' | null
   subtotal?: Sum | null
   [key: string]: any
+}
+
+/** A payment or refund of a registration. */
+export type RegistrationPayment = {
+  /** The payment or refund. */
+  payment_id: string
+  /** Which of both. One of `payment`, `refund`. */
+  kind: 'payment' | 'refund'
+  /** Its id at the payment provider. */
+  reference: string
+  /** Name of the payment provider, in lower case. */
+  provider: string
+  /** The amount, including the surcharge. */
+  amount: number
+  /** The part of the amount that is surcharge. */
+  surcharge_amount: number
+  /** ISO 4217 code of both amounts. */
+  currency: string
+  /** The tickets that a refund names; null: it names none, or it is a payment. */
+  ticket_ids: string[] | null
+  /** When it was paid, according to the provider, or the refund recorded. */
+  paid_at: string
 }
 
 /** A stored ticket in full. */
@@ -1073,6 +1163,20 @@ export type Tickets = SubmittedTicket[]
 
 export type Time = string
 
+/** A registration and its new owner. */
+export type TransferAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** User id of its owner now. */
+  owner_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Time of the database. */
+  server_time: string
+}
+
 /** What updating attendees has changed. */
 export type UpdateAttendeesAnswer = {
   /** Always true: a refused call raises an error instead. */
@@ -1218,7 +1322,8 @@ export type IssueCode =
   | 'missing_key'
   // The function sells an attendee either packages or individual tickets, not both.
   | 'mixed_selection'
-  // The caller is neither the service nor an owner or admin of the organisation.
+  // The caller may never make this call: the message says who may (the service; an owner or admin,
+  // or any member, of the organisation).
   | 'not_allowed'
   // The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.
   | 'not_authenticated'
@@ -1229,8 +1334,8 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: nothing that was paid is cancelled, or all of it has been refunded.
-  // Actual is the status of the registration.
+  // Nothing is due back: the registration costs what was paid for it, or the difference has been
+  // refunded. Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
@@ -2168,6 +2273,28 @@ export type Database = {
     Views: { [_ in never]: never }
     Functions: {
       /**
+       * Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+       *
+       * A negative adjustment is a discount, up to a complimentary registration; the total is never
+       * below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+       * one before. On a completed or cancelled registration it changes what is due back, and never
+       * makes an amount due. A pending registration becomes draft again, so that an outdated amount
+       * is never paid; one with nothing due is completed by the next `start_payment`.
+       *
+       * The same adjustment again changes nothing and answers the same.
+       */
+      adjust_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The adjustment, in major units, with no more decimals than its currency has. */
+          p_adjustment: number
+          /** The reason, 1 to 1,000 characters; recorded, and not shown to the owner. */
+          p_reason: string
+        }
+        Returns: AdjustAnswer
+      }
+      /**
        * Makes the tickets of a paid registration those of a new selection, together with its money.
        *
        * Attendees that are not listed keep their tickets. Tickets that are kept keep their ids and
@@ -2244,8 +2371,9 @@ export type Database = {
       /**
        * Cancels a registration: its tickets become Cancelled and its capacity is free.
        *
-       * Its history is kept. It costs nothing from then on: what was paid for it becomes its
-       * `refund_due`.
+       * Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+       * `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+       * stay as they are.
        *
        * A repeated call changes nothing and answers that 0 tickets were cancelled.
        */
@@ -2372,6 +2500,26 @@ export type Database = {
           p_function_id: string
         }
         Returns: ExportAnswer
+      }
+      /**
+       * Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or an
+       * invoice.
+       *
+       * The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+       * stays with the registration: also other tickets that it holds meanwhile are held until then.
+       * A hold that is over takes its capacity again, as if the tickets were selected now. An
+       * earlier time than granted before replaces the grant, and shortens no hold.
+       *
+       * The same time again changes nothing but renews the hold.
+       */
+      extend_hold: {
+        Args: {
+          /** A registration that is draft, pending or expired. */
+          p_registration_id: string
+          /** Until when it may hold tickets: later than now, at most the start of the function. */
+          p_until: string
+        }
+        Returns: ExtendHoldAnswer
       }
       /**
        * Returns all that a wizard needs to resume a registration on any device.
@@ -2565,7 +2713,7 @@ export type Database = {
         Returns: QuoteAnswer
       }
       /**
-       * Records money given back: for tickets that are cancelled, or of a surcharge.
+       * Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
        *
        * At most the `refund_due` of the registration can be given back, and at most its surcharge.
        * The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -2640,6 +2788,23 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Gives a registration to another owner, such as a guest who signs in after booking.
+       *
+       * Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+       * do not stop a transfer.
+       *
+       * The same owner again changes nothing and answers the same.
+       */
+      transfer_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The user id of the new owner (the JWT sub claim). */
+          p_new_owner_id: string
+        }
+        Returns: TransferAnswer
       }
       /**
        * Changes names, contact data, types and other values of attendees, or adds attendees; also

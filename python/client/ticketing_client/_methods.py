@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -33,6 +35,41 @@ class Methods(ABC):
     @abstractmethod
     def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
+
+    def adjust_registration(
+        self, registration_id: UUID | str, adjustment: Decimal | int | str, reason: str
+    ) -> models.AdjustAnswer:
+        """Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+
+        A negative adjustment is a discount, up to a complimentary registration; the total is never
+        below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+        one before. On a completed or cancelled registration it changes what is due back, and never
+        makes an amount due. A pending registration becomes draft again, so that an outdated amount
+        is never paid; one with nothing due is completed by the next `start_payment`.
+
+        The same adjustment again changes nothing and answers the same.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is owner or admin
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            adjustment: The adjustment, in major units, with no more decimals than its currency has.
+            reason: The reason, 1 to 1,000 characters; recorded, and not shown to the owner.
+
+        Returns:
+            The registration and its money.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither an owner or admin of the organisation nor the service.
+            InvalidPayload: An argument is missing, or out of range.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            PaymentConflict: A completed or cancelled registration would cost more than was paid.
+        """
+        return self.execute(calls.adjust_registration(registration_id, adjustment, reason))
 
     def amend_registration(
         self,
@@ -163,15 +200,17 @@ class Methods(ABC):
     ) -> models.CancelAnswer:
         """Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-        Its history is kept. It costs nothing from then on: what was paid for it becomes its
-        `refund_due`.
+        Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+        `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+        stay as they are.
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
             anon: Only to be told to sign in
-            authenticated: Own registrations until they are paid, and free ones; staff also those of
-                their organisation, paid or not
+            authenticated: Own registrations until they are paid, and paid ones until the
+                `refunds_until` of the function, or while nothing that was paid is left; staff those
+                of their organisation, always
             service_role: All registrations
 
         Args:
@@ -184,7 +223,7 @@ class Methods(ABC):
         Raises:
             NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
+            RegistrationNotEditable: It is paid, and its owner calls after `refunds_until`.
         """
         return self.execute(calls.cancel_registration(registration_id, reason))
 
@@ -412,6 +451,43 @@ class Methods(ABC):
             FunctionNotFound: There is no such function.
         """
         return self.execute(calls.export_catalogue(function_id))
+
+    def extend_hold(
+        self, registration_id: UUID | str, until: datetime | str
+    ) -> models.ExtendHoldAnswer:
+        """Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or
+        an invoice.
+
+        The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+        stays with the registration: also other tickets that it holds meanwhile are held until then.
+        A hold that is over takes its capacity again, as if the tickets were selected now. An
+        earlier time than granted before replaces the grant, and shortens no hold.
+
+        The same time again changes nothing but renews the hold.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is a member
+            service_role: All registrations
+
+        Args:
+            registration_id: A registration that is draft, pending or expired.
+            until: Until when it may hold tickets: later than now, at most the start of the
+                function.
+
+        Returns:
+            The registration and its hold.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither a member of the organisation nor the service.
+            InvalidPayload: The time is missing, past, or after the start of the function.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is completed or cancelled.
+            SelectionInvalid: The hold is over, and the selection breaks a rule.
+            SoldOut: The hold is over, and not enough capacity is left.
+        """
+        return self.execute(calls.extend_hold(registration_id, until))
 
     def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
@@ -713,7 +789,7 @@ class Methods(ABC):
     def record_refund(
         self, registration_id: UUID | str, refund: Refund | Json
     ) -> models.RefundAnswer:
-        """Records money given back: for tickets that are cancelled, or of a surcharge.
+        """Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
 
         At most the `refund_due` of the registration can be given back, and at most its surcharge.
         The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -834,6 +910,33 @@ class Methods(ABC):
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
 
+    def transfer_registration(
+        self, registration_id: UUID | str, new_owner_id: UUID | str
+    ) -> models.TransferAnswer:
+        """Gives a registration to another owner, such as a guest who signs in after booking.
+
+        Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+        do not stop a transfer.
+
+        The same owner again changes nothing and answers the same.
+
+        Callers:
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            new_owner_id: The user id of the new owner (the JWT sub claim).
+
+        Returns:
+            The registration and its owner.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: The new owner is missing.
+            RegistrationNotFound: It does not exist.
+        """
+        return self.execute(calls.transfer_registration(registration_id, new_owner_id))
+
     def update_attendees(
         self,
         registration_id: UUID | str,
@@ -918,6 +1021,41 @@ class AsyncMethods(ABC):
     @abstractmethod
     async def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
+
+    async def adjust_registration(
+        self, registration_id: UUID | str, adjustment: Decimal | int | str, reason: str
+    ) -> models.AdjustAnswer:
+        """Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+
+        A negative adjustment is a discount, up to a complimentary registration; the total is never
+        below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+        one before. On a completed or cancelled registration it changes what is due back, and never
+        makes an amount due. A pending registration becomes draft again, so that an outdated amount
+        is never paid; one with nothing due is completed by the next `start_payment`.
+
+        The same adjustment again changes nothing and answers the same.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is owner or admin
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            adjustment: The adjustment, in major units, with no more decimals than its currency has.
+            reason: The reason, 1 to 1,000 characters; recorded, and not shown to the owner.
+
+        Returns:
+            The registration and its money.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither an owner or admin of the organisation nor the service.
+            InvalidPayload: An argument is missing, or out of range.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            PaymentConflict: A completed or cancelled registration would cost more than was paid.
+        """
+        return await self.execute(calls.adjust_registration(registration_id, adjustment, reason))
 
     async def amend_registration(
         self,
@@ -1048,15 +1186,17 @@ class AsyncMethods(ABC):
     ) -> models.CancelAnswer:
         """Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-        Its history is kept. It costs nothing from then on: what was paid for it becomes its
-        `refund_due`.
+        Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+        `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+        stay as they are.
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
             anon: Only to be told to sign in
-            authenticated: Own registrations until they are paid, and free ones; staff also those of
-                their organisation, paid or not
+            authenticated: Own registrations until they are paid, and paid ones until the
+                `refunds_until` of the function, or while nothing that was paid is left; staff those
+                of their organisation, always
             service_role: All registrations
 
         Args:
@@ -1069,7 +1209,7 @@ class AsyncMethods(ABC):
         Raises:
             NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
+            RegistrationNotEditable: It is paid, and its owner calls after `refunds_until`.
         """
         return await self.execute(calls.cancel_registration(registration_id, reason))
 
@@ -1297,6 +1437,43 @@ class AsyncMethods(ABC):
             FunctionNotFound: There is no such function.
         """
         return await self.execute(calls.export_catalogue(function_id))
+
+    async def extend_hold(
+        self, registration_id: UUID | str, until: datetime | str
+    ) -> models.ExtendHoldAnswer:
+        """Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or
+        an invoice.
+
+        The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+        stays with the registration: also other tickets that it holds meanwhile are held until then.
+        A hold that is over takes its capacity again, as if the tickets were selected now. An
+        earlier time than granted before replaces the grant, and shortens no hold.
+
+        The same time again changes nothing but renews the hold.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is a member
+            service_role: All registrations
+
+        Args:
+            registration_id: A registration that is draft, pending or expired.
+            until: Until when it may hold tickets: later than now, at most the start of the
+                function.
+
+        Returns:
+            The registration and its hold.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither a member of the organisation nor the service.
+            InvalidPayload: The time is missing, past, or after the start of the function.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is completed or cancelled.
+            SelectionInvalid: The hold is over, and the selection breaks a rule.
+            SoldOut: The hold is over, and not enough capacity is left.
+        """
+        return await self.execute(calls.extend_hold(registration_id, until))
 
     async def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
@@ -1598,7 +1775,7 @@ class AsyncMethods(ABC):
     async def record_refund(
         self, registration_id: UUID | str, refund: Refund | Json
     ) -> models.RefundAnswer:
-        """Records money given back: for tickets that are cancelled, or of a surcharge.
+        """Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
 
         At most the `refund_due` of the registration can be given back, and at most its surcharge.
         The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -1718,6 +1895,33 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def transfer_registration(
+        self, registration_id: UUID | str, new_owner_id: UUID | str
+    ) -> models.TransferAnswer:
+        """Gives a registration to another owner, such as a guest who signs in after booking.
+
+        Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+        do not stop a transfer.
+
+        The same owner again changes nothing and answers the same.
+
+        Callers:
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            new_owner_id: The user id of the new owner (the JWT sub claim).
+
+        Returns:
+            The registration and its owner.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: The new owner is missing.
+            RegistrationNotFound: It does not exist.
+        """
+        return await self.execute(calls.transfer_registration(registration_id, new_owner_id))
 
     async def update_attendees(
         self,

@@ -121,7 +121,9 @@ BEGIN
             'primaryAttendee', v_wizard_attendees -> 0, 'additionalAttendees', v_wizard_attendees - 0
         )
     END;
+    v_answer.payments := ticketing_internal.list_payments(v_registration);
     v_answer.subtotal := ticketing_internal.scale_amount(v_registration.subtotal, v_registration.currency);
+    v_answer.adjustment := ticketing_internal.scale_amount(v_registration.adjustment, v_registration.currency);
     v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
     v_ledger := ticketing_internal.read_ledger(v_registration);
     v_answer.paid := ticketing_internal.scale_amount(v_ledger.paid, v_registration.currency);
@@ -131,6 +133,7 @@ BEGIN
     v_answer.currency := v_registration.currency;
     v_answer.confirmation_number := v_registration.confirmation_number;
     v_answer.hold_expires_at := v_registration.hold_expires_at;
+    v_answer.hold_granted_until := v_registration.hold_granted_until;
     v_answer.server_time := v_now;
     RETURN to_jsonb(v_answer);
 END
