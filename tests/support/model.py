@@ -5,7 +5,7 @@ differences, this counts everything anew, each time. What is on sale goes by nam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -69,6 +69,9 @@ Held: TypeAlias = dict[str, tuple[Unit, ...]]
 Wanted: TypeAlias = Mapping[UUID, Mapping[str, int]]
 """How many of each offer attendees should hold; those not in it keep what they have."""
 
+Named: TypeAlias = Mapping[tuple[UUID, str], Set[int]]
+"""Which of the units that attendees hold, by attendee and offer; the oldest is 0."""
+
 
 def contents(offer: str) -> Mapping[str, int]:
     """Return the tickets in one of an offer."""
@@ -95,6 +98,7 @@ class Booking:
         owner: Whose it is.
         has_contact: Whether it has a booking contact.
         held: What each attendee holds.
+        gone: What attendees held when it was cancelled, of a registration that is still paid.
         status: As it is stored; one that is overdue has not been noticed yet.
         payment_status: Unpaid, Paid or Refunded.
         hold: Whether its hold is running or over; None when it holds nothing unpaid.
@@ -109,14 +113,13 @@ class Booking:
     payment_status: str = "Unpaid"
     hold: Literal["running", "over"] | None = None
     revision: int = 1
+    gone: dict[UUID, Held] = field(default_factory=dict)
     refunded: set[UUID] = field(default_factory=set)
 
     @property
     def total(self) -> Decimal:
         """What all of it costs; nothing, once it is cancelled."""
-        if self.status == "cancelled":
-            return Decimal(0)
-        return sum((unit.price for unit in self._units()), Decimal(0))
+        return Decimal(0) if self.status == "cancelled" else cost(self.held)
 
     @property
     def is_counted(self) -> bool:
@@ -128,10 +131,23 @@ class Booking:
         """Whether its capacity is free, although it is still counted."""
         return self.status in {"draft", "pending"} and self.hold == "over"
 
-    def _units(self) -> Iterator[Unit]:
-        for held in self.held.values():
-            for units in held.values():
-                yield from units
+
+def units_in(held: Mapping[UUID, Held]) -> Iterator[Unit]:
+    """Yield all that attendees hold."""
+    for holding in held.values():
+        for units in holding.values():
+            yield from units
+
+
+def cost(held: Mapping[UUID, Held]) -> Decimal:
+    """Return what all of it costs."""
+    return sum((unit.price for unit in units_in(held)), Decimal(0))
+
+
+def tickets_in(held: Mapping[UUID, Held]) -> int:
+    """Return how many tickets attendees hold together."""
+    counted = count(held)
+    return sum(sum(contents(offer).values()) * counted[offer] for offer in counted)
 
 
 def count(held: Mapping[UUID, Held]) -> Counter[str]:
@@ -159,6 +175,7 @@ class Payment:
     Attributes:
         surcharge: What of the amount is not for tickets.
         tickets: The tickets that a refund names.
+        request: What the payment of an amendment was for.
     """
 
     registration: UUID
@@ -167,6 +184,7 @@ class Payment:
     surcharge: Decimal
     currency: str
     tickets: frozenset[UUID] = frozenset()
+    request: tuple[tuple[UUID, tuple[tuple[str, int], ...]], ...] | None = None
 
     @property
     def net(self) -> Decimal:
@@ -196,6 +214,28 @@ class Ledger:
     refund_due: Decimal
 
 
+@dataclass(frozen=True)
+class Amendment:
+    """What a change of a registration that is paid would come to.
+
+    Attributes:
+        after: What attendees would hold.
+        gone: What would be cancelled.
+        refusals: What it would be refused for, if its money were right.
+        ledger: The money then.
+    """
+
+    after: dict[UUID, Held]
+    gone: dict[UUID, Held]
+    refusals: frozenset[str]
+    ledger: Ledger
+
+    @property
+    def refusal(self) -> Outcome:
+        """The refusal that comes first."""
+        return min(self.refusals, default=None)
+
+
 @dataclass
 class Model:
     """The whole database.
@@ -205,6 +245,8 @@ class Model:
         capacities: The capacity of each pool; None: no limit, so no pool.
         prices: What each offer costs today.
         payments: What each reference was used for.
+        is_changeable: Whether owners may still change what they have paid.
+        is_refundable: Whether they may also if money is due back then.
         shortage: Of the last TK005, requested and available capacity of each pool that was short.
     """
 
@@ -213,6 +255,8 @@ class Model:
     capacities: dict[str, int | None] = field(default_factory=lambda: dict(CAPACITIES))
     prices: dict[str, Decimal] = field(default_factory=lambda: dict(PRICES))
     payments: dict[str, Payment] = field(default_factory=dict)
+    is_changeable: bool = True
+    is_refundable: bool = True
     shortage: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     # Questions
@@ -246,13 +290,13 @@ class Model:
             default=None,
         )
 
-    def ledger(self, registration: UUID) -> Ledger:
-        """Return the money of a registration."""
+    def ledger(self, registration: UUID, total: Decimal | None = None) -> Ledger:
+        """Return the money of a registration, as it is or if it cost that much."""
         booking = self.bookings[registration]
         mine = [each for each in self.payments.values() if each.registration == registration]
         paid = sum((each.net for each in mine if each.kind == "payment"), Decimal(0))
         refunded = sum((each.net for each in mine if each.kind == "refund"), Decimal(0))
-        balance = paid - refunded - booking.total
+        balance = paid - refunded - (booking.total if total is None else total)
         return Ledger(
             paid,
             refunded,
@@ -322,6 +366,82 @@ class Model:
         self._complete(booking)
         return None
 
+    def plan_amendment(self, registration: UUID, wanted: Wanted, *, by_owner: bool) -> Amendment:
+        """Say what it comes to when attendees hold what they want of a paid registration."""
+        booking = self.bookings[registration]
+        refusal, after, _ = self._plan(booking, wanted)
+        gone = {
+            attendee: {
+                offer: units[len(after[attendee].get(offer, ())) :] for offer, units in held.items()
+            }
+            for attendee, held in booking.held.items()
+        }
+        return self._judge(registration, after, gone, refusal, by_owner=by_owner)
+
+    def amend(
+        self,
+        registration: UUID,
+        plan: Amendment,
+        payment: tuple[str, Payment] | None,
+        *,
+        by_owner: bool,
+        is_stale: bool = False,
+    ) -> Outcome:
+        """Change a registration that is paid, perhaps with a payment and its reference."""
+        booking = self.bookings[registration]
+        if payment and by_owner:
+            return "42501"
+        if payment and payment[0] in self.payments:
+            return None if self.payments[payment[0]] == payment[1] else "TK007"
+        if booking.status != "completed":
+            return "TK003"
+        is_changed = plan.after != booking.held
+        if is_stale and (is_changed or plan.refusals) and plan.refusal != "TK003":
+            return "TK006"
+        if plan.refusal:
+            return plan.refusal
+        if plan.ledger.amount_due:
+            due = (plan.ledger.amount_due, self.currency)
+            if payment is None or (payment[1].net, payment[1].currency) != due:
+                return "TK007"
+            self.payments[payment[0]] = payment[1]
+        elif payment:
+            return "TK007"
+        if is_changed:
+            booking.held = plan.after
+            booking.revision += 1
+            for attendee, held in plan.gone.items():
+                gone = booking.gone.setdefault(attendee, {})
+                for offer, units in held.items():
+                    gone[offer] = gone.get(offer, ()) + units
+        return None
+
+    def plan_cancellation(
+        self, registration: UUID, named: Named, *, is_wrong: bool, by_owner: bool
+    ) -> Amendment:
+        """Say what it comes to when these are cancelled, and perhaps what cannot be."""
+        booking = self.bookings[registration]
+
+        def part(*, is_named: bool) -> dict[UUID, Held]:
+            return {
+                attendee: {
+                    offer: chosen
+                    for offer, units in held.items()
+                    if (
+                        chosen := tuple(
+                            unit
+                            for number, unit in enumerate(units)
+                            if (number in named.get((attendee, offer), ())) == is_named
+                        )
+                    )
+                }
+                for attendee, held in booking.held.items()
+            }
+
+        after = part(is_named=False)
+        refusal = "TK004" if is_wrong or self._is_against_the_rules(after) else None
+        return self._judge(registration, after, part(is_named=True), refusal, by_owner=by_owner)
+
     def cancel(self, booking: Booking, *, by_owner: bool) -> Outcome:
         """Give everything back."""
         if booking.status == "completed" and by_owner and booking.total:
@@ -339,7 +459,7 @@ class Model:
         refund: Payment,
         prices: Mapping[UUID, Decimal],
     ) -> Outcome:
-        """Report a refund; prices are those of all tickets that there are."""
+        """Report a refund; prices are those of all tickets that are cancelled."""
         booking = self.bookings[registration]
         if not refund.amount or not 0 <= refund.surcharge <= refund.amount:
             return "TK001"
@@ -347,7 +467,7 @@ class Model:
             return None if self.payments[reference].is_like(refund) else "TK007"
         before = self.ledger(registration)
         most = before.refund_due
-        are_refundable = booking.status == "cancelled" and not refund.tickets & booking.refunded
+        are_refundable = refund.tickets <= set(prices) - booking.refunded
         if refund.tickets and are_refundable:
             most = min(most, sum((prices[ticket] for ticket in refund.tickets), Decimal(0)))
         if (
@@ -363,7 +483,8 @@ class Model:
         booking.revision += 1
         if refund.net and not self.ledger(registration).refund_due:
             booking.refunded |= set(prices)
-            booking.payment_status = "Refunded"
+            if booking.status == "cancelled":
+                booking.payment_status = "Refunded"
         return None
 
     def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
@@ -381,7 +502,9 @@ class Model:
 
     def _plan(self, booking: Booking, wanted: Wanted) -> tuple[Outcome, dict[UUID, Held], bool]:
         """Return the refusal, what all attendees would hold, and whether that is a change."""
-        is_promised = booking.status in {"draft", "pending"} and booking.hold == "running"
+        is_promised = booking.status == "completed" or (
+            booking.status in {"draft", "pending"} and booking.hold == "running"
+        )
         after = {
             attendee: self._renewed(
                 held,
@@ -397,6 +520,24 @@ class Model:
         if self._is_against_the_rules(after):
             refusal = "TK004"
         return refusal, after, is_changed
+
+    def _judge(
+        self,
+        registration: UUID,
+        after: dict[UUID, Held],
+        gone: dict[UUID, Held],
+        refusal: Outcome,
+        *,
+        by_owner: bool,
+    ) -> Amendment:
+        ledger = self.ledger(registration, cost(after))
+        is_dearer = ledger.refund_due <= self.ledger(registration).refund_due
+        refusals = {refusal} - {None}
+        if by_owner and not self.is_changeable:
+            refusals.add("TK003")
+        if not any(after.values()) or (by_owner and not (is_dearer or self.is_refundable)):
+            refusals.add("TK004")
+        return Amendment(after, gone, frozenset(filter(None, refusals)), ledger)
 
     def _renewed(self, held: Held, wanted: Mapping[str, int], *, is_promised: bool) -> Held:
         """Return what an attendee holds then: at the prices promised, else at those of today."""
