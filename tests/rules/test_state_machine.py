@@ -37,7 +37,6 @@ from tests.support.model import (
     Amendment,
     Booking,
     Model,
-    Named,
     Outcome,
     Payment,
     Unit,
@@ -132,6 +131,19 @@ def offers_of(booking: Booking) -> Wanted:
         attendee: {offer: len(units) for offer, units in held.items()}
         for attendee, held in booking.held.items()
     }
+
+
+def states_of(booking: Booking) -> Mapping[str, Mapping[tuple[UUID, str], tuple[Unit, ...]]]:
+    """Return what is in force and what is cancelled, by attendee and offer."""
+    states: dict[str, dict[tuple[UUID, str], tuple[Unit, ...]]] = {"Active": {}, "Cancelled": {}}
+    in_force = "Cancelled" if booking.status == "cancelled" else "Active"
+    for status, held in ((in_force, booking.held), ("Cancelled", booking.gone)):
+        for attendee, holding in held.items():
+            for offer, units in holding.items():
+                if units:
+                    before = states[status].get((attendee, offer), ())
+                    states[status][attendee, offer] = before + units
+    return states
 
 
 def selections_of(chosen: Wanted) -> TicketSelections:
@@ -1004,16 +1016,12 @@ class History(RuleBasedStateMachine):
             offer = NAMES[str(row["package_id"] or row["ticket_type_id"])]
             found.setdefault((row["client_attendee_id"], offer, row["status"]), []).append(row)
 
-        expected: dict[tuple[UUID, str, str], tuple[UUID, tuple[Unit, ...]]] = {}
-        for registration, booking in self.model.bookings.items():
-            status = "Cancelled" if booking.status == "cancelled" else "Active"
-            for held, state in ((booking.held, status), (booking.gone, "Cancelled")):
-                for attendee, holding in held.items():
-                    for offer, units in holding.items():
-                        key = attendee, offer, state
-                        more = expected.get(key, (registration, ()))[1] + units
-                        if more:
-                            expected[key] = registration, more
+        expected = {
+            (attendee, offer, status): (registration, units)
+            for registration, booking in self.model.bookings.items()
+            for status, held in states_of(booking).items()
+            for (attendee, offer), units in held.items()
+        }
         assert set(found) == set(expected)
         for (attendee, offer, status), (registration, units) in expected.items():
             booking = self.model.bookings[registration]

@@ -5,7 +5,8 @@ differences, this counts everything anew, each time. What is on sale goes by nam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -69,7 +70,7 @@ Held: TypeAlias = dict[str, tuple[Unit, ...]]
 Wanted: TypeAlias = Mapping[UUID, Mapping[str, int]]
 """How many of each offer attendees should hold; those not in it keep what they have."""
 
-Named: TypeAlias = Mapping[tuple[UUID, str], Set[int]]
+Named: TypeAlias = Mapping[tuple[UUID, str], AbstractSet[int]]
 """Which of the units that attendees hold, by attendee and offer; the oldest is 0."""
 
 
@@ -393,28 +394,22 @@ class Model:
             return "42501"
         if payment and payment[0] in self.payments:
             return None if self.payments[payment[0]] == payment[1] else "TK007"
-        if booking.status != "completed":
+        refusal = self._refusal(booking, plan, payment[1] if payment else None, is_stale=is_stale)
+        if refusal is None:
+            self.payments.update([payment] if payment else [])
+            self._write_amendment(booking, plan)
+        return refusal
+
+    def _refusal(
+        self, booking: Booking, plan: Amendment, payment: Payment | None, *, is_stale: bool
+    ) -> Outcome:
+        if booking.status != "completed" or plan.refusal == "TK003":
             return "TK003"
-        is_changed = plan.after != booking.held
-        if is_stale and (is_changed or plan.refusals) and plan.refusal != "TK003":
+        if is_stale and (plan.after != booking.held or plan.refusals):
             return "TK006"
-        if plan.refusal:
-            return plan.refusal
-        if plan.ledger.amount_due:
-            due = (plan.ledger.amount_due, self.currency)
-            if payment is None or (payment[1].net, payment[1].currency) != due:
-                return "TK007"
-            self.payments[payment[0]] = payment[1]
-        elif payment:
-            return "TK007"
-        if is_changed:
-            booking.held = plan.after
-            booking.revision += 1
-            for attendee, held in plan.gone.items():
-                gone = booking.gone.setdefault(attendee, {})
-                for offer, units in held.items():
-                    gone[offer] = gone.get(offer, ()) + units
-        return None
+        sent = (payment.net, payment.currency) if payment else None
+        due = (plan.ledger.amount_due, self.currency) if plan.ledger.amount_due else None
+        return plan.refusal or ("TK007" if sent != due else None)
 
     def plan_cancellation(
         self, registration: UUID, named: Named, *, is_wrong: bool, by_owner: bool
@@ -583,6 +578,17 @@ class Model:
             and others[pool] + wanted[pool] > capacity
         }
         return bool(self.shortage)
+
+    @staticmethod
+    def _write_amendment(booking: Booking, plan: Amendment) -> None:
+        if plan.after == booking.held:
+            return
+        booking.held = plan.after
+        booking.revision += 1
+        for attendee, held in plan.gone.items():
+            gone = booking.gone.setdefault(attendee, {})
+            for offer, units in held.items():
+                gone[offer] = gone.get(offer, ()) + units
 
     @staticmethod
     def _write(booking: Booking, after: dict[UUID, Held], *, is_changed: bool) -> None:
