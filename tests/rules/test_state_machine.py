@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import UUID
@@ -73,6 +74,8 @@ IDS = {
 }
 NAMES = {str(ident): name for name, ident in IDS.items()}
 FUNCTION = UUID(int=8 << 64)
+
+EARLIER, LATER = "2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"
 
 KIND = {
     "client_attendee_id",
@@ -196,6 +199,8 @@ def document(model: Model) -> Document:
             "status": "published",
             "hold_minutes": 600,
             "max_hold_minutes": 600,
+            "changes_until": LATER if model.is_changeable else EARLIER,
+            "refunds_until": LATER if model.is_refundable else None,
         },
         "events": [
             {
@@ -249,6 +254,7 @@ class History(RuleBasedStateMachine):
         self.cursor: str | None = None
         self.told: dict[str, str] = {}
         self.stored: dict[UUID, Document] = {}
+        self.names: dict[UUID, str] = {}
         self.is_settled = True
         self.steps = 0
         self.db.execute(
@@ -258,7 +264,6 @@ class History(RuleBasedStateMachine):
             """
         )
         self.service.import_catalogue(document(self.model))
-        self.set_deadlines(is_changeable=True, is_refundable=True)
 
     def attempt(self, expected: Outcome, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         """Make a call that must come to what the model says, and return its answer."""
@@ -341,6 +346,7 @@ class History(RuleBasedStateMachine):
         }
         if has_contact:
             data["billingDetails"] = {"firstName": "Pat", "emailAddress": "pat@example.org"}
+        self.names |= {attendee: f"Guest {n}" for n, attendee in enumerate(ids, 1)}
         self.model.bookings[registration] = Booking(
             owner, has_contact, {attendee: {} for attendee in ids}
         )
@@ -584,7 +590,7 @@ class History(RuleBasedStateMachine):
         """Cancel a registration."""
         booking = self.model.bookings[registration]
         was_cancelled = booking.status == "cancelled"
-        outcome = self.model.cancel(booking, by_owner=by_owner)
+        outcome = self.model.cancel(registration, by_owner=by_owner)
         client = self.service.as_user(booking.owner) if by_owner else self.service
         answer = self.attempt(outcome, client.cancel_registration, registration)
         if answer:
@@ -872,15 +878,140 @@ class History(RuleBasedStateMachine):
         """The organiser lets owners change what they have paid, or does not any more."""
         self.model.is_changeable = is_changeable
         self.model.is_refundable = is_refundable
-        self.db.execute(
-            """
-            UPDATE ticketing.functions AS function
-            SET
-                changes_until = CASE WHEN %s THEN now() + interval '1 day' ELSE now() END,
-                refunds_until = CASE WHEN %s THEN now() + interval '1 day' END
-            """,
-            [is_changeable, is_refundable],
+        self.attempt(None, self.service.import_catalogue, document(self.model))
+
+    # What costs no ticket
+
+    @every(3)
+    @rule(who=WHO, amount=st.sampled_from(["-100.00", "-7.50", "0.00", "0.00", "4.00"]))
+    def adjust(self, who: int, amount: str) -> None:
+        """The organiser makes it cheaper or dearer."""
+        registration = self.pick(who, lambda booking: any(booking.held.values()))
+        outcome = self.model.adjust(registration, Decimal(amount))
+        answer = self.attempt(
+            outcome, self.service.adjust_registration, registration, amount, "because"
         )
+        if answer:
+            booking, ledger = self.model.bookings[registration], self.model.ledger(registration)
+            assert (answer.status, answer.payment_status, answer.revision) == (
+                booking.status,
+                booking.payment_status,
+                booking.revision,
+            )
+            assert (answer.total, answer.amount_due, answer.refund_due) == (
+                booking.total,
+                ledger.amount_due,
+                ledger.refund_due,
+            )
+
+    @every(6)
+    @rule(who=WHO, owner=st.sampled_from(OWNERS))
+    def transfer(self, who: int, owner: UUID) -> None:
+        """Somebody claims a registration; the owner before loses it."""
+        registration = self.pick(who, is_editable)
+        booking = self.model.bookings[registration]
+        before = booking.owner
+        outcome = self.model.transfer(booking, owner)
+        self.attempt(outcome, self.service.transfer_registration, registration, owner)
+        self.attempt(
+            None if owner == before else "TK002",
+            self.service.as_user(before).get_registration,
+            registration,
+        )
+
+    @every(5)
+    @rule(who=WHO)
+    def extend_hold(self, who: int) -> None:
+        """Staff let somebody pay by invoice, also when it is almost too late."""
+        registration = self.pick(who, is_editable)
+        booking = self.model.bookings[registration]
+        outcome = self.model.extend_hold(booking)
+        until = datetime.now(UTC) + timedelta(days=1)
+        answer = self.attempt(outcome, self.service.extend_hold, registration, until)
+        if answer:
+            assert (answer.status, answer.revision) == (booking.status, booking.revision)
+            assert answer.hold_granted_until == until
+            assert (answer.hold_expires_at or until) >= until
+
+    @every(4)
+    @rule(
+        who=WHO,
+        name=st.sampled_from(["Guest 1", "Ada", "Ben"]),
+        is_new=RARELY,
+        by_owner=st.booleans(),
+        is_stale=RARELY,
+    )
+    def update_attendees(
+        self, who: int, name: str, *, is_new: bool, by_owner: bool, is_stale: bool
+    ) -> None:
+        """Somebody gives an attendee another name, or brings one more."""
+        registration = self.pick(who, lambda booking: booking.status != "cancelled")
+        booking = self.model.bookings[registration]
+        client = self.service.as_user(booking.owner) if by_owner else self.service
+        attendee = sorted(booking.held)[who % len(booking.held)]
+        if is_new:
+            attendee = UUID(int=max(booking.held).int + (1 << 16))
+        is_changed = self.names.get(attendee) != name
+        revision = booking.revision - 1 if is_stale else booking.revision
+        outcome = self.model.update_attendees(
+            booking, attendee, by_owner=by_owner, is_changed=is_changed, is_stale=is_stale
+        )
+        answer = self.attempt(
+            outcome,
+            client.update_attendees,
+            registration,
+            [{"attendeeId": attendee, "attendeeType": "guest", "firstName": name}],
+            revision,
+        )
+        if answer:
+            self.names[attendee] = name
+            assert (answer.attendees_added, answer.attendees_updated) == (
+                int(is_new),
+                int(is_changed and not is_new),
+            )
+            assert (answer.status, answer.revision) == (booking.status, booking.revision)
+
+    @every(4)
+    @precondition(lambda self: self.stored)
+    @rule(
+        who=WHO,
+        data=st.data(),
+        name=st.sampled_from([None, "Ada", "Ben"]),
+        by_owner=st.booleans(),
+        is_stale=RARELY,
+    )
+    def assign_tickets(
+        self, who: int, data: st.DataObject, name: str | None, *, by_owner: bool, is_stale: bool
+    ) -> None:
+        """Somebody says whom tickets admit, now and then tickets that are not there any more."""
+        registration = self.pick(
+            who, lambda booking: booking.status != "cancelled" and any(booking.held.values())
+        )
+        booking = self.model.bookings[registration]
+        client = self.service.as_user(booking.owner) if by_owner else self.service
+        mine = set(self.prices(registration, status="Active"))
+        candidates = sorted(mine) * 4 + sorted(set(self.stored) - mine)
+        chosen = data.draw(st.sets(st.sampled_from(candidates), min_size=1, max_size=2))
+        revision = booking.revision - 1 if is_stale else booking.revision
+        outcome = self.model.assign(
+            booking,
+            dict.fromkeys(chosen, name),
+            by_owner=by_owner,
+            is_wrong=not chosen <= mine,
+            is_stale=is_stale,
+        )
+        holder = name and {"firstName": name, "lastName": "Lind"}
+        answer = self.attempt(
+            outcome,
+            client.assign_tickets,
+            registration,
+            [{"ticket_id": ticket, "holder": holder} for ticket in sorted(chosen)],
+            revision,
+        )
+        if answer:
+            assert (answer.status, answer.revision) == (booking.status, booking.revision)
+
+    # Money comes back
 
     def owed(self) -> list[UUID]:
         """Return the registrations for which money is due back."""
@@ -958,7 +1089,8 @@ class History(RuleBasedStateMachine):
         with self.db.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(
                 """
-                SELECT registration_id, status, payment_status, revision, subtotal, total,
+                SELECT registration_id, status, payment_status, revision, subtotal, adjustment,
+                    total, owner_id,
                     CASE
                         WHEN status = 'expired' OR hold_expires_at <= clock_timestamp() THEN 'over'
                         WHEN hold_expires_at IS NOT NULL THEN 'running'
@@ -973,8 +1105,10 @@ class History(RuleBasedStateMachine):
                 "status": booking.status,
                 "payment_status": booking.payment_status,
                 "revision": booking.revision,
-                "subtotal": booking.total,
+                "subtotal": booking.subtotal,
+                "adjustment": booking.adjustment,
                 "total": booking.total,
+                "owner_id": booking.owner,
                 "hold": booking.hold,
                 "is_confirmed": booking.payment_status != "Unpaid",
             }
@@ -1053,6 +1187,14 @@ class History(RuleBasedStateMachine):
             if row["payment_status"] != "Unpaid":
                 assert all(stored[ticket][column] == row[column] for column in FIXED)
 
+        admitted = self.db.execute("SELECT ticket_id, first_name FROM ticketing.ticket_holders")
+        assert dict(admitted.fetchall()) == {
+            ticket: name
+            for booking in self.model.bookings.values()
+            for ticket, name in booking.holders.items()
+            if ticket in stored
+        }
+
         could_stay = alike(self.stored) & alike(stored)
         stayed = alike({key: row for key, row in stored.items() if key in self.stored})
         assert stayed == could_stay
@@ -1120,6 +1262,9 @@ class History(RuleBasedStateMachine):
         }
         for change in page.changes:
             state = self.told.get(change.ticket_id)
+            if change.change == "assigned":
+                assert state is not None
+                continue
             if change.change == "cancelled":
                 assert state in {"Active Unpaid", "Active Paid"}
                 self.told[change.ticket_id] = state.replace("Active", "Cancelled")

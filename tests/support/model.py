@@ -99,6 +99,8 @@ class Booking:
         owner: Whose it is.
         has_contact: Whether it has a booking contact.
         held: What each attendee holds.
+        adjustment: What it costs more than all of it.
+        holders: Whom tickets admit instead of their attendees.
         gone: What attendees held when it was cancelled, of a registration that is still paid.
         status: As it is stored; one that is overdue has not been noticed yet.
         payment_status: Unpaid, Paid or Refunded.
@@ -114,13 +116,24 @@ class Booking:
     payment_status: str = "Unpaid"
     hold: Literal["running", "over"] | None = None
     revision: int = 1
+    adjustment: Decimal = Decimal(0)
+    holders: dict[UUID, str] = field(default_factory=dict)
     gone: dict[UUID, Held] = field(default_factory=dict)
     refunded: set[UUID] = field(default_factory=set)
 
     @property
-    def total(self) -> Decimal:
+    def subtotal(self) -> Decimal:
         """What all of it costs; nothing, once it is cancelled."""
         return Decimal(0) if self.status == "cancelled" else cost(self.held)
+
+    @property
+    def total(self) -> Decimal:
+        """The same with the adjustment."""
+        return self.adjusted(self.subtotal)
+
+    def adjusted(self, subtotal: Decimal) -> Decimal:
+        """Return what comes of it."""
+        return max(subtotal + self.adjustment, Decimal(0))
 
     @property
     def is_counted(self) -> bool:
@@ -342,7 +355,7 @@ class Model:
         if refusal is None:
             before = booking.revision
             self._write(booking, after, is_changed=is_changed)
-            if booking.total:
+            if booking.total:  # nothing has been paid before
                 booking.status = "pending"
             else:
                 booking.revision = before  # one call, one revision
@@ -437,14 +450,78 @@ class Model:
         refusal = "TK004" if is_wrong or self._is_against_the_rules(after) else None
         return self._judge(registration, after, part(is_named=True), refusal, by_owner=by_owner)
 
-    def cancel(self, booking: Booking, *, by_owner: bool) -> Outcome:
+    def cancel(self, registration: UUID, *, by_owner: bool) -> Outcome:
         """Give everything back."""
-        if booking.status == "completed" and by_owner and booking.total:
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        is_owing = booking.status == "completed" and ledger.paid != ledger.refunded
+        if by_owner and is_owing and not self.is_refundable:
             return "TK003"
         if booking.status != "cancelled":
             booking.status = "cancelled"
             booking.hold = None
             booking.revision += 1
+            self._settle(registration)
+        return None
+
+    def adjust(self, registration: UUID, adjustment: Decimal) -> Outcome:
+        """Make it cheaper or dearer."""
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        before, booking.adjustment = booking.adjustment, adjustment
+        is_final = booking.status in {"completed", "cancelled"}
+        if adjustment == before:
+            return None
+        if is_final and booking.total > ledger.paid - ledger.refunded:
+            booking.adjustment = before
+            return "TK007"
+        self._touch(booking)
+        self._settle(registration)
+        return None
+
+    def transfer(self, booking: Booking, owner: UUID) -> Outcome:
+        """Give it to somebody."""
+        booking.revision += owner != booking.owner
+        booking.owner = owner
+        return None
+
+    def extend_hold(self, booking: Booking) -> Outcome:
+        """Hold it for longer, or again."""
+        return self.persist(booking, {})
+
+    def update_attendees(
+        self, booking: Booking, attendee: UUID, *, by_owner: bool, is_changed: bool, is_stale: bool
+    ) -> Outcome:
+        """Give an attendee, perhaps a new one, another name."""
+        refusal = self._is_final(booking, by_owner=by_owner)
+        if refusal is None and is_changed and is_stale:
+            return "TK006"
+        if refusal is None and is_changed:
+            booking.held.setdefault(attendee, {})
+            self._touch(booking)
+        return refusal
+
+    def assign(
+        self,
+        booking: Booking,
+        names: Mapping[UUID, str | None],
+        *,
+        by_owner: bool,
+        is_wrong: bool,
+        is_stale: bool,
+    ) -> Outcome:
+        """Say whom tickets admit, perhaps of one that is not there."""
+        refusal = self._is_final(booking, by_owner=by_owner)
+        if refusal:
+            return refusal
+        is_changed = any(booking.holders.get(ticket) != name for ticket, name in names.items())
+        if is_stale and (is_changed or is_wrong):
+            return "TK006"
+        if is_wrong:
+            return "TK004"
+        booking.revision += is_changed
+        for ticket, name in names.items():
+            booking.holders.pop(ticket, None)
+            if name is not None:
+                booking.holders[ticket] = name
         return None
 
     def refund(
@@ -478,8 +555,7 @@ class Model:
         booking.revision += 1
         if refund.net and not self.ledger(registration).refund_due:
             booking.refunded |= set(prices)
-            if booking.status == "cancelled":
-                booking.payment_status = "Refunded"
+        self._settle(registration)
         return None
 
     def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
@@ -494,6 +570,24 @@ class Model:
         return min(limit, sum(booking.is_overdue for booking in self.bookings.values()))
 
     # How
+
+    def _is_final(self, booking: Booking, *, by_owner: bool) -> Outcome:
+        is_over = booking.status == "completed" and by_owner and not self.is_changeable
+        return "TK003" if booking.status == "cancelled" or is_over else None
+
+    @staticmethod
+    def _touch(booking: Booking) -> None:
+        """Change what a payment that has started was for."""
+        booking.revision += 1
+        if booking.status == "pending":
+            booking.status = "draft"
+
+    def _settle(self, registration: UUID) -> None:
+        """Note whether all that is due back was given back."""
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        if booking.payment_status != "Unpaid":
+            is_settled = booking.status == "cancelled" and ledger.refunded and not ledger.refund_due
+            booking.payment_status = "Refunded" if is_settled else "Paid"
 
     def _plan(self, booking: Booking, wanted: Wanted) -> tuple[Outcome, dict[UUID, Held], bool]:
         """Return the refusal, what all attendees would hold, and whether that is a change."""
@@ -525,7 +619,7 @@ class Model:
         *,
         by_owner: bool,
     ) -> Amendment:
-        ledger = self.ledger(registration, cost(after))
+        ledger = self.ledger(registration, self.bookings[registration].adjusted(cost(after)))
         is_dearer = ledger.refund_due <= self.ledger(registration).refund_due
         refusals = {refusal} - {None}
         if by_owner and not self.is_changeable:

@@ -112,6 +112,16 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         "ALTER TABLE ticketing.payments DROP CONSTRAINT payments_reference_key",
         Removal("record_payment", "ON CONFLICT (function_id, provider, reference) DO NOTHING"),
     ],
+    "the owner's check in lock_registration": [
+        Removal("lock_registration", "v_registration.owner_id <> p_access.owner_id", "FALSE")
+    ],
+    "the owner's check in create_individual_registration_with_tickets": [
+        Removal(
+            "ticketing.create_individual_registration_with_tickets",
+            "v_registration.owner_id <> v_owner_id",
+            "FALSE",
+        )
+    ],
 }
 """What to change or run for each of them, named as in docs/concurrency.md."""
 
