@@ -3,10 +3,11 @@
     python -m tests.support.histories --seed 7 --seconds 300
 
 Sessions do everything that may be done, all at once, to few bookings that want little capacity:
-create, change, pay, amend what is paid, cancel all of it or single tickets, refund, let holds run
-out, release them, change capacities, move ticket types into and out of pools, repair, send requests
-twice, and kill each other's connections. Some of them work at REPEATABLE READ and SERIALIZABLE,
-though catalogues are always imported at READ COMMITTED.
+create, change, pay, amend what is paid, cancel all of it or single tickets, refund, adjust, rename,
+name holders, transfer, extend holds, let them run out, release them, change capacities, move ticket
+types into and out of pools, repair, send requests twice, and kill each other's connections. Some of
+them work at REPEATABLE READ and SERIALIZABLE, though catalogues are always imported at READ
+COMMITTED.
 
 A history is made of rounds. In each, every session takes steps that depend on the seed, the round
 and the session alone; only how they interleave is new in every run. What the database acknowledged
@@ -16,7 +17,7 @@ stored:
 - every revision of a registration was acknowledged exactly once, or is that of a call whose COMMIT
   got no reply; the tickets are those of the last acknowledgement that named their attendee;
 - every acknowledged payment is there once, and there is none that no call made; what is due back
-  is what the last acknowledgement said;
+  is what the last acknowledgement said, and so are owner, adjustment, names and holders;
 - check_integrity() finds nothing, and no pool holds more tickets than capacity, counted anew; both
   are watched during the rounds, too;
 - the change feed, read all along, showed every change once and in order;
@@ -33,7 +34,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, LiteralString
 
@@ -64,7 +65,7 @@ from tests.support.crowd import (
     ticket_arguments,
     uid,
 )
-from tests.support.example import OWNER
+from tests.support.example import OWNER, STRANGER
 
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
@@ -93,6 +94,9 @@ ISOLATION = (
 FOR_THE_SERVICE = {
     "complete_registration_payment",
     "record_refund",
+    "adjust_registration",
+    "transfer_registration",
+    "extend_hold",
     "import_catalogue",
     "release_expired_holds",
     "repair_capacity",
@@ -122,6 +126,7 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
     rpc: {sqlstate: frozenset(codes.split()) for sqlstate, codes in refusals.items()}
     for rpc, refusals in {
         "create_individual_registration_with_tickets": {
+            "TK002": "registration_not_found",
             "TK003": "not_editable",
             "TK005": "sold_out",
         },
@@ -146,11 +151,13 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
         "complete_registration_payment": {
             "TK002": "registration_not_found",
             "TK003": "not_editable",
+            "TK004": "registration_empty",
             "TK005": "sold_out",
             "TK007": "already_paid amount_mismatch reference_used",
         },
         "cancel_registration": {"TK002": "registration_not_found", "TK003": "refunds_ended"},
         "amend_registration": {
+            "TK002": "registration_not_found",
             "TK003": "not_editable changes_ended",
             "TK004": "registration_empty refunds_ended sold_out",
             "TK005": "sold_out",
@@ -158,6 +165,7 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
             "TK007": "payment_required nothing_due amount_mismatch reference_used",
         },
         "cancel_tickets": {
+            "TK002": "registration_not_found",
             "TK003": "not_editable changes_ended",
             "TK004": "registration_empty refunds_ended",
             "TK006": "revision_conflict",
@@ -165,6 +173,25 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
         "record_refund": {
             "TK002": "registration_not_found",
             "TK007": "not_refundable refund_too_large reference_used",
+        },
+        "update_attendees": {
+            "TK002": "registration_not_found",
+            "TK003": "not_editable changes_ended",
+        },
+        "assign_tickets": {
+            "TK002": "registration_not_found",
+            "TK003": "not_editable changes_ended",
+            "TK004": "ticket_not_found ticket_cancelled",
+        },
+        "adjust_registration": {
+            "TK002": "registration_not_found",
+            "TK007": "payment_required",
+        },
+        "transfer_registration": {"TK002": "registration_not_found"},
+        "extend_hold": {
+            "TK002": "registration_not_found",
+            "TK003": "not_editable",
+            "TK005": "sold_out",
         },
         "quote_ticket_selections": {"TK002": "registration_not_found"},
         "import_catalogue": {"TK004": "capacity_below_use"},
@@ -220,6 +247,11 @@ KINDS: Mapping[str, int] = {
     "amend": 18,
     "cancel tickets": 5,
     "refund": 6,
+    "adjust": 3,
+    "update": 5,
+    "assign": 5,
+    "transfer": 2,
+    "extend": 3,
     "expire": 12,
     "release": 3,
     "import": 6,
@@ -318,6 +350,7 @@ class Stored:
             registration was cancelled.
         payments: Reference, kind and amount of each payment.
         refund_due: What is due back.
+        facts: Its owner and adjustment, and names of attendees and holders.
     """
 
     revision: int
@@ -326,6 +359,7 @@ class Stored:
     tickets: list[tuple[str, str]]
     payments: list[tuple[str, str, str]]
     refund_due: Decimal
+    facts: Document
 
 
 @dataclass
@@ -345,6 +379,8 @@ class Record:
         possible_payments: By reference, kind and amount of what may be recorded.
         total: The total last seen.
         refunds_due: By revision, what answers said is due back.
+        is_transferred: Whether the owner may be another one by now.
+        facts: By name, the last value said, and as of which revision.
     """
 
     is_created: bool = False
@@ -360,6 +396,8 @@ class Record:
     possible_payments: dict[str, tuple[str, Decimal]] = field(default_factory=dict)
     total: Decimal = Decimal(0)
     refunds_due: dict[int, set[Decimal]] = field(default_factory=dict)
+    is_transferred: bool = False
+    facts: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
 
     def acknowledge(self, rpc: str, step: Step, answer: Document, *, is_repeated: bool) -> None:
         """Write down what an answer says.
@@ -375,7 +413,14 @@ class Record:
         self.revisions.add(revision)
         if rpc == "start_payment" and answer["status"] == "completed":
             self.revisions.add(revision - 1)  # it may have retaken capacity first
-        changes = ("tickets_created", "tickets_removed", "tickets_cancelled")
+        changes = (
+            "tickets_created",
+            "tickets_removed",
+            "tickets_cancelled",
+            "tickets_assigned",
+            "attendees_updated",
+            "attendees_added",
+        )
         is_changed = any(answer.get(change) for change in changes)
         self.changes[revision] += is_changed
         if "tickets_unchanged" in answer:
@@ -387,7 +432,7 @@ class Record:
             self._acknowledge_tickets(step, revision, None, is_told=is_told)
         if "total" in answer:
             self.total = Decimal(str(answer["total"]))
-        if answer["status"] in {"completed", "cancelled"}:
+        if answer.get("status") in {"completed", "cancelled"}:
             self.statuses.add(answer["status"])
             if "refund_due" in answer:
                 due = Decimal(str(answer["refund_due"]))
@@ -416,6 +461,18 @@ class Record:
             if holdings and holding.revision > holdings[0].revision:
                 holdings.clear()
             holdings.append(holding)
+
+    def say(self, fact: str, revision: int, value: object) -> None:
+        """Write down a fact, unless something later is known.
+
+        Args:
+            fact: Its name.
+            revision: As of which revision.
+            value: What was said.
+        """
+        before, said = self.facts.get(fact, (0, set()))
+        if revision >= before:
+            self.facts[fact] = revision, {str(value)} | (said if revision == before else set())
 
     def compare(self, registration: str, stored: Stored) -> Iterator[str]:
         """Yield every difference from what is stored of the registration.
@@ -446,17 +503,25 @@ class Record:
             yield f"was cancelled and is {stored.status}"
         if "completed" in self.statuses and stored.status not in {"completed", "cancelled"}:
             yield f"was completed and is {stored.status}"
+        yield from self._compare_facts(stored, max(missing, default=0))
         yield from self._compare_payments(stored)
+
+    def _compare_facts(self, stored: Stored, unknown: int) -> Iterator[str]:
+        for fact, (revision, said) in self.facts.items():
+            # the holder of a ticket goes with it
+            is_certain = unknown < revision and fact in stored.facts
+            if is_certain and said != {stored.facts[fact]}:
+                yield f"{fact} was {said} in revision {revision}, and is {stored.facts[fact]}"
+        for revision, due in self.refunds_due.items():
+            is_last = revision == stored.revision
+            if len(due | ({stored.refund_due} if is_last else set())) > 1:
+                yield f"of revision {revision} were due back {due}, and now {stored.refund_due}"
 
     def _compare_payments(self, stored: Stored) -> Iterator[str]:
         if self.confirmation_numbers - {stored.confirmation_number}:
             yield f"{self.confirmation_numbers} became {stored.confirmation_number}"
         if len([entry for entry, _, _ in stored.payments if entry.startswith("payment ")]) > 1:
             yield f"was paid more than once: {stored.payments}"
-        for revision, said in self.refunds_due.items():
-            is_last = revision == stored.revision
-            if len(said | ({stored.refund_due} if is_last else set())) > 1:
-                yield f"of revision {revision} were due back {said}, and now {stored.refund_due}"
         entries = {reference: (kind, Decimal(paid)) for reference, kind, paid in stored.payments}
         if not self.payments.items() <= entries.items():
             yield f"of {self.payments} only {entries} are stored"
@@ -553,6 +618,11 @@ class Session:
             "amend": self._amend,
             "cancel tickets": self._cancel_tickets,
             "refund": self._refund,
+            "adjust": self._adjust,
+            "update": self._update_attendee,
+            "assign": self._assign,
+            "transfer": self._transfer,
+            "extend": self._extend,
             "expire": self._expire,
             "release": self._release,
             "import": self._import,
@@ -567,12 +637,14 @@ class Session:
     # What steps say
 
     def _create(self, step: Step) -> None:
-        self._call(
+        answer = self._call(
             "create_individual_registration_with_tickets",
             step,
             p_registration_data=booking(step.registration, attendees=ATTENDEES),
             **ticket_arguments(step.registration, step.chosen),
         )
+        for number in range(ATTENDEES):
+            self._say(step, f"name of {attendee_of(step.registration, number)}", answer, "Guest")
 
     def _persist(self, step: Step) -> None:
         arguments: dict[str, object] = {"p_registration_id": step.registration}
@@ -618,9 +690,8 @@ class Session:
         self._call("cancel_registration", step, p_registration_id=step.registration)
 
     def _amend(self, step: Step) -> None:
-        """Pay if need be, quote, amend: with the payment that it takes, unless the owner calls."""
-        if step.number % 2 and "completed" not in self._statuses(step):
-            self._start_and_pay(step)
+        """Quote and amend: with the payment that it takes, unless the owner calls."""
+        self._pay_before(step)
         selections = {
             attendee_of(step.registration, number): chosen for number, chosen in step.chosen.items()
         }
@@ -650,6 +721,13 @@ class Session:
             if again is None or again["payment_id"] != answer["payment_id"]:
                 self._ledger.fault(f"{arguments} got {answer}, and then {again}")
 
+    def _pay_before(self, step: Step) -> None:
+        """Pay, mostly, where this has not been done: only what is paid can be amended."""
+        if step.number % 4 and not self._statuses(step):
+            everyone = {number: SELECTIONS[1 + number] for number in range(ATTENDEES)}
+            self._persist(replace(step, chosen=everyone))
+            self._start_and_pay(step)
+
     def _statuses(self, step: Step) -> set[str]:
         """Return the final statuses that are known of a registration."""
         with self._ledger.changing(step.registration) as record:
@@ -657,6 +735,7 @@ class Session:
 
     def _cancel_tickets(self, step: Step) -> None:
         """Cancel a ticket, or all packages of a kind that an attendee holds."""
+        self._pay_before(step)
         seen = self._call("get_registration", step, p_registration_id=step.registration)
         if seen is None:
             return
@@ -721,6 +800,63 @@ class Session:
             p_registration_id=step.registration,
             p_refund=payment(str(amount), f"refund {step.registration} {step.number % 5}"),
         )
+
+    def _adjust(self, step: Step) -> None:
+        amount = ("-20.00", "-5.50", "0.00", "3.00")[step.number % 4]
+        answer = self._call(
+            "adjust_registration",
+            step,
+            p_registration_id=step.registration,
+            p_adjustment=Decimal(amount),
+            p_reason="because",
+        )
+        self._say(step, "adjustment", answer, amount)
+
+    def _update_attendee(self, step: Step) -> None:
+        attendee = attendee_of(step.registration, step.number % ATTENDEES)
+        name = f"Guest {step.number}"
+        answer = self._call(
+            "update_attendees",
+            step,
+            p_registration_id=step.registration,
+            p_attendees=[{"attendeeId": attendee, "attendeeType": "guest", "firstName": name}],
+        )
+        self._say(step, f"name of {attendee}", answer, name)
+
+    def _assign(self, step: Step) -> None:
+        seen = self._call("get_registration", step, p_registration_id=step.registration)
+        if seen is None or not seen["tickets"]:
+            return
+        ticket = seen["tickets"][step.number % len(seen["tickets"])]["ticket_id"]
+        name = f"Holder {step.number}"
+        answer = self._call(
+            "assign_tickets",
+            step,
+            p_registration_id=step.registration,
+            p_holders=[{"ticket_id": ticket, "holder": {"firstName": name, "lastName": "Lind"}}],
+        )
+        self._say(step, f"holder of {ticket}", answer, name)
+
+    def _transfer(self, step: Step) -> None:
+        """Give it to a stranger, or back; from now on its owner may not find it."""
+        with self._ledger.changing(step.registration) as record:
+            record.is_transferred = True
+        new_owner = (OWNER, OWNER, STRANGER)[step.number % 3]
+        answer = self._call(
+            "transfer_registration",
+            step,
+            p_registration_id=step.registration,
+            p_new_owner_id=new_owner,
+        )
+        self._say(step, "owner", answer, new_owner)
+
+    def _extend(self, step: Step) -> None:
+        self._call("extend_hold", step, p_registration_id=step.registration, p_until=LATER)
+
+    def _say(self, step: Step, fact: str, answer: Document | None, value: str) -> None:
+        if answer is not None:
+            with self._ledger.changing(step.registration) as record:
+                record.say(fact, answer["revision"], value)
 
     def _expire(self, step: Step) -> None:
         self._as_superuser(lambda connection: let_lapse(connection, step.registration))
@@ -852,7 +988,10 @@ class Session:
                 self._ledger.fault(
                     f"{rpc} of {step} was refused in spite of capacity left: {issue}"
                 )
-        if state == "TK002" and is_known:
+        with self._ledger.changing(step.registration) as record:
+            # as the service, a create is for an owner, too
+            is_lost = record.is_transferred and (step.as_owner or rpc.startswith("create_"))
+        if state == "TK002" and is_known and not is_lost:
             self._ledger.fault(f"{rpc} does not find {step.registration}, which was acknowledged")
 
 
@@ -937,7 +1076,18 @@ SELECT
         FROM ticketing.payments AS payment
         WHERE payment.registration_id = registration.registration_id
     ),
-    (ticketing_internal.read_ledger(registration)).refund_due
+    (ticketing_internal.read_ledger(registration)).refund_due,
+    jsonb_build_object('owner', registration.owner_id, 'adjustment', registration.adjustment::text)
+    || (
+        SELECT jsonb_object_agg('name of ' || attendee.client_attendee_id, attendee.first_name)
+        FROM ticketing.attendees AS attendee
+        WHERE attendee.registration_id = registration.registration_id
+    )
+    || (
+        SELECT coalesce(jsonb_object_agg('holder of ' || holder.ticket_id, holder.first_name), '{}')
+        FROM ticketing.ticket_holders AS holder
+        WHERE holder.registration_id = registration.registration_id
+    )
 FROM ticketing.registrations AS registration
 WHERE registration.registration_id = ANY(%(registrations)s)
 """
