@@ -95,6 +95,7 @@ class Booth:
 
     db: Connection
     names: Names
+    registration: str = REGISTRATION
 
     def caller(self, name: str) -> Caller:
         """Return the owner, a member of staff, or the service."""
@@ -109,7 +110,7 @@ class Booth:
         """Amend the registration, as one of them, and return what came of it."""
         return self.caller(by).attempt(
             "amend_registration",
-            p_registration_id=REGISTRATION,
+            p_registration_id=self.registration,
             p_selections=self.names.ids(dict(wanted)),
             **more,
         )
@@ -123,7 +124,7 @@ class Booth:
     def cancel(self, by: str, ticket_ids: object, **more: object) -> Outcome:
         """Cancel tickets, as one of them, and return what came of it."""
         return self.caller(by).attempt(
-            "cancel_tickets", p_registration_id=REGISTRATION, p_ticket_ids=ticket_ids, **more
+            "cancel_tickets", p_registration_id=self.registration, p_ticket_ids=ticket_ids, **more
         )
 
     def quote(self, by: str, wanted: Mapping[str, Document]) -> Document:
@@ -132,12 +133,12 @@ class Booth:
             "quote_ticket_selections",
             p_function_id=FUNCTION,
             p_selections=self.names.ids(dict(wanted)),
-            p_registration_id=REGISTRATION,
+            p_registration_id=self.registration,
         )
 
     def known(self) -> Document:
         """Return what get_registration answers."""
-        return service(self.db).call("get_registration", p_registration_id=REGISTRATION)
+        return service(self.db).call("get_registration", p_registration_id=self.registration)
 
     def money(self) -> dict[str, str]:
         """Return what get_registration says of the money."""
@@ -147,9 +148,11 @@ class Booth:
 
     def refusal(self, outcome: Outcome) -> tuple[str | None, list[tuple[str, str]]]:
         """Return the class of a refusal, and the codes and paths of its issues by name."""
-        return outcome.sqlstate, [
-            (each["code"], each["path"]) for each in readable(self.names, outcome.issues)
-        ]
+        return outcome.sqlstate, self.said(outcome.issues)
+
+    def said(self, issues: Sequence[Document]) -> list[tuple[str, str]]:
+        """Return the codes and paths of issues by name, in the order of paths."""
+        return [(each["code"], each["path"]) for each in readable(self.names, issues)]
 
     def tickets(self) -> list[Document]:
         """Return all tickets of the registration, the oldest first, as they are stored."""
@@ -161,7 +164,7 @@ class Booth:
             WHERE ticket.registration_id = %s
             ORDER BY ticket.created_at, ticket.ticket_id
             """,
-            REGISTRATION,
+            self.registration,
         )
 
     def in_force(self) -> list[Document]:
@@ -185,7 +188,7 @@ class Booth:
             SELECT * FROM ticketing.ticket_changes
             WHERE registration_id = %s AND revision = %s ORDER BY change_id
             """,
-            REGISTRATION,
+            self.registration,
             revision,
         )
 
@@ -197,7 +200,7 @@ class Booth:
             SELECT change, revision, old_values, new_values, reason, actor_id, actor_role
             FROM ticketing.registration_changes WHERE registration_id = %s ORDER BY change_id
             """,
-            REGISTRATION,
+            self.registration,
         )
 
     def refuses(
