@@ -364,14 +364,21 @@ def check_tickets(booth: Booth, case: Case, held: Sequence[Document], answer: Do
         assert len(kept) == min(len(found), wanted[kind])
         if all(each["package_id"] is None for each in found):
             assert kept == found[: len(kept)]
+    check_kept(booth, held, answer)
+
+
+def check_kept(booth: Booth, held: Sequence[Document], answer: Document) -> None:
+    """Check that a ticket that is kept is untouched, and what was written of the others."""
+    tickets = {each["ticket_id"]: each for each in booth.tickets()}
+    in_force = {key: each for key, each in tickets.items() if each["status"] == "Active"}
     gone = [each for each in held if each["ticket_id"] not in in_force]
     for each in held:
         now = tickets[each["ticket_id"]]
+        # (copies of a package may be numbered anew)
+        changed = {"package_number"}
         if each in gone:
             assert (now["status"], now["payment_status"]) == ("Cancelled", "Paid")
-            changed = {"status", "updated_at"}
-        else:
-            changed = set()
+            changed |= {"status", "updated_at"}
         assert {key: now[key] for key in now.keys() - changed} == {
             key: each[key] for key in each.keys() - changed
         }
