@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.support.bookings import allow_changes, let_lapse, payment
+from tests.support.bookings import allow_changes, integrity, let_lapse, payment
 from tests.support.caller import Caller, Connection, Document, Outcome, owner, service
 from tests.support.cases import readable
 from tests.support.example import STAFF
@@ -398,6 +398,7 @@ def check_kept(booth: Booth, held: Sequence[Document], answer: Document) -> None
     assert all(each["price_paid"] == tickets[each["ticket_id"]]["price_paid"] for each in feed)
 
     assert counters(booth.db) == recount(booth.db)
+    assert integrity(booth.db) == []
 
 
 def in_words(tickets: Any) -> list[Document]:  # noqa: ANN401 - an iterable of rows

@@ -25,6 +25,7 @@ from tests.support.example import (
     BANQUET,
     CEREMONY,
     FUNCTION,
+    STRANGER,
     TOMAS,
     Document,
     document,
@@ -84,6 +85,12 @@ MEMBERS = among({*STAFFS, *SERVICES}, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
 
+OF_STAFF = among({*STAFFS, *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader", "owner"})
+"""Of a registration: the staff of its organisation, and services. Its owner is told so."""
+
+OF_ADMINS = OF_STAFF | {"staff": DENIED}
+"""The same, without staff that are neither owner nor admin of the organisation."""
+
 
 @dataclass(frozen=True)
 class Props:
@@ -96,6 +103,7 @@ class Props:
         ticket_id: A ticket of CANCELLED.
         paid_revision: The revision of PAID.
         paid_tickets: The tickets of Tomas in PAID.
+        held_id: A ticket of REGISTRATION.
         registration: The recorded wizard's registration, as p_registration_data of REGISTRATION.
         selections: The recorded wizard's p_selections.
     """
@@ -106,6 +114,7 @@ class Props:
     ticket_id: str
     paid_revision: int
     paid_tickets: list[str]
+    held_id: str
     registration: Document
     selections: Document
 
@@ -175,6 +184,11 @@ def with_a_payment(call: Document) -> Document:
 ON_IT = {"p_registration_id": REGISTRATION}
 NO_REGISTRATION = [("registration_not_found", "p_registration_id")]
 RPCS: Mapping[LiteralString, Rpc] = {
+    "adjust_registration": Rpc(
+        lambda _: {**ON_IT, "p_adjustment": "-5.50", "p_reason": "The band did not come."},
+        OF_ADMINS,
+        Refusal(USER, {}, DENIED, [("not_allowed", "p_registration_id")]),
+    ),
     "amend_registration": Rpc(
         lambda props: {
             "p_registration_id": PAID,
@@ -186,6 +200,20 @@ RPCS: Mapping[LiteralString, Rpc] = {
         OWN,
         Refusal(USER, ON_IT, "TK003", [("not_editable", "p_registration_id")]),
         also={with_a_payment: OWN | dict.fromkeys({"owner", *STAFFS}, DENIED)},
+    ),
+    "assign_tickets": Rpc(
+        lambda props: {
+            **ON_IT,
+            "p_holders": [
+                {
+                    "ticket_id": props.held_id,
+                    "holder": {"firstName": "Olga", "lastName": "Brandt", "email": "o@example.org"},
+                }
+            ],
+            "p_expected_revision": props.revision,
+        },
+        OWN,
+        Refusal(USER, {"p_holders": []}, "TK001", [("invalid_value", "p_holders")]),
     ),
     "begin_feed_epoch": Rpc(lambda _: {}, SERVICE_ONLY, None),
     "cancel_registration": Rpc(
@@ -260,6 +288,16 @@ RPCS: Mapping[LiteralString, Rpc] = {
         lambda _: {"p_function_id": FUNCTION},
         MEMBERS,
         Refusal(USER, {}, DENIED, [("not_allowed", "p_function_id")]),
+    ),
+    "extend_hold": Rpc(
+        lambda _: {**ON_IT, "p_until": "2031-01-01T00:00:00+11:00"},
+        OF_STAFF,
+        Refusal(
+            SERVICE,
+            {"p_until": "2025-01-01T00:00:00Z"},
+            "TK001",
+            [("invalid_value", "p_until")],
+        ),
     ),
     "get_registration": Rpc(
         lambda _: ON_IT,
@@ -365,6 +403,30 @@ RPCS: Mapping[LiteralString, Rpc] = {
             [("revision_conflict", "p_expected_revision")],
         ),
     ),
+    "transfer_registration": Rpc(
+        lambda _: {**ON_IT, "p_new_owner_id": STRANGER},
+        SERVICE_ONLY,
+        Refusal(
+            SERVICE,
+            {"p_new_owner_id": None},
+            "TK001",
+            [("missing_key", "p_new_owner_id")],
+        ),
+    ),
+    "update_attendees": Rpc(
+        lambda props: {
+            **ON_IT,
+            "p_attendees": [props.attendees[0] | {"firstName": "Waldo"}, *props.attendees[1:]],
+            "p_expected_revision": props.revision,
+        },
+        OWN,
+        Refusal(
+            USER,
+            {"p_expected_revision": 99},
+            "TK006",
+            [("revision_conflict", "p_expected_revision")],
+        ),
+    ),
     "user_id": Rpc(
         lambda _: {"p_sub": "auth0|5f7c8ec7c33c6c004bbafe82", "p_iss": "https://a.example/"},
         SERVICE_ONLY,
@@ -384,20 +446,24 @@ def working_calls(db: Connection) -> dict[str, Document]:
     """
     wizard_state = document("wizard_state")
     registration = stored(db, REGISTRATION)
-    (cancelled,) = rows(
-        db,
-        """
-        SELECT min(ticket_id::text) AS ticket_id FROM ticketing.tickets WHERE registration_id = %s
-        """,
-        CANCELLED,
-    )
+    first = {
+        row["registration_id"]: row["ticket_id"]
+        for row in rows(
+            db,
+            """
+            SELECT registration_id::text, min(ticket_id::text) AS ticket_id FROM ticketing.tickets
+            GROUP BY registration_id
+            """,
+        )
+    }
     props = Props(
         revision=registration["revision"],
         due=registration["total"],
         rows=[],
-        ticket_id=cancelled["ticket_id"],
         paid_revision=stored(db, PAID)["revision"],
         paid_tickets=held_tickets(db, PAID)[TOMAS],
+        ticket_id=first[CANCELLED],
+        held_id=first[REGISTRATION],
         registration=wizard_state["registration"] | {"registrationId": REGISTRATION},
         selections=wizard_state["ticketSelections"],
     )

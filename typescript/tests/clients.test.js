@@ -176,17 +176,90 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
       const due = answered(await ada.rpc('start_payment', { p_registration_id }))
       assert.equal(due.amount_due, 150)
+      const until = new Date(Date.now() + 86_400_000).toISOString()
+      const extended = answered(
+        await service.rpc('extend_hold', { p_registration_id, p_until: until }),
+      )
+      assert.equal(new Date(extended.hold_granted_until).toISOString(), until)
       const p_payment = { reference: 'pi_1', amount: due.amount_due, currency: due.currency }
       const paid = answered(
         await service.rpc('complete_registration_payment', { p_registration_id, p_payment }),
       )
       assert.equal(paid.status, 'completed')
+      const updated = answered(
+        await service.rpc('update_attendees', {
+          p_registration_id,
+          p_attendees: [{ attendeeId: attendee, attendeeType: 'guest', lastName: 'Byron' }],
+        }),
+      )
+      assert.deepEqual([updated.attendees_updated, updated.attendees_added], [1, 0])
+      const holder = { firstName: 'Grace', lastName: 'Green', badge: 'Dr Green' }
+      const ticket_id = created.tickets[0]?.ticket_id ?? ''
+      const assigned = answered(
+        await service.rpc('assign_tickets', {
+          p_registration_id,
+          p_holders: [{ ticket_id, holder }],
+          p_expected_revision: updated.revision,
+        }),
+      )
+      assert.equal(assigned.tickets_assigned, 1)
+      const named = answered(await ada.rpc('get_registration', { p_registration_id }))
+      assert.equal(named.registration.primaryAttendee?.lastName, 'Byron')
+      assert.deepEqual(named.tickets.find((each) => each.ticket_id === ticket_id)?.holder, holder)
+      const amended = answered(
+        await service.rpc('amend_registration', {
+          p_registration_id,
+          p_selections: {
+            [attendee]: {
+              individualTickets: [
+                { ticketId: DINNER_TICKET, quantity: 1 },
+                { ticketId: TALKS_TICKET, quantity: 1 },
+              ],
+            },
+          },
+          p_payment: { reference: 'pi_2', amount: 10, currency: 'EUR' },
+        }),
+      )
+      assert.deepEqual([amended.tickets_created, amended.tickets_cancelled], [2, 2])
+      assert.deepEqual([amended.paid, amended.total, amended.refund_due], [160, 160, 0])
+      const exchanged = answered(await ada.rpc('get_registration', { p_registration_id }))
+      const dinner = exchanged.tickets.find(
+        (each) => each.status === 'Active' && each.ticket_type_id === DINNER_TICKET,
+      )
+      const without = answered(
+        await service.rpc('cancel_tickets', {
+          p_registration_id,
+          p_ticket_ids: [dinner?.ticket_id ?? ''],
+          p_reason: 'No dinner.',
+          p_expected_revision: amended.revision,
+        }),
+      )
+      assert.deepEqual([without.tickets_cancelled, without.refund_due], [1, 60])
       const cancelled = answered(
         await service.rpc('cancel_registration', { p_registration_id, p_reason: 'Ill.' }),
       )
-      assert.equal(cancelled.tickets_cancelled, 2)
-      const refund = { reference: 're_1', amount: '150.00', currency: 'EUR' }
+      assert.equal(cancelled.tickets_cancelled, 1)
+      const adjusted = answered(
+        await service.rpc('adjust_registration', {
+          p_registration_id,
+          p_adjustment: 12.5,
+          p_reason: 'Cancellation fee',
+        }),
+      )
+      assert.equal(adjusted.refund_due, 147.5)
+      const refund = { reference: 're_1', amount: '147.50', currency: 'EUR' }
       answered(await service.rpc('record_refund', { p_registration_id, p_refund: refund }))
+      const settled = answered(await ada.rpc('get_registration', { p_registration_id }))
+      assert.deepEqual(
+        settled.payments.map(({ kind, amount }) => [kind, amount]),
+        [['payment', 150], ['payment', 10], ['refund', 147.5]],
+      )
+      const transferred = answered(
+        await service.rpc('transfer_registration', { p_registration_id, p_new_owner_id: BEN }),
+      )
+      assert.equal(transferred.owner_id, BEN)
+      const hidden = await ada.rpc('get_registration', { p_registration_id })
+      assert.equal(hidden.error?.code, 'TK002')
 
       const found = answered(await service.rpc('user_id', { p_sub: 'auth0|5f', p_iss: 'https://id' }))
       assert.match(found.user_id, /^[0-9a-f]{8}-[0-9a-f]{4}-8/)
