@@ -445,7 +445,9 @@ CREATE TYPE ticketing_internal.function_availability AS (
     starts_at timestamptz,
     ends_at timestamptz,
     registration_opens_at timestamptz,
-    registration_closes_at timestamptz
+    registration_closes_at timestamptz,
+    changes_until timestamptz,
+    refunds_until timestamptz
 );
 COMMENT ON TYPE ticketing_internal.function_availability IS
 'The event function in an availability.';
@@ -467,6 +469,12 @@ COMMENT ON COLUMN ticketing_internal.function_availability.registration_opens_at
 'Start of registration; null: already open.';
 COMMENT ON COLUMN ticketing_internal.function_availability.registration_closes_at IS
 'End of registration; null: no end.';
+COMMENT ON COLUMN ticketing_internal.function_availability.changes_until IS
+'Until when owners may change a paid registration: correct names, assign tickets, exchange tickets
+without a refund; null: never.';
+COMMENT ON COLUMN ticketing_internal.function_availability.refunds_until IS
+'Until when owners may make a change of a paid registration that leaves a refund, and cancel it; null:
+never.';
 
 CREATE TYPE ticketing_internal.event_availability AS (
     event_id uuid,

@@ -199,6 +199,7 @@ VOCABULARIES = {
     "organisation_members_role_check": ["organisation_members.role"],
     "packages_registration_types_check": ["packages.registration_types"],
     "payments_kind_check": ["payments.kind"],
+    "registration_change_values": ["registration_changes.change"],
     "registration_type_values": ["registrations.registration_type"],
     "registrations_state_check": ["registrations.status", "registrations.payment_status"],
     "ticket_change_values": ["ticket_changes.change"],
@@ -661,7 +662,7 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     assert answer_of(db, calls.check_integrity()) == ()
 
     db.execute("UPDATE ticketing.capacity_pools SET sold = sold + 1")
-    db.execute("UPDATE ticketing.registrations SET total = total + 1")
+    db.execute("UPDATE ticketing.registrations SET subtotal = subtotal + 1")
     problems = answer_of(db, calls.check_integrity())
     assert {problem.check_name for problem in problems} == {"pool_counters", "registration_totals"}
     assert {problem.registration_id for problem in problems} == {None, registration_id}

@@ -50,7 +50,7 @@ FAULTS: list[Fault] = [
     (
         "registration_totals",
         "draft",
-        "UPDATE ticketing.registrations SET total = total + 1 WHERE registration_id = %s",
+        "UPDATE ticketing.registrations SET subtotal = subtotal + 1 WHERE registration_id = %s",
     ),
     (
         "registration_totals",

@@ -189,6 +189,7 @@ export type CatalogueFunction = {
   slug: Slug
   name: Name
   currency: Currency
+  changes_until?: Time | null
   ends_at?: Time | null
   function_id?: Uuid | null
   hold_minutes?: number | null
@@ -196,6 +197,7 @@ export type CatalogueFunction = {
   max_hold_minutes?: number | null
   max_open_registrations_per_owner?: number | null
   payment_minutes?: number | null
+  refunds_until?: Time | null
   registration_closes_at?: Time | null
   registration_opens_at?: Time | null
   selection_mode?: 'exclusive' | 'mixed' | null
@@ -413,6 +415,16 @@ export type FunctionAvailability = {
   registration_opens_at: string | null
   /** End of registration; null: no end. */
   registration_closes_at: string | null
+  /**
+   * Until when owners may change a paid registration: correct names, assign tickets, exchange
+   * tickets without a refund; null: never.
+   */
+  changes_until: string | null
+  /**
+   * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+   * it; null: never.
+   */
+  refunds_until: string | null
 }
 
 /** What an import has stored. */
@@ -2342,8 +2354,8 @@ export type Database = {
            * optionally, `pools` (and `$schema`, for editors). `organisation`: `{organisation_id?, slug,
            * name}`. `function`: `{function_id?, slug, name, currency, timezone?, status?, starts_at?,
            * ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-           * payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-           * max_open_registrations_per_owner?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
+           * payment_minutes?, max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+           * changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
            * is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name, price, slug?,
            * description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
            * max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:

@@ -478,23 +478,23 @@ class Methods(ABC):
                 `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
                 timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
                 registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
-                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
-                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
-                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
-                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
-                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
-                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
-                `registration_types`, and the optional keys of ticket types. Pools:
-                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
-                ones; None, or `[]`, ends them. A new event, ticket type or package without
-                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
-                packages, or among the pools; what is inactive, or no longer listed, gives it up.
-                What has no id needs a slug: it is what has that slug already, otherwise something
-                new, with an id that is made of organisation, function and slug. To give something
-                else the slug of what is stored, or what is stored another slug, state its id. Where
-                something refers to an event, ticket type or package, a UUID is an id, and anything
-                else a slug of the document.
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+                changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name,
+                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
+                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
+                capacity?}`. Packages: `{package_id?, name, price, items}` with `items`
+                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
+                keys of ticket types. Pools: `{capacity_pool_id?, name, capacity, slug?,
+                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
+                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
+                active events, ticket types or packages, or among the pools; what is inactive, or no
+                longer listed, gives it up. What has no id needs a slug: it is what has that slug
+                already, otherwise something new, with an id that is made of organisation, function
+                and slug. To give something else the slug of what is stored, or what is stored
+                another slug, state its id. Where something refers to an event, ticket type or
+                package, a UUID is an id, and anything else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
@@ -1265,23 +1265,23 @@ class AsyncMethods(ABC):
                 `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
                 timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
                 registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
-                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
-                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
-                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
-                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
-                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
-                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
-                `registration_types`, and the optional keys of ticket types. Pools:
-                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
-                ones; None, or `[]`, ends them. A new event, ticket type or package without
-                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
-                packages, or among the pools; what is inactive, or no longer listed, gives it up.
-                What has no id needs a slug: it is what has that slug already, otherwise something
-                new, with an id that is made of organisation, function and slug. To give something
-                else the slug of what is stored, or what is stored another slug, state its id. Where
-                something refers to an event, ticket type or package, a UUID is an id, and anything
-                else a slug of the document.
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+                changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name,
+                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
+                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
+                capacity?}`. Packages: `{package_id?, name, price, items}` with `items`
+                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
+                keys of ticket types. Pools: `{capacity_pool_id?, name, capacity, slug?,
+                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
+                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
+                active events, ticket types or packages, or among the pools; what is inactive, or no
+                longer listed, gives it up. What has no id needs a slug: it is what has that slug
+                already, otherwise something new, with an id that is made of organisation, function
+                and slug. To give something else the slug of what is stored, or what is stored
+                another slug, state its id. Where something refers to an event, ticket type or
+                package, a UUID is an id, and anything else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a

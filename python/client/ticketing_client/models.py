@@ -132,6 +132,10 @@ class FunctionAvailability:
         ends_at: End of the function; None: not known.
         registration_opens_at: Start of registration; None: already open.
         registration_closes_at: End of registration; None: no end.
+        changes_until: Until when owners may change a paid registration: correct names, assign
+            tickets, exchange tickets without a refund; None: never.
+        refunds_until: Until when owners may make a change of a paid registration that leaves a
+            refund, and cancel it; None: never.
     """
 
     function_id: Id
@@ -144,6 +148,8 @@ class FunctionAvailability:
     ends_at: datetime | None = None
     registration_opens_at: datetime | None = None
     registration_closes_at: datetime | None = None
+    changes_until: datetime | None = None
+    refunds_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ class CatalogueFunction(TypedDict):
     slug: Slug
     name: Name
     currency: Currency
+    changes_until: NotRequired[Time | None]
     ends_at: NotRequired[Time | None]
     function_id: NotRequired[Uuid | None]
     hold_minutes: NotRequired[int | None]
@@ -155,6 +156,7 @@ class CatalogueFunction(TypedDict):
     max_hold_minutes: NotRequired[int | None]
     max_open_registrations_per_owner: NotRequired[int | None]
     payment_minutes: NotRequired[int | None]
+    refunds_until: NotRequired[Time | None]
     registration_closes_at: NotRequired[Time | None]
     registration_opens_at: NotRequired[Time | None]
     selection_mode: NotRequired[Literal["exclusive", "mixed"] | None]

@@ -12,7 +12,7 @@ BEGIN
         'registration_totals',
         registration.function_id,
         registration.registration_id,
-        jsonb_build_object('subtotal', registration.subtotal, 'total', registration.total, 'tickets', active.price)
+        jsonb_build_object('subtotal', registration.subtotal, 'tickets', active.price)
     -- all functions: the check covers the whole database
     FROM ticketing.registrations AS registration
     CROSS JOIN LATERAL (
@@ -22,7 +22,7 @@ BEGIN
             AND ticket.registration_id = registration.registration_id
             AND ticket.status = 'Active'
     ) AS active
-    WHERE registration.subtotal <> active.price OR registration.total <> active.price
+    WHERE registration.subtotal <> active.price
 
     UNION ALL
     SELECT
