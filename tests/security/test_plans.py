@@ -503,6 +503,8 @@ CALLS: dict[str, LiteralString] = {
     "persist_attendee_tickets": "SELECT ticketing.persist_attendee_tickets({edited}, {tickets})",
     "start_payment": "SELECT ticketing.start_payment({edited})",
     "cancel_registration": "SELECT ticketing.cancel_registration({edited})",
+    "update_attendees": "SELECT ticketing.update_attendees({edited}, {attendees})",
+    "assign_tickets": "SELECT ticketing.assign_tickets({edited}, {holders})",
 }
 
 
@@ -518,6 +520,16 @@ def cost(connection: Connection, call: LiteralString) -> int:
         "event_id": made_id("event", 3),
         "ticket_type_id": made_id("type", 3),
     }
+    named = {
+        "ticket_id": str(
+            scalar(
+                connection,
+                "SELECT ticket_id FROM ticketing.tickets WHERE registration_id = {edited}",
+            )
+        ),
+        "holder": {"firstName": "Olga", "lastName": "Brandt"},
+    }
+    changed = {"attendeeId": str(attendee), "attendeeType": "guest", "title": "Dr"}
     before = scans(connection)
     plan = explain(
         connection,
@@ -528,6 +540,8 @@ def cost(connection: Connection, call: LiteralString) -> int:
         edited=EDITED,
         selections=json.dumps({str(attendee): chosen}),
         tickets=json.dumps([ticket]),
+        attendees=json.dumps([changed]),
+        holders=json.dumps([named]),
     )
     assert plan.rows == 1
     assert scans(connection) == before

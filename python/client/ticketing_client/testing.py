@@ -100,7 +100,13 @@ def let_holds_lapse(connection: Connection[Any], registration_id: UUID | str | N
     """
     return connection.execute(
         """
-        UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'
+        UPDATE ticketing.registrations
+        SET
+            hold_expires_at = now() - interval '1 minute',
+            hold_granted_until = CASE
+                WHEN hold_granted_until IS NOT NULL
+                    THEN least(hold_granted_until, now() - interval '1 minute')
+            END
         WHERE status IN ('draft', 'pending') AND hold_expires_at > now() - interval '1 minute'
             AND (%(id)s::uuid IS NULL OR registration_id = %(id)s)
         """,
