@@ -649,3 +649,12 @@ def test_amend_registration_in_a_currency_without_decimals(
         "service", {"tomas": SEVENTY}, p_payment=paid_in("20.00", currency=currency)
     )
     assert [str(answer[key]) for key in money] == ["70", "0", "70", "70", "0", "0", "0"]
+    recorded = rows(
+        event_db,
+        """
+        SELECT old_values ->> 'subtotal' AS before, new_values ->> 'subtotal' AS after
+        FROM ticketing.registration_changes WHERE registration_id = %s ORDER BY change_id
+        """,
+        REGISTRATION,
+    )
+    assert [(each["before"], each["after"]) for each in recorded] == [("50", "1"), ("1", "70")]

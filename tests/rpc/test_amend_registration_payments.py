@@ -387,6 +387,51 @@ def test_refunds_ended_only_if_more_would_be_due_back(booth: Booth) -> None:
     booth.amended("staff", more)
 
 
+def test_refunds_ended_looks_at_what_is_due_back_now(booth: Booth) -> None:
+    booth.amended("owner", {"tomas": THIRD})
+    assert refund(booth, "16.67").sqlstate is None
+    allow_changes(booth.db, LATER, EARLIER)
+    # less than was given back already
+    less = {"ines": selected(one("third"))}
+    assert booth.refuses("owner", less) == ("TK004", [("refunds_ended", "p_selections")])
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "wanted", "amount_due", "refund_due"),
+    [
+        # a discount of which something is left over
+        ("-30.00", SEVENTY, "0.00", "10.00"),
+        ("-30.00", selected(one("fifty"), one("seventy")), "40.00", "0.00"),
+        # a price is never below 0
+        ("-200.00", SEVENTY, "0.00", "100.00"),
+        ("-200.00", selected(one("fifty"), one("seventy", 3)), "10.00", "0.00"),
+        ("-200.00", selected(), "0.00", "100.00"),
+    ],
+)
+def test_amend_registration_keeps_an_adjustment(
+    booth: Booth, adjustment: str, wanted: Document, amount_due: str, refund_due: str
+) -> None:
+    service(booth.db).call(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment=Decimal(adjustment),
+        p_reason="A friend of the house.",
+    )
+    # nothing more is given back than before
+    allow_changes(booth.db, LATER, EARLIER)
+    quote = booth.quote("owner", {"tomas": wanted})
+    assert quote["valid"], quote["issues"]
+    assert (str(quote["amount_due"]), str(quote["refund_due"])) == (amount_due, refund_due)
+    if amount_due == "0.00":
+        answer = booth.amended("owner", {"tomas": wanted})
+    else:
+        outcome = booth.amend("owner", {"tomas": wanted})
+        assert outcome.issues[0]["expected"] == Decimal(amount_due)
+        answer = booth.amended("service", {"tomas": wanted}, p_payment=paid_in(amount_due))
+    assert str(answer["adjustment"]) == adjustment
+    assert (str(answer["amount_due"]), str(answer["refund_due"])) == ("0.00", refund_due)
+
+
 def test_cancel_registration_after_an_amendment_leaves_all_that_was_paid(
     booth: Booth, amended: Document
 ) -> None:

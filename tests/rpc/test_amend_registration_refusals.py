@@ -1,7 +1,9 @@
 """amend_registration: what is refused, with every issue, and leaves all as it was."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 import pytest
 from tests.support.amendments import Booth, Sale, paid_in, persist, sell
@@ -21,9 +23,14 @@ from tests.support.stored import dump
 from tests.support.workshop import (
     EARLIER,
     FUNCTION,
+    IDS,
     LATER,
     OTHER_REGISTRATION,
     REGISTRATION,
+    WORKSHOP,
+    Names,
+    amend,
+    create,
     one,
     only,
     pack,
@@ -628,3 +635,108 @@ def test_amend_registration_counts_what_the_owner_holds_elsewhere(
     assert booth.refuses("owner", more) == ("TK004", [("owner_limit", "p_selections")])
     let_lapse(event_db, OTHER_REGISTRATION)
     booth.amended("owner", more)
+
+
+def test_amend_registration_lets_free_tickets_above_the_limit_be_exchanged(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(one("gift", 3)), "ines": selected(one("fifty", 3))},
+            since_function={"max_held_per_owner": 2},
+        ),
+    )
+    limit = ("TK004", [("owner_limit", "p_selections")])
+    exchange = {"tomas": selected(one("gift"), one("nothing", 2))}
+    assert booth.quote("owner", exchange)["valid"]
+    booth.amended("owner", exchange)
+    assert booth.refuses("owner", {"tomas": selected(one("gift"), one("nothing", 3))}) == limit
+    # what costs something is not given up for what is free
+    assert booth.refuses("owner", {"ines": selected(one("fifty", 2), one("gift"))}) == limit
+
+
+def test_owner_limit_counts_a_free_package_after_one_that_was_bought(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """The package cost something, was given back, and has become free since."""
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("free", 3)), "ines": FIFTY},
+            given={"free": {"price": "10.00"}},
+            since={"free": {"price": "0.00"}},
+            since_function={"max_held_per_owner": 4},
+        ),
+    )
+    booth.amended("owner", {"tomas": NONE})
+    booth.amended("owner", {"tomas": selected(pack("free", 3))})
+    create(event_db, wizard_state["registration"], FUNCTION, OTHER_REGISTRATION)
+    outcome = owner(event_db).attempt(
+        "persist_ticket_selections",
+        p_registration_id=OTHER_REGISTRATION,
+        p_selections=booth.names.ids({"tomas": selected(one("fifty", 2))}),
+    )
+    assert booth.refusal(outcome) == ("TK004", [("owner_limit", "p_selections")])
+    assert outcome.issues[0]["actual"] == 5
+
+
+# More breaches than are looked for
+
+
+@pytest.fixture
+def crowd(event_db: Connection, wizard_state: Document) -> Booth:
+    """Sell two tickets to each of 251 attendees and one to the last, all for GLs only since."""
+    people = [
+        {"attendeeId": numbered(number), "attendeeType": "guest", "firstName": "A", "lastName": "B"}
+        for number in range(252)
+    ]
+    catalogue = deepcopy(WORKSHOP)
+    service(event_db).call("import_catalogue", p_catalogue=catalogue)
+    create(
+        event_db,
+        wizard_state["registration"],
+        FUNCTION,
+        primaryAttendee=people[0],
+        additionalAttendees=people[1:],
+    )
+    booth = Booth(event_db, Names(IDS))
+    persist(booth, REGISTRATION, many(numbered(251), selected(one("third", 2))))
+    service(event_db).call(
+        "complete_registration_payment",
+        p_registration_id=REGISTRATION,
+        p_payment=paid_in("66.66", "first"),
+    )
+    for name in ("nothing", "gift", "third", "other third"):
+        amend(catalogue, booth.names.ids({name: only(rule("rank", "equals", "GL"))}))
+    service(event_db).call("import_catalogue", p_catalogue=catalogue)
+    allow_changes(event_db, LATER, LATER)
+    return booth
+
+
+def numbered(number: int) -> str:
+    """Return the id of an attendee."""
+    return str(UUID(int=(7 << 100) + number))
+
+
+def many(last: str, chosen: Document) -> Document:
+    """Select what all others have, and something for the last."""
+    two = selected(one("nothing"), one("gift"))
+    return {**{numbered(number): two for number in range(251)}, last: chosen}
+
+
+def test_amend_registration_finds_a_breach_behind_many_old_ones(crowd: Booth) -> None:
+    wanted = many(numbered(251), selected(one("other third", 2)))
+    outcome = crowd.amend("owner", wanted)
+    assert outcome.sqlstate == "TK004"
+    assert not crowd.quote("owner", wanted)["valid"]
+    alone = crowd.amend("owner", {numbered(251): wanted[numbered(251)]})
+    assert [issue["code"] for issue in alone.issues] == ["fact_missing"]
+
+
+def test_amend_registration_corrects_an_attendee_behind_many_old_breaches(crowd: Booth) -> None:
+    wanted = {numbered(251): selected(one("third"))}
+    assert crowd.quote("owner", wanted)["valid"]
+    crowd.amended("owner", wanted)

@@ -49,8 +49,8 @@ BEGIN
         v_registration.revision := p_registration.revision + 1;
         PERFORM ticketing_internal.record_registration_change(
             v_registration, 'amended',
-            jsonb_build_object('subtotal', p_registration.subtotal),
-            jsonb_build_object('subtotal', p_subtotal) || CASE
+            jsonb_build_object('subtotal', ticketing_internal.scale_amount(p_registration.subtotal, v_currency)),
+            jsonb_build_object('subtotal', ticketing_internal.scale_amount(p_subtotal, v_currency)) || CASE
                 WHEN cardinality(p_amendment.waived) > 0 THEN jsonb_build_object('waived', p_amendment.waived)
                 ELSE '{}'
             END,

@@ -31,7 +31,11 @@ DECLARE
 BEGIN
     IF p_registration.status = 'completed' THEN
         v_counted := ticketing_internal.free_tickets(p_evaluation.tickets);
-        IF NOT EXISTS (SELECT FROM unnest(v_counted) AS ticket WHERE ticket.change = 'added') THEN
+        -- one free ticket in place of another takes nothing more
+        IF (
+            SELECT count(*) FILTER (WHERE ticket.change = 'added') <= count(*) FILTER (WHERE ticket.change = 'removed')
+            FROM unnest(v_counted) AS ticket
+        ) THEN
             RETURN '[]';
         END IF;
     END IF;
@@ -130,6 +134,8 @@ BEGIN
                         AND bought.package_id = free.package_id
                         AND bought.package_number = free.package_number
                         AND bought.price_paid > 0
+                        -- one that is cancelled may have the number of another
+                        AND bought.status = 'Active'
                 )
         ) + (
             SELECT count(*)

@@ -15,6 +15,11 @@ AS $$
 DECLARE
     v_issues jsonb;
 BEGIN
+    -- where the search has stopped, what has grown may not be among them
+    IF jsonb_array_length(p_issues) >= ticketing_internal.most_issues() THEN
+        RETURN p_issues;
+    END IF;
+
     WITH listed AS (
         SELECT
             issue.is_previous,
@@ -68,4 +73,5 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.grown_issues IS
 'Those of p_issues that are not in p_previous, or that p_plan makes worse: about another code, attendee or item, with a number
-further from the expected one, or about an attendee who gets more of it; [] when there are none.';
+further from the expected one, or about an attendee who gets more of it; [] when there are none; all if there are more than are
+looked for.';

@@ -32,7 +32,12 @@ BEGIN
             p_evaluation.issues,
             (ticketing_internal.evaluate_selections(
                 p_function, p_registration, v_attendees,
-                ticketing_internal.stored_request(ticketing_internal.stored_selections(v_attendees)), NULL, p_now
+                ticketing_internal.stored_request(ARRAY(
+                    -- those whom the request decides about
+                    SELECT stored
+                    FROM unnest(ticketing_internal.stored_selections(v_attendees)) AS stored
+                    INNER JOIN unnest(p_evaluation.selections) AS named ON named.attendee_ref = stored.attendee_ref
+                )), NULL, p_now
             )).issues,
             p_evaluation.tickets
         );
