@@ -418,6 +418,26 @@ CASES = [
         waived=["not_eligible"],
     ),
     Case(
+        "what an attendee may not have any more is kept, and another gets more of it",
+        Sale({"tomas": FIFTY, "walter": FIFTY}, since={"fifty": FOR_MASONS}),
+        {"tomas": FIFTY, "walter": selected(one("fifty", 2))},
+        fifty("tomas") + fifty("walter", 2),
+        costs="50.00",
+        waived=["not_eligible"],
+    ),
+    Case(
+        "a package that an attendee may not have any more is kept beside a part of it",
+        Sale(
+            {"tomas": PASS},
+            function={"selection_mode": "mixed"},
+            since={"sunday pass": FOR_MASONS},
+        ),
+        {"tomas": selected(pack("sunday pass"), one("fifty"))},
+        fifty("tomas") + sunday("tomas", *A_PASS),
+        costs="50.00",
+        waived=["not_eligible"],
+    ),
+    Case(
         "less of what an attendee may not have any more",
         Sale({"tomas": selected(one("fifty", 3))}, since={"fifty": FOR_MASONS}),
         {"tomas": selected(one("fifty", 2))},

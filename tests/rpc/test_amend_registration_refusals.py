@@ -626,7 +626,8 @@ def test_amend_registration_counts_what_the_owner_holds_elsewhere(
         wizard_state,
         Sale(
             {"tomas": FIFTY},
-            function={"max_held_per_owner": 3},
+            # what is paid is not open, however many are
+            function={"max_held_per_owner": 3, "max_open_registrations_per_owner": 1},
             others=selected(one("fifty", 2)),
         ),
     )
@@ -681,6 +682,24 @@ def test_owner_limit_counts_a_free_package_after_one_that_was_bought(
     )
     assert booth.refusal(outcome) == ("TK004", [("owner_limit", "p_selections")])
     assert outcome.issues[0]["actual"] == 5
+
+
+def test_owner_limit_counts_free_copies_of_a_package_beside_one_that_was_bought(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("free"))},
+            given={"free": {"price": "10.00"}},
+            since={"free": {"price": "0.00"}},
+            since_function={"max_held_per_owner": 1},
+        ),
+    )
+    limit = ("TK004", [("owner_limit", "p_selections")])
+    assert booth.refuses("owner", {"tomas": selected(pack("free", 3))}) == limit
+    booth.amended("owner", {"tomas": selected(pack("free", 2))})
 
 
 # More breaches than are looked for
