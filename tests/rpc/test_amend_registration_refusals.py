@@ -702,6 +702,22 @@ def test_owner_limit_counts_free_copies_of_a_package_beside_one_that_was_bought(
     booth.amended("owner", {"tomas": selected(pack("free", 2))})
 
 
+def test_owner_limit_counts_no_free_ticket_in_a_package_that_is_paid(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("uneven", 3))},
+            since_function={"max_held_per_owner": 1},
+        ),
+    )
+    booth.amended("owner", {"ines": selected(one("gift"))})
+    limit = ("TK004", [("owner_limit", "p_selections")])
+    assert booth.refuses("owner", {"ines": selected(one("gift", 2))}) == limit
+
+
 # More breaches than are looked for
 
 
