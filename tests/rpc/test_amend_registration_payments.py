@@ -206,6 +206,15 @@ def test_amend_registration_refuses_a_reference_that_was_used_otherwise(
     assert refusal == ("TK007", REFERENCE)
 
 
+def test_amend_registration_refuses_a_reference_that_was_used_for_another_who_cannot_come(
+    booth: Booth,
+) -> None:
+    money = paid_in("70.00")
+    booth.amended("service", {"harold": PASS, "tomas": selected()}, p_payment=money)
+    instead = {"harold": PASS, "ines": selected()}
+    assert booth.refuses("service", instead, p_payment=money) == ("TK007", REFERENCE)
+
+
 def test_amend_registration_answers_its_payment_whatever_has_happened(
     booth: Booth, amended: Document
 ) -> None:
