@@ -115,6 +115,20 @@ CASES = [
         "100.00",
     ),
     Case(
+        "one of the kind that was selected last",
+        Sale({"tomas": selected(one("seventy"), one("fifty", 2))}),
+        of("tomas", "fifty", 0),
+        {"tomas": selected(one("seventy"), one("fifty"))},
+        "50.00",
+    ),
+    Case(
+        "a copy of the package that was selected last",
+        Sale({"tomas": selected(pack("sunday pass"), pack("trio", 2))}),
+        copies("tomas", 2),
+        {"tomas": selected(pack("sunday pass"), pack("trio"))},
+        "20.00",
+    ),
+    Case(
         "one of two kinds",
         Sale({"tomas": selected(one("fifty", 2), one("seventy"))}),
         of("tomas", "seventy"),
@@ -358,6 +372,25 @@ def test_cancel_tickets_one_copy_after_the_other(
         left.remove(number)
         assert set(booth.ids("tomas")) == {ident for n in left for ident in all_of_them[n]}
     assert booth.money()["refund_due"] == "80.00"
+
+
+def test_cancel_tickets_of_a_copy_after_others_were_cancelled_and_bought_again(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    two = selected(pack("trio", 2))
+    booth = sell(event_db, wizard_state, Sale({"tomas": two, "ines": two}))
+    of_ines = booth.ids("ines")
+    gone = copies("tomas", 2)(booth)
+    assert booth.cancel("owner", gone).sqlstate is None
+    booth.amended("service", {"tomas": selected(pack("trio", 3))}, p_payment=paid_in("20.00"))
+    first, second, third = (copies("tomas", number)(booth) for number in (1, 2, 3))
+    # of two copies that were the second, one is gone already
+    assert booth.cancel("owner", second + gone).answer["tickets_cancelled"] == 3
+    assert booth.ids("tomas") == first + third
+    assert booth.cancel("owner", first).answer["tickets_cancelled"] == 3
+    assert booth.ids("tomas") == third
+    # a copy of another attendee has a number of its own
+    assert booth.ids("ines") == of_ines
 
 
 # Again, and beside others
