@@ -197,8 +197,11 @@ def test_assign_tickets_writes_only_what_differs(event_db: Connection, booking: 
     )
     assert (again["tickets_assigned"], again["revision"]) == (0, revision)
     assert everything(event_db) == before
+    written = "SELECT updated_at FROM ticketing.ticket_holders WHERE ticket_id = %s"
+    of_first = rows(event_db, written, first)
     answer = assign(owner(event_db), booking, {first: OLGA, second: OLGA})
     assert (answer["tickets_assigned"], answer["revision"]) == (1, revision + 1)
+    assert rows(event_db, written, first) == of_first
     assert changes(event_db, booking)[-1]["ticket_id"] == second
     # keys that are not sent again are gone
     assign(owner(event_db), booking, {second: PETER})
