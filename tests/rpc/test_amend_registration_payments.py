@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from tests.support.amendments import Booth, Sale, paid_in, sell, without_time
-from tests.support.bookings import allow_changes
+from tests.support.bookings import allow_changes, integrity
 from tests.support.caller import Connection, Document, Outcome, service
 from tests.support.stored import dump, rows
 from tests.support.workshop import (
@@ -363,6 +363,8 @@ def test_record_refund_after_an_amendment_refunds_what_was_cancelled(booth: Boot
     booth.amended("owner", {"tomas": THIRD})
     for amount, tickets, issues in (
         ("16.68", None, [("refund_too_large", "p_refund.amount")]),
+        # a part of its price has paid for the other
+        ("50.00", [gone], [("refund_too_large", "p_refund.amount")]),
         ("16.67", [kept], [("ticket_not_cancelled", "p_refund.ticket_ids[0]")]),
     ):
         outcome = refund(booth, amount, ticket_ids=tickets)
@@ -439,6 +441,21 @@ def test_amend_registration_keeps_an_adjustment(
         answer = booth.amended("service", {"tomas": wanted}, p_payment=paid_in(amount_due))
     assert str(answer["adjustment"]) == adjustment
     assert (str(answer["amount_due"]), str(answer["refund_due"])) == ("0.00", refund_due)
+
+
+def test_cancel_registration_that_costs_no_more_than_its_fee_is_refunded(booth: Booth) -> None:
+    booth.amended("owner", {"tomas": selected(one("gift")), "ines": selected()})
+    service(booth.db).call(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment=Decimal("10.00"),
+        p_reason="Changed late.",
+    )
+    assert refund(booth, "90.00").sqlstate is None
+    answer = service(booth.db).call("cancel_registration", p_registration_id=REGISTRATION)
+    assert (answer["status"], answer["payment_status"]) == ("cancelled", "Refunded")
+    assert (booth.money()["total"], booth.money()["refund_due"]) == ("10.00", "0.00")
+    assert integrity(booth.db) == []
 
 
 def test_cancel_registration_after_an_amendment_leaves_all_that_was_paid(
