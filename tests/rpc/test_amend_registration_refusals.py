@@ -718,6 +718,34 @@ def test_owner_limit_counts_no_free_ticket_in_a_package_that_is_paid(
     assert booth.refuses("owner", {"ines": selected(one("gift", 2))}) == limit
 
 
+# More than a registration may have
+
+
+def test_amend_registration_keeps_no_more_than_10000_tickets(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """Exchanged for nothing, time and again, cancelled tickets would be without end."""
+    gifts, nothings = selected(one("gift", 1000)), selected(one("nothing", 1000))
+    there, back = {"walter": nothings, "ines": gifts}, {"walter": gifts, "ines": nothings}
+    unlimited = {"saturday": {"capacity": None}}
+    booth = sell(event_db, wizard_state, Sale(back, given=unlimited))
+    for wanted in (there, back, there, back):
+        assert booth.amended("service", wanted)["tickets_created"] == 2000
+    assert len(booth.tickets()) == 10000
+    too_large = ("TK001", [("too_large", "p_selections")])
+    one_other = {"ines": selected(one("nothing", 999), one("gift"))}
+    assert booth.refuses("service", one_other) == too_large
+    refused = booth.caller("owner").refusal(
+        "quote_ticket_selections",
+        p_function_id=FUNCTION,
+        p_selections=booth.names.ids(there),
+        p_registration_id=REGISTRATION,
+    )
+    assert booth.refusal(refused) == too_large
+    # less is always possible
+    booth.amended("owner", {"ines": selected(one("nothing", 999))})
+
+
 # More breaches than are looked for
 
 

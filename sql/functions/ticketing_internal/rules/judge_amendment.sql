@@ -1,6 +1,8 @@
 -- What an evaluation means for a registration that is paid. Its rules are those of every selection,
 -- but for three: what was wrong before does not forbid a correction, sale windows do not bind
 -- staff, and owners have deadlines.
+--
+-- Errors: TK001, where cancelled tickets would become so many that reading them takes all memory.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.judge_amendment(
     p_function ticketing.functions,
@@ -15,6 +17,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    c_max_tickets CONSTANT integer := 10000;
     c_sale_windows CONSTANT text [] := '{registration_not_open,registration_closed,not_yet_on_sale,sale_ended}';
     v_is_staff CONSTANT boolean := ticketing_internal.caller_is_staff(p_function.function_id);
     v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
@@ -22,8 +25,26 @@ DECLARE
     v_registration ticketing.registrations := p_registration;
     v_ticket ticketing_internal.planned_ticket;
     v_is_empty boolean := TRUE;
+    v_added bigint;
     v_amendment ticketing_internal.amendment;
 BEGIN
+    SELECT count(*)
+    INTO v_added
+    FROM unnest(p_evaluation.tickets) AS ticket
+    WHERE ticket.change = 'added';
+    IF v_added > 0 AND v_added > c_max_tickets - (
+        SELECT count(*)
+        FROM ticketing.tickets AS ticket
+        WHERE ticket.function_id = p_registration.function_id
+            AND ticket.registration_id = p_registration.registration_id
+    ) THEN
+        PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
+            'too_large', v_path,
+            format('The registration would have more than %s tickets, cancelled ones included.', c_max_tickets),
+            p_expected => to_jsonb(c_max_tickets)
+        )));
+    END IF;
+
     v_amendment.issues := p_evaluation.issues;
     IF v_amendment.issues <> '[]' THEN
         -- as they are stored: a quote may know other facts
