@@ -688,10 +688,6 @@ class History(RuleBasedStateMachine):
             max(due, Decimal(1)) + surcharge + (1 if money == "too much" else 0),
             surcharge,
             "EUR" if money == "other money" else CURRENCY,
-            request=tuple(
-                (attendee, tuple(sorted(choice.items())))
-                for attendee, choice in sorted(chosen.items())
-            ),
         )
         reference = self.reference(registration if money == "used reference" else None)
         self.change(
@@ -711,6 +707,10 @@ class History(RuleBasedStateMachine):
         booking = self.model.bookings[registration]
         client = self.service.as_user(booking.owner) if by_owner else self.service
         selections = selections_of(chosen)
+        if payment:
+            # it pays for this and nothing else
+            request = tuple((each, tuple(sorted(chosen[each].items()))) for each in sorted(chosen))
+            payment = payment[0], replace(payment[1], request=request)
         plan = self.model.plan_amendment(registration, chosen, by_owner=by_owner)
         if is_standing(booking):
             quote = client.quote_ticket_selections(
@@ -1404,6 +1404,74 @@ def test_sold_out_after_late_payment_tells_capacity_left(
     story.choose(first, {"seat": 2})
     story.tell(history.report, "late", history.due(first))
     assert history.model.shortage == {"seat": (2, 1)}
+
+
+def test_paid_registration_and_its_money_change_together(
+    connect: Callable[..., Connection],
+) -> None:
+    story = Story(connect(autocommit=True))
+    history, third = story.history, story.third
+    booking = history.model.bookings[third]
+    one, other = booking.held
+
+    def due() -> tuple[Decimal, Decimal]:
+        ledger = history.model.ledger(third)
+        return ledger.amount_due, ledger.refund_due
+
+    def cancelled() -> list[UUID]:
+        return sorted(history.prices(third, status="Cancelled"))
+
+    story.choose(third, {"weekend": 1}, {"drink": 1})
+    story.tell(history.report, "first", history.due(third))
+
+    # a dearer one needs a payment, once
+    dearer = {one: {"weekend": 2}}
+    story.tell(history.change_price, "weekend", "40.00")
+    story.tell(history.amend_with, third, dearer, "none")
+    assert len(history.stored) == 3
+    story.tell(history.amend_with, third, dearer, "due", by_owner=False)
+    said = history.model.payments["reference 2"]
+    story.tell(history.change, third, dearer, ("reference 2", said))
+    story.tell(history.change, third, {one: {"weekend": 1}}, ("reference 2", said))
+    assert booking.total == Decimal("73.33")
+
+    # of two packages the one named goes, whatever number those have that went before
+    story.tell(history.amend_with, third, {one: {"weekend": 1}}, "due", by_owner=True)
+    story.tell(history.amend_with, third, dearer, "due", by_owner=True)
+    assert due() == (0, 0)
+    story.tell(history.cancel_units, third, [(one, "weekend", 1)], cancelled())
+    assert due() == (0, 40)
+    story.tell(history.cancel_units, third, [(one, "weekend", 0)], is_part=True)
+    assert due() == (0, 40)
+    story.tell(history.cancel_units, third, [(one, "weekend", 0)], by_owner=True)
+    assert due() == (0, Decimal("73.33"))
+    story.tell(history.cancel_units, third, [(other, "drink", 0)])
+    assert len(cancelled()) == 6
+
+    # what is due back pays for the next change, unless it has been given back
+    story.tell(history.set_deadlines, is_changeable=True, is_refundable=False)
+    story.tell(history.amend_with, third, {one: {"dinner": 2}}, "due", by_owner=True)
+    assert due() == (0, Decimal("13.33"))
+    story.tell(history.amend_with, third, {one: {"dinner": 1}}, "due", by_owner=True)
+    assert due() == (0, Decimal("13.33"))
+    back = Payment(third, "refund", Decimal("13.33"), Decimal(0), CURRENCY)
+    story.tell(history.report, "back", back)
+    assert booking.payment_status == "Paid"
+    story.tell(history.amend_with, third, {one: {"dinner": 3}}, "due", by_owner=True)
+    story.tell(history.amend_with, third, {one: {"dinner": 3}}, "due")
+    assert due() == (0, 0)
+
+    # a fee is kept of what is cancelled
+    story.tell(history.give_up, third, by_owner=True)
+    assert booking.status == "completed"
+    story.tell(history.give_up, third, by_owner=False)
+    assert due() == (0, 90)
+    assert history.model.adjust(third, Decimal(5)) is None
+    story.tell(history.attempt, None, history.service.adjust_registration, third, 5, "a fee")
+    assert due() == (0, 85)
+    story.tell(history.report, "rest", replace(back, amount=Decimal(85)))
+    assert booking.payment_status == "Refunded"
+    history.teardown()
 
 
 def test_database_does_what_model_does(connect: Callable[..., Connection]) -> None:
