@@ -1021,7 +1021,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.owed() or (self.cancelled() and self.model.payments))
     @rule(
         data=st.data(),
-        part=st.sampled_from(["all", "half", "tickets", "too much", "nothing"]),
+        part=st.sampled_from(["all", "all", "half", "half", "tickets", "too much", "nothing"]),
         surcharge=st.sampled_from([0, 0, 1, 2]),
         is_other_money=RARELY,
         is_used_reference=RARELY,
@@ -1037,7 +1037,7 @@ class History(RuleBasedStateMachine):
     ) -> None:
         """Money is given back: for some tickets, for none in particular, or of the surcharge."""
         paid = {payment.registration for payment in self.model.payments.values()}
-        candidates = sorted(paid.union(self.cancelled()[:1])) + 3 * self.owed()
+        candidates = sorted(paid.union(self.cancelled()[:1])) + 9 * self.owed()
         registration = data.draw(st.sampled_from(candidates))
         prices = self.prices(registration)
         chosen = frozenset(data.draw(st.sets(st.sampled_from(sorted(prices)))) if prices else ())
