@@ -633,7 +633,7 @@ class History(RuleBasedStateMachine):
         money: str,
         is_stale: bool,
     ) -> None:
-        """Somebody changes what is paid."""
+        """A user or staff change what is paid."""
         registration = self.pick(who, is_standing)
         by_owner = by_owner and money in {"due", "none", "other money"}
         attendees = self.model.bookings[registration].held
@@ -653,7 +653,7 @@ class History(RuleBasedStateMachine):
         is_stale=RARELY,
     )
     def amend_a_little(self, who: int, what: str, *, by_owner: bool, is_stale: bool) -> None:
-        """Somebody wants one more or one less of something, or nothing else, or nothing."""
+        """A user or staff want one more or one less of something, or nothing else, or nothing."""
         registration = self.pick(who, is_standing)
         more = {"one more": 1, "one less": -1}.get(what, 0)
         chosen: dict[UUID, Mapping[str, int]] = {}
@@ -783,7 +783,7 @@ class History(RuleBasedStateMachine):
         by_owner: bool,
         is_stale: bool,
     ) -> None:
-        """Somebody cancels single tickets, or a part of a package, or those of somebody else."""
+        """A user or staff cancel single tickets, a part of a package, or those of another user."""
         registration = self.pick(who, is_standing)
         units = self.units(registration)
         chosen = data.draw(st.sets(st.sampled_from(sorted(units)), max_size=3)) if units else set()
@@ -907,7 +907,7 @@ class History(RuleBasedStateMachine):
     @every(6)
     @rule(who=WHO, owner=st.sampled_from(OWNERS))
     def transfer(self, who: int, owner: UUID) -> None:
-        """Somebody claims a registration; the owner before loses it."""
+        """A user claims a registration; the owner before loses it."""
         registration = self.pick(who, is_editable)
         booking = self.model.bookings[registration]
         before = booking.owner
@@ -922,7 +922,7 @@ class History(RuleBasedStateMachine):
     @every(5)
     @rule(who=WHO)
     def extend_hold(self, who: int) -> None:
-        """Staff let somebody pay by invoice, also when it is almost too late."""
+        """Staff let a user pay by invoice, also when it is almost too late."""
         registration = self.pick(who, is_editable)
         booking = self.model.bookings[registration]
         outcome = self.model.extend_hold(booking)
@@ -944,7 +944,7 @@ class History(RuleBasedStateMachine):
     def update_attendees(
         self, who: int, name: str, *, is_new: bool, by_owner: bool, is_stale: bool
     ) -> None:
-        """Somebody gives an attendee another name, or brings one more."""
+        """A user or staff give an attendee another name, or add one more."""
         registration = self.pick(who, lambda booking: booking.status != "cancelled")
         booking = self.model.bookings[registration]
         client = self.service.as_user(booking.owner) if by_owner else self.service
@@ -983,7 +983,7 @@ class History(RuleBasedStateMachine):
     def assign_tickets(
         self, who: int, data: st.DataObject, name: str | None, *, by_owner: bool, is_stale: bool
     ) -> None:
-        """Somebody says whom tickets admit, now and then tickets that are not there any more."""
+        """A user or staff say whom tickets admit, now and then tickets that are not there any more."""
         registration = self.pick(
             who, lambda booking: booking.status != "cancelled" and any(booking.held.values())
         )
