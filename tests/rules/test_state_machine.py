@@ -983,7 +983,7 @@ class History(RuleBasedStateMachine):
     def assign_tickets(
         self, who: int, data: st.DataObject, name: str | None, *, by_owner: bool, is_stale: bool
     ) -> None:
-        """A user or staff say whom tickets admit, now and then tickets that are not there any more."""
+        """A user or staff say whom tickets admit, now and then of tickets that are gone."""
         registration = self.pick(
             who, lambda booking: booking.status != "cancelled" and any(booking.held.values())
         )
