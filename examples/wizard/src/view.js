@@ -178,7 +178,8 @@ const receipt = ({ store, below, beside = () => '', under = () => '' }) => {
   return html`<div class="card receipt">
     ${store.attendees.map((one, place) => html`<section data-attendee="${one.attendeeId}"><h2>${nameOf(one, place)} <small>${label(one.attendeeType)}</small></h2>
       <ul>${linesOf(store, answer, one).map(line => html`<li><span>${line.title}${line.detail ? html`<small>${line.detail}</small>` : ''}${beside(line)}</span>
-        <span class="price">${money(line.price, answer.currency)}</span></li>`)}</ul>${under(one, place)}</section>`)}
+        <span class="price">${money(line.price, answer.currency)}</span></li>`)}</ul>${store.isPaid && isEmpty(answer.ticket_selections[one.attendeeId]) ? html`<p class="about">No ticket</p>` : ''}
+      ${under(one, place)}</section>`)}
     <p class="total"><span>Total</span> <strong>${money(answer.total, answer.currency)}</strong></p>
     ${below}
   </div>`
@@ -212,6 +213,7 @@ const cancelled = ({ store: { answer } }) => html`
 const registration = ({ store, naming, errors, now }) => {
   const { answer, availability: { function: { timezone, changes_until: changes, refunds_until: refunds } } } = store
   const isUntil = deadline => Boolean(deadline) && now < Date.parse(deadline)
+  const day = deadline => time(deadline, timezone, { dateStyle: 'long', timeStyle: 'short' })
   const isOpen = isUntil(changes)
   const amounts = [['Paid', answer.paid], ['Given back', answer.refunded], ['Due back to you', answer.refund_due]]
   return html`
@@ -234,8 +236,8 @@ const registration = ({ store, naming, errors, now }) => {
       html`<div><dt>${title}</dt> <dd>${money(amount, answer.currency)}</dd></div>`)}</dl>`,
   })}
   <p id="deadlines">${!changes ? 'Only the organiser can change it.'
-    : isOpen ? `You can change it until ${when(changes, timezone)}. ${isUntil(refunds) ? `Money is given back until ${when(refunds, timezone)}.` : 'No money is given back any more.'}`
-      : `It could be changed until ${when(changes, timezone)}. Please ask the organiser.`}</p>
+    : !isOpen ? `It could be changed until ${day(changes)}. Please ask the organiser.`
+      : `You can change it until ${day(changes)}. ${!refunds ? 'Money is not given back.' : `Money ${isUntil(refunds) ? 'is' : 'was'} given back until ${day(refunds)}.`}`}</p>
   ${isUntil(refunds) ? html`<p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>` : ''}
   <p><button type="button" class="link" data-do="new">Start another registration</button></p>`
 }
