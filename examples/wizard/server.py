@@ -125,6 +125,14 @@ def take(
     return dict(outcomes[0])
 
 
+def example_event() -> dict[str, Any]:
+    """Return the catalogue of the example event; buyers may change what is paid for a while."""
+    example = files("ticketing_client").joinpath("example/catalogue.json")
+    catalogue: dict[str, Any] = json.loads(example.read_text(encoding="utf-8"))
+    catalogue["function"] |= json.loads((HERE / "deadlines.json").read_text(encoding="utf-8"))
+    return catalogue
+
+
 @contextmanager
 def database(given: str | None) -> Generator[str]:
     """Yield the URL that is given, or that of a new database with the example event on sale."""
@@ -139,9 +147,8 @@ def database(given: str | None) -> Generator[str]:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE registrations")
         migrate(url)
-        example = files("ticketing_client").joinpath("example/catalogue.json")
         with Client(url) as client:
-            client.import_catalogue(json.loads(example.read_text(encoding="utf-8")))
+            client.import_catalogue(example_event())
         say("Selling from a PostgreSQL of its own, which is gone afterwards.")
         yield url
 

@@ -46,9 +46,17 @@ def file_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("wizard")
     subprocess.run([sys.executable, "-m", "tools.bundle", folder / "all.sql"], cwd=ROOT, check=True)
     catalogue = ROOT / "python/client/ticketing_client/example/catalogue.json"
+    wizard = ROOT / "examples/wizard"
     built = folder / "wizard.html"
     subprocess.run(
-        ["node", "examples/wizard/build.mjs", folder / "all.sql", catalogue, built],
+        [
+            "node",
+            wizard / "build.mjs",
+            folder / "all.sql",
+            catalogue,
+            wizard / "deadlines.json",
+            built,
+        ],
         cwd=ROOT,
         check=True,
     )

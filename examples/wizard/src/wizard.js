@@ -247,7 +247,7 @@ export async function runWizard(transport, functionId) {
       await read() // sold out, saved by another device, or no longer to be changed
       if (store.conflict) screen.lines = []
       if (isOver() && screen.step !== whereOver(screen.step)) await go('done', { replace: true })
-      if (['tickets', 'exchange'].includes(screen.step)) await store.readAvailability()
+      if (['tickets', 'exchange', 'done'].includes(screen.step)) await store.readAvailability()
     }
   }
 
