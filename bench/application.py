@@ -110,7 +110,6 @@ class Registration(Base):
     registration_id: Mapped[Key]
     owner_id: Mapped[UUID]
     subtotal: Mapped[Decimal]
-    total: Mapped[Decimal]
     hold_expires_at: Mapped[datetime | None]
     held_since: Mapped[datetime | None]
     revision: Mapped[int]
@@ -241,8 +240,7 @@ def _persist(session: Session, booking: Booking) -> Document:
             }
     if added or removed:
         registration.revision += 1
-        registration.total = sum((ticket.price_paid for ticket in held), Decimal(0))
-        registration.subtotal = registration.total
+        registration.subtotal = sum((ticket.price_paid for ticket in held), Decimal(0))
     registration.hold_expires_at = now + timedelta(minutes=function.hold_minutes) if held else None
     if held and not registration.held_since:
         registration.held_since = now
@@ -254,7 +252,7 @@ def _persist(session: Session, booking: Booking) -> Document:
         "revision": registration.revision,
         "tickets_created": len(added),
         "tickets_removed": len(removed),
-        "total": registration.total,
+        "total": registration.subtotal,
         "hold_expires_at": registration.hold_expires_at,
         "tickets": [
             {name: getattr(ticket, name) for name in COPIED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from ticketing_client import Client, calls
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bench.bookings import Booking
     from bench.server import Connection, Document
     from ticketing_client.calls import Call
     from ticketing_client.embedded import Server
@@ -50,11 +52,17 @@ def life_of_a_booking(office: BookingOffice) -> Life:
         The calls, not executed yet.
     """
     booking, bought = office.wizards(), office.wizards()
-    many = office.guests(CHANGED)
-    total = sum(round(100 * ticket["price_paid"]) for ticket in bought.tickets) / 100
-    payment = {"reference": str(uuid4()), "amount": total, "currency": "AUD"}
+    many, chosen, paid = (office.guests(CHANGED) for _ in range(3))
+    changed = office.with_one_changed(paid)
+    difference = price_of(changed) - price_of(paid)
     return Life(
-        before=[bought.call, many.call],
+        before=[
+            bought.call,
+            many.call,
+            chosen.call,
+            paid.call,
+            calls.complete_registration_payment(paid.registration_id, payment_of(price_of(paid))),
+        ],
         calls={
             "create": calls.create_individual_registration_with_tickets(
                 office.registration_data(), office.by_client_id(booking)
@@ -62,6 +70,14 @@ def life_of_a_booking(office: BookingOffice) -> Life:
             "persist": booking.call,
             "persist again": booking.call,
             "change 1 of 50": office.with_one_changed(many).call,
+            "select 1 of 50": calls.persist_ticket_selections(
+                chosen.registration_id, first_selection(office.with_one_changed(chosen))
+            ),
+            "amend 1 of 50": calls.amend_registration(
+                paid.registration_id,
+                first_selection(changed),
+                payment_of(difference) if difference > 0 else None,
+            ),
             "quote": calls.quote_ticket_selections(
                 office.function_id, office.selections, office.attendees
             ),
@@ -69,10 +85,26 @@ def life_of_a_booking(office: BookingOffice) -> Life:
             "availability": calls.get_ticket_availability(office.function_id),
             "start_payment": calls.start_payment(bought.registration_id),
             "complete_payment": calls.complete_registration_payment(
-                bought.registration_id, payment
+                bought.registration_id, payment_of(price_of(bought))
             ),
         },
     )
+
+
+def price_of(booking: Booking) -> Decimal:
+    """Return what the tickets of a booking cost together."""
+    return sum((Decimal(str(row["price_paid"])) for row in booking.tickets), Decimal(0))
+
+
+def payment_of(amount: Decimal) -> Document:
+    """Return a p_payment by a reference of its own."""
+    return {"reference": str(uuid4()), "amount": str(amount), "currency": "AUD"}
+
+
+def first_selection(booking: Booking) -> Document:
+    """Return the p_selections of the first attendee of a booking."""
+    first = booking.attendee_updates[0]
+    return {first["attendee_id"]: first["selected_tickets"]}
 
 
 def measure_calls(server: Server, rounds: int) -> Document:
@@ -83,8 +115,9 @@ def measure_calls(server: Server, rounds: int) -> Document:
         rounds: Number of counted rounds.
 
     Returns:
-        For each call its times in milliseconds and its ratio to the floor of 13 tickets; and the
-        number of faults that check_integrity() finds afterwards.
+        For each call its times in milliseconds and its ratio to the floor of 13 tickets; the ratio
+        of an amendment to a persist of the same change; and the number of faults that
+        check_integrity() finds afterwards.
     """
     url = create_database(server, "bench_calls")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -131,6 +164,7 @@ def measure_calls(server: Server, rounds: int) -> Document:
                 }
                 for name in names
             ],
+            "amend_to_select": ratios(series["raw amend 1 of 50"], series["raw select 1 of 50"]),
             "faults": faults(connection),
         }
 

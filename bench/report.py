@@ -39,6 +39,7 @@ MOST_FOR_HOLDS: Final = 1.3
 MOST_PER_OVERDUE: Final = 2
 MOST_FOR_FIRST: Final = 12
 MOST_FOR_WARMED: Final = 3
+MOST_FOR_AMENDMENT: Final = 1.5
 
 _SIZES_OF_GOAL: Final = (1, 10, 50, 500)
 _LEAST_PER_TICKET: Final = 50
@@ -132,6 +133,7 @@ def goals(results: Results) -> list[Goal]:
     """Compare the results of the measured sections with the goals; all numbers are medians."""
     judges: dict[str, Callable[[Any], Iterator[Goal]]] = {
         "persist": _persist_goals,
+        "calls": _calls_goals,
         "throughput": _throughput_goals,
         "sell_out": _sell_out_goals,
         "growth": _growth_goals,
@@ -206,6 +208,15 @@ def _persist_goals(section: Results) -> Iterator[Goal]:
         )
         + f" ({ratio:.2f} x)",
         ratio <= MOST_PER_TICKET,
+    )
+
+
+def _calls_goals(section: Results) -> Iterator[Goal]:
+    ratio = section["amend_to_select"][1]
+    yield Goal(
+        f"amendment of 1 in 50 tickets: at most {MOST_FOR_AMENDMENT} x the same persist",
+        f"{ratio:.2f} x",
+        ratio <= MOST_FOR_AMENDMENT,
     )
 
 

@@ -44,12 +44,12 @@ BEGIN
     SELECT made.registration_id, p_function_id FROM made;
 
     INSERT INTO ticketing.registrations (
-        function_id, registration_id, owner_id, registration_type, status, subtotal, total, currency,
+        function_id, registration_id, owner_id, registration_type, status, subtotal, currency,
         hold_expires_at, held_since, revision, last_change_epoch, last_change_transaction_id
     )
     SELECT
         p_function_id, made.registration_id, made.owner_id, 'individuals',
-        CASE WHEN made.is_open THEN 'draft' ELSE 'expired' END, made.price, made.price, 'AUD', made.hold_expires_at,
+        CASE WHEN made.is_open THEN 'draft' ELSE 'expired' END, made.price, 'AUD', made.hold_expires_at,
         made.hold_expires_at - interval '30 minutes', least(v_types, 1), least(v_types, 1),
         CASE WHEN v_types > 0 THEN pg_current_xact_id() ELSE '0' END
     FROM made;

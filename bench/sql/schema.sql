@@ -275,12 +275,12 @@ BEGIN
     SELECT made.registration_id, p_function_id FROM made;
 
     INSERT INTO ticketing.registrations (
-        function_id, registration_id, owner_id, registration_type, status, payment_status, subtotal, total,
-        currency, confirmation_number, revision, last_change_epoch, last_change_transaction_id
+        function_id, registration_id, owner_id, registration_type, status, payment_status, subtotal, currency,
+        confirmation_number, revision, last_change_epoch, last_change_transaction_id
     )
     SELECT
         p_function_id, made.registration_id, made.owner_id, 'individuals', 'completed', 'Paid', 2 * v_price,
-        2 * v_price, 'AUD', 'B' || made.registration_id, 2, 1, pg_current_xact_id()
+        'AUD', 'B' || made.registration_id, 2, 1, pg_current_xact_id()
     FROM made;
 
     INSERT INTO ticketing.payments (

@@ -64,8 +64,8 @@ CREATE DOMAIN ticketing.registration_change AS text
 CONSTRAINT registration_change_values
 CHECK (
     value IN (
-        'amended', 'adjusted', 'attendee_added', 'attendee_updated', 'ticket_assigned', 'transferred',
-        'hold_extended'
+        'amended', 'adjusted', 'attendee_added', 'attendee_updated', 'ticket_assigned',
+        'transferred', 'hold_extended'
     )
 );
 

@@ -1,8 +1,8 @@
 -- Registrations, their attendees, the tickets of these attendees with their holders, and payments.
 --
--- owner_id is stored on registrations, attendees, tickets and holders alike, kept equal by composite
--- foreign keys: the rows of an owner are then found by index, and row security compares a column
--- instead of joining. When a registration gets another owner, the foreign keys pass it on.
+-- owner_id is stored on registrations, attendees, tickets and holders alike, kept equal by
+-- composite foreign keys: the rows of an owner are then found by index, and row security compares a
+-- column instead of joining. When a registration gets another owner, the foreign keys pass it on.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL ROLE ticketing_owner;
@@ -31,7 +31,9 @@ CREATE TABLE ticketing.registrations (
     subtotal ticketing.amount NOT NULL DEFAULT 0,
     adjustment ticketing.adjustment NOT NULL DEFAULT 0,
     -- one digit more than either of its parts
-    total numeric(13, 2) NOT NULL GENERATED ALWAYS AS (greatest(0.00, subtotal + adjustment)) STORED,
+    total numeric(13, 2) NOT NULL GENERATED ALWAYS AS (
+        greatest(0.00, subtotal + adjustment)
+    ) STORED,
     currency text NOT NULL,
     confirmation_number ticketing.confirmation_number,
     hold_expires_at ticketing.finite_time,
@@ -182,7 +184,8 @@ CREATE TABLE ticketing.attendees (
     REFERENCES ticketing.registrations (function_id, registration_id, owner_id) ON UPDATE CASCADE,
     CONSTRAINT attendees_related_attendee_fkey
     FOREIGN KEY (function_id, registration_id, owner_id, related_attendee_id)
-    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id) ON UPDATE CASCADE,
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id)
+    ON UPDATE CASCADE,
     CONSTRAINT attendees_position_check CHECK (position >= 0),
     CONSTRAINT attendees_related_attendee_check CHECK (related_attendee_id <> attendee_id),
     CONSTRAINT attendees_attendee_type_check CHECK (attendee_type ~ '^[A-Za-z][A-Za-z_-]{0,49}$')
@@ -244,7 +247,8 @@ CREATE TABLE ticketing.tickets (
     ),
     CONSTRAINT tickets_attendee_fkey
     FOREIGN KEY (function_id, registration_id, owner_id, attendee_id)
-    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id) ON UPDATE CASCADE,
+    REFERENCES ticketing.attendees (function_id, registration_id, owner_id, attendee_id)
+    ON UPDATE CASCADE,
     CONSTRAINT tickets_ticket_type_fkey FOREIGN KEY (function_id, event_id, ticket_type_id)
     REFERENCES ticketing.ticket_types (function_id, event_id, ticket_type_id),
     CONSTRAINT tickets_package_item_fkey FOREIGN KEY (function_id, package_id, ticket_type_id)

@@ -4,7 +4,7 @@
 -- | role | reads |
 -- |---|---|
 -- | anon (visitors) | published and closed functions, their organisations and catalogues |
--- | authenticated (users) | also own memberships, registrations, attendees, tickets, holders, payments |
+-- | authenticated (users) | also own memberships and registrations, with all that is in these |
 -- | authenticated (staff) | also drafts, pools, registrations, changes of their functions |
 -- | service_role, ticketing_reader | everything |
 --

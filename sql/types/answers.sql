@@ -150,6 +150,53 @@ COMMENT ON COLUMN ticketing_internal.create_answer."confirmationNumber" IS
 COMMENT ON COLUMN ticketing_internal.create_answer.attendees IS
 'Both ids of every attendee, in the order of the wizard.';
 
+CREATE TYPE ticketing_internal.update_attendees_answer AS (
+    success boolean,
+    registration_id uuid,
+    revision integer,
+    status text,
+    attendees_added integer,
+    attendees_updated integer,
+    attendees ticketing_internal.attendee_ids [],
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.update_attendees_answer IS
+'What updating attendees has changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.status IS
+'Status of the registration. One of `draft`, `pending`, `completed`, `expired`.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees_added IS
+'Number of attendees added.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees_updated IS
+'Number of attendees of whom a value changed.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.attendees IS
+'Both ids of the attendees of `p_attendees`, in its order.';
+COMMENT ON COLUMN ticketing_internal.update_attendees_answer.server_time IS 'Time of the call.';
+
+CREATE TYPE ticketing_internal.assign_answer AS (
+    success boolean,
+    registration_id uuid,
+    revision integer,
+    status text,
+    tickets_assigned integer,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.assign_answer IS 'What assigning tickets has changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.status IS
+'Status of the registration. One of `draft`, `pending`, `completed`, `expired`.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.tickets_assigned IS
+'Number of tickets whose holder changed.';
+COMMENT ON COLUMN ticketing_internal.assign_answer.server_time IS 'Time of the call.';
+
 CREATE TYPE ticketing_internal.expanded_ticket AS (
     "attendeeId" uuid,
     "eventId" uuid,
@@ -342,7 +389,8 @@ CREATE TYPE ticketing_internal.registration_ticket AS (
     currency text,
     status text,
     payment_status text,
-    is_partner_ticket boolean
+    is_partner_ticket boolean,
+    holder jsonb
 );
 COMMENT ON TYPE ticketing_internal.registration_ticket IS 'A stored ticket in full.';
 COMMENT ON COLUMN ticketing_internal.registration_ticket.ticket_id IS
@@ -366,6 +414,40 @@ COMMENT ON COLUMN ticketing_internal.registration_ticket.payment_status IS
 'Payment status of the ticket. One of `Unpaid`, `Paid`, `Refunded`.';
 COMMENT ON COLUMN ticketing_internal.registration_ticket.is_partner_ticket IS
 'Whether the attendee attends as a partner.';
+COMMENT ON COLUMN ticketing_internal.registration_ticket.holder IS
+'`TicketHolder`: The person whom the ticket admits, as sent to `assign_tickets`; null: its attendee.';
+
+CREATE TYPE ticketing_internal.registration_payment AS (
+    payment_id uuid,
+    kind text,
+    reference text,
+    provider text,
+    amount numeric,
+    surcharge_amount numeric,
+    currency text,
+    ticket_ids uuid [],
+    paid_at timestamptz
+);
+COMMENT ON TYPE ticketing_internal.registration_payment IS
+'A payment or refund of a registration.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.payment_id IS
+'The payment or refund.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.kind IS
+'Which of both. One of `payment`, `refund`.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.reference IS
+'Its id at the payment provider.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.provider IS
+'Name of the payment provider, in lower case.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.amount IS
+'The amount, including the surcharge.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.surcharge_amount IS
+'The part of the amount that is surcharge.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.currency IS
+'ISO 4217 code of both amounts.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.ticket_ids IS
+'The tickets that a refund names; null: it names none, or it is a payment.';
+COMMENT ON COLUMN ticketing_internal.registration_payment.paid_at IS
+'When it was paid, according to the provider, or the refund recorded.';
 
 CREATE TYPE ticketing_internal.registration_answer AS (
     registration_id uuid,
@@ -379,7 +461,9 @@ CREATE TYPE ticketing_internal.registration_answer AS (
     attendees ticketing_internal.registration_attendee [],
     tickets ticketing_internal.registration_ticket [],
     attendees_without_tickets ticketing_internal.attendee_without_tickets [],
+    payments ticketing_internal.registration_payment [],
     subtotal numeric,
+    adjustment numeric,
     total numeric,
     paid numeric,
     refunded numeric,
@@ -388,6 +472,7 @@ CREATE TYPE ticketing_internal.registration_answer AS (
     currency text,
     confirmation_number text,
     hold_expires_at timestamptz,
+    hold_granted_until timestamptz,
     server_time timestamptz
 );
 COMMENT ON TYPE ticketing_internal.registration_answer IS
@@ -413,10 +498,14 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.tickets IS
 'All its tickets, in the order of the attendees.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.attendees_without_tickets IS
 'Its attendees without a ticket.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.payments IS
+'Its payments and refunds, the oldest first.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.subtotal IS
-'Sum of the prices of its tickets; 0 once cancelled.';
+'Sum of the prices of its tickets in force; 0 once cancelled.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.adjustment IS
+'What it costs more than its tickets; negative for a discount.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.total IS
-'The price of the registration; 0 once cancelled.';
+'The price of the registration: `subtotal` and `adjustment` together, or 0 if that is negative.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.paid IS
 'What was paid for it, without surcharges.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.refunded IS
@@ -432,6 +521,8 @@ COMMENT ON COLUMN ticketing_internal.registration_answer.confirmation_number IS
 'Number for the buyer; null until the registration is completed.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.hold_expires_at IS
 'Until when its tickets keep their capacity; null: it holds none.';
+COMMENT ON COLUMN ticketing_internal.registration_answer.hold_granted_until IS
+'Until when staff have granted it to hold tickets; null: not beyond the limits of the function.';
 COMMENT ON COLUMN ticketing_internal.registration_answer.server_time IS
 'Time of the database, to count down to `hold_expires_at` from.';
 
@@ -445,7 +536,9 @@ CREATE TYPE ticketing_internal.function_availability AS (
     starts_at timestamptz,
     ends_at timestamptz,
     registration_opens_at timestamptz,
-    registration_closes_at timestamptz
+    registration_closes_at timestamptz,
+    changes_until timestamptz,
+    refunds_until timestamptz
 );
 COMMENT ON TYPE ticketing_internal.function_availability IS
 'The event function in an availability.';
@@ -467,6 +560,12 @@ COMMENT ON COLUMN ticketing_internal.function_availability.registration_opens_at
 'Start of registration; null: already open.';
 COMMENT ON COLUMN ticketing_internal.function_availability.registration_closes_at IS
 'End of registration; null: no end.';
+COMMENT ON COLUMN ticketing_internal.function_availability.changes_until IS
+'Until when owners may change a paid registration: correct names, assign tickets, exchange tickets
+without a refund; null: never.';
+COMMENT ON COLUMN ticketing_internal.function_availability.refunds_until IS
+'Until when owners may make a change of a paid registration that leaves a refund, and cancel it; null:
+never.';
 
 CREATE TYPE ticketing_internal.event_availability AS (
     event_id uuid,
@@ -773,6 +872,88 @@ COMMENT ON COLUMN ticketing_internal.refund_answer.refund_due IS
 'What is still to be given back of the registration, without surcharges.';
 COMMENT ON COLUMN ticketing_internal.refund_answer.currency IS 'ISO 4217 code of its amounts.';
 
+CREATE TYPE ticketing_internal.adjust_answer AS (
+    success boolean,
+    registration_id uuid,
+    status text,
+    payment_status text,
+    revision integer,
+    subtotal numeric,
+    adjustment numeric,
+    total numeric,
+    paid numeric,
+    refunded numeric,
+    amount_due numeric,
+    refund_due numeric,
+    currency text,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.adjust_answer IS 'An adjusted registration and its money.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.status IS
+'Status of the registration. One of `draft`, `completed`, `cancelled`, `expired`, `pending`.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.payment_status IS
+'Payment status of the registration. One of `Unpaid`, `Paid`, `Refunded`.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.subtotal IS
+'Sum of the prices of its tickets in force; 0 once cancelled.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.adjustment IS
+'What it costs more than its tickets; negative for a discount.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.total IS
+'The price of the registration: `subtotal` and `adjustment` together, or 0 if that is negative.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.paid IS
+'What was paid for it, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.refunded IS
+'What was given back of that, without surcharges.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.amount_due IS
+'What is still to be paid; 0 once completed or cancelled.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.refund_due IS 'What is still to be given back.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.currency IS 'ISO 4217 code of its amounts.';
+COMMENT ON COLUMN ticketing_internal.adjust_answer.server_time IS 'Time of the database.';
+
+CREATE TYPE ticketing_internal.transfer_answer AS (
+    success boolean,
+    registration_id uuid,
+    owner_id uuid,
+    revision integer,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.transfer_answer IS 'A registration and its new owner.';
+COMMENT ON COLUMN ticketing_internal.transfer_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.transfer_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.transfer_answer.owner_id IS 'User id of its owner now.';
+COMMENT ON COLUMN ticketing_internal.transfer_answer.revision IS
+'Its revision after the call; the same as before if nothing changed.';
+COMMENT ON COLUMN ticketing_internal.transfer_answer.server_time IS 'Time of the database.';
+
+CREATE TYPE ticketing_internal.extend_hold_answer AS (
+    success boolean,
+    registration_id uuid,
+    status text,
+    revision integer,
+    hold_granted_until timestamptz,
+    hold_expires_at timestamptz,
+    server_time timestamptz
+);
+COMMENT ON TYPE ticketing_internal.extend_hold_answer IS 'A registration that may hold its tickets longer.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.success IS
+'Always true: a refused call raises an error instead.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.registration_id IS 'The registration.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.status IS
+'Status of the registration; expired only if it has no tickets. One of `draft`, `pending`, `expired`.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.revision IS
+'Its revision after the call; the same as before unless it was expired.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.hold_granted_until IS
+'Until when it may hold tickets.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.hold_expires_at IS
+'Until when its tickets keep their capacity; null: it holds none.';
+COMMENT ON COLUMN ticketing_internal.extend_hold_answer.server_time IS
+'Time of the database, to count down to `hold_expires_at` from.';
+
 CREATE TYPE ticketing_internal.release_answer AS (
     success boolean,
     released integer,
@@ -879,7 +1060,7 @@ COMMENT ON COLUMN ticketing_internal.ticket_change.epoch IS
 COMMENT ON COLUMN ticketing_internal.ticket_change.change_id IS
 'Number of the change, unique in its epoch.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.change IS
-'What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`.';
+'What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`, `cancelled`, `refunded`.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.function_id IS 'The event function.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.registration_id IS 'The registration.';
 COMMENT ON COLUMN ticketing_internal.ticket_change.revision IS

@@ -32,6 +32,14 @@ COMMENT ON TYPE ticketing_internal.submitted_registration IS
 normalised to its plural, registration_data is the object without its attendees, and the primary attendee is the first
 one.';
 
+CREATE TYPE ticketing_internal.submitted_holder AS (
+    position integer,
+    ticket_id uuid,
+    holder jsonb
+);
+COMMENT ON TYPE ticketing_internal.submitted_holder IS
+'One element of p_holders: its position from 0, a ticket, and the person whom it admits (null: its attendee).';
+
 CREATE TYPE ticketing_internal.submitted_pool AS (
     capacity_pool_id uuid,
     slug text,

@@ -6,11 +6,11 @@ import json
 import re
 import typing
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Any, LiteralString, TypeAlias, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jsonschema_rs
 import psycopg
@@ -199,6 +199,7 @@ VOCABULARIES = {
     "organisation_members_role_check": ["organisation_members.role"],
     "packages_registration_types_check": ["packages.registration_types"],
     "payments_kind_check": ["payments.kind"],
+    "registration_change_values": ["registration_changes.change"],
     "registration_type_values": ["registrations.registration_type"],
     "registrations_state_check": ["registrations.status", "registrations.payment_status"],
     "ticket_change_values": ["ticket_changes.change"],
@@ -462,6 +463,7 @@ def registration(**changes: object) -> Document:
         "status": "Active",
         "payment_status": "Unpaid",
         "is_partner_ticket": False,
+        "holder": None,
     }
     return {
         "registration_id": str(UUID(int=1)),
@@ -472,7 +474,9 @@ def registration(**changes: object) -> Document:
         "attendees": [],
         "tickets": [ticket],
         "attendees_without_tickets": [],
+        "payments": [],
         "subtotal": 115,
+        "adjustment": 0,
         "total": 115,
         "paid": 0,
         "refunded": 0,
@@ -483,6 +487,7 @@ def registration(**changes: object) -> Document:
         "payment_status": "Unpaid",
         "revision": 1,
         "hold_expires_at": None,
+        "hold_granted_until": None,
         "confirmation_number": None,
         "server_time": "2025-09-20T13:00:00+00:00",
     } | changes
@@ -610,6 +615,29 @@ def test_answers_of_selecting_are_as_documented(
     assert refused.issues
 
 
+def test_answers_of_what_staff_and_services_change_are_as_documented(
+    db: Connection, catalogue: Document, wizard_state: Document
+) -> None:
+    answer_of(db, calls.import_catalogue(catalogue))
+    created = answer_of(
+        db, calls.create_individual_registration_jsonb(wizard_state["registration"])
+    )
+    registration_id = created.registration_id
+    chosen = calls.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+    persisted = answer_of(db, chosen)
+
+    until = datetime.now(UTC) + timedelta(days=1)
+    held = answer_of(db, calls.extend_hold(registration_id, until))
+    assert held.hold_granted_until == held.hold_expires_at == until
+    adjusted = answer_of(db, calls.adjust_registration(registration_id, Decimal("-5.50"), "known"))
+    assert adjusted.total == adjusted.amount_due == persisted.total - Decimal("5.50")
+    new_owner = str(uuid4())
+    transferred = answer_of(db, calls.transfer_registration(registration_id, new_owner))
+    assert (transferred.owner_id, transferred.revision) == (new_owner, adjusted.revision + 1)
+    stored = answer_of(db, calls.get_registration(registration_id))
+    assert (stored.adjustment, stored.hold_granted_until) == (Decimal("-5.50"), until)
+
+
 def test_answers_of_paying_and_cancelling_are_as_documented(
     db: Connection, catalogue: Document, wizard_state: Document
 ) -> None:
@@ -654,6 +682,7 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     assert refunded.surcharge_amount == refunded.refund_due == 0
     stored = answer_of(db, calls.get_registration(registration_id))
     assert stored.paid == stored.refunded == paid.total
+    assert [each.kind for each in stored.payments] == ["payment", "refund", "refund"]
     assert stored.total == stored.amount_due == stored.refund_due == 0
 
     assert answer_of(db, calls.release_expired_holds()).released == 0
@@ -661,10 +690,31 @@ def test_answers_of_paying_and_cancelling_are_as_documented(
     assert answer_of(db, calls.check_integrity()) == ()
 
     db.execute("UPDATE ticketing.capacity_pools SET sold = sold + 1")
-    db.execute("UPDATE ticketing.registrations SET total = total + 1")
+    db.execute("UPDATE ticketing.registrations SET subtotal = subtotal + 1")
     problems = answer_of(db, calls.check_integrity())
     assert {problem.check_name for problem in problems} == {"pool_counters", "registration_totals"}
     assert {problem.registration_id for problem in problems} == {None, registration_id}
+
+
+def test_answers_of_updating_attendees_and_assigning_tickets_are_as_documented(
+    db: Connection, catalogue: Document, wizard_state: Document
+) -> None:
+    answer_of(db, calls.import_catalogue(catalogue))
+    registration = wizard_state["registration"]
+    created = answer_of(db, calls.create_individual_registration_jsonb(registration))
+    registration_id = created.registration_id
+    chosen = calls.persist_ticket_selections(registration_id, wizard_state["ticketSelections"])
+    ticket_id = answer_of(db, chosen).tickets[0].ticket_id
+    primary = registration["primaryAttendee"] | {"firstName": "Waldo"}
+    updated = answer_of(db, calls.update_attendees(registration_id, [primary]))
+    assert (updated.attendees_updated, updated.attendees_added) == (1, 0)
+    assert len(updated.attendees) == 1
+    holder = {"firstName": "Olga", "lastName": "Brandt", "table": 4}
+    given = [{"ticket_id": ticket_id, "holder": holder}]
+    assigned = answer_of(db, calls.assign_tickets(registration_id, given, updated.revision))
+    assert (assigned.tickets_assigned, assigned.revision) == (1, updated.revision + 1)
+    read = answer_of(db, calls.get_registration(registration_id))
+    assert [each.holder for each in read.tickets if each.holder] == [holder]
 
 
 def test_answers_of_the_change_feed_are_as_documented(

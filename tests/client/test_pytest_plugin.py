@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from tests.support.bookings import ONE, book, pay, stored
 from tests.support.pages import ROOT, blocks
 
@@ -202,3 +204,39 @@ def test_holds_lapse_one_by_one_or_all(event_db: psycopg.Connection[tuple[object
         row = stored(event_db, registration)
         assert row["status"] == "draft"
         assert row["hold_expires_at"] < row["updated_at"]
+
+
+@pytest.mark.parametrize("table", ["functions", "events", "ticket_types", "packages"])
+def test_all_dates_of_the_catalogue_move_alike(
+    event_db: psycopg.Connection[tuple[object, ...]], table: str
+) -> None:
+    columns = event_db.execute(
+        """
+        SELECT column_name FROM information_schema.columns
+        WHERE table_schema = 'ticketing' AND table_name = %s AND data_type LIKE 'timestamp%%'
+            AND column_name NOT IN ('created_at', 'updated_at')
+        ORDER BY ordinal_position
+        """,
+        [table],
+    ).fetchall()
+    names = [str(name) for (name,) in columns]
+    assert len(names) >= 2
+    dates = sql.SQL("SELECT {} FROM ticketing.{} LIMIT 1").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(table)
+    )
+    event_db.execute(
+        sql.SQL("UPDATE ticketing.{} SET {}").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(
+                sql.SQL("{} = now() + make_interval(days => {})").format(sql.Identifier(name), day)
+                for day, name in enumerate(names)
+            ),
+        )
+    )
+    before = event_db.execute(dates).fetchone()
+    testing.shift_sale_windows(event_db, timedelta(hours=-1))
+    after = event_db.execute(dates).fetchone()
+    assert before is not None
+    assert after is not None
+    moved = [was - now for was, now in zip(before, after, strict=True)]  # type: ignore[operator]
+    assert moved == [timedelta(hours=1)] * len(names)

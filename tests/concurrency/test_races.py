@@ -1,5 +1,8 @@
 """Races, each decided by hand: one session holds its locks until the rival is seen waiting."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
 import psycopg
 import pytest
 from psycopg import IsolationLevel
@@ -27,6 +30,7 @@ from tests.support.crowd import (
     selection,
     uid,
 )
+from tests.support.example import STRANGER
 from tests.support.safeguards import guards
 from tests.support.sessions import PATIENCE, outcome, rivals
 
@@ -254,6 +258,190 @@ def test_record_refund_reference_gives_back_for_one_registration_only(
             again = rival.start_waiting(refund, SECOND, "r1", "20.00")
         assert outcome(again) == "TK007"
     assert refund(hand, SECOND, "r2", "20.00")["payment_status"] == "Refunded"
+
+
+# --- another owner, another price
+
+
+def transfer(connection: Connection, registration: str, new_owner: str = STRANGER) -> Document:
+    return service(connection).call(
+        "transfer_registration", p_registration_id=registration, p_new_owner_id=new_owner
+    )
+
+
+def adjust(connection: Connection, registration: str, adjustment: str) -> Document:
+    return service(connection).call(
+        "adjust_registration",
+        p_registration_id=registration,
+        p_adjustment=adjustment,
+        p_reason="goodwill",
+    )
+
+
+def owners(connection: Connection) -> set[str]:
+    """Return the owners of all registrations, attendees and tickets."""
+    found = connection.execute(
+        """
+        SELECT owner_id::text FROM ticketing.registrations
+        UNION SELECT owner_id::text FROM ticketing.attendees
+        UNION SELECT owner_id::text FROM ticketing.tickets
+        """
+    ).fetchall()
+    return {owner_id for (owner_id,) in found}
+
+
+OF_AN_OWNER: dict[str, Callable[[Connection], Document]] = {
+    "persist": lambda connection: owner(connection).call(
+        "persist_ticket_selections",
+        p_registration_id=FIRST,
+        p_selections={attendee_of(FIRST): selection(seat=2)},
+    ),
+    "persist rows": lambda connection: owner(connection).call(
+        "persist_attendee_tickets",
+        p_registration_id=FIRST,
+        p_tickets=[],
+        p_attendee_updates=[{"attendee_id": attendee_of(FIRST), "selected_tickets": selection()}],
+    ),
+    "start payment": lambda connection: owner(connection).call(
+        "start_payment", p_registration_id=FIRST
+    ),
+    "cancel": lambda connection: owner(connection).call(
+        "cancel_registration", p_registration_id=FIRST
+    ),
+}
+"""Calls of the owner of FIRST."""
+
+
+@pytest.mark.parametrize("call", OF_AN_OWNER.values(), ids=OF_AN_OWNER)
+@guards("the owner's check in lock_registration")
+def test_owner_who_waited_for_a_transfer_finds_no_registration(
+    connect: Connect, hand: Connection, call: Callable[[Connection], Document]
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            transfer(hand, FIRST)
+            called = rival.start_waiting(call)
+        assert outcome(called) == "TK002"
+    assert pool(hand, SEAT) == (2, 1, 0)
+    assert owners(hand) == {STRANGER}
+
+
+@guards("the owner's check in create_individual_registration_with_tickets")
+def test_create_for_an_owner_that_waited_for_a_transfer_finds_no_registration(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            transfer(hand, FIRST)
+            # by the service, which may change it, but names the owner before
+            bought = rival.start_waiting(buy, FIRST, selection(seat=2))
+        assert outcome(bought) == "TK002"
+    assert pool(hand, SEAT) == (2, 1, 0)
+
+
+def test_service_that_waited_for_a_transfer_goes_on(connect: Connect, hand: Connection) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            transfer(hand, FIRST)
+            persisted = rival.start_waiting(select, FIRST, selection(seat=2))
+        assert persisted.result(PATIENCE)["tickets_created"] == 1
+    assert pool(hand, SEAT) == (2, 2, 0)
+    assert owners(hand) == {STRANGER}
+
+
+def test_transfer_that_waited_for_a_persist_takes_its_tickets_along(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand, seat=3)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            buy(hand, FIRST, selection(seat=1), selection(seat=2))
+            transferred = rival.start_waiting(transfer, FIRST)
+        assert transferred.result(PATIENCE)["owner_id"] == STRANGER
+    assert pool(hand, SEAT) == (3, 3, 0)
+    assert owners(hand) == {STRANGER}
+
+
+@pytest.mark.parametrize("isolation", SNAPSHOTS)
+def test_transfer_under_a_snapshot_has_to_be_repeated(
+    connect: Connect, hand: Connection, isolation: IsolationLevel
+) -> None:
+    offer(hand, seat=2)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        rival.at(isolation)
+        with hand.transaction():
+            select(hand, FIRST, selection(seat=2))
+            transferred = rival.start_waiting(transfer, FIRST)
+        assert outcome(transferred) == "40001"
+        assert rival.start(transfer, FIRST).result(PATIENCE)["success"]
+    assert owners(hand) == {STRANGER}
+
+
+def test_payment_is_refused_when_the_adjustment_changes_meanwhile(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            adjust(hand, FIRST, "-5.00")
+            paid = rival.start_waiting(pay, FIRST, "p1", "20.00")
+        assert outcome(paid) == "TK007"
+    assert payments(hand) == []
+
+
+def test_adjustment_that_waited_for_a_payment_makes_no_amount_due(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            pay(hand, FIRST, "p1", "20.00")
+            adjusted = rival.start_waiting(adjust, FIRST, "5.00")
+        assert outcome(adjusted) == "TK007"
+
+
+def test_refund_that_waited_for_a_fee_gives_back_no_more_than_the_rest(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy(hand, FIRST, selection(seat=1))
+    pay(hand, FIRST, "p1", "20.00")
+    cancel(hand, FIRST)
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            adjust(hand, FIRST, "5.00")
+            back = rival.start_waiting(refund, FIRST, "r1", "20.00")
+        assert outcome(back) == "TK007"
+    assert refund(hand, FIRST, "r2", "15.00")["payment_status"] == "Refunded"
+
+
+def test_release_that_meets_a_granted_hold_leaves_it(connect: Connect, hand: Connection) -> None:
+    offer(hand, seat=1)
+    buy(hand, FIRST, selection(seat=1))
+    let_lapse(hand, FIRST)
+    with rivals(connect, 2) as (releaser, buyer):
+        with hand.transaction():
+            until = datetime.now(UTC) + timedelta(days=1)
+            service(hand).call("extend_hold", p_registration_id=FIRST, p_until=until)
+            released = releaser.start(
+                lambda connection: service(connection).call("release_expired_holds")
+            )
+            assert released.result(PATIENCE)["released"] == 0
+            # whose capacity this buyer found to be free
+            bought = buyer.start(buy, SECOND, selection(seat=1))
+            assert outcome(bought) in {"40001", "TK005"}
+        assert outcome(buyer.start(buy, SECOND, selection(seat=1))) == "TK005"
+    assert pool(hand, SEAT) == (1, 1, 0)
 
 
 # --- capacity and pools

@@ -148,15 +148,20 @@ RULES: dict[str, LiteralString] = {
         WHERE contype = 'f' AND conrelid <> 'ticketing.functions'::regclass
             AND (conkey[1] <> here.attnum OR confkey[1] <> there.attnum)
     """,
+    # what is computed of columns that refuse it is none either, since none of them is infinite
     "numeric columns refuse NaN": """
-        SELECT attrelid::regclass || '.' || attname FROM columns
-        INNER JOIN tables ON tables.oid = attrelid
-        WHERE atttypid = 'numeric'::regtype AND NOT EXISTS (
-            SELECT FROM constraints
-            WHERE conrelid = attrelid AND contype = 'c'
-                AND pg_get_constraintdef(oid) LIKE format('%%(%I <> ''NaN''::numeric)%%', attname)
-                AND pg_get_constraintdef(oid) NOT LIKE '% OR %'
-        )
+        SELECT attrelid::regclass || '.' || attname FROM numeric_columns
+        WHERE NOT is_checked AND NOT (attgenerated = 's' AND NOT EXISTS (
+            SELECT FROM pg_attrdef
+            INNER JOIN pg_depend
+                ON classid = 'pg_attrdef'::regclass AND objid = pg_attrdef.oid
+                AND refclassid = 'pg_class'::regclass AND refobjid = adrelid
+            INNER JOIN numeric_columns AS part
+                ON part.attrelid = adrelid AND part.attnum = refobjsubid
+            WHERE adrelid = numeric_columns.attrelid AND adnum = numeric_columns.attnum
+                AND refobjsubid <> adnum
+                AND NOT (part.is_checked AND part.is_finite)
+        ))
     """,
     "nothing is set to null or default when its parent goes": """
         SELECT conrelid::regclass || ' ' || conname FROM constraints
@@ -206,6 +211,26 @@ OURS: LiteralString = """
     constraints AS (
         SELECT * FROM pg_constraint WHERE connamespace IN (SELECT oid FROM schemas)
     ),
+    numeric_columns AS (
+        SELECT
+            attrelid, attnum, attname, attgenerated,
+            -- one with a number of digits
+            greatest(atttypmod, typtypmod) > 0 AS is_finite,
+            EXISTS (
+                SELECT FROM constraints
+                WHERE contype = 'c'
+                    AND (conrelid = attrelid OR contypid = atttypid)
+                    AND pg_get_constraintdef(constraints.oid) LIKE format(
+                        '%%(%s <> ''NaN''::numeric)%%',
+                        CASE contypid WHEN 0 THEN quote_ident(attname) ELSE 'VALUE' END
+                    )
+                    AND pg_get_constraintdef(constraints.oid) NOT LIKE '% OR %'
+            ) AS is_checked
+        FROM columns
+        INNER JOIN tables ON tables.oid = attrelid
+        INNER JOIN pg_type ON pg_type.oid = atttypid
+        WHERE 'numeric'::regtype IN (pg_type.oid, typbasetype)
+    ),
     indexes AS (
         SELECT
             *,
@@ -251,6 +276,8 @@ SPECIMEN: LiteralString = """
         event_id uuid NOT NULL,
         number bigint GENERATED ALWAYS AS IDENTITY,
         price numeric(12, 2),
+        fee ticketing.amount,
+        total numeric GENERATED ALWAYS AS (price + fee) STORED,
         CONSTRAINT specimens_pkey PRIMARY KEY (function_id, specimen_id),
         CONSTRAINT specimens_number_key UNIQUE (function_id, number),
         CONSTRAINT specimens_event_fkey FOREIGN KEY (function_id, event_id)
@@ -266,6 +293,8 @@ SPECIMEN: LiteralString = """
     COMMENT ON COLUMN ticketing.specimens.event_id IS 'The event.';
     COMMENT ON COLUMN ticketing.specimens.number IS 'Its number.';
     COMMENT ON COLUMN ticketing.specimens.price IS 'Its price.';
+    COMMENT ON COLUMN ticketing.specimens.fee IS 'Its fee.';
+    COMMENT ON COLUMN ticketing.specimens.total IS 'Price and fee.';
     ALTER TABLE ticketing.specimens ENABLE ROW LEVEL SECURITY;
     CREATE POLICY specimens_select ON ticketing.specimens FOR SELECT TO anon USING (TRUE);
     GRANT SELECT ON ticketing.specimens TO anon;
@@ -463,13 +492,32 @@ FAULTS: list[tuple[str, LiteralString, str]] = [
     ),
     (
         "numeric columns refuse NaN",
-        "ALTER TABLE ticketing.specimens ADD COLUMN fee numeric CHECK (fee >= 0)",
-        "ticketing.specimens.fee",
+        "ALTER TABLE ticketing.specimens ADD COLUMN tip numeric CHECK (tip >= 0)",
+        "ticketing.specimens.tip",
     ),
     (
         "numeric columns refuse NaN",
-        "ALTER TABLE ticketing.specimens ADD COLUMN fee numeric CHECK (fee >= 0 OR fee <> 'NaN')",
-        "ticketing.specimens.fee",
+        "ALTER TABLE ticketing.specimens ADD COLUMN tip numeric CHECK (tip >= 0 OR tip <> 'NaN')",
+        "ticketing.specimens.tip",
+    ),
+    # the infinite less the infinite is NaN
+    (
+        "numeric columns refuse NaN",
+        """
+        ALTER TABLE ticketing.specimens
+        ADD COLUMN tip numeric CHECK (tip <> 'NaN'),
+        ADD COLUMN tips numeric GENERATED ALWAYS AS (tip - tip) STORED
+        """,
+        "ticketing.specimens.tips",
+    ),
+    (
+        "numeric columns refuse NaN",
+        """
+        CREATE DOMAIN ticketing.specimen_tip AS numeric(12, 2)
+        CONSTRAINT specimen_tip_range CHECK (value >= 0);
+        ALTER TABLE ticketing.specimens ADD COLUMN tip ticketing.specimen_tip
+        """,
+        "ticketing.specimens.tip",
     ),
     (
         "nothing is set to null or default when its parent goes",

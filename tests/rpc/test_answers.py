@@ -175,6 +175,13 @@ def life(db: Connection, catalogue: Document) -> Iterator[tuple[str, Document]]:
     yield due
     paid = payment(due[1]["amount_due"], currency=due[1]["currency"])
     yield call(service, "complete_registration_payment", p_registration_id=one, p_payment=paid)
+    walter = attendees["primaryAttendee"] | {"firstName": "Waldo"}
+    yield call(service, "update_attendees", p_registration_id=one, p_attendees=[walter])
+    ((ticket_id,),) = db.execute(
+        "SELECT min(ticket_id::text) FROM ticketing.tickets WHERE registration_id = %s", [one]
+    ).fetchall()
+    named = {"ticket_id": ticket_id, "holder": {"firstName": "Olga", "lastName": "Brandt"}}
+    yield call(service, "assign_tickets", p_registration_id=one, p_holders=[named])
     yield call(service, "cancel_registration", p_registration_id=one, p_reason="ill")
     yield call(service, "cancel_registration", p_registration_id=two)
     yield call(

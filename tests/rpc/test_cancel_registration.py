@@ -1,7 +1,7 @@
 """cancel_registration: giving up a registration, and its capacity."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from tests.support.bookings import (
     integrity,
     let_lapse,
     pay,
+    payment,
     start,
     stored,
     ticket_states,
@@ -23,6 +24,7 @@ from tests.support.example import (
     CEREMONY,
     CEREMONY_AND_BANQUET,
     COMMUNICATION,
+    FUNCTION,
     STRANGER,
     TOMAS,
     WALTER,
@@ -102,16 +104,155 @@ def test_cancel_registration_gives_up_unpaid_tickets(
     ]
 
 
-def test_cancel_registration_is_refused_to_owner_once_paid(
-    event_db: Connection, booking: str
+def refunds_until(connection: Connection, until: datetime | None) -> None:
+    """Let owners cancel what is paid until then."""
+    connection.execute("UPDATE ticketing.functions SET refunds_until = %s", [until])
+
+
+@pytest.mark.parametrize("minutes", [None, -1, 0])
+def test_refunds_ended_is_raised_for_an_owner_who_has_paid(
+    event_db: Connection, booking: str, minutes: int | None
 ) -> None:
+    until = None if minutes is None else datetime.now(UTC) + timedelta(minutes=minutes)
+    refunds_until(event_db, until)
     pay(event_db, booking)
     before = dump(event_db)
     refusal = owner(event_db).refusal("cancel_registration", p_registration_id=booking)
     assert refusal.sqlstate == "TK003"
-    assert refusal.found == [("not_editable", "p_registration_id")]
-    assert refusal.issues[0]["actual"] == "completed"
+    assert refusal.found == [("refunds_ended", "p_registration_id")]
+    (issue,) = refusal.issues
+    assert issue["actual"] == "completed"
+    if until is None:
+        assert "expected" not in issue
+    else:
+        assert datetime.fromisoformat(issue["expected"]) == until
     assert dump(event_db) == before
+    # these do not bind who answers for the organisation
+    assert cancel(staff(event_db), booking)["status"] == "cancelled"
+
+
+def test_cancel_registration_is_for_its_owner_until_refunds_end(
+    event_db: Connection, booking: str
+) -> None:
+    refunds_until(event_db, datetime.now(UTC) + timedelta(minutes=1))
+    pay(event_db, booking)
+    answer = cancel(owner(event_db), booking)
+    assert (answer["payment_status"], answer["tickets_cancelled"]) == ("Paid", 3)
+    seen = owner(event_db).call("get_registration", p_registration_id=booking)
+    assert seen["refund_due"] == TOTAL
+    assert integrity(event_db) == []
+
+
+def adjust(connection: Connection, registration_id: str, adjustment: str) -> Document:
+    """Adjust a registration."""
+    return service(connection).call(
+        "adjust_registration",
+        p_registration_id=registration_id,
+        p_adjustment=adjustment,
+        p_reason="goodwill",
+    )
+
+
+def refund(connection: Connection, registration_id: str, amount: str) -> Document:
+    """Give money back."""
+    return service(connection).call(
+        "record_refund",
+        p_registration_id=registration_id,
+        p_refund=payment(amount, f"refund of {amount}"),
+    )
+
+
+def test_cancel_registration_is_for_its_owner_once_all_was_given_back(
+    event_db: Connection, booking: str
+) -> None:
+    pay(event_db, booking)
+    adjust(event_db, booking, "-155.00")
+    refund(event_db, booking, "154.99")
+    refusal = owner(event_db).refusal("cancel_registration", p_registration_id=booking)
+    assert refusal.found == [("refunds_ended", "p_registration_id")]
+    refund(event_db, booking, "0.01")
+    answer = cancel(owner(event_db), booking)
+    assert (answer["status"], answer["payment_status"]) == ("cancelled", "Refunded")
+    assert stored(event_db, booking)["payment_status"] == "Refunded"
+    assert {use[1:] for use in pool_counters(event_db).values()} == {(0, 0)}
+    assert integrity(event_db) == []
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "due"), [("-30.00", "125.00"), ("-155.00", "0.00"), ("0.00", "155.00")]
+)
+def test_cancel_registration_makes_due_what_was_paid_for_less_than_the_price(
+    event_db: Connection, booking: str, adjustment: str, due: str
+) -> None:
+    adjust(event_db, booking, adjustment)
+    start(event_db, booking)
+    if due != "0.00":
+        pay(event_db, booking)
+    cancel(service(event_db), booking)
+    seen = service(event_db).call("get_registration", p_registration_id=booking)
+    assert (seen["total"], seen["refund_due"]) == (0, Decimal(due))
+    assert seen["payment_status"] == "Paid"
+    assert integrity(event_db) == []
+
+
+def test_cancel_registration_keeps_a_fee_that_was_charged(
+    event_db: Connection, booking: str
+) -> None:
+    adjust(event_db, booking, "10.00")
+    pay(event_db, booking)
+    cancel(service(event_db), booking)
+    seen = service(event_db).call("get_registration", p_registration_id=booking)
+    assert (seen["subtotal"], seen["total"], seen["amount_due"]) == (0, Decimal("10.00"), 0)
+    assert seen["refund_due"] == TOTAL
+    assert integrity(event_db) == []
+    # of one that was never paid nothing is due, either way
+    unpaid = book(event_db, CHOSEN)
+    adjust(event_db, unpaid, "10.00")
+    cancel(owner(event_db), unpaid)
+    seen = service(event_db).call("get_registration", p_registration_id=unpaid)
+    assert (seen["payment_status"], seen["amount_due"], seen["refund_due"]) == ("Unpaid", 0, 0)
+    assert integrity(event_db) == []
+
+
+@pytest.mark.parametrize("is_refunded", [False, True])
+def test_cancel_registration_cancels_only_what_is_in_force(
+    event_db: Connection, booking: str, *, is_refunded: bool
+) -> None:
+    pay(event_db, booking)
+    # the ticket of Tomas was cancelled before
+    gone = held_tickets(event_db, booking)[TOMAS]
+    event_db.execute(
+        """
+        UPDATE ticketing.tickets SET status = 'Cancelled', updated_at = created_at
+        WHERE ticket_id = ANY(%s::uuid[])
+        """,
+        [gone],
+    )
+    event_db.execute(
+        "UPDATE ticketing.registrations SET subtotal = 135 WHERE registration_id = %s", [booking]
+    )
+    service(event_db).call("repair_capacity", p_function_id=FUNCTION)
+    if is_refunded:
+        refund(event_db, booking, "20.00")
+    before = rows(
+        event_db, "SELECT * FROM ticketing.tickets WHERE ticket_id = ANY(%s::uuid[])", gone
+    )
+    answer = cancel(service(event_db), booking)
+    assert (answer["payment_status"], answer["tickets_cancelled"]) == ("Paid", 2)
+    assert before == rows(
+        event_db, "SELECT * FROM ticketing.tickets WHERE ticket_id = ANY(%s::uuid[])", gone
+    )
+    assert not rows(
+        event_db,
+        """
+        SELECT FROM ticketing.ticket_changes
+        WHERE change = 'cancelled' AND ticket_id = ANY(%s::uuid[])
+        """,
+        gone,
+    )
+    assert {use[1:] for use in pool_counters(event_db).values()} == {(0, 0)}
+    seen = service(event_db).call("get_registration", p_registration_id=booking)
+    assert seen["refund_due"] == (Decimal("135.00") if is_refunded else TOTAL)
 
 
 @pytest.mark.parametrize("who", [owner, staff, service])

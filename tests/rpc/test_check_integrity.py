@@ -5,7 +5,17 @@ from typing import LiteralString, TypeAlias
 
 import psycopg
 import pytest
-from tests.support.bookings import SEVERAL, book, integrity, let_lapse, pay, stored
+from psycopg import sql
+from tests.support.bookings import (
+    SEVERAL,
+    book,
+    integrity,
+    let_lapse,
+    pay,
+    payment,
+    stored,
+    ticket_states,
+)
 from tests.support.caller import Connection, service
 from tests.support.example import CEREMONY, FUNCTION, LADIES
 from tests.support.stored import pool_counters, rows
@@ -50,7 +60,7 @@ FAULTS: list[Fault] = [
     (
         "registration_totals",
         "draft",
-        "UPDATE ticketing.registrations SET total = total + 1 WHERE registration_id = %s",
+        "UPDATE ticketing.registrations SET subtotal = subtotal + 1 WHERE registration_id = %s",
     ),
     (
         "registration_totals",
@@ -166,6 +176,73 @@ FAULTS: list[Fault] = [
         FROM ticketing.registrations WHERE registration_id = %s
         """,
     ),
+    # what is paid, adjusted or given back since
+    (
+        "payments",
+        "discounted",
+        """
+        UPDATE ticketing.payments SET amount = amount - 1
+        WHERE registration_id = %s AND kind = 'payment'
+        """,
+    ),
+    (
+        "payments",
+        "discounted",
+        "UPDATE ticketing.registrations SET adjustment = 0 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "fee kept",
+        "UPDATE ticketing.registrations SET adjustment = 0 WHERE registration_id = %s",
+    ),
+    (
+        "payments",
+        "fee kept",
+        """
+        UPDATE ticketing.registrations SET payment_status = 'Paid' WHERE registration_id = %s
+        """,
+    ),
+    (
+        "payments",
+        "paid and cancelled",
+        """
+        UPDATE ticketing.registrations SET payment_status = 'Refunded' WHERE registration_id = %s
+        """,
+    ),
+    (
+        "payments",
+        "draft",
+        """
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount, currency,
+            paid_at
+        )
+        SELECT function_id, gen_random_uuid(), registration_id, 'default', 'by hand', 'payment', 1,
+            currency, now()
+        FROM ticketing.registrations WHERE registration_id = %s
+        """,
+    ),
+    (
+        "payments",
+        "pending",
+        """
+        INSERT INTO ticketing.payments (
+            function_id, payment_id, registration_id, provider, reference, kind, amount,
+            surcharge_amount, currency, paid_at
+        )
+        SELECT function_id, gen_random_uuid(), registration_id, 'default', 'by hand', 'payment', 1,
+            1, currency, now()
+        FROM ticketing.registrations WHERE registration_id = %s
+        """,
+    ),
+    (
+        "payments",
+        "refunded",
+        """
+        UPDATE ticketing.payments SET surcharge_amount = 1, amount = amount + 1
+        WHERE registration_id = %s AND kind = 'refund'
+        """,
+    ),
     (
         "registration_index",
         "cancelled",
@@ -250,6 +327,155 @@ def test_check_integrity_finds_nothing_in_an_empty_database(db: Connection) -> N
 # Faults
 
 
+def adjust(connection: Connection, registration_id: str, adjustment: int) -> None:
+    """Adjust a registration."""
+    service(connection).call(
+        "adjust_registration",
+        p_registration_id=registration_id,
+        p_adjustment=adjustment,
+        p_reason="goodwill",
+    )
+
+
+def refund(connection: Connection, registration_id: str, amount: int) -> None:
+    """Give money back."""
+    service(connection).call(
+        "record_refund",
+        p_registration_id=registration_id,
+        p_refund=payment(amount, f"refund of {registration_id}"),
+    )
+
+
+@pytest.fixture
+def changed(sold_db: Connection, sold: dict[str, str]) -> dict[str, str]:
+    """The same registrations, and some that were changed after payment.
+
+    One with a discount that was given back, one cancelled with a fee kept, and one of which a
+    ticket was cancelled and given back.
+    """
+    added = {
+        name: book(sold_db, SEVERAL) for name in ("discounted", "fee kept", "partly cancelled")
+    }
+    for registration_id in added.values():
+        pay(sold_db, registration_id)
+    adjust(sold_db, added["discounted"], -20)
+    refund(sold_db, added["discounted"], 20)
+    service(sold_db).call("cancel_registration", p_registration_id=added["fee kept"])
+    total = int(
+        service(sold_db).call("get_registration", p_registration_id=added["fee kept"])["paid"]
+    )
+    adjust(sold_db, added["fee kept"], 15)
+    refund(sold_db, added["fee kept"], total - 15)
+    return sold | added
+
+
+def test_check_integrity_finds_nothing_in_what_was_changed_after_payment(
+    sold_db: Connection, changed: dict[str, str]
+) -> None:
+    assert integrity(sold_db) == []
+    assert stored(sold_db, changed["discounted"])["total"] > 0
+    assert stored(sold_db, changed["fee kept"])["payment_status"] == "Refunded"
+    # cancel what a completed one holds individually, as an amendment does
+    of_it = changed["partly cancelled"]
+    before = pool_counters(sold_db)
+    cancel_tickets(sold_db, of_it)
+    assert service(sold_db).call("repair_capacity", p_function_id=FUNCTION)["success"]
+    assert pool_counters(sold_db) != before
+    assert integrity(sold_db) == []
+    due = service(sold_db).call("get_registration", p_registration_id=of_it)["refund_due"]
+    assert due > 0
+    refund(sold_db, of_it, int(due))
+    assert ticket_states(sold_db, of_it) == {("Active", "Paid"), ("Cancelled", "Refunded")}
+    assert integrity(sold_db) == []
+    service(sold_db).call("cancel_registration", p_registration_id=of_it)
+    assert ticket_states(sold_db, of_it) == {("Cancelled", "Paid"), ("Cancelled", "Refunded")}
+    assert integrity(sold_db) == []
+
+
+def cancel_tickets(connection: Connection, registration_id: str) -> None:
+    """Cancel the individual tickets of a paid registration, but those that are free."""
+    connection.execute(
+        """
+        WITH cancelled AS (
+            UPDATE ticketing.tickets SET status = 'Cancelled'
+            WHERE registration_id = %(id)s AND package_id IS NULL AND price_paid > 0
+            RETURNING *
+        ), recorded AS (
+            INSERT INTO ticketing.ticket_changes (
+                function_id, epoch, transaction_id, change, registration_id, revision, ticket_id,
+                attendee_id, event_id, ticket_type_id, package_id, price_paid, actor_role,
+                changed_at
+            )
+            SELECT last.function_id, last.epoch, last.transaction_id, 'cancelled',
+                last.registration_id, last.revision + 1, last.ticket_id, last.attendee_id,
+                last.event_id, last.ticket_type_id, last.package_id, last.price_paid,
+                last.actor_role, now()
+            FROM ticketing.ticket_changes AS last
+            INNER JOIN cancelled ON cancelled.ticket_id = last.ticket_id
+            WHERE last.change = 'paid'
+        ), unselected AS (
+            UPDATE ticketing.attendees SET attendee_data = jsonb_set(
+                attendee_data, '{selected_tickets,individualTickets}', '[]'
+            )
+            WHERE registration_id = %(id)s
+                AND attendee_id IN (SELECT attendee_id FROM cancelled)
+        )
+        UPDATE ticketing.registrations AS registration
+        SET subtotal = registration.subtotal - (SELECT sum(price_paid) FROM cancelled)
+        WHERE registration.registration_id = %(id)s
+        """,
+        {"id": registration_id},
+    )
+
+
+_OF_ONE_OR_ALL: list[tuple[str, LiteralString]] = [
+    ("completed", "UPDATE ticketing.tickets SET payment_status = 'Unpaid'"),
+    ("completed", "UPDATE ticketing.tickets SET payment_status = 'Unpaid', status = 'Cancelled'"),
+    ("draft", "UPDATE ticketing.tickets SET payment_status = 'Paid'"),
+    ("pending", "UPDATE ticketing.tickets SET payment_status = 'Paid'"),
+    ("expired", "UPDATE ticketing.tickets SET payment_status = 'Paid'"),
+    ("draft", "UPDATE ticketing.tickets SET status = 'Cancelled'"),
+    ("expired", "UPDATE ticketing.tickets SET status = 'Cancelled'"),
+    ("cancelled", "UPDATE ticketing.tickets SET payment_status = 'Paid'"),
+    ("cancelled", "UPDATE ticketing.tickets SET status = 'Active'"),
+    ("paid and cancelled", "UPDATE ticketing.tickets SET status = 'Active'"),
+    ("refunded", "UPDATE ticketing.tickets SET payment_status = 'Unpaid'"),
+    ("fee kept", "UPDATE ticketing.tickets SET payment_status = 'Unpaid'"),
+]
+STATE_FAULTS: list[tuple[str, LiteralString, LiteralString]] = [
+    *((name, edit, number) for name, edit in _OF_ONE_OR_ALL for number in ("1", "ALL")),
+    # some of a completed one may be cancelled, not all
+    ("completed", "UPDATE ticketing.tickets SET status = 'Cancelled'", "ALL"),
+    ("completed", "DELETE FROM ticketing.tickets", "ALL"),
+]
+
+
+@pytest.mark.parametrize(
+    ("registration", "edit", "number"),
+    STATE_FAULTS,
+    ids=[f"{registration}-{edit}-{number}" for registration, edit, number in STATE_FAULTS],
+)
+def test_check_integrity_finds_tickets_in_a_state_that_their_registration_cannot_have(
+    sold_db: Connection,
+    changed: dict[str, str],
+    registration: str,
+    edit: LiteralString,
+    number: LiteralString,
+) -> None:
+    tickets = sql.SQL(
+        """
+        {} WHERE ticket_id IN (
+            SELECT ticket_id FROM ticketing.tickets WHERE registration_id = {}
+            ORDER BY ticket_id LIMIT {}
+        )
+        """
+    )
+    sold_db.execute(
+        tickets.format(sql.SQL(edit), sql.Literal(changed[registration]), sql.SQL(number))
+    )
+    assert ("registration_state", changed[registration]) in found(sold_db)
+
+
 @pytest.mark.parametrize(
     ("check", "registration", "edit"),
     FAULTS,
@@ -257,14 +483,14 @@ def test_check_integrity_finds_nothing_in_an_empty_database(db: Connection) -> N
 )
 def test_check_integrity_finds_a_fault_and_nothing_else(
     sold_db: Connection,
-    sold: dict[str, str],
+    changed: dict[str, str],
     check: str,
     registration: str | None,
     edit: LiteralString,
 ) -> None:
-    registration_id = sold[registration] if registration else None
-    changed = sold_db.execute(edit, [registration_id] if registration_id else None)
-    assert changed.rowcount == 1
+    registration_id = changed[registration] if registration else None
+    edited = sold_db.execute(edit, [registration_id] if registration_id else None)
+    assert edited.rowcount == 1
     (row,) = integrity(sold_db)
     assert row["check_name"] == check
     if registration_id:

@@ -68,6 +68,8 @@ def test_export_of_the_example_event_is_its_document(
         lambda c: c["function"].update(
             registration_opens_at="2025-01-01T00:00:00Z",
             registration_closes_at="2031-01-01T00:00:00Z",
+            changes_until="2031-03-01T00:00:00.25+11:00",
+            refunds_until="2031-02-01T00:00:00Z",
             selection_mode="mixed",
             hold_minutes=1,
             payment_minutes=2,
@@ -154,9 +156,15 @@ def test_export_has_prices_with_the_decimals_of_the_currency(
     assert {type(each["price"]) for each in export(event_db, function_id)["ticket_types"]} == {int}
 
 
-def test_export_has_times_of_the_function_in_every_session(event_db: Connection) -> None:
+def test_export_has_times_of_the_function_in_every_session(
+    event_db: Connection, catalogue: Document
+) -> None:
+    catalogue["function"] |= {"changes_until": "2031-01-01T00:00:00Z", "refunds_until": None}
+    import_catalogue(event_db, catalogue)
     exported = export(event_db)
     assert exported["function"]["starts_at"] == "2031-09-19T19:00:00+10:00"
+    assert exported["function"]["changes_until"] == "2031-01-01T11:00:00+11:00"
+    assert "refunds_until" not in exported["function"]
     event_db.execute("SET LOCAL timezone = 'America/New_York'")
     event_db.execute("SET LOCAL datestyle = 'SQL, DMY'")
     assert export(event_db) == exported

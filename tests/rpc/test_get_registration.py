@@ -1,13 +1,13 @@
 """get_registration: everything that a wizard needs to go on, anywhere."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import LiteralString
 
 import pytest
-from tests.support.bookings import pay
-from tests.support.caller import Connection, owner
+from tests.support.bookings import pay, payment
+from tests.support.caller import Connection, owner, service
 from tests.support.example import (
     ABSENT,
     ALL_EVENTS,
@@ -82,7 +82,9 @@ def test_get_registration_answers_the_whole_registration(
         "attendees": answer["attendees"],
         "tickets": answer["tickets"],
         "attendees_without_tickets": [],
+        "payments": [],
         "subtotal": Decimal("920.00"),
+        "adjustment": Decimal("0.00"),
         "total": Decimal("920.00"),
         "paid": Decimal("0.00"),
         "refunded": Decimal("0.00"),
@@ -91,6 +93,7 @@ def test_get_registration_answers_the_whole_registration(
         "currency": "AUD",
         "confirmation_number": None,
         "hold_expires_at": created["hold_expires_at"],
+        "hold_granted_until": None,
         "server_time": answer["server_time"],
     }
     assert datetime.fromisoformat(answer["server_time"]).tzinfo
@@ -143,6 +146,7 @@ def test_get_registration_answers_tickets_in_full_and_in_order(event_db: Connect
             "status": "Active",
             "payment_status": "Unpaid",
             "is_partner_ticket": row["attendee_id"] == INES,
+            "holder": None,
         }
         for row in tickets_of(CHOSEN)
     ]
@@ -218,6 +222,61 @@ def test_get_registration_answers_what_was_paid(event_db: Connection) -> None:
     assert {row["payment_status"] for row in answer["tickets"]} == {"Paid"}
     assert rows(event_db, "SELECT function_id::text FROM ticketing.payments") == [
         {"function_id": FUNCTION}
+    ]
+
+
+def test_get_registration_answers_payments_and_refunds_in_order(event_db: Connection) -> None:
+    money = ("reference", "provider", "kind", "amount", "surcharge_amount", "currency")
+    pay(
+        event_db,
+        REGISTRATION,
+        reference="pi_1",
+        provider="Stripe",
+        amount="923.50",
+        surcharge_amount="3.50",
+        paid_at="2025-07-01T09:30:00+10:00",
+    )
+    back = service(event_db)
+    back.call("cancel_registration", p_registration_id=REGISTRATION)
+    tickets = sorted(held_tickets(event_db, REGISTRATION)[TOMAS])
+    for number, named in enumerate([tickets, None]):
+        back.call(
+            "record_refund",
+            p_registration_id=REGISTRATION,
+            p_refund=payment("50.00", f"re_{number}", ticket_ids=named),
+        )
+    answer = read(event_db)
+    assert [[each[key] for key in money] for each in answer["payments"]] == [
+        ["pi_1", "stripe", "payment", Decimal("923.50"), Decimal("3.50"), "AUD"],
+        ["re_0", "default", "refund", Decimal("50.00"), Decimal("0.00"), "AUD"],
+        ["re_1", "default", "refund", Decimal("50.00"), Decimal("0.00"), "AUD"],
+    ]
+    assert [each["ticket_ids"] for each in answer["payments"]] == [None, tickets, None]
+    assert datetime.fromisoformat(answer["payments"][0]["paid_at"]) == datetime(
+        2025, 6, 30, 23, 30, tzinfo=UTC
+    )
+    assert {each["payment_id"] for each in answer["payments"]} == {
+        str(row["payment_id"]) for row in rows(event_db, "SELECT * FROM ticketing.payments")
+    }
+
+
+def test_get_registration_answers_what_staff_have_granted(event_db: Connection) -> None:
+    until = datetime.now(UTC) + timedelta(days=14)
+    service(event_db).call("extend_hold", p_registration_id=REGISTRATION, p_until=until)
+    service(event_db).call(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment="-20.5",
+        p_reason="goodwill",
+    )
+    answer = read(event_db)
+    assert datetime.fromisoformat(answer["hold_granted_until"]) == until
+    assert datetime.fromisoformat(answer["hold_expires_at"]) == until
+    assert [str(answer[key]) for key in ("subtotal", "adjustment", "total", "amount_due")] == [
+        "920.00",
+        "-20.50",
+        "899.50",
+        "899.50",
     ]
 
 

@@ -76,6 +76,8 @@ def test_availability_answers_all_that_the_selection_step_shows(
         "ends_at": "2031-09-21T05:00:00+00:00",
         "registration_opens_at": None,
         "registration_closes_at": None,
+        "changes_until": None,
+        "refunds_until": None,
     }
     assert answer["currency"] == "AUD"
     assert [(event["slug"], event["available"]) for event in answer["events"]] == [
@@ -136,6 +138,21 @@ def test_availability_answers_all_that_the_selection_step_shows(
         "available": 100,
         "status": "on_sale",
     }
+
+
+def test_availability_tells_until_when_what_is_paid_may_be_changed(
+    event_db: Connection, catalogue: Document
+) -> None:
+    catalogue["function"] |= {
+        "changes_until": "2031-09-10T12:00:00+10:00",
+        "refunds_until": "2031-09-01T00:00:00.5-03:30",
+    }
+    import_catalogue(event_db, catalogue)
+    function = availability(anonymous(event_db))["function"]
+    assert (function["changes_until"], function["refunds_until"]) == (
+        "2031-09-10T02:00:00+00:00",
+        "2031-09-01T03:30:00.5+00:00",
+    )
 
 
 def test_availability_counts_packages_by_their_contents(event_db: Connection) -> None:

@@ -79,6 +79,8 @@ def test_import_catalogue_stores_the_example_event(db: Connection, catalogue: Do
         "status": "published",
         "registration_opens_at": None,
         "registration_closes_at": None,
+        "changes_until": None,
+        "refunds_until": None,
         "selection_mode": "exclusive",
         "hold_minutes": 30,
         "payment_minutes": 30,
@@ -136,6 +138,8 @@ def test_import_catalogue_stores_everything_of_the_document(
     catalogue["function"] |= {
         "registration_opens_at": "2025-01-01T00:00:00Z",
         "registration_closes_at": "2025-09-01T00:00:00+10:00",
+        "changes_until": "2025-09-02T00:00:00+10:00",
+        "refunds_until": "2025-09-01T12:30:00.5-03:30",
         "selection_mode": "mixed",
         "hold_minutes": 10,
         "payment_minutes": 20,
@@ -157,6 +161,8 @@ def test_import_catalogue_stores_everything_of_the_document(
     (function,) = rows(db, "SELECT * FROM ticketing.functions")
     assert function["registration_opens_at"].isoformat() == "2025-01-01T00:00:00+00:00"
     assert function["registration_closes_at"].isoformat() == "2025-08-31T14:00:00+00:00"
+    assert function["changes_until"].isoformat() == "2025-09-01T14:00:00+00:00"
+    assert function["refunds_until"].isoformat() == "2025-09-01T16:00:00.500000+00:00"
     assert function == function | {
         "selection_mode": "mixed",
         "hold_minutes": 10,
@@ -369,6 +375,97 @@ def test_import_catalogue_warns_of_what_it_has_changed(db: Connection, catalogue
     # it has been said, as it would be of a sale that has ended in the meantime
     part(catalogue, LUNCHEON)["name"] = "Lunch"
     assert import_catalogue(db, catalogue)["warnings"] == []
+
+
+# Until when what is paid may be changed
+
+UNTIL, LATER = "2031-09-01T10:00:00+10:00", "2031-09-01T11:00:00+10:00"
+"""Before the function, and an hour later."""
+AFTER = "2031-09-21T05:00:01Z"
+"""A second after its end."""
+ENDS = "Grand Proclamation 2031, 2031-09-21 15:00 (Australia/Sydney)."
+LATE = "2031-09-21 15:00 (Australia/Sydney)"
+
+
+@pytest.mark.parametrize(
+    ("function", "warnings"),
+    [
+        ({"changes_until": LATER, "refunds_until": UNTIL}, []),
+        ({"changes_until": UNTIL, "refunds_until": UNTIL}, []),
+        ({"changes_until": UNTIL}, []),
+        # an owner who may change nothing may be allowed to cancel
+        ({"refunds_until": UNTIL}, []),
+        ({"changes_until": "2031-09-21T15:00:00+10:00"}, []),
+        ({"changes_until": AFTER, "refunds_until": AFTER, "ends_at": None}, []),
+        (
+            {"changes_until": UNTIL, "refunds_until": LATER},
+            [
+                (
+                    "After changes_until, 2031-09-01 10:00 (Australia/Sydney), what is paid can"
+                    " only be cancelled as a whole: refunds_until, 2031-09-01 11:00"
+                    " (Australia/Sydney), is later."
+                )
+            ],
+        ),
+        (
+            {"changes_until": AFTER, "refunds_until": AFTER},
+            [
+                f"changes_until, {LATE}, is later than the end of {ENDS}",
+                f"refunds_until, {LATE}, is later than the end of {ENDS}",
+            ],
+        ),
+        (
+            {"refunds_until": AFTER},
+            [f"refunds_until, {LATE}, is later than the end of {ENDS}"],
+        ),
+    ],
+    ids=[
+        *("refunds first", "together", "changes only", "refunds only", "until the end", "no end"),
+        *("refunds last", "after the end", "refunds after the end"),
+    ],
+)
+def test_import_catalogue_warns_of_deadlines_that_contradict(
+    db: Connection, catalogue: Document, function: Document, warnings: Sequence[str]
+) -> None:
+    catalogue["function"] |= function
+    assert import_catalogue(db, catalogue)["warnings"] == warnings
+    stored = rows(db, "SELECT changes_until, refunds_until FROM ticketing.functions")[0]
+    assert {key: value is not None for key, value in stored.items()} == {
+        key: key in function for key in ("changes_until", "refunds_until")
+    }
+
+
+@pytest.mark.parametrize("key", ["changes_until", "refunds_until"])
+@pytest.mark.parametrize("ending", [None, "absent"])
+def test_import_catalogue_changes_and_ends_a_deadline(
+    db: Connection, catalogue: Document, key: str, ending: str | None
+) -> None:
+    def changes() -> list[tuple[str, list[str]]]:
+        answer = import_catalogue(db, catalogue)
+        return [(change["kind"], change["keys"]) for change in answer["changes"]]
+
+    def value() -> object:
+        (row,) = rows(db, "SELECT changes_until, refunds_until FROM ticketing.functions")
+        return row[key] and row[key].isoformat()
+
+    import_catalogue(db, catalogue)
+    assert value() is None
+    for until, stored in (
+        (UNTIL, "2031-09-01T00:00:00+00:00"),
+        (LATER, "2031-09-01T01:00:00+00:00"),
+    ):
+        catalogue["function"][key] = until
+        assert changes() == [("function", [key])]
+        assert value() == stored
+    # the same point in time
+    catalogue["function"][key] = "2031-08-31T21:30:00-03:30"
+    assert changes() == []
+    if ending is None:
+        catalogue["function"][key] = None
+    else:
+        del catalogue["function"][key]
+    assert changes() == [("function", [key])]
+    assert value() is None
 
 
 # Changes in place

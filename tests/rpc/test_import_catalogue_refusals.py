@@ -284,13 +284,20 @@ SHAPES: Mapping[str, tuple[Change, Sequence[str]]] = {
     ),
     "with times that are none": (
         lambda c: (
-            c["function"].update(starts_at="soon", ends_at="2025-09-21"),
+            c["function"].update(
+                starts_at="soon",
+                ends_at="2025-09-21",
+                changes_until="infinity",
+                refunds_until="2025-09-01T10:00:00",
+            ),
             c["events"][0].update(starts_at="2025-09-19T19:00:00", ends_at="infinity"),
             c["events"][1].update(starts_at="2025-02-30T19:00:00Z", ends_at=1758272400),
         ),
         [
             "invalid_value function.starts_at",
             "invalid_value function.ends_at",
+            "invalid_value function.changes_until",
+            "invalid_value function.refunds_until",
             "invalid_value events[0].starts_at",
             "invalid_value events[0].ends_at",
             "invalid_value events[1].starts_at",

@@ -66,6 +66,8 @@ def full(catalogue: Document) -> Document:
         "hold_minutes": 30,
         "payment_minutes": 30,
         "max_hold_minutes": 1440,
+        "changes_until": "2031-12-01T00:00:00Z",
+        "refunds_until": "2031-11-01T00:00:00Z",
     }
     sellable = {
         "slug": "brunch",

@@ -288,6 +288,69 @@ def test_record_refund_gives_back_what_a_completed_registration_no_longer_costs(
     ] == [ticket]
 
 
+def discount(db: Connection, registration_id: str, adjustment: str) -> Document:
+    """Adjust a registration."""
+    return service(db).call(
+        "adjust_registration",
+        p_registration_id=registration_id,
+        p_adjustment=adjustment,
+        p_reason="goodwill",
+    )
+
+
+def test_record_refund_gives_back_a_discount_and_refunds_no_ticket(
+    event_db: Connection, booking: str
+) -> None:
+    pay(event_db, booking)
+    discount(event_db, booking, "-35.00")
+    before = stored(event_db, booking)
+    sqlstate, (issue,) = refused_refund(event_db, booking, payment("35.01", "refund"))
+    assert (sqlstate, issue["code"]) == ("TK007", "refund_too_large")
+    assert issue["expected"] == Decimal("35.00")
+    for amount, due in (("5.00", "30.00"), ("30.00", "0.00")):
+        answer = refund(event_db, booking, payment(amount, f"refund of {amount}"))
+        assert (answer["status"], answer["payment_status"]) == ("completed", "Paid")
+        assert str(answer["refund_due"]) == due
+    after = stored(event_db, booking)
+    assert after["revision"] == before["revision"] + 2
+    assert ticket_states(event_db, booking) == {("Active", "Paid")}
+    assert rows(event_db, "SELECT FROM ticketing.ticket_changes WHERE change = 'refunded'") == []
+    assert integrity(event_db) == []
+    # more is due back only when it costs less again, or is cancelled
+    sqlstate, (issue,) = refused_refund(event_db, booking, payment("0.01", "more"))
+    assert (sqlstate, issue["code"]) == ("TK007", "not_refundable")
+    service(event_db).call("cancel_registration", p_registration_id=booking)
+    answer = refund(event_db, booking, payment("120.00", "the rest"))
+    assert (answer["payment_status"], answer["refund_due"]) == ("Refunded", 0)
+    assert ticket_states(event_db, booking) == {("Cancelled", "Refunded")}
+    assert integrity(event_db) == []
+
+
+def test_ticket_not_cancelled_is_raised_for_a_discount_that_names_tickets(
+    event_db: Connection, booking: str
+) -> None:
+    pay(event_db, booking)
+    discount(event_db, booking, "-35.00")
+    tickets = held_tickets(event_db, booking)[TOMAS]
+    sqlstate, (issue,) = refused_refund(
+        event_db, booking, payment("20.00", "refund", ticket_ids=tickets)
+    )
+    assert (sqlstate, issue["code"]) == ("TK004", "ticket_not_cancelled")
+
+
+def test_record_refund_again_gets_its_answer_after_an_adjustment(
+    event_db: Connection, booking: str
+) -> None:
+    pay(event_db, booking)
+    discount(event_db, booking, "-35.00")
+    first = refund(event_db, booking, payment("35.00", "refund"))
+    discount(event_db, booking, "-36.00")
+    before = dump(event_db)
+    again = refund(event_db, booking, payment("35.00", "refund"))
+    assert again == first | {"refund_due": Decimal("1.00"), "revision": first["revision"] + 1}
+    assert dump(event_db) == before
+
+
 # The surcharge
 
 

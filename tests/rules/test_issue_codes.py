@@ -227,7 +227,12 @@ def refunded_too_much(stage: Stage) -> Outcome:
 def refunded_in_force(stage: Stage) -> Outcome:
     """Name a ticket in force where something is due back."""
     db = stage.paid().db
-    db.execute("UPDATE ticketing.registrations SET subtotal = 49")
+    stage.caller.call(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment=-1,
+        p_reason="goodwill",
+    )
     tickets = db.execute("SELECT ticket_id::text FROM ticketing.tickets").fetchall()
     return stage.refund("1.00", ticket_ids=[ticket_id for (ticket_id,) in tickets])
 
@@ -392,6 +397,12 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "amount_mismatch": lambda stage: stage.holding(one("fifty")).pay(amount="49.99"),
     "already_paid": lambda stage: stage.paid().pay(reference="second"),
     "reference_used": paid_twice,
+    "payment_required": lambda stage: stage.paid().caller.attempt(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment=1,
+        p_reason="A fee",
+    ),
     "not_refundable": lambda stage: stage.paid().refund("50.00"),
     "refund_too_large": refunded_too_much,
     # capacity, which is TK005

@@ -1,18 +1,20 @@
-"""The money of a registration, through random histories of refunds before and after cancelling.
+"""The money of a registration, through random histories.
 
 The model of the state machine says what each refund comes to. There refunds are one step among many
-others; here a registration is paid, and every step is a refund or the cancellation.
+others; here a registration is paid, and every step is a refund or the cancellation. A second search
+mixes them with payments, adjustments and other tickets, and looks at the sums alone.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from tests.support.bookings import book, integrity, payment, ticket_states
-from tests.support.caller import Connection, service
+from tests.support.bookings import book, integrity, let_lapse, payment, ticket_states
+from tests.support.caller import Connection, owner, service
 from tests.support.example import (
     CEREMONY,
     CEREMONY_AND_BANQUET,
@@ -166,3 +168,132 @@ def test_refunds_are_within_what_was_paid_and_settle_it(
             assert till.report("the rest", rest) is None
         assert till.booking.payment_status == "Refunded"
         assert ticket_states(db, str(till.registration)) == {("Cancelled", "Refunded")}
+
+
+# Payments, adjustments, cancellations and refunds together
+
+AMOUNTS = st.integers(-20000, 20000).map(lambda cents: Decimal(cents) / 100)
+ACTIONS = st.one_of(
+    st.tuples(st.just("adjust"), st.one_of(AMOUNTS, st.sampled_from([Decimal(0), -TOTAL, CENT]))),
+    st.tuples(st.just("refund"), st.one_of(AMOUNTS.map(abs), st.just("due"))),
+    st.tuples(st.just("pay"), st.sampled_from(["due", "due", "more"])),
+    st.tuples(st.just("select"), st.sampled_from([TOMAS, HAROLD])),
+    st.tuples(st.sampled_from(["start", "cancel", "cancel as owner", "lapse"]), st.none()),
+)
+
+
+class Books:
+    """A registration, and what its calls have come to."""
+
+    def __init__(self, db: Connection) -> None:
+        """Book."""
+        self.db, self.service, self.owner = db, service(db), owner(db)
+        self.registration = book(db, CHOSEN)
+        self.number = 0
+        self.seen = self.look()
+
+    def act(self, action: str, value: Any) -> str | None:  # noqa: ANN401 - of each its own
+        """Call what an action is about, and return the SQLSTATE of a refusal."""
+        self.number += 1
+        seen, on_it = self.seen, {"p_registration_id": self.registration}
+        match action:
+            case "adjust":
+                named = {"p_adjustment": str(value), "p_reason": "a reason"}
+                outcome = self.service.attempt("adjust_registration", **on_it, **named)
+                balance = seen["paid"] - seen["refunded"]
+                total = max(seen["subtotal"] + value, Decimal(0))
+                is_final = seen["status"] in {"completed", "cancelled"}
+                is_refused = value != seen["adjustment"] and is_final and total > balance
+                assert outcome.sqlstate == ("TK007" if is_refused else None)
+                if is_refused:
+                    assert outcome.issues[0]["expected"] == total - balance
+            case "refund":
+                amount = seen["refund_due"] if value == "due" else value
+                back = payment(str(amount), f"refund {self.number}")
+                outcome = self.service.attempt("record_refund", **on_it, p_refund=back)
+                wanted = "TK007" if amount > seen["refund_due"] else None
+                assert outcome.sqlstate == (wanted if amount else "TK001")
+            case "pay":
+                amount = seen["amount_due"] + (CENT if value == "more" else 0)
+                paid = payment(str(amount), f"payment {self.number}")
+                outcome = self.service.attempt(
+                    "complete_registration_payment", **on_it, p_payment=paid
+                )
+            case "select":
+                outcome = self.owner.attempt(
+                    "persist_ticket_selections", **on_it, p_selections={value: selection()}
+                )
+            case "lapse":
+                let_lapse(self.db, self.registration)
+                return None
+            case "start":
+                outcome = self.owner.attempt("start_payment", **on_it)
+                if not outcome.sqlstate:
+                    assert outcome.answer["amount_due"] == seen["amount_due"]
+                    is_paid = outcome.answer["status"] == "completed"
+                    assert is_paid == (seen["amount_due"] == 0)
+            case _:
+                caller = self.service if action == "cancel" else self.owner
+                outcome = caller.attempt("cancel_registration", **on_it)
+                is_refused = (
+                    caller is self.owner
+                    and seen["status"] == "completed"
+                    and seen["paid"] != seen["refunded"]
+                )
+                assert outcome.sqlstate == ("TK003" if is_refused else None)
+        after = self.look()
+        if outcome.sqlstate:
+            assert after == seen
+        self.seen = after
+        return outcome.sqlstate
+
+    def look(self) -> Document:
+        """The money adds up."""
+        seen = self.service.call("get_registration", p_registration_id=self.registration)
+        # as it is stored: what is overdue counts as expired, released or not
+        (row,) = rows(
+            self.db,
+            "SELECT status FROM ticketing.registrations WHERE registration_id = %s",
+            self.registration,
+        )
+        balance = seen["paid"] - seen["refunded"] - seen["total"]
+        if seen["status"] == "cancelled":
+            assert seen["amount_due"] == 0
+            assert seen["refund_due"] == max(balance, Decimal(0))
+        else:
+            assert balance == seen["refund_due"] - seen["amount_due"]
+        assert min(seen["amount_due"], seen["refund_due"]) == 0
+        assert seen["total"] == max(seen["subtotal"] + seen["adjustment"], Decimal(0))
+        sums = dict.fromkeys(("payment", "refund"), Decimal(0))
+        for each in seen["payments"]:
+            sums[each["kind"]] += each["amount"] - each["surcharge_amount"]
+        assert (seen["paid"], seen["refunded"]) == (sums["payment"], sums["refund"])
+        if seen["status"] == "completed":
+            assert seen["amount_due"] == 0
+        is_settled = seen["refunded"] > 0 and seen["refund_due"] == 0
+        was_completed = seen["confirmation_number"] is not None
+        assert seen["payment_status"] == (
+            "Unpaid"
+            if not was_completed
+            else "Refunded"
+            if seen["status"] == "cancelled" and is_settled
+            else "Paid"
+        )
+        assert integrity(self.db) == []
+        return seen | {"status": row["status"], "server_time": None}
+
+
+@settings(
+    max_examples=60 * SEARCH,
+    derandomize=SEARCH == 1,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(actions=st.lists(ACTIONS, min_size=4, max_size=14))
+def test_money_adds_up_whatever_is_paid_adjusted_cancelled_and_given_back(
+    event_db: Connection, actions: list[tuple[str, Any]]
+) -> None:
+    with event_db.transaction(force_rollback=True):
+        books = Books(event_db)
+        for action, value in actions:
+            sqlstate = books.act(action, value)
+            event(f"{action}: {sqlstate}")

@@ -236,6 +236,69 @@ def _many_attendees(size: int) -> Arguments:
     return _registration('"additionalAttendees":' + json.dumps(guests))
 
 
+def _update(attendees: object) -> Arguments:
+    text = attendees if isinstance(attendees, str) else json.dumps(attendees)
+    return {"p_registration_id": REGISTRATION, "p_attendees": text}
+
+
+def _many_new_attendees(size: int) -> Arguments:
+    return _update([_guest(n, pad="x" * 1_000) for n in range(min(496, size // 1200))])
+
+
+def _updated_with_empty_objects(size: int) -> Arguments:
+    empty = "[" + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]"
+    return _update(f'[{{"attendeeId":"{TOMAS}","attendeeType":"guest","pad":{empty}}}]')
+
+
+def _updated_with_many_keys(size: int) -> Arguments:
+    data: Document = {f"k{number}": "v" for number in range(size // 24)}
+    return _update([{"attendeeId": TOMAS, "attendeeType": "guest", **data}])
+
+
+def _updated_often(size: int) -> Arguments:
+    tomas = {"attendeeId": TOMAS, "attendeeType": "guest"}
+    pad = "x" * (size * 9 // 10)
+    return _update([tomas | {"pad": pad}, *[tomas] * (size // 2500)])
+
+
+def _updated_with_huge_numbers(size: int) -> Arguments:
+    guest = f'{{"attendeeId":"{TOMAS}","attendeeType":"guest","pad":'
+    return _update("[" + guest + _numbers("1e131071", size) + "}]")
+
+
+def _assign(holders: object) -> Arguments:
+    text = holders if isinstance(holders, str) else json.dumps(holders)
+    return {"p_registration_id": REGISTRATION, "p_holders": text}
+
+
+def _holder(**data: Any) -> Document:  # noqa: ANN401 - JSON
+    return {"firstName": "Olga", "lastName": "Brandt", **data}
+
+
+def _unknown_tickets(size: int) -> Arguments:
+    return _assign(
+        [
+            {"ticket_id": _id(number), "holder": _holder(pad="x" * 300)}
+            for number in range(min(2000, size // 500))
+        ]
+    )
+
+
+def _malformed_holders(size: int) -> Arguments:
+    holder = {f"wrong_{number}": "x" for number in range(20)} | {"title": 7}
+    return _assign([{"holder": holder}] * min(2000, size // 400))
+
+
+def _holder_of_empty_objects(size: int) -> Arguments:
+    empty = "[" + ",".join(["{}"] * min(size // 8, MOST_VALUES)) + "]"
+    holder = f'{{"firstName":"Olga","lastName":"Brandt","pad":{empty}}}'
+    return _assign(f'[{{"ticket_id":"{_id(0)}","holder":{holder}}}]')
+
+
+def _huge_holder(size: int) -> Arguments:
+    return _assign('[{"holder":' + _numbers("1e131071", size) + "}]")
+
+
 def _catalogue(rules: str) -> Arguments:
     heads = {
         "organisation": {"organisation_id": ORGANISATION, "slug": "bounds", "name": "Bounds"},
@@ -326,6 +389,21 @@ SHAPES: Mapping[str, Shape] = {
     "an attendee of empty objects to store": Shape("newcomer", CREATE, _empty_attendee),
     "an attendee of empty objects who is stored": Shape("owner", QUOTE, _known_attendee),
     "many attendees": Shape("newcomer", CREATE, _many_attendees),
+    "many attendees to add": Shape("owner", "update_attendees", _many_new_attendees),
+    "an attendee updated with empty objects": Shape(
+        "owner", "update_attendees", _updated_with_empty_objects
+    ),
+    "an attendee updated with many keys": Shape(
+        "owner", "update_attendees", _updated_with_many_keys
+    ),
+    "an attendee updated often": Shape("staff", "update_attendees", _updated_often),
+    "an attendee updated with huge numbers": Shape(
+        "owner", "update_attendees", _updated_with_huge_numbers
+    ),
+    "holders of unknown tickets": Shape("owner", "assign_tickets", _unknown_tickets),
+    "holders of unknown keys": Shape("staff", "assign_tickets", _malformed_holders),
+    "a holder of empty objects": Shape("owner", "assign_tickets", _holder_of_empty_objects),
+    "a huge holder": Shape("owner", "assign_tickets", _huge_holder),
     "a catalogue of huge rules": Shape("admin", "import_catalogue", _huge_rules),
     "a catalogue of long rules": Shape("service", "import_catalogue", _long_rules),
     "huge numbers in a payment": Shape("service", "complete_registration_payment", _huge_amount),
@@ -452,6 +530,44 @@ def test_request_is_answered_within_its_bounds(backend: Backend, kind: str) -> N
     assert large.files == []
     assert large.peak - parsed.peak <= MOST_BYTES
     assert large.cpu <= 40 * small.cpu
+
+
+def _grown(backend: Backend, rpc: LiteralString, size: int) -> Arguments:
+    """Return a request for a registration that others have brought near its limit."""
+    pad = {f"k{number}": "v" for number in range(size // 24)}
+    ((tickets,),) = backend.connection.execute(
+        """
+        SELECT array_agg(ticket_id::text ORDER BY ticket_id) FROM ticketing.tickets
+        WHERE registration_id = %s
+        """,
+        [REGISTRATION],
+    ).fetchall()
+    backend.connection.execute(
+        """
+        UPDATE ticketing.attendees SET attendee_data = attendee_data || %s
+        WHERE registration_id = %s AND client_attendee_id = %s
+        """,
+        [json.dumps(pad), REGISTRATION, WALTER],
+    )
+    if rpc == "assign_tickets":
+        half = _holder(**dict.fromkeys(list(pad)[::2], "v"))
+        return _assign([{"ticket_id": ticket, "holder": half} for ticket in tickets[:2]])
+    return _update([{"attendeeId": TOMAS, "attendeeType": "guest", **pad}])
+
+
+@pytest.mark.parametrize("rpc", ["update_attendees", "assign_tickets"])
+def test_change_of_a_large_registration_stays_within_its_bounds(
+    backend: Backend, rpc: LiteralString
+) -> None:
+    with backend.connection.transaction(force_rollback=True):
+        arguments = _grown(backend, rpc, SIZE)
+        statement = _call(rpc, arguments)
+        backend.spend("owner", statement, arguments)  # warms the connection
+        parsed = backend.spend("owner", _parse(arguments), arguments)
+        cost = backend.spend("owner", statement, arguments)
+    assert cost.sqlstate is None
+    assert cost.files == []
+    assert cost.peak - parsed.peak <= MOST_BYTES
 
 
 def test_quote_stays_within_its_bounds_whatever_the_rules(backend: Backend) -> None:

@@ -337,6 +337,11 @@ FAULTS: list[tuple[LiteralString, str, str]] = [
         "FUNCTION ticketing.record_refund(uuid,jsonb)",
     ),
     (
+        "GRANT UPDATE ON ticketing.registration_changes TO service_role",
+        beyond("service_role", "UPDATE"),
+        "TABLE ticketing.registration_changes",
+    ),
+    (
         "GRANT USAGE ON SEQUENCE ticketing.ticket_changes_change_id_seq TO service_role",
         beyond("service_role", "USAGE"),
         "SEQUENCE ticketing.ticket_changes_change_id_seq",

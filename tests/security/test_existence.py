@@ -141,6 +141,20 @@ PAIRS: dict[str, Pair] = {
     "read": Pair("get_registration", "registration", ON_IT, "TK002"),
     "read, as a newcomer": Pair("get_registration", "registration", ON_IT, "TK002", NEWCOMER),
     "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
+    "adjust": Pair("adjust_registration", "registration", ON_IT, "TK002"),
+    "adjust, as a newcomer": Pair("adjust_registration", "registration", ON_IT, "TK002", NEWCOMER),
+    "adjust, as an admin of another": Pair(
+        "adjust_registration", "theirs", ON_IT, "TK002", MANAGER
+    ),
+    "adjust by no amount": Pair(
+        "adjust_registration", "registration", ON_IT, "TK002", more={"p_adjustment": "NaN"}
+    ),
+    "extend a hold": Pair("extend_hold", "registration", ON_IT, "TK002"),
+    "extend a hold, as an admin of another": Pair("extend_hold", "theirs", ON_IT, "TK002", MANAGER),
+    "extend a hold of what is cancelled": Pair("extend_hold", "cancelled", ON_IT, "TK002"),
+    "extend a hold until never": Pair(
+        "extend_hold", "registration", ON_IT, "TK002", more={"p_until": None}
+    ),
     "cancel": Pair("cancel_registration", "registration", ON_IT, "TK002"),
     "cancel what is cancelled": Pair("cancel_registration", "cancelled", ON_IT, "TK002"),
     "pay": Pair("start_payment", "registration", ON_IT, "TK002"),
@@ -165,6 +179,22 @@ PAIRS: dict[str, Pair] = {
     "persist what is no selection": Pair(
         "persist_ticket_selections", "registration", ON_IT, "TK002", more={"p_selections": []}
     ),
+    "update attendees": Pair("update_attendees", "registration", ON_IT, "TK002"),
+    "update attendees, old revision": Pair(
+        "update_attendees", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "update what are no attendees": Pair(
+        "update_attendees", "registration", ON_IT, "TK002", more={"p_attendees": [{}]}
+    ),
+    "update attendees of what is cancelled": Pair("update_attendees", "cancelled", ON_IT, "TK002"),
+    "assign": Pair("assign_tickets", "registration", ON_IT, "TK002"),
+    "assign, old revision": Pair(
+        "assign_tickets", "registration", ON_IT, "TK002", more={REVISION: 0}
+    ),
+    "assign to what is no holder": Pair(
+        "assign_tickets", "registration", ON_IT, "TK002", more={"p_holders": 1}
+    ),
+    "assign what is cancelled": Pair("assign_tickets", "cancelled", ON_IT, "TK002"),
     "quote for it": Pair("quote_ticket_selections", "registration", ON_IT, "TK002"),
     "quote for it, visitor": Pair(
         "quote_ticket_selections", "registration", ON_IT, "TK002", VISITOR
@@ -237,6 +267,18 @@ PAIRS: dict[str, Pair] = {
     "choose for an attendee": Pair("persist_ticket_selections", "attendee", as_key, "TK004"),
     "choose for an attendee, by the wizard's id": Pair(
         "persist_ticket_selections", "client attendee", as_key, "TK004"
+    ),
+    "update an attendee": Pair(
+        "update_attendees", "attendee", inside("p_attendees", 2, "attendeeId"), None
+    ),
+    "update an attendee, by the wizard's id": Pair(
+        "update_attendees", "client attendee", inside("p_attendees", 2, "attendeeId"), None
+    ),
+    "update a partner of an attendee": Pair(
+        "update_attendees", "attendee", inside("p_attendees", 2, "partner"), None
+    ),
+    "assign a ticket": Pair(
+        "assign_tickets", "ticket", inside("p_holders", 0, "ticket_id"), "TK004"
     ),
     "quote for an attendee": Pair("quote_ticket_selections", "attendee", as_key, None),
     "quote about an attendee": Pair(

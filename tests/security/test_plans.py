@@ -38,7 +38,10 @@ An index that starts with the function may be searched once for each of twenty f
 ten pages.
 """
 
-LARGE = {"registrations", "attendees", "tickets", "payments"}
+LARGE = {
+    *("registrations", "attendees", "tickets", "ticket_holders", "payments"),
+    "registration_changes",
+}
 
 FILL: LiteralString = """
 CREATE FUNCTION pg_temp.id(kind text, number bigint) RETURNS uuid
@@ -50,7 +53,9 @@ SET session_replication_role = replica;
 UPDATE pg_index SET indisready = FALSE, indisvalid = FALSE
 WHERE indrelid IN (
     'ticketing.registrations'::regclass, 'ticketing.registration_index'::regclass,
-    'ticketing.attendees'::regclass, 'ticketing.tickets'::regclass, 'ticketing.payments'::regclass
+    'ticketing.attendees'::regclass, 'ticketing.tickets'::regclass,
+    'ticketing.ticket_holders'::regclass, 'ticketing.payments'::regclass,
+    'ticketing.registration_changes'::regclass
 );
 
 INSERT INTO ticketing.organisations (organisation_id, slug, name)
@@ -89,12 +94,11 @@ FROM ticketing.functions, generate_series(0, 9) AS n;
 -- two of each user; some are being edited, the others are paid
 INSERT INTO ticketing.registrations (
     function_id, registration_id, owner_id, registration_type, currency, booking_contact, subtotal,
-    total, status, payment_status, confirmation_number, hold_expires_at,
-    held_since
+    status, payment_status, confirmation_number, hold_expires_at, held_since
 )
 SELECT pg_temp.id('function', n % {functions}), pg_temp.id('registration', n),
     pg_temp.id('user', n / 2), 'individuals', 'AUD',
-    '{{"firstName": "Clara", "emailAddress": "clara@example.org"}}', 20, 20,
+    '{{"firstName": "Clara", "emailAddress": "clara@example.org"}}', 20,
     CASE WHEN n < {unpaid} THEN 'draft' ELSE 'completed' END,
     CASE WHEN n < {unpaid} THEN 'Unpaid' ELSE 'Paid' END,
     CASE WHEN n >= {unpaid} THEN 'C' || n END,
@@ -138,13 +142,31 @@ SELECT function_id, gen_random_uuid(), registration_id, 'stripe', registration_i
 FROM ticketing.registrations
 WHERE status = 'completed';
 
+INSERT INTO ticketing.ticket_holders (
+    function_id, ticket_id, registration_id, owner_id, attendee_id, first_name, last_name,
+    holder_data
+)
+SELECT function_id, ticket_id, registration_id, owner_id, attendee_id, 'Nora', 'Lind',
+    '{{"firstName": "Nora", "lastName": "Lind"}}'
+FROM ticketing.tickets;
+
+INSERT INTO ticketing.registration_changes (
+    function_id, registration_id, epoch, transaction_id, change, revision, ticket_id, new_values,
+    actor_role, changed_at
+)
+SELECT function_id, registration_id, 1, '700', 'ticket_assigned', 1, ticket_id,
+    '{{"firstName": "Nora"}}', 'authenticated', now()
+FROM ticketing.tickets;
+
 RESET session_replication_role;
 
 REINDEX TABLE ticketing.registrations;
 REINDEX TABLE ticketing.registration_index;
 REINDEX TABLE ticketing.attendees;
 REINDEX TABLE ticketing.tickets;
+REINDEX TABLE ticketing.ticket_holders;
 REINDEX TABLE ticketing.payments;
+REINDEX TABLE ticketing.registration_changes;
 
 ANALYZE
 """
@@ -288,6 +310,7 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
     "the user's registrations": (BUYER, "SELECT * FROM ticketing.registrations", 2),
     "the user's attendees": (BUYER, "SELECT * FROM ticketing.attendees", 2),
     "the user's tickets": (BUYER, "SELECT * FROM ticketing.tickets", 2),
+    "the user's holders": (BUYER, "SELECT * FROM ticketing.ticket_holders", 2),
     "the user's payments": (BUYER, "SELECT * FROM ticketing.payments", 2),
     "one registration of the user": (
         BUYER,
@@ -315,6 +338,18 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
     "a stranger's registrations": (STRANGER, "SELECT * FROM ticketing.registrations", 0),
     "a stranger's attendees": (STRANGER, "SELECT * FROM ticketing.attendees", 0),
     "a stranger's tickets": (STRANGER, "SELECT * FROM ticketing.tickets", 0),
+    "a stranger's holders": (STRANGER, "SELECT * FROM ticketing.ticket_holders", 0),
+    "a stranger's changes": (STRANGER, "SELECT * FROM ticketing.registration_changes", 0),
+    "the user's changes": (
+        BUYER,
+        "SELECT * FROM ticketing.registration_changes WHERE registration_id = {paid}",
+        0,
+    ),
+    "the holders of one registration of the user": (
+        BUYER,
+        "SELECT * FROM ticketing.ticket_holders WHERE registration_id = {paid}",
+        1,
+    ),
     "a stranger's payments": (STRANGER, "SELECT * FROM ticketing.payments", 0),
     "a registration of another owner": (
         STRANGER,
@@ -353,6 +388,30 @@ READS: dict[str, tuple[str, LiteralString, int]] = {
     "staff: the tickets of one registration": (
         STAFF,
         "SELECT * FROM ticketing.tickets WHERE registration_id = {paid}",
+        1,
+    ),
+    "staff: a page of holders": (
+        STAFF,
+        """
+        SELECT * FROM ticketing.ticket_holders
+        WHERE function_id = {function} ORDER BY ticket_id LIMIT 50
+        """,
+        50,
+    ),
+    "staff: the holders of one registration": (
+        STAFF,
+        """
+        SELECT * FROM ticketing.ticket_holders
+        WHERE function_id = {function} AND registration_id = {paid}
+        """,
+        1,
+    ),
+    "staff: the changes of one registration": (
+        STAFF,
+        """
+        SELECT * FROM ticketing.registration_changes
+        WHERE function_id = {function} AND registration_id = {paid}
+        """,
         1,
     ),
     "staff: the payments of one registration": (
@@ -444,6 +503,8 @@ CALLS: dict[str, LiteralString] = {
     "persist_attendee_tickets": "SELECT ticketing.persist_attendee_tickets({edited}, {tickets})",
     "start_payment": "SELECT ticketing.start_payment({edited})",
     "cancel_registration": "SELECT ticketing.cancel_registration({edited})",
+    "update_attendees": "SELECT ticketing.update_attendees({edited}, {attendees})",
+    "assign_tickets": "SELECT ticketing.assign_tickets({edited}, {holders})",
 }
 
 
@@ -459,6 +520,16 @@ def cost(connection: Connection, call: LiteralString) -> int:
         "event_id": made_id("event", 3),
         "ticket_type_id": made_id("type", 3),
     }
+    named = {
+        "ticket_id": str(
+            scalar(
+                connection,
+                "SELECT ticket_id FROM ticketing.tickets WHERE registration_id = {edited}",
+            )
+        ),
+        "holder": {"firstName": "Olga", "lastName": "Brandt"},
+    }
+    changed = {"attendeeId": str(attendee), "attendeeType": "guest", "title": "Dr"}
     before = scans(connection)
     plan = explain(
         connection,
@@ -469,6 +540,8 @@ def cost(connection: Connection, call: LiteralString) -> int:
         edited=EDITED,
         selections=json.dumps({str(attendee): chosen}),
         tickets=json.dumps([ticket]),
+        attendees=json.dumps([changed]),
+        holders=json.dumps([named]),
     )
     assert plan.rows == 1
     assert scans(connection) == before
@@ -476,7 +549,8 @@ def cost(connection: Connection, call: LiteralString) -> int:
 
 
 def scalar(connection: Connection, query: LiteralString) -> object:
-    row = connection.execute(sql.SQL(query).format(edited=sql.Literal(EDITED))).fetchone()
+    values = {"edited": sql.Literal(EDITED), "large": sql.Literal(sorted(LARGE))}
+    row = connection.execute(sql.SQL(query).format(**values)).fetchone()
     assert row is not None
     return row[0]
 
@@ -489,7 +563,7 @@ def scans(connection: Connection) -> object:
         """
         SELECT jsonb_object_agg(relname, seq_scan) FROM pg_stat_user_tables
         WHERE schemaname = 'ticketing'
-            AND relname IN ('registrations', 'attendees', 'tickets', 'payments')
+            AND relname = ANY ({large})
         """,
     )
 

@@ -10,6 +10,7 @@ from typing import LiteralString, TypeAlias
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.bookings import hand_out
 from tests.support.caller import Connection
 from tests.support.example import FUNCTION, ORGANISATION, OWNER, STRANGER, Document
 from tests.support.personas import (
@@ -39,11 +40,13 @@ TABLES: Mapping[str, str] = {
     "ticketing.registrations": "own",
     "ticketing.attendees": "own",
     "ticketing.tickets": "own",
+    "ticketing.ticket_holders": "own",
     "ticketing.payments": "own",
     "ticketing.capacity_pools": "staff",
     "ticketing.ticket_type_pools": "staff",
     "ticketing.package_pools": "staff",
     "ticketing.ticket_changes": "staff",
+    "ticketing.registration_changes": "staff",
     "ticketing.registration_index": "service",
     "ticketing_internal.feed_epoch": "none",
     "ticketing_internal.capacity_allotments": "none",
@@ -88,8 +91,9 @@ Rows: TypeAlias = frozenset[str]
 
 @pytest.fixture
 def db(stage: Connection) -> Connection:
-    """The stage, with all roles."""
+    """The stage, with all roles, and with tickets handed out."""
     admit(stage)
+    hand_out(stage)
     return stage
 
 
@@ -411,7 +415,9 @@ def each(
     ],
 )
 def test_sequences_are_closed_to_all_roles(db: Connection, statement: LiteralString) -> None:
-    db.execute("SELECT nextval('ticketing.ticket_changes_change_id_seq')")  # currval needs one
+    # currval needs one
+    for table in ("ticket_changes", "registration_changes"):
+        db.execute("SELECT nextval(%s)", [f"ticketing.{table}_change_id_seq"])
     sequences: LiteralString = """
         SELECT oid::regclass::text AS name FROM pg_class
         WHERE relnamespace IN ('ticketing'::regnamespace, 'ticketing_internal'::regnamespace)

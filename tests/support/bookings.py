@@ -172,6 +172,36 @@ def every_state(connection: Connection) -> dict[str, str]:
     return states
 
 
+def hand_out(connection: Connection) -> None:
+    """Name a holder for every ticket, and record it, where no test is about how that is done."""
+    connection.execute(
+        """
+        INSERT INTO ticketing.ticket_holders (
+            function_id, ticket_id, registration_id, owner_id, attendee_id, first_name, last_name,
+            email, phone, holder_data
+        )
+        SELECT
+            ticket.function_id, ticket.ticket_id, ticket.registration_id, ticket.owner_id,
+            ticket.attendee_id, 'Nora', 'Lind', 'nora.lind@example.org', '0400 000 000',
+            '{"firstName": "Nora", "lastName": "Lind"}'
+        FROM ticketing.tickets AS ticket
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO ticketing.registration_changes (
+            function_id, registration_id, epoch, transaction_id, change, revision, ticket_id,
+            new_values, reason, actor_id, actor_role, changed_at
+        )
+        SELECT
+            holder.function_id, holder.registration_id, 1, pg_current_xact_id(), 'ticket_assigned',
+            1, holder.ticket_id, holder.holder_data, 'by telephone', holder.owner_id,
+            'authenticated', now()
+        FROM ticketing.ticket_holders AS holder
+        """
+    )
+
+
 def integrity(connection: Connection, role: LiteralString = "service_role") -> list[Document]:
     """Return what check_integrity finds, called by a role."""
     with connection.transaction():
@@ -210,6 +240,7 @@ def age(connection: Connection, registration_id: str, minutes: float) -> None:
             hold_expires_at = registration.hold_expires_at - passed.minutes,
             held_since = registration.held_since - passed.minutes,
             held_until = registration.held_until - passed.minutes,
+            hold_granted_until = registration.hold_granted_until - passed.minutes,
             created_at = registration.created_at - passed.minutes,
             updated_at = registration.updated_at - passed.minutes
         FROM (SELECT make_interval(secs => 60 * %s)) AS passed (minutes)

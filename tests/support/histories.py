@@ -145,7 +145,7 @@ ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
             "TK005": "sold_out",
             "TK007": "already_paid amount_mismatch reference_used",
         },
-        "cancel_registration": {"TK002": "registration_not_found", "TK003": "not_editable"},
+        "cancel_registration": {"TK002": "registration_not_found", "TK003": "refunds_ended"},
         "record_refund": {
             "TK002": "registration_not_found",
             "TK007": "not_refundable",

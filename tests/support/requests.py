@@ -20,7 +20,7 @@ from typing import LiteralString
 
 from tests.support.bookings import payment, stored
 from tests.support.caller import Connection, service
-from tests.support.example import ABSENT, FUNCTION, Document, document, updates_of
+from tests.support.example import ABSENT, FUNCTION, STRANGER, Document, document, updates_of
 from tests.support.personas import (
     MANAGER,
     PERSONAS,
@@ -73,6 +73,12 @@ MEMBERS = among({*STAFFS, *SERVICES}, DENIED, set())
 MANAGERS = among({"admin", "boss", *SERVICES}, DENIED, set())
 SERVICE_ONLY = among(SERVICES, DENIED, set())
 
+OF_STAFF = among({*STAFFS, *SERVICES}, NOT_FOUND, {*UNKNOWN, "reader", "owner"})
+"""Of a registration: the staff of its organisation, and services. Its owner is told so."""
+
+OF_ADMINS = OF_STAFF | {"staff": DENIED}
+"""The same, without staff that are neither owner nor admin of the organisation."""
+
 
 @dataclass(frozen=True)
 class Props:
@@ -83,6 +89,7 @@ class Props:
         due: What is to be paid for it.
         rows: Its tickets as p_tickets, as a quote answers them.
         ticket_id: A ticket of CANCELLED.
+        held_id: A ticket of REGISTRATION.
         registration: The recorded wizard's registration, as p_registration_data of REGISTRATION.
         selections: The recorded wizard's p_selections.
     """
@@ -91,6 +98,7 @@ class Props:
     due: Decimal
     rows: list[Document]
     ticket_id: str
+    held_id: str
     registration: Document
     selections: Document
 
@@ -153,6 +161,25 @@ def of_a_new_one(call: Document) -> Document:
 ON_IT = {"p_registration_id": REGISTRATION}
 NO_REGISTRATION = [("registration_not_found", "p_registration_id")]
 RPCS: Mapping[LiteralString, Rpc] = {
+    "adjust_registration": Rpc(
+        lambda _: {**ON_IT, "p_adjustment": "-5.50", "p_reason": "The band did not come."},
+        OF_ADMINS,
+        Refusal(USER, {}, DENIED, [("not_allowed", "p_registration_id")]),
+    ),
+    "assign_tickets": Rpc(
+        lambda props: {
+            **ON_IT,
+            "p_holders": [
+                {
+                    "ticket_id": props.held_id,
+                    "holder": {"firstName": "Olga", "lastName": "Brandt", "email": "o@example.org"},
+                }
+            ],
+            "p_expected_revision": props.revision,
+        },
+        OWN,
+        Refusal(USER, {"p_holders": []}, "TK001", [("invalid_value", "p_holders")]),
+    ),
     "begin_feed_epoch": Rpc(lambda _: {}, SERVICE_ONLY, None),
     "cancel_registration": Rpc(
         lambda _: {**ON_IT, "p_reason": "We cannot come."},
@@ -214,6 +241,16 @@ RPCS: Mapping[LiteralString, Rpc] = {
         lambda _: {"p_function_id": FUNCTION},
         MEMBERS,
         Refusal(USER, {}, DENIED, [("not_allowed", "p_function_id")]),
+    ),
+    "extend_hold": Rpc(
+        lambda _: {**ON_IT, "p_until": "2031-01-01T00:00:00+11:00"},
+        OF_STAFF,
+        Refusal(
+            SERVICE,
+            {"p_until": "2025-01-01T00:00:00Z"},
+            "TK001",
+            [("invalid_value", "p_until")],
+        ),
     ),
     "get_registration": Rpc(
         lambda _: ON_IT,
@@ -319,6 +356,30 @@ RPCS: Mapping[LiteralString, Rpc] = {
             [("revision_conflict", "p_expected_revision")],
         ),
     ),
+    "transfer_registration": Rpc(
+        lambda _: {**ON_IT, "p_new_owner_id": STRANGER},
+        SERVICE_ONLY,
+        Refusal(
+            SERVICE,
+            {"p_new_owner_id": None},
+            "TK001",
+            [("missing_key", "p_new_owner_id")],
+        ),
+    ),
+    "update_attendees": Rpc(
+        lambda props: {
+            **ON_IT,
+            "p_attendees": [props.attendees[0] | {"firstName": "Waldo"}, *props.attendees[1:]],
+            "p_expected_revision": props.revision,
+        },
+        OWN,
+        Refusal(
+            USER,
+            {"p_expected_revision": 99},
+            "TK006",
+            [("revision_conflict", "p_expected_revision")],
+        ),
+    ),
     "user_id": Rpc(
         lambda _: {"p_sub": "auth0|5f7c8ec7c33c6c004bbafe82", "p_iss": "https://a.example/"},
         SERVICE_ONLY,
@@ -338,18 +399,22 @@ def working_calls(db: Connection) -> dict[str, Document]:
     """
     wizard_state = document("wizard_state")
     registration = stored(db, REGISTRATION)
-    (cancelled,) = rows(
-        db,
-        """
-        SELECT min(ticket_id::text) AS ticket_id FROM ticketing.tickets WHERE registration_id = %s
-        """,
-        CANCELLED,
-    )
+    first = {
+        row["registration_id"]: row["ticket_id"]
+        for row in rows(
+            db,
+            """
+            SELECT registration_id::text, min(ticket_id::text) AS ticket_id FROM ticketing.tickets
+            GROUP BY registration_id
+            """,
+        )
+    }
     props = Props(
         revision=registration["revision"],
         due=registration["total"],
         rows=[],
-        ticket_id=cancelled["ticket_id"],
+        ticket_id=first[CANCELLED],
+        held_id=first[REGISTRATION],
         registration=wizard_state["registration"] | {"registrationId": REGISTRATION},
         selections=wizard_state["ticketSelections"],
     )

@@ -108,6 +108,16 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         Removal("lock_owner", "NOT pg_try_advisory_xact_lock(v_key)", "FALSE")
     ],
     "the row lock in lock_registration": [Removal("lock_registration", "FOR NO KEY UPDATE;", ";")],
+    "the owner's check in lock_registration": [
+        Removal("lock_registration", "v_registration.owner_id <> p_access.owner_id", "FALSE")
+    ],
+    "the owner's check in create_individual_registration_with_tickets": [
+        Removal(
+            "ticketing.create_individual_registration_with_tickets",
+            "v_registration.owner_id <> v_owner_id",
+            "FALSE",
+        )
+    ],
 }
 """What to change or run for each of them, named as in docs/concurrency.md."""
 

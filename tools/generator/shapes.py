@@ -15,11 +15,13 @@ NAMES: Final = {
     "Attendee": "WizardAttendee",
     "AttendeeUpdateSelectedTickets": "Selection",
     "CatalogueTicketTypeEligibility": "Eligibility",
+    "Holder": "TicketAssignment",
     "RegistrationDataBillingDetails": "BillingDetails",
     "SelectedPackageTicketTicketId": "EventTicketReference",
     "SelectionIndividualTicket": "SelectedTicket",
     "SelectionPackage": "SelectedPackage",
     "Ticket": "SubmittedTicket",
+    "TicketAssignmentHolder": "TicketHolder",
 }
 """Objects whose own name says more than the argument and the keys that lead to them."""
 

@@ -176,7 +176,8 @@ def table(each: Table) -> str:
 def column_type(column: Column) -> str:
     """Return the type of a column."""
     attribute = column.attribute
-    if attribute.type == "xid8":  # too large for a number of JavaScript
+    # too large for a number of JavaScript; bytes, which JSON has as text
+    if attribute.type in {"xid8", "bytea"}:
         attribute = Attribute(attribute.name, "text", attribute.is_array, attribute.about)
     schema = attribute_schema(attribute)
     return type_of(or_null(non_null(schema)) if column.is_nullable else non_null(schema))

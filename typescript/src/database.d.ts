@@ -6,6 +6,41 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 /** A JSON object with any keys. */
 export type JsonObject = { [key: string]: Json | undefined }
 
+/** An adjusted registration and its money. */
+export type AdjustAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Status of the registration. One of `draft`, `completed`, `cancelled`, `expired`, `pending`. */
+  status: 'draft' | 'completed' | 'cancelled' | 'expired' | 'pending'
+  /** Payment status of the registration. One of `Unpaid`, `Paid`, `Refunded`. */
+  payment_status: 'Unpaid' | 'Paid' | 'Refunded'
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
+  subtotal: number
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
+  total: number
+  /** What was paid for it, without surcharges. */
+  paid: number
+  /** What was given back of that, without surcharges. */
+  refunded: number
+  /** What is still to be paid; 0 once completed or cancelled. */
+  amount_due: number
+  /** What is still to be given back. */
+  refund_due: number
+  /** ISO 4217 code of its amounts. */
+  currency: string
+  /** Time of the database. */
+  server_time: string
+}
+
 /** What a change of a paid registration has changed, and its money after it. */
 export type AmendAnswer = {
   /** Always true. */
@@ -51,6 +86,22 @@ export type AmendAnswer = {
 
 /** An amount from 0 with at most two decimals. */
 export type Amount = number | string
+
+/** What assigning tickets has changed. */
+export type AssignAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of tickets whose holder changed. */
+  tickets_assigned: number
+  /** Time of the call. */
+  server_time: string
+}
 
 /** Both ids of an attendee. */
 export type AttendeeIds = {
@@ -189,6 +240,7 @@ export type CatalogueFunction = {
   slug: Slug
   name: Name
   currency: Currency
+  changes_until?: Time | null
   ends_at?: Time | null
   function_id?: Uuid | null
   hold_minutes?: number | null
@@ -196,6 +248,7 @@ export type CatalogueFunction = {
   max_hold_minutes?: number | null
   max_open_registrations_per_owner?: number | null
   payment_minutes?: number | null
+  refunds_until?: Time | null
   registration_closes_at?: Time | null
   registration_opens_at?: Time | null
   selection_mode?: 'exclusive' | 'mixed' | null
@@ -385,6 +438,27 @@ export type ExportAnswer = {
   server_time: string
 }
 
+/** A registration that may hold its tickets longer. */
+export type ExtendHoldAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /**
+   * Status of the registration; expired only if it has no tickets. One of `draft`, `pending`,
+   * `expired`.
+   */
+  status: 'draft' | 'pending' | 'expired'
+  /** Its revision after the call; the same as before unless it was expired. */
+  revision: number
+  /** Until when it may hold tickets. */
+  hold_granted_until: string
+  /** Until when its tickets keep their capacity; null: it holds none. */
+  hold_expires_at: string | null
+  /** Time of the database, to count down to `hold_expires_at` from. */
+  server_time: string
+}
+
 /** The event function in an availability. */
 export type FunctionAvailability = {
   /** The event function. */
@@ -413,7 +487,19 @@ export type FunctionAvailability = {
   registration_opens_at: string | null
   /** End of registration; null: no end. */
   registration_closes_at: string | null
+  /**
+   * Until when owners may change a paid registration: correct names, assign tickets, exchange
+   * tickets without a refund; null: never.
+   */
+  changes_until: string | null
+  /**
+   * Until when owners may make a change of a paid registration that leaves a refund, and cancel
+   * it; null: never.
+   */
+  refunds_until: string | null
 }
+
+export type Holders = TicketAssignment[]
 
 /** What an import has stored. */
 export type ImportAnswer = {
@@ -752,9 +838,16 @@ export type RegistrationAnswer = {
   tickets: RegistrationTicket[]
   /** Its attendees without a ticket. */
   attendees_without_tickets: AttendeeWithoutTickets[]
-  /** Sum of the prices of its tickets; 0 once cancelled. */
+  /** Its payments and refunds, the oldest first. */
+  payments: RegistrationPayment[]
+  /** Sum of the prices of its tickets in force; 0 once cancelled. */
   subtotal: number
-  /** The price of the registration; 0 once cancelled. */
+  /** What it costs more than its tickets; negative for a discount. */
+  adjustment: number
+  /**
+   * The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+   * negative.
+   */
   total: number
   /** What was paid for it, without surcharges. */
   paid: number
@@ -773,6 +866,11 @@ export type RegistrationAnswer = {
   confirmation_number: string | null
   /** Until when its tickets keep their capacity; null: it holds none. */
   hold_expires_at: string | null
+  /**
+   * Until when staff have granted it to hold tickets; null: not beyond the limits of the
+   * function.
+   */
+  hold_granted_until: string | null
   /** Time of the database, to count down to `hold_expires_at` from. */
   server_time: string
 }
@@ -818,6 +916,28 @@ export type RegistrationData = {
   [key: string]: any
 }
 
+/** A payment or refund of a registration. */
+export type RegistrationPayment = {
+  /** The payment or refund. */
+  payment_id: string
+  /** Which of both. One of `payment`, `refund`. */
+  kind: 'payment' | 'refund'
+  /** Its id at the payment provider. */
+  reference: string
+  /** Name of the payment provider, in lower case. */
+  provider: string
+  /** The amount, including the surcharge. */
+  amount: number
+  /** The part of the amount that is surcharge. */
+  surcharge_amount: number
+  /** ISO 4217 code of both amounts. */
+  currency: string
+  /** The tickets that a refund names; null: it names none, or it is a payment. */
+  ticket_ids: string[] | null
+  /** When it was paid, according to the provider, or the refund recorded. */
+  paid_at: string
+}
+
 /** A stored ticket in full. */
 export type RegistrationTicket = {
   /** The ticket; it keeps its id while it stays selected. */
@@ -844,6 +964,8 @@ export type RegistrationTicket = {
   payment_status: 'Unpaid' | 'Paid' | 'Refunded'
   /** Whether the attendee attends as a partner. */
   is_partner_ticket: boolean
+  /** The person whom the ticket admits, as sent to `assign_tickets`; null: its attendee. */
+  holder: TicketHolder | null
 }
 
 /** What releasing expired holds has done. */
@@ -925,6 +1047,7 @@ export type SubmittedTicket = {
   ticket_type_id: Uuid
   client_attendee_id?: Uuid | null
   currency?: string | null
+  holder?: JsonObject | null
   is_partner_ticket?: boolean | null
   original_price?: Amount | null
   package_id?: Uuid | null
@@ -938,6 +1061,12 @@ export type SubmittedTicket = {
 /** An amount from 0, rounded to the cent. */
 export type Sum = number | string
 
+/** No other keys are allowed. */
+export type TicketAssignment = {
+  ticket_id: Uuid
+  holder?: TicketHolder | null
+}
+
 /** A change of a ticket. */
 export type TicketChange = {
   /**
@@ -947,8 +1076,11 @@ export type TicketChange = {
   epoch: number
   /** Number of the change, unique in its epoch. */
   change_id: number
-  /** What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`, `refunded`. */
-  change: 'added' | 'removed' | 'paid' | 'cancelled' | 'refunded'
+  /**
+   * What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`, `cancelled`,
+   * `refunded`.
+   */
+  change: 'added' | 'removed' | 'paid' | 'assigned' | 'cancelled' | 'refunded'
   /** The event function. */
   function_id: string
   /** The registration. */
@@ -981,6 +1113,16 @@ export type TicketChangesAnswer = {
   changes: TicketChange[]
   /** Opaque cursor, the `p_after` of the next call; null: there are no changes yet. */
   cursor: string | null
+}
+
+/** All other keys are stored unchanged. */
+export type TicketHolder = {
+  firstName: Name
+  lastName: Name
+  email?: string | null
+  phone?: string | null
+  title?: string | null
+  [key: string]: any
 }
 
 export type TicketIds = Uuid[]
@@ -1020,6 +1162,40 @@ export type TicketTypeAvailability = {
 export type Tickets = SubmittedTicket[]
 
 export type Time = string
+
+/** A registration and its new owner. */
+export type TransferAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** User id of its owner now. */
+  owner_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Time of the database. */
+  server_time: string
+}
+
+/** What updating attendees has changed. */
+export type UpdateAttendeesAnswer = {
+  /** Always true: a refused call raises an error instead. */
+  success: boolean
+  /** The registration. */
+  registration_id: string
+  /** Its revision after the call; the same as before if nothing changed. */
+  revision: number
+  /** Status of the registration. One of `draft`, `pending`, `completed`, `expired`. */
+  status: 'draft' | 'pending' | 'completed' | 'expired'
+  /** Number of attendees added. */
+  attendees_added: number
+  /** Number of attendees of whom a value changed. */
+  attendees_updated: number
+  /** Both ids of the attendees of `p_attendees`, in its order. */
+  attendees: AttendeeIds[]
+  /** Time of the call. */
+  server_time: string
+}
 
 /** Whom a token names. */
 export type UserAnswer = {
@@ -1146,7 +1322,8 @@ export type IssueCode =
   | 'missing_key'
   // The function sells an attendee either packages or individual tickets, not both.
   | 'mixed_selection'
-  // The caller is neither the service nor an owner or admin of the organisation.
+  // The caller may never make this call: the message says who may (the service; an owner or admin,
+  // or any member, of the organisation).
   | 'not_allowed'
   // The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.
   | 'not_authenticated'
@@ -1157,8 +1334,8 @@ export type IssueCode =
   | 'not_eligible'
   // The ticket type is not in the package: expected lists the contents of the package.
   | 'not_in_package'
-  // Nothing is due back: nothing that was paid is cancelled, or all of it has been refunded.
-  // Actual is the status of the registration.
+  // Nothing is due back: the registration costs what was paid for it, or the difference has been
+  // refunded. Actual is the status of the registration.
   | 'not_refundable'
   // The sale starts later: expected is the start.
   | 'not_yet_on_sale'
@@ -1220,15 +1397,21 @@ export type IssueCode =
   | 'sold_out'
   // The submitted subtotal is not the price of the tickets: expected, actual.
   | 'subtotal_mismatch'
+  // A row names a ticket that is cancelled.
+  | 'ticket_cancelled'
+  // A ticket is listed twice.
+  | 'ticket_named_twice'
   // A refund names a ticket that is still in force: cancel it first.
   | 'ticket_not_cancelled'
   // A row names a `ticket_id` that its attendee does not hold with this ticket type; a refund one
-  // that the registration does not have, or that is refunded already.
+  // that the registration does not have, or that is refunded already; an assignment one that the
+  // registration does not have.
   | 'ticket_not_found'
   // The function (or the catalogue document) has no such ticket type.
   | 'ticket_type_not_found'
   // More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64
-  // levels, 30,000 values other than texts.
+  // levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2
+  // MiB.
   | 'too_large'
   // More open registrations than one owner may have for the function: expected, actual.
   | 'too_many_open_registrations'
@@ -1676,7 +1859,7 @@ export type Database = {
            * SHA-256 of the selections that a payment amended its registration to; null: it amended
            * nothing.
            */
-          amendment_hash: Bytea | null
+          amendment_hash: string | null
           /** When the money was paid, according to the provider. */
           paid_at: string
           /** When the row was created. */
@@ -2090,6 +2273,28 @@ export type Database = {
     Views: { [_ in never]: never }
     Functions: {
       /**
+       * Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+       *
+       * A negative adjustment is a discount, up to a complimentary registration; the total is never
+       * below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+       * one before. On a completed or cancelled registration it changes what is due back, and never
+       * makes an amount due. A pending registration becomes draft again, so that an outdated amount
+       * is never paid; one with nothing due is completed by the next `start_payment`.
+       *
+       * The same adjustment again changes nothing and answers the same.
+       */
+      adjust_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The adjustment, in major units, with no more decimals than its currency has. */
+          p_adjustment: number
+          /** The reason, 1 to 1,000 characters; recorded, and not shown to the owner. */
+          p_reason: string
+        }
+        Returns: AdjustAnswer
+      }
+      /**
        * Makes the tickets of a paid registration those of a new selection, together with its money.
        *
        * Attendees that are not listed keep their tickets. Tickets that are kept keep their ids and
@@ -2122,6 +2327,32 @@ export type Database = {
         Returns: AmendAnswer
       }
       /**
+       * Names the people whom tickets admit, where these are not the attendees who have them; also
+       * after payment.
+       *
+       * A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+       * attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+       * answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      assign_tickets: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`, `lastName` and,
+           * optionally, `title`, `email`, `phone`; other keys are stored unchanged. Without a `holder`
+           * the ticket admits its attendee again. Tickets that are not named keep their holders.
+           */
+          p_holders: Holders
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: AssignAnswer
+      }
+      /**
        * Begins a new epoch of the change feed, after an older state of the database was restored.
        *
        * A failover begins one by itself, and so does what PostgreSQL knows to be another server or
@@ -2140,8 +2371,9 @@ export type Database = {
       /**
        * Cancels a registration: its tickets become Cancelled and its capacity is free.
        *
-       * Its history is kept. It costs nothing from then on: what was paid for it becomes its
-       * `refund_due`.
+       * Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+       * `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+       * stay as they are.
        *
        * A repeated call changes nothing and answers that 0 tickets were cancelled.
        */
@@ -2270,6 +2502,26 @@ export type Database = {
         Returns: ExportAnswer
       }
       /**
+       * Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or an
+       * invoice.
+       *
+       * The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+       * stays with the registration: also other tickets that it holds meanwhile are held until then.
+       * A hold that is over takes its capacity again, as if the tickets were selected now. An
+       * earlier time than granted before replaces the grant, and shortens no hold.
+       *
+       * The same time again changes nothing but renews the hold.
+       */
+      extend_hold: {
+        Args: {
+          /** A registration that is draft, pending or expired. */
+          p_registration_id: string
+          /** Until when it may hold tickets: later than now, at most the start of the function. */
+          p_until: string
+        }
+        Returns: ExtendHoldAnswer
+      }
+      /**
        * Returns all that a wizard needs to resume a registration on any device.
        *
        * `registration` and `ticket_selections` are the own objects of the wizard: sent back
@@ -2302,11 +2554,15 @@ export type Database = {
         Returns: AvailabilityAnswer
       }
       /**
-       * The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
+       * The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+       * commit order.
        *
        * The order is that of commits as far as they depend on each other. Call it repeatedly with
        * the cursor of the last answer: no change is skipped or repeated. A change appears once all
        * transactions that began before its own have ended. It can also be read on a hot standby.
+       *
+       * A ticket is assigned when it admits another person than before; the feed says which ticket,
+       * not whom: `get_registration` tells.
        *
        * `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
        * may not exist any more; all later ones follow.
@@ -2342,8 +2598,8 @@ export type Database = {
            * optionally, `pools` (and `$schema`, for editors). `organisation`: `{organisation_id?, slug,
            * name}`. `function`: `{function_id?, slug, name, currency, timezone?, status?, starts_at?,
            * ends_at?, registration_opens_at?, registration_closes_at?, selection_mode?, hold_minutes?,
-           * payment_minutes?, max_hold_minutes?, max_held_per_owner?,
-           * max_open_registrations_per_owner?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
+           * payment_minutes?, max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+           * changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?, ends_at?,
            * is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name, price, slug?,
            * description?, is_active?, sale_starts_at?, sale_ends_at?, min_per_attendee?,
            * max_per_attendee?, max_per_registration?, eligibility?, capacity?}`. Packages:
@@ -2380,7 +2636,8 @@ export type Database = {
            * At most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
            * `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
            * `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`,
-           * `payment_status`, `is_partner_ticket`. Absent values are filled in, present ones must agree.
+           * `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled in, present ones
+           * must agree. A `holder` is ignored: that is for `assign_tickets`.
            */
           p_tickets: Tickets
           /**
@@ -2456,7 +2713,7 @@ export type Database = {
         Returns: QuoteAnswer
       }
       /**
-       * Records money given back: for tickets that are cancelled, or of a surcharge.
+       * Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
        *
        * At most the `refund_due` of the registration can be given back, and at most its surcharge.
        * The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -2531,6 +2788,53 @@ export type Database = {
           p_expected_revision?: number | null
         }
         Returns: StartPaymentAnswer
+      }
+      /**
+       * Gives a registration to another owner, such as a guest who signs in after booking.
+       *
+       * Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+       * do not stop a transfer.
+       *
+       * The same owner again changes nothing and answers the same.
+       */
+      transfer_registration: {
+        Args: {
+          /** The registration, in any status. */
+          p_registration_id: string
+          /** The user id of the new owner (the JWT sub claim). */
+          p_new_owner_id: string
+        }
+        Returns: TransferAnswer
+      }
+      /**
+       * Changes names, contact data, types and other values of attendees, or adds attendees; also
+       * after payment.
+       *
+       * Keys that are given replace those stored, and null clears one; keys that are not given stay,
+       * and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+       * that the new values do not allow is refused; once a registration is completed, breaches that
+       * were there before are not looked at.
+       *
+       * A started payment has to be started again: a pending registration becomes a draft, and keeps
+       * its hold.
+       *
+       * A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+       * changes nothing.
+       */
+      update_attendees: {
+        Args: {
+          /** The registration. */
+          p_registration_id: string
+          /**
+           * 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the attendee) and
+           * `attendeeType` are required. One whose `attendeeId` is not known is added at the end.
+           * `selected_tickets` is ignored.
+           */
+          p_attendees: Attendees
+          /** The revision that the caller has read; the call is refused if another one is stored. */
+          p_expected_revision?: number | null
+        }
+        Returns: UpdateAttendeesAnswer
       }
       /**
        * Returns the id of the user whom a token names by its `sub` and `iss`.

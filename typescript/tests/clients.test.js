@@ -176,17 +176,61 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
       const due = answered(await ada.rpc('start_payment', { p_registration_id }))
       assert.equal(due.amount_due, 150)
+      const until = new Date(Date.now() + 86_400_000).toISOString()
+      const extended = answered(
+        await service.rpc('extend_hold', { p_registration_id, p_until: until }),
+      )
+      assert.equal(new Date(extended.hold_granted_until).toISOString(), until)
       const p_payment = { reference: 'pi_1', amount: due.amount_due, currency: due.currency }
       const paid = answered(
         await service.rpc('complete_registration_payment', { p_registration_id, p_payment }),
       )
       assert.equal(paid.status, 'completed')
+      const updated = answered(
+        await service.rpc('update_attendees', {
+          p_registration_id,
+          p_attendees: [{ attendeeId: attendee, attendeeType: 'guest', lastName: 'Byron' }],
+        }),
+      )
+      assert.deepEqual([updated.attendees_updated, updated.attendees_added], [1, 0])
+      const holder = { firstName: 'Grace', lastName: 'Green', badge: 'Dr Green' }
+      const ticket_id = created.tickets[0]?.ticket_id ?? ''
+      const assigned = answered(
+        await service.rpc('assign_tickets', {
+          p_registration_id,
+          p_holders: [{ ticket_id, holder }],
+          p_expected_revision: updated.revision,
+        }),
+      )
+      assert.equal(assigned.tickets_assigned, 1)
+      const named = answered(await ada.rpc('get_registration', { p_registration_id }))
+      assert.equal(named.registration.primaryAttendee?.lastName, 'Byron')
+      assert.deepEqual(named.tickets.find((each) => each.ticket_id === ticket_id)?.holder, holder)
       const cancelled = answered(
         await service.rpc('cancel_registration', { p_registration_id, p_reason: 'Ill.' }),
       )
       assert.equal(cancelled.tickets_cancelled, 2)
-      const refund = { reference: 're_1', amount: '150.00', currency: 'EUR' }
+      const adjusted = answered(
+        await service.rpc('adjust_registration', {
+          p_registration_id,
+          p_adjustment: 12.5,
+          p_reason: 'Cancellation fee',
+        }),
+      )
+      assert.equal(adjusted.refund_due, 137.5)
+      const refund = { reference: 're_1', amount: '137.50', currency: 'EUR' }
       answered(await service.rpc('record_refund', { p_registration_id, p_refund: refund }))
+      const settled = answered(await ada.rpc('get_registration', { p_registration_id }))
+      assert.deepEqual(
+        settled.payments.map(({ kind, amount }) => [kind, amount]),
+        [['payment', 150], ['refund', 137.5]],
+      )
+      const transferred = answered(
+        await service.rpc('transfer_registration', { p_registration_id, p_new_owner_id: BEN }),
+      )
+      assert.equal(transferred.owner_id, BEN)
+      const hidden = await ada.rpc('get_registration', { p_registration_id })
+      assert.equal(hidden.error?.code, 'TK002')
 
       const found = answered(await service.rpc('user_id', { p_sub: 'auth0|5f', p_iss: 'https://id' }))
       assert.match(found.user_id, /^[0-9a-f]{8}-[0-9a-f]{4}-8/)

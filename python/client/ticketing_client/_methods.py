@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from ticketing_client.payloads import (
     Refund,
     RegistrationData,
     SubmittedTicket,
+    TicketAssignment,
     Uuid,
     WizardAttendee,
 )
@@ -32,6 +35,41 @@ class Methods(ABC):
     @abstractmethod
     def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
+
+    def adjust_registration(
+        self, registration_id: UUID | str, adjustment: Decimal | int | str, reason: str
+    ) -> models.AdjustAnswer:
+        """Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+
+        A negative adjustment is a discount, up to a complimentary registration; the total is never
+        below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+        one before. On a completed or cancelled registration it changes what is due back, and never
+        makes an amount due. A pending registration becomes draft again, so that an outdated amount
+        is never paid; one with nothing due is completed by the next `start_payment`.
+
+        The same adjustment again changes nothing and answers the same.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is owner or admin
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            adjustment: The adjustment, in major units, with no more decimals than its currency has.
+            reason: The reason, 1 to 1,000 characters; recorded, and not shown to the owner.
+
+        Returns:
+            The registration and its money.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither an owner or admin of the organisation nor the service.
+            InvalidPayload: An argument is missing, or out of range.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            PaymentConflict: A completed or cancelled registration would cost more than was paid.
+        """
+        return self.execute(calls.adjust_registration(registration_id, adjustment, reason))
 
     def amend_registration(
         self,
@@ -87,6 +125,52 @@ class Methods(ABC):
             calls.amend_registration(registration_id, selections, payment, expected_revision)
         )
 
+    def assign_tickets(
+        self,
+        registration_id: UUID | str,
+        holders: Iterable[TicketAssignment | Json],
+        expected_revision: int | None = None,
+    ) -> models.AssignAnswer:
+        """Names the people whom tickets admit, where these are not the attendees who have them;
+        also after payment.
+
+        A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+        attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+        answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            holders: 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`,
+                `lastName` and, optionally, `title`, `email`, `phone`; other keys are stored
+                unchanged. Without a `holder` the ticket admits its attendee again. Tickets that are
+                not named keep their holders.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: A ticket is not one of the registration, cancelled, or named twice.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return self.execute(calls.assign_tickets(registration_id, holders, expected_revision))
+
     def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
         """Begins a new epoch of the change feed, after an older state of the database was restored.
 
@@ -116,15 +200,17 @@ class Methods(ABC):
     ) -> models.CancelAnswer:
         """Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-        Its history is kept. It costs nothing from then on: what was paid for it becomes its
-        `refund_due`.
+        Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+        `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+        stay as they are.
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
             anon: Only to be told to sign in
-            authenticated: Own registrations until they are paid, and free ones; staff also those of
-                their organisation, paid or not
+            authenticated: Own registrations until they are paid, and paid ones until the
+                `refunds_until` of the function, or while nothing that was paid is left; staff those
+                of their organisation, always
             service_role: All registrations
 
         Args:
@@ -137,7 +223,7 @@ class Methods(ABC):
         Raises:
             NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
+            RegistrationNotEditable: It is paid, and its owner calls after `refunds_until`.
         """
         return self.execute(calls.cancel_registration(registration_id, reason))
 
@@ -366,6 +452,43 @@ class Methods(ABC):
         """
         return self.execute(calls.export_catalogue(function_id))
 
+    def extend_hold(
+        self, registration_id: UUID | str, until: datetime | str
+    ) -> models.ExtendHoldAnswer:
+        """Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or
+        an invoice.
+
+        The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+        stays with the registration: also other tickets that it holds meanwhile are held until then.
+        A hold that is over takes its capacity again, as if the tickets were selected now. An
+        earlier time than granted before replaces the grant, and shortens no hold.
+
+        The same time again changes nothing but renews the hold.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is a member
+            service_role: All registrations
+
+        Args:
+            registration_id: A registration that is draft, pending or expired.
+            until: Until when it may hold tickets: later than now, at most the start of the
+                function.
+
+        Returns:
+            The registration and its hold.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither a member of the organisation nor the service.
+            InvalidPayload: The time is missing, past, or after the start of the function.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is completed or cancelled.
+            SelectionInvalid: The hold is over, and the selection breaks a rule.
+            SoldOut: The hold is over, and not enough capacity is left.
+        """
+        return self.execute(calls.extend_hold(registration_id, until))
+
     def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
 
@@ -424,12 +547,15 @@ class Methods(ABC):
     def get_ticket_changes(
         self, after: str | None = None, limit: int | None = None
     ) -> models.TicketChangesAnswer:
-        """The change feed: every ticket added, removed, paid, cancelled or refunded, in commit
-        order.
+        """The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+        commit order.
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
         transactions that began before its own have ended. It can also be read on a hot standby.
+
+        A ticket is assigned when it admits another person than before; the feed says which ticket,
+        not whom: `get_registration` tells.
 
         `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
         may not exist any more; all later ones follow.
@@ -478,23 +604,23 @@ class Methods(ABC):
                 `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
                 timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
                 registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
-                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
-                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
-                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
-                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
-                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
-                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
-                `registration_types`, and the optional keys of ticket types. Pools:
-                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
-                ones; None, or `[]`, ends them. A new event, ticket type or package without
-                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
-                packages, or among the pools; what is inactive, or no longer listed, gives it up.
-                What has no id needs a slug: it is what has that slug already, otherwise something
-                new, with an id that is made of organisation, function and slug. To give something
-                else the slug of what is stored, or what is stored another slug, state its id. Where
-                something refers to an event, ticket type or package, a UUID is an id, and anything
-                else a slug of the document.
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+                changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name,
+                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
+                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
+                capacity?}`. Packages: `{package_id?, name, price, items}` with `items`
+                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
+                keys of ticket types. Pools: `{capacity_pool_id?, name, capacity, slug?,
+                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
+                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
+                active events, ticket types or packages, or among the pools; what is inactive, or no
+                longer listed, gives it up. What has no id needs a slug: it is what has that slug
+                already, otherwise something new, with an id that is made of organisation, function
+                and slug. To give something else the slug of what is stored, or what is stored
+                another slug, state its id. Where something refers to an event, ticket type or
+                package, a UUID is an id, and anything else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
@@ -536,8 +662,8 @@ class Methods(ABC):
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
-                `status`, `payment_status`, `is_partner_ticket`. Absent values are filled in,
-                present ones must agree.
+                `status`, `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled
+                in, present ones must agree. A `holder` is ignored: that is for `assign_tickets`.
             attendee_updates: At most 500 objects of `attendee_id` and `selected_tickets`:
                 `{packages: [{packageId, quantity, tickets?}], individualTickets: [{ticketId,
                 quantity}]}`, where `tickets` is `[{ticketId, quantity}]`. An attendee with an empty
@@ -663,7 +789,7 @@ class Methods(ABC):
     def record_refund(
         self, registration_id: UUID | str, refund: Refund | Json
     ) -> models.RefundAnswer:
-        """Records money given back: for tickets that are cancelled, or of a surcharge.
+        """Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
 
         At most the `refund_due` of the registration can be given back, and at most its surcharge.
         The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -784,6 +910,82 @@ class Methods(ABC):
         """
         return self.execute(calls.start_payment(registration_id, expected_revision))
 
+    def transfer_registration(
+        self, registration_id: UUID | str, new_owner_id: UUID | str
+    ) -> models.TransferAnswer:
+        """Gives a registration to another owner, such as a guest who signs in after booking.
+
+        Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+        do not stop a transfer.
+
+        The same owner again changes nothing and answers the same.
+
+        Callers:
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            new_owner_id: The user id of the new owner (the JWT sub claim).
+
+        Returns:
+            The registration and its owner.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: The new owner is missing.
+            RegistrationNotFound: It does not exist.
+        """
+        return self.execute(calls.transfer_registration(registration_id, new_owner_id))
+
+    def update_attendees(
+        self,
+        registration_id: UUID | str,
+        attendees: Iterable[WizardAttendee | Json],
+        expected_revision: int | None = None,
+    ) -> models.UpdateAttendeesAnswer:
+        """Changes names, contact data, types and other values of attendees, or adds attendees; also
+        after payment.
+
+        Keys that are given replace those stored, and None clears one; keys that are not given stay,
+        and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+        that the new values do not allow is refused; once a registration is completed, breaches that
+        were there before are not looked at.
+
+        A started payment has to be started again: a pending registration becomes a draft, and keeps
+        its hold.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            attendees: 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the
+                attendee) and `attendeeType` are required. One whose `attendeeId` is not known is
+                added at the end. `selected_tickets` is ignored.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 500 attendees, or more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: An attendee is named twice, or may not hold the tickets any more.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return self.execute(calls.update_attendees(registration_id, attendees, expected_revision))
+
     def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
         """Returns the id of the user whom a token names by its `sub` and `iss`.
 
@@ -819,6 +1021,41 @@ class AsyncMethods(ABC):
     @abstractmethod
     async def execute(self, call: Call[T]) -> T:
         """Execute a call of ticketing_client.calls and return its answer."""
+
+    async def adjust_registration(
+        self, registration_id: UUID | str, adjustment: Decimal | int | str, reason: str
+    ) -> models.AdjustAnswer:
+        """Sets the adjustment of a registration: what it costs less, or more, than its tickets.
+
+        A negative adjustment is a discount, up to a complimentary registration; the total is never
+        below 0. A positive one is a fee, such as what is kept after a cancellation. It replaces the
+        one before. On a completed or cancelled registration it changes what is due back, and never
+        makes an amount due. A pending registration becomes draft again, so that an outdated amount
+        is never paid; one with nothing due is completed by the next `start_payment`.
+
+        The same adjustment again changes nothing and answers the same.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is owner or admin
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            adjustment: The adjustment, in major units, with no more decimals than its currency has.
+            reason: The reason, 1 to 1,000 characters; recorded, and not shown to the owner.
+
+        Returns:
+            The registration and its money.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither an owner or admin of the organisation nor the service.
+            InvalidPayload: An argument is missing, or out of range.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            PaymentConflict: A completed or cancelled registration would cost more than was paid.
+        """
+        return await self.execute(calls.adjust_registration(registration_id, adjustment, reason))
 
     async def amend_registration(
         self,
@@ -874,6 +1111,52 @@ class AsyncMethods(ABC):
             calls.amend_registration(registration_id, selections, payment, expected_revision)
         )
 
+    async def assign_tickets(
+        self,
+        registration_id: UUID | str,
+        holders: Iterable[TicketAssignment | Json],
+        expected_revision: int | None = None,
+    ) -> models.AssignAnswer:
+        """Names the people whom tickets admit, where these are not the attendees who have them;
+        also after payment.
+
+        A lodge buys ten tickets for its contact and names the guests later. Tickets keep their ids,
+        attendees and prices; whom they admit is no fact for eligibility rules. `get_registration`
+        answers the `holder` of each ticket: sent back unchanged, it changes nothing.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            holders: 1 to 2,000 objects of `ticket_id` and `holder`: an object of `firstName`,
+                `lastName` and, optionally, `title`, `email`, `phone`; other keys are stored
+                unchanged. Without a `holder` the ticket admits its attendee again. Tickets that are
+                not named keep their holders.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: A ticket is not one of the registration, cancelled, or named twice.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return await self.execute(calls.assign_tickets(registration_id, holders, expected_revision))
+
     async def begin_feed_epoch(self) -> models.BeginFeedEpochAnswer:
         """Begins a new epoch of the change feed, after an older state of the database was restored.
 
@@ -903,15 +1186,17 @@ class AsyncMethods(ABC):
     ) -> models.CancelAnswer:
         """Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-        Its history is kept. It costs nothing from then on: what was paid for it becomes its
-        `refund_due`.
+        Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+        `refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before
+        stay as they are.
 
         A repeated call changes nothing and answers that 0 tickets were cancelled.
 
         Callers:
             anon: Only to be told to sign in
-            authenticated: Own registrations until they are paid, and free ones; staff also those of
-                their organisation, paid or not
+            authenticated: Own registrations until they are paid, and paid ones until the
+                `refunds_until` of the function, or while nothing that was paid is left; staff those
+                of their organisation, always
             service_role: All registrations
 
         Args:
@@ -924,7 +1209,7 @@ class AsyncMethods(ABC):
         Raises:
             NotSignedIn: The caller is not signed in.
             RegistrationNotFound: It does not exist, or the caller may not see it.
-            RegistrationNotEditable: It is paid, it cost something, and the caller is its owner.
+            RegistrationNotEditable: It is paid, and its owner calls after `refunds_until`.
         """
         return await self.execute(calls.cancel_registration(registration_id, reason))
 
@@ -1153,6 +1438,43 @@ class AsyncMethods(ABC):
         """
         return await self.execute(calls.export_catalogue(function_id))
 
+    async def extend_hold(
+        self, registration_id: UUID | str, until: datetime | str
+    ) -> models.ExtendHoldAnswer:
+        """Lets a registration hold its unpaid tickets until a time, such as for a bank transfer or
+        an invoice.
+
+        The limits of holds (`hold_minutes`, `max_hold_minutes`) do not end it before. The grant
+        stays with the registration: also other tickets that it holds meanwhile are held until then.
+        A hold that is over takes its capacity again, as if the tickets were selected now. An
+        earlier time than granted before replaces the grant, and shortens no hold.
+
+        The same time again changes nothing but renews the hold.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Registrations of organisations in which the caller is a member
+            service_role: All registrations
+
+        Args:
+            registration_id: A registration that is draft, pending or expired.
+            until: Until when it may hold tickets: later than now, at most the start of the
+                function.
+
+        Returns:
+            The registration and its hold.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            NotAllowed: The caller is neither a member of the organisation nor the service.
+            InvalidPayload: The time is missing, past, or after the start of the function.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is completed or cancelled.
+            SelectionInvalid: The hold is over, and the selection breaks a rule.
+            SoldOut: The hold is over, and not enough capacity is left.
+        """
+        return await self.execute(calls.extend_hold(registration_id, until))
+
     async def get_registration(self, registration_id: UUID | str) -> models.RegistrationAnswer:
         """Returns all that a wizard needs to resume a registration on any device.
 
@@ -1211,12 +1533,15 @@ class AsyncMethods(ABC):
     async def get_ticket_changes(
         self, after: str | None = None, limit: int | None = None
     ) -> models.TicketChangesAnswer:
-        """The change feed: every ticket added, removed, paid, cancelled or refunded, in commit
-        order.
+        """The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in
+        commit order.
 
         The order is that of commits as far as they depend on each other. Call it repeatedly with
         the cursor of the last answer: no change is skipped or repeated. A change appears once all
         transactions that began before its own have ended. It can also be read on a hot standby.
+
+        A ticket is assigned when it admits another person than before; the feed says which ticket,
+        not whom: `get_registration` tells.
 
         `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before
         may not exist any more; all later ones follow.
@@ -1265,23 +1590,23 @@ class AsyncMethods(ABC):
                 `{organisation_id?, slug, name}`. `function`: `{function_id?, slug, name, currency,
                 timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
                 registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?,
-                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?}`. Events:
-                `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket
-                types: `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?,
-                sale_starts_at?, sale_ends_at?, min_per_attendee?, max_per_attendee?,
-                max_per_registration?, eligibility?, capacity?}`. Packages: `{package_id?, name,
-                price, items}` with `items` `[{ticket_type_id, quantity}]`, optionally
-                `registration_types`, and the optional keys of ticket types. Pools:
-                `{capacity_pool_id?, name, capacity, slug?, ticket_type_ids?, package_ids?}`. An
-                absent `capacity` leaves the limit as it is, and absent `pools` leave the shared
-                ones; None, or `[]`, ends them. A new event, ticket type or package without
-                `capacity` is unlimited. A `slug` is unique among the active events, ticket types or
-                packages, or among the pools; what is inactive, or no longer listed, gives it up.
-                What has no id needs a slug: it is what has that slug already, otherwise something
-                new, with an id that is made of organisation, function and slug. To give something
-                else the slug of what is stored, or what is stored another slug, state its id. Where
-                something refers to an event, ticket type or package, a UUID is an id, and anything
-                else a slug of the document.
+                max_hold_minutes?, max_held_per_owner?, max_open_registrations_per_owner?,
+                changes_until?, refunds_until?}`. Events: `{event_id?, slug, title, starts_at?,
+                ends_at?, is_active?, capacity?}`. Ticket types: `{ticket_type_id?, event_id, name,
+                price, slug?, description?, is_active?, sale_starts_at?, sale_ends_at?,
+                min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,
+                capacity?}`. Packages: `{package_id?, name, price, items}` with `items`
+                `[{ticket_type_id, quantity}]`, optionally `registration_types`, and the optional
+                keys of ticket types. Pools: `{capacity_pool_id?, name, capacity, slug?,
+                ticket_type_ids?, package_ids?}`. An absent `capacity` leaves the limit as it is,
+                and absent `pools` leave the shared ones; None, or `[]`, ends them. A new event,
+                ticket type or package without `capacity` is unlimited. A `slug` is unique among the
+                active events, ticket types or packages, or among the pools; what is inactive, or no
+                longer listed, gives it up. What has no id needs a slug: it is what has that slug
+                already, otherwise something new, with an id that is made of organisation, function
+                and slug. To give something else the slug of what is stored, or what is stored
+                another slug, state its id. Where something refers to an event, ticket type or
+                package, a UUID is an id, and anything else a slug of the document.
 
         Returns:
             What has been stored. `warnings` names what is allowed but hardly ever meant, such as a
@@ -1323,8 +1648,8 @@ class AsyncMethods(ABC):
             tickets: At most 2,000 tickets, each an object of `attendee_id` (either id of the
                 attendee), `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`,
                 `original_price`, `currency`, `ticket_id`, `registration_id`, `client_attendee_id`,
-                `status`, `payment_status`, `is_partner_ticket`. Absent values are filled in,
-                present ones must agree.
+                `status`, `payment_status`, `is_partner_ticket`, `holder`. Absent values are filled
+                in, present ones must agree. A `holder` is ignored: that is for `assign_tickets`.
             attendee_updates: At most 500 objects of `attendee_id` and `selected_tickets`:
                 `{packages: [{packageId, quantity, tickets?}], individualTickets: [{ticketId,
                 quantity}]}`, where `tickets` is `[{ticketId, quantity}]`. An attendee with an empty
@@ -1450,7 +1775,7 @@ class AsyncMethods(ABC):
     async def record_refund(
         self, registration_id: UUID | str, refund: Refund | Json
     ) -> models.RefundAnswer:
-        """Records money given back: for tickets that are cancelled, or of a surcharge.
+        """Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
 
         At most the `refund_due` of the registration can be given back, and at most its surcharge.
         The tickets named become Refunded; once nothing more is due back, all its cancelled tickets
@@ -1570,6 +1895,84 @@ class AsyncMethods(ABC):
             RevisionConflict: Another revision is stored.
         """
         return await self.execute(calls.start_payment(registration_id, expected_revision))
+
+    async def transfer_registration(
+        self, registration_id: UUID | str, new_owner_id: UUID | str
+    ) -> models.TransferAnswer:
+        """Gives a registration to another owner, such as a guest who signs in after booking.
+
+        Its attendees and tickets go with it. The owner before no longer finds it. Limits per owner
+        do not stop a transfer.
+
+        The same owner again changes nothing and answers the same.
+
+        Callers:
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration, in any status.
+            new_owner_id: The user id of the new owner (the JWT sub claim).
+
+        Returns:
+            The registration and its owner.
+
+        Raises:
+            NotAllowed: The caller is not the service.
+            InvalidPayload: The new owner is missing.
+            RegistrationNotFound: It does not exist.
+        """
+        return await self.execute(calls.transfer_registration(registration_id, new_owner_id))
+
+    async def update_attendees(
+        self,
+        registration_id: UUID | str,
+        attendees: Iterable[WizardAttendee | Json],
+        expected_revision: int | None = None,
+    ) -> models.UpdateAttendeesAnswer:
+        """Changes names, contact data, types and other values of attendees, or adds attendees; also
+        after payment.
+
+        Keys that are given replace those stored, and None clears one; keys that are not given stay,
+        and so do attendees who are not named. Tickets keep their ids and prices. Who holds tickets
+        that the new values do not allow is refused; once a registration is completed, breaches that
+        were there before are not looked at.
+
+        A started payment has to be started again: a pending registration becomes a draft, and keeps
+        its hold.
+
+        A repeated call finds its state stored: it succeeds, whatever revision it expects, and
+        changes nothing.
+
+        Callers:
+            anon: Only to be told to sign in
+            authenticated: Own registrations, completed ones until `changes_until` of the function;
+                staff also those of their organisation, at any time
+            service_role: All registrations
+
+        Args:
+            registration_id: The registration.
+            attendees: 1 to 500 attendee objects of the wizard; `attendeeId` (either id of the
+                attendee) and `attendeeType` are required. One whose `attendeeId` is not known is
+                added at the end. `selected_tickets` is ignored.
+            expected_revision: The revision that the caller has read; the call is refused if another
+                one is stored.
+
+        Returns:
+            What has changed.
+
+        Raises:
+            NotSignedIn: The caller is not signed in.
+            InvalidPayload: An argument does not have the documented shape, or exceeds a limit; the
+                registration would have more than 500 attendees, or more than 2 MiB of data.
+            RegistrationNotFound: It does not exist, or the caller may not see it.
+            RegistrationNotEditable: It is cancelled, or completed and its owner may not change it
+                any more.
+            SelectionInvalid: An attendee is named twice, or may not hold the tickets any more.
+            RevisionConflict: Another revision is stored, and the call would change something.
+        """
+        return await self.execute(
+            calls.update_attendees(registration_id, attendees, expected_revision)
+        )
 
     async def user_id(self, sub: str, iss: str | None = None) -> models.UserAnswer:
         """Returns the id of the user whom a token names by its `sub` and `iss`.

@@ -32,7 +32,9 @@ Json: TypeAlias = Mapping[str, Any]
 """An object of the wizard, as plain JSON."""
 
 __all__ = [
+    "AdjustAnswer",
     "AmendAnswer",
+    "AssignAnswer",
     "AttendeeIds",
     "AttendeeWithoutTickets",
     "AvailabilityAnswer",
@@ -43,6 +45,7 @@ __all__ = [
     "EventAvailability",
     "ExpandedTicket",
     "ExportAnswer",
+    "ExtendHoldAnswer",
     "FunctionAvailability",
     "ImportAnswer",
     "IntegrityProblem",
@@ -57,6 +60,7 @@ __all__ = [
     "RefundAnswer",
     "RegistrationAnswer",
     "RegistrationAttendee",
+    "RegistrationPayment",
     "RegistrationTicket",
     "ReleaseAnswer",
     "RepairAnswer",
@@ -64,8 +68,49 @@ __all__ = [
     "TicketChange",
     "TicketChangesAnswer",
     "TicketTypeAvailability",
+    "TransferAnswer",
+    "UpdateAttendeesAnswer",
     "UserAnswer",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustAnswer:
+    """An adjusted registration and its money.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        status: Status of the registration. One of `draft`, `completed`, `cancelled`, `expired`,
+            `pending`.
+        payment_status: Payment status of the registration. One of `Unpaid`, `Paid`, `Refunded`.
+        revision: Its revision after the call; the same as before if nothing changed.
+        subtotal: Sum of the prices of its tickets in force; 0 once cancelled.
+        adjustment: What it costs more than its tickets; negative for a discount.
+        total: The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+            negative.
+        paid: What was paid for it, without surcharges.
+        refunded: What was given back of that, without surcharges.
+        amount_due: What is still to be paid; 0 once completed or cancelled.
+        refund_due: What is still to be given back.
+        currency: ISO 4217 code of its amounts.
+        server_time: Time of the database.
+    """
+
+    success: bool
+    registration_id: Id
+    status: Literal["draft", "completed", "cancelled", "expired", "pending"]
+    payment_status: Literal["Unpaid", "Paid", "Refunded"]
+    revision: int
+    subtotal: Decimal
+    adjustment: Decimal
+    total: Decimal
+    paid: Decimal
+    refunded: Decimal
+    amount_due: Decimal
+    refund_due: Decimal
+    currency: str
+    server_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +161,27 @@ class AmendAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssignAnswer:
+    """What assigning tickets has changed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        revision: Its revision after the call; the same as before if nothing changed.
+        status: Status of the registration. One of `draft`, `pending`, `completed`, `expired`.
+        tickets_assigned: Number of tickets whose holder changed.
+        server_time: Time of the call.
+    """
+
+    success: bool
+    registration_id: Id
+    revision: int
+    status: Literal["draft", "pending", "completed", "expired"]
+    tickets_assigned: int
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionAvailability:
     """The event function in an availability.
 
@@ -132,6 +198,10 @@ class FunctionAvailability:
         ends_at: End of the function; None: not known.
         registration_opens_at: Start of registration; None: already open.
         registration_closes_at: End of registration; None: no end.
+        changes_until: Until when owners may change a paid registration: correct names, assign
+            tickets, exchange tickets without a refund; None: never.
+        refunds_until: Until when owners may make a change of a paid registration that leaves a
+            refund, and cancel it; None: never.
     """
 
     function_id: Id
@@ -144,6 +214,8 @@ class FunctionAvailability:
     ends_at: datetime | None = None
     registration_opens_at: datetime | None = None
     registration_closes_at: datetime | None = None
+    changes_until: datetime | None = None
+    refunds_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,6 +506,30 @@ class ExportAnswer:
 
     function_id: Id
     catalogue: Json
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendHoldAnswer:
+    """A registration that may hold its tickets longer.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        status: Status of the registration; expired only if it has no tickets. One of `draft`,
+            `pending`, `expired`.
+        revision: Its revision after the call; the same as before unless it was expired.
+        hold_granted_until: Until when it may hold tickets.
+        hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
+        server_time: Time of the database, to count down to `hold_expires_at` from.
+    """
+
+    success: bool
+    registration_id: Id
+    status: Literal["draft", "pending", "expired"]
+    revision: int
+    hold_granted_until: datetime
+    hold_expires_at: datetime | None = None
     server_time: datetime
 
 
@@ -820,6 +916,7 @@ class RegistrationTicket:
         status: Status of the ticket. One of `Active`, `Cancelled`.
         payment_status: Payment status of the ticket. One of `Unpaid`, `Paid`, `Refunded`.
         is_partner_ticket: Whether the attendee attends as a partner.
+        holder: The person whom the ticket admits, as sent to `assign_tickets`; None: its attendee.
     """
 
     ticket_id: Id
@@ -834,6 +931,34 @@ class RegistrationTicket:
     status: Literal["Active", "Cancelled"]
     payment_status: Literal["Unpaid", "Paid", "Refunded"]
     is_partner_ticket: bool
+    holder: Json | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationPayment:
+    """A payment or refund of a registration.
+
+    Attributes:
+        payment_id: The payment or refund.
+        kind: Which of both. One of `payment`, `refund`.
+        reference: Its id at the payment provider.
+        provider: Name of the payment provider, in lower case.
+        amount: The amount, including the surcharge.
+        surcharge_amount: The part of the amount that is surcharge.
+        currency: ISO 4217 code of both amounts.
+        ticket_ids: The tickets that a refund names; None: it names none, or it is a payment.
+        paid_at: When it was paid, according to the provider, or the refund recorded.
+    """
+
+    payment_id: Id
+    kind: Literal["payment", "refund"]
+    reference: str
+    provider: str
+    amount: Decimal
+    surcharge_amount: Decimal
+    currency: str
+    ticket_ids: tuple[Id, ...] | None = None
+    paid_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -855,8 +980,11 @@ class RegistrationAnswer:
         attendees: Its attendees, in the order of the wizard.
         tickets: All its tickets, in the order of the attendees.
         attendees_without_tickets: Its attendees without a ticket.
-        subtotal: Sum of the prices of its tickets; 0 once cancelled.
-        total: The price of the registration; 0 once cancelled.
+        payments: Its payments and refunds, the oldest first.
+        subtotal: Sum of the prices of its tickets in force; 0 once cancelled.
+        adjustment: What it costs more than its tickets; negative for a discount.
+        total: The price of the registration: `subtotal` and `adjustment` together, or 0 if that is
+            negative.
         paid: What was paid for it, without surcharges.
         refunded: What was given back of that, without surcharges.
         amount_due: What is still to be paid; 0 once cancelled.
@@ -865,6 +993,8 @@ class RegistrationAnswer:
         currency: ISO 4217 code of its amounts.
         confirmation_number: Number for the buyer; None until the registration is completed.
         hold_expires_at: Until when its tickets keep their capacity; None: it holds none.
+        hold_granted_until: Until when staff have granted it to hold tickets; None: not beyond the
+            limits of the function.
         server_time: Time of the database, to count down to `hold_expires_at` from.
     """
 
@@ -879,7 +1009,9 @@ class RegistrationAnswer:
     attendees: tuple[RegistrationAttendee, ...]
     tickets: tuple[RegistrationTicket, ...]
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
+    payments: tuple[RegistrationPayment, ...]
     subtotal: Decimal
+    adjustment: Decimal
     total: Decimal
     paid: Decimal
     refunded: Decimal
@@ -888,6 +1020,7 @@ class RegistrationAnswer:
     currency: str
     confirmation_number: str | None = None
     hold_expires_at: datetime | None = None
+    hold_granted_until: datetime | None = None
     server_time: datetime
 
 
@@ -957,8 +1090,8 @@ class TicketChange:
         epoch: Epoch of the change. It rises after a failover or a restore: changes read earlier may
             be lost.
         change_id: Number of the change, unique in its epoch.
-        change: What happened to the ticket. One of `added`, `removed`, `paid`, `cancelled`,
-            `refunded`.
+        change: What happened to the ticket. One of `added`, `removed`, `paid`, `assigned`,
+            `cancelled`, `refunded`.
         function_id: The event function.
         registration_id: The registration.
         revision: Revision of the registration after the change.
@@ -975,7 +1108,7 @@ class TicketChange:
 
     epoch: int
     change_id: int
-    change: Literal["added", "removed", "paid", "cancelled", "refunded"]
+    change: Literal["added", "removed", "paid", "assigned", "cancelled", "refunded"]
     function_id: Id
     registration_id: Id
     revision: int
@@ -1001,6 +1134,50 @@ class TicketChangesAnswer:
 
     changes: tuple[TicketChange, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferAnswer:
+    """A registration and its new owner.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        owner_id: User id of its owner now.
+        revision: Its revision after the call; the same as before if nothing changed.
+        server_time: Time of the database.
+    """
+
+    success: bool
+    registration_id: Id
+    owner_id: Id
+    revision: int
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateAttendeesAnswer:
+    """What updating attendees has changed.
+
+    Attributes:
+        success: Always true: a refused call raises an error instead.
+        registration_id: The registration.
+        revision: Its revision after the call; the same as before if nothing changed.
+        status: Status of the registration. One of `draft`, `pending`, `completed`, `expired`.
+        attendees_added: Number of attendees added.
+        attendees_updated: Number of attendees of whom a value changed.
+        attendees: Both ids of the attendees of `attendees`, in its order.
+        server_time: Time of the call.
+    """
+
+    success: bool
+    registration_id: Id
+    revision: int
+    status: Literal["draft", "pending", "completed", "expired"]
+    attendees_added: int
+    attendees_updated: int
+    attendees: tuple[AttendeeIds, ...]
+    server_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

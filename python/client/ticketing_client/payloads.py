@@ -7,7 +7,7 @@ an optional key null means absent. The wizard's own objects may contain more key
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
@@ -43,6 +43,8 @@ __all__ = [
     "Slug",
     "SubmittedTicket",
     "Sum",
+    "TicketAssignment",
+    "TicketHolder",
     "Time",
     "Uuid",
     "WizardAttendee",
@@ -148,6 +150,7 @@ class CatalogueFunction(TypedDict):
     slug: Slug
     name: Name
     currency: Currency
+    changes_until: NotRequired[Time | None]
     ends_at: NotRequired[Time | None]
     function_id: NotRequired[Uuid | None]
     hold_minutes: NotRequired[int | None]
@@ -155,6 +158,7 @@ class CatalogueFunction(TypedDict):
     max_hold_minutes: NotRequired[int | None]
     max_open_registrations_per_owner: NotRequired[int | None]
     payment_minutes: NotRequired[int | None]
+    refunds_until: NotRequired[Time | None]
     registration_closes_at: NotRequired[Time | None]
     registration_opens_at: NotRequired[Time | None]
     selection_mode: NotRequired[Literal["exclusive", "mixed"] | None]
@@ -260,6 +264,23 @@ class Catalogue(TypedDict):
     pools: NotRequired[Sequence[CataloguePool] | None]
 
 
+class TicketHolder(TypedDict):
+    """All other keys are stored unchanged."""
+
+    firstName: Name
+    lastName: Name
+    email: NotRequired[str | None]
+    phone: NotRequired[str | None]
+    title: NotRequired[str | None]
+
+
+class TicketAssignment(TypedDict):
+    """No other keys are allowed."""
+
+    ticket_id: Uuid
+    holder: NotRequired[TicketHolder | None]
+
+
 class Payment(TypedDict):
     """No other keys are allowed."""
 
@@ -316,6 +337,7 @@ class SubmittedTicket(TypedDict):
     ticket_type_id: Uuid
     client_attendee_id: NotRequired[Uuid | None]
     currency: NotRequired[str | None]
+    holder: NotRequired[Mapping[str, Any] | None]
     is_partner_ticket: NotRequired[bool | None]
     original_price: NotRequired[Amount | None]
     package_id: NotRequired[Uuid | None]

@@ -100,7 +100,13 @@ def let_holds_lapse(connection: Connection[Any], registration_id: UUID | str | N
     """
     return connection.execute(
         """
-        UPDATE ticketing.registrations SET hold_expires_at = now() - interval '1 minute'
+        UPDATE ticketing.registrations
+        SET
+            hold_expires_at = now() - interval '1 minute',
+            hold_granted_until = CASE
+                WHEN hold_granted_until IS NOT NULL
+                    THEN least(hold_granted_until, now() - interval '1 minute')
+            END
         WHERE status IN ('draft', 'pending') AND hold_expires_at > now() - interval '1 minute'
             AND (%(id)s::uuid IS NULL OR registration_id = %(id)s)
         """,
@@ -113,8 +119,9 @@ def shift_sale_windows(
 ) -> None:
     """Move all dates of the catalogue, as if the sale had begun so much later, or earlier.
 
-    Sale windows of ticket types and packages, the registration window, and the dates of events and
-    of the event function move alike. What has no date stays without.
+    Sale windows of ticket types and packages, the registration window, the deadlines for changes
+    and refunds, and the dates of events and of the event function move alike. What has no date
+    stays without.
 
     Args:
         connection: The connection.
@@ -131,7 +138,8 @@ _SHIFTS: tuple[LiteralString, ...] = (
     SET
         starts_at = starts_at + %(by)s, ends_at = ends_at + %(by)s,
         registration_opens_at = registration_opens_at + %(by)s,
-        registration_closes_at = registration_closes_at + %(by)s
+        registration_closes_at = registration_closes_at + %(by)s,
+        changes_until = changes_until + %(by)s, refunds_until = refunds_until + %(by)s
     WHERE %(id)s::uuid IS NULL OR function_id = %(id)s
     """,
     """

@@ -1,9 +1,10 @@
--- Guarantees: the tickets of all listed attendees become exactly those of their selections, together
--- with the money that this takes; or nothing changes and all issues are listed. The same payment
--- again gets the same answer.
+-- Guarantees: the tickets of all listed attendees become exactly those of their selections,
+-- together with the money that this takes; or nothing changes and all issues are listed. The same
+-- payment again changes nothing.
 -- Lock order: the catalogue (shared), the registration, its owner, overdue registrations, capacity
 -- pools in id order.
--- Errors: 42501, TK002, TK001, TK007 (a reference used otherwise), TK003, TK006, TK004, TK005, TK007.
+-- Errors: 42501, TK002, TK001, TK007 (a reference used otherwise), TK003, TK006, TK004, TK005,
+-- TK007.
 
 CREATE OR REPLACE FUNCTION ticketing.amend_registration(
     p_registration_id uuid,

@@ -1,5 +1,6 @@
 -- Guarantees: the capacity is free at commit; tickets and history are kept; the registration costs
--- nothing from now on, so that all that was paid is due back. Cancelling again changes nothing.
+-- no more than its adjustment from now on, so that the rest of what was paid is due back.
+-- Cancelling again changes nothing.
 -- Lock order: the catalogue (shared), the registration, its capacity pools in id order.
 -- Errors: 42501, TK002, TK003.
 
@@ -20,20 +21,14 @@ DECLARE
     v_registration ticketing.registrations :=
         ticketing_internal.lock_registration(v_access, p_registration_id);
     v_now timestamptz := clock_timestamp();
+    v_status text;
     v_tickets ticketing_internal.planned_ticket[];
     v_capacity ticketing_internal.capacity_change[];
     v_answer ticketing_internal.cancel_answer;
     v_last_change ticketing_internal.feed_cursor;
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
-        -- only staff and the service may cancel what cost money
-        IF v_registration.status = 'completed'
-            AND v_registration.total > 0
-            AND NOT ticketing_internal.caller_is_service()
-            AND ticketing_internal.member_role(v_function_id, ticketing_internal.caller_id()) IS NULL
-        THEN
-            PERFORM ticketing_internal.require_editable(v_registration);
-        END IF;
+        PERFORM ticketing_internal.require_cancellable(v_registration, v_now);
 
         v_tickets := ticketing_internal.mark_tickets(
             ticketing_internal.load_tickets(v_function_id, p_registration_id), 'cancelled'
@@ -49,10 +44,16 @@ BEGIN
         v_last_change := ticketing_internal.record_changes(
             v_registration, v_registration.revision + 1, v_tickets, v_now
         );
+        v_status := v_registration.status;
+        v_registration.status := 'cancelled';
+        v_registration.subtotal := 0;
+        v_registration.total := greatest(0.00, v_registration.adjustment);
+        v_registration.payment_status := ticketing_internal.settled_status(v_registration);
         UPDATE ticketing.registrations AS registration
         SET
-            status = 'cancelled',
-            subtotal = 0,
+            status = v_registration.status,
+            payment_status = v_registration.payment_status,
+            subtotal = v_registration.subtotal,
             hold_expires_at = NULL,
             cancellation_reason = left(p_reason, 1000),
             revision = v_registration.revision + 1,
@@ -64,9 +65,9 @@ BEGIN
 
         PERFORM ticketing_internal.take_capacity(v_function_id, ticketing_internal.scale_changes(
             v_capacity,
-            CASE WHEN v_registration.status IN ('draft', 'pending') THEN -1 ELSE 0 END,
-            CASE WHEN v_registration.status = 'completed' THEN -1 ELSE 0 END
-        )) WHERE v_registration.status <> 'expired';
+            CASE WHEN v_status IN ('draft', 'pending') THEN -1 ELSE 0 END,
+            CASE WHEN v_status = 'completed' THEN -1 ELSE 0 END
+        )) WHERE v_status <> 'expired';
 
         v_registration.revision := v_registration.revision + 1;
     END IF;
@@ -85,12 +86,14 @@ $$;
 COMMENT ON FUNCTION ticketing.cancel_registration IS
 'Cancels a registration: its tickets become Cancelled and its capacity is free.
 
-Its history is kept. It costs nothing from then on: what was paid for it becomes its `refund_due`.
+Its history is kept. Its tickets cost nothing from then on: what was paid for it becomes its
+`refund_due`, less an adjustment that is kept as a fee. Tickets that were cancelled before stay as
+they are.
 
 ### Callers
 - `anon`: only to be told to sign in
-- `authenticated`: own registrations until they are paid, and free ones; staff also those of their
-  organisation, paid or not
+- `authenticated`: own registrations until they are paid, and paid ones until the `refunds_until` of
+  the function, or while nothing that was paid is left; staff those of their organisation, always
 - `service_role`: all registrations
 
 ### Parameters
@@ -103,7 +106,7 @@ Its history is kept. It costs nothing from then on: what was paid for it becomes
 ### Raises
 - `42501` not_authenticated: the caller is not signed in
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
-- `TK003` registration_not_editable: it is paid, it cost something, and the caller is its owner
+- `TK003` registration_not_editable: it is paid, and its owner calls after `refunds_until`
 
 ### Retry
 A repeated call changes nothing and answers that 0 tickets were cancelled.';

@@ -66,7 +66,9 @@ BEGIN
             -- made of the billingDetails of a lodge or delegation: no attendee of the wizard
             v_registration.registration_type <> 'individuals'
             AND stored.client_attendee_id = p_registration_id
-            AND stored.attendee_type = 'contact' AS is_contact
+            AND stored.attendee_data - 'selected_tickets' = ticketing_internal.contact_attendee(
+                p_registration_id, v_registration.booking_contact
+            ) AS is_contact
         FROM ticketing.attendees AS stored
         WHERE stored.function_id = v_function_id
             AND stored.registration_id = p_registration_id
@@ -79,7 +81,7 @@ BEGIN
             ticket.ticket_type_id, ticket.package_id,
             CASE v_decimals WHEN 0 THEN trim_scale(ticket.price_paid) ELSE ticket.price_paid END,
             CASE v_decimals WHEN 0 THEN trim_scale(ticket.original_price) ELSE ticket.original_price END,
-            ticket.currency, ticket.status, ticket.payment_status, ticket.is_partner_ticket
+            ticket.currency, ticket.status, ticket.payment_status, ticket.is_partner_ticket, holder.holder_data
         )::ticketing_internal.registration_ticket ORDER BY
             attendee.position, ticket.package_id, ticket.package_number, event.starts_at, ticket.ticket_type_id,
             ticket.created_at, ticket.ticket_id
@@ -93,6 +95,9 @@ BEGIN
     INNER JOIN ticketing.events AS event
         ON event.function_id = ticket.function_id
         AND event.event_id = ticket.event_id
+    LEFT JOIN ticketing.ticket_holders AS holder
+        ON holder.function_id = ticket.function_id
+        AND holder.ticket_id = ticket.ticket_id
     WHERE ticket.function_id = v_function_id
         AND ticket.registration_id = p_registration_id;
 
@@ -116,7 +121,9 @@ BEGIN
             'primaryAttendee', v_wizard_attendees -> 0, 'additionalAttendees', v_wizard_attendees - 0
         )
     END;
+    v_answer.payments := ticketing_internal.list_payments(v_registration);
     v_answer.subtotal := ticketing_internal.scale_amount(v_registration.subtotal, v_registration.currency);
+    v_answer.adjustment := ticketing_internal.scale_amount(v_registration.adjustment, v_registration.currency);
     v_answer.total := ticketing_internal.scale_amount(v_registration.total, v_registration.currency);
     v_ledger := ticketing_internal.read_ledger(v_registration);
     v_answer.paid := ticketing_internal.scale_amount(v_ledger.paid, v_registration.currency);
@@ -126,6 +133,7 @@ BEGIN
     v_answer.currency := v_registration.currency;
     v_answer.confirmation_number := v_registration.confirmation_number;
     v_answer.hold_expires_at := v_registration.hold_expires_at;
+    v_answer.hold_granted_until := v_registration.hold_granted_until;
     v_answer.server_time := v_now;
     RETURN to_jsonb(v_answer);
 END

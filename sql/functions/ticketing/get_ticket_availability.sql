@@ -42,7 +42,7 @@ BEGIN
     v_answer.function := ROW(
         v_function.function_id, v_function.slug, v_function.name, v_function.timezone, v_function.status,
         v_function.selection_mode, v_function.starts_at, v_function.ends_at, v_function.registration_opens_at,
-        v_function.registration_closes_at
+        v_function.registration_closes_at, v_function.changes_until, v_function.refunds_until
     )::ticketing_internal.function_availability;
     v_answer.currency := v_function.currency;
     v_answer.events := ARRAY(

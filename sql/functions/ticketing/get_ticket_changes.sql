@@ -71,11 +71,14 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.get_ticket_changes IS
-'The change feed: every ticket added, removed, paid, cancelled or refunded, in commit order.
+'The change feed: every ticket added, removed, paid, assigned, cancelled or refunded, in commit order.
 
 The order is that of commits as far as they depend on each other. Call it repeatedly with the cursor
 of the last answer: no change is skipped or repeated. A change appears once all transactions that
 began before its own have ended. It can also be read on a hot standby.
+
+A ticket is assigned when it admits another person than before; the feed says which ticket, not
+whom: `get_registration` tells.
 
 `epoch` rises after a failover or a restore. Changes of earlier epochs that were read before may not
 exist any more; all later ones follow.

@@ -56,7 +56,8 @@ BEGIN
     ));
     v_answer.deactivated := ticketing_internal.save_catalogue(v_catalogue, v_now);
     v_answer.warnings := ticketing_internal.capacity_warnings(v_catalogue)
-        || ticketing_internal.package_warnings(v_catalogue);
+        || ticketing_internal.package_warnings(v_catalogue)
+        || ticketing_internal.deadline_warnings(v_catalogue);
     v_answer.capacity_pools := ticketing_internal.save_pools(v_catalogue, v_now);
 
     v_answer.changes := ticketing_internal.catalogue_changes(
@@ -96,7 +97,7 @@ stays in its pools as long as it has tickets.
   optionally, `pools` (and `$schema`, for editors). `organisation`: `{organisation_id?, slug, name}`.
   `function`: `{function_id?, slug, name, currency, timezone?, status?, starts_at?, ends_at?, registration_opens_at?,
   registration_closes_at?, selection_mode?, hold_minutes?, payment_minutes?, max_hold_minutes?,
-  max_held_per_owner?, max_open_registrations_per_owner?}`.
+  max_held_per_owner?, max_open_registrations_per_owner?, changes_until?, refunds_until?}`.
   Events: `{event_id?, slug, title, starts_at?, ends_at?, is_active?, capacity?}`. Ticket types:
   `{ticket_type_id?, event_id, name, price, slug?, description?, is_active?, sale_starts_at?,
   sale_ends_at?, min_per_attendee?, max_per_attendee?, max_per_registration?, eligibility?,

@@ -72,7 +72,8 @@ not listed keep theirs.
 - `p_tickets`: at most 2,000 tickets, each an object of `attendee_id` (either id of the attendee),
   `event_id`, `ticket_type_id` and, optionally, `package_id`, `price_paid`, `original_price`,
   `currency`, `ticket_id`, `registration_id`, `client_attendee_id`, `status`, `payment_status`,
-  `is_partner_ticket`. Absent values are filled in, present ones must agree.
+  `is_partner_ticket`, `holder`. Absent values are filled in, present ones must agree. A `holder`
+  is ignored: that is for `assign_tickets`.
 - `p_attendee_updates`: at most 500 objects of `attendee_id` and `selected_tickets`: `{packages:
   [{packageId, quantity, tickets?}], individualTickets: [{ticketId, quantity}]}`, where `tickets` is
   `[{ticketId, quantity}]`. An attendee with an empty selection loses all tickets; one listed only

@@ -78,9 +78,7 @@ BEGIN
             AND ticket.ticket_id = refunded.ticket_id;
 
         v_registration.revision := v_registration.revision + 1;
-        IF v_is_settled AND v_registration.status = 'cancelled' THEN
-            v_registration.payment_status := 'Refunded';
-        END IF;
+        v_registration.payment_status := ticketing_internal.settled_status(v_registration);
         v_last_change := ticketing_internal.record_changes(
             v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'refunded'), v_now
         );
@@ -110,7 +108,7 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing.record_refund IS
-'Records money given back: for tickets that are cancelled, or of a surcharge.
+'Records money given back: for tickets that are cancelled, a discount, or of a surcharge.
 
 At most the `refund_due` of the registration can be given back, and at most its surcharge. The
 tickets named become Refunded; once nothing more is due back, all its cancelled tickets do, and so

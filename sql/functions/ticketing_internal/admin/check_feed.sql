@@ -29,6 +29,8 @@ BEGIN
             ))[1] AS last_change
         -- all functions: the check covers the whole database
         FROM ticketing.ticket_changes AS change
+        -- whom a ticket admits is no state of it
+        WHERE change.change <> 'assigned'
         GROUP BY change.function_id, change.registration_id, change.ticket_id
     ) AS history
         ON history.function_id = ticket.function_id

@@ -12,7 +12,7 @@ BEGIN
         'registration_totals',
         registration.function_id,
         registration.registration_id,
-        jsonb_build_object('subtotal', registration.subtotal, 'total', registration.total, 'tickets', active.price)
+        jsonb_build_object('subtotal', registration.subtotal, 'tickets', active.price)
     -- all functions: the check covers the whole database
     FROM ticketing.registrations AS registration
     CROSS JOIN LATERAL (
@@ -22,7 +22,7 @@ BEGIN
             AND ticket.registration_id = registration.registration_id
             AND ticket.status = 'Active'
     ) AS active
-    WHERE registration.subtotal <> active.price OR registration.total <> active.price
+    WHERE registration.subtotal <> active.price
 
     UNION ALL
     SELECT
@@ -31,7 +31,7 @@ BEGIN
         registration.registration_id,
         jsonb_build_object(
             'status', registration.status, 'payment_status', registration.payment_status, 'total', registration.total,
-            'tickets', bought.price
+            'adjustment', registration.adjustment, 'tickets', bought.price
         ) || to_jsonb(ledger)
     -- all functions: the check covers the whole database
     FROM ticketing.registrations AS registration
@@ -43,13 +43,22 @@ BEGIN
             AND ticket.registration_id = registration.registration_id
             AND ticket.payment_status <> 'Unpaid'
     ) AS bought
-    WHERE ledger.paid <> bought.price
-        OR ledger.refunded > ledger.paid
+    WHERE ledger.refunded > ledger.paid
         OR ledger.surcharge_refunded > ledger.surcharge_paid
         OR (registration.status = 'completed' AND ledger.amount_due > 0)
-        OR (registration.payment_status = 'Refunded') <> (
-            registration.status = 'cancelled' AND ledger.refunded > 0 AND ledger.refund_due = 0
-        )
+        OR registration.payment_status <> ticketing_internal.settled_status(registration)
+        OR (registration.payment_status = 'Unpaid' AND ledger.paid + ledger.surcharge_paid > 0)
+        -- All tickets were bought at once, at their prices, unless another change is recorded.
+        OR (ledger.paid <> bought.price AND registration.adjustment = 0 AND NOT EXISTS (
+            SELECT
+            FROM ticketing.registration_changes AS change
+            WHERE change.function_id = registration.function_id
+                AND change.registration_id = registration.registration_id
+                AND change.change IN ('adjusted', 'amended')
+        ) AND NOT EXISTS (
+            -- history has been deleted
+            SELECT FROM ticketing_internal.feed_epoch AS stored WHERE stored.first_epoch > 0
+        ))
         -- an array has no foreign key
         OR EXISTS (
             SELECT

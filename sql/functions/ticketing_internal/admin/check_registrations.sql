@@ -22,20 +22,22 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT
             coalesce(bool_or(ticket.status = 'Active'), FALSE) AS has_active,
-            jsonb_agg(DISTINCT ticket.status || ' ' || ticket.payment_status) AS states
+            coalesce(jsonb_agg(DISTINCT ticket.status || ' ' || ticket.payment_status), '[]') AS states
         FROM ticketing.tickets AS ticket
         WHERE ticket.function_id = registration.function_id
             AND ticket.registration_id = registration.registration_id
     ) AS stored
     WHERE CASE registration.status
-        WHEN 'completed' THEN stored.states <> '["Active Paid"]'
-        WHEN 'cancelled' THEN stored.has_active OR CASE registration.payment_status
-            WHEN 'Unpaid' THEN stored.states <> '["Cancelled Unpaid"]'
-            WHEN 'Refunded' THEN stored.states <> '["Cancelled Refunded"]'
-            ELSE stored.states @> '["Cancelled Unpaid"]'
+        -- beside its tickets in force there may be some that were cancelled since it was paid
+        WHEN 'completed' THEN NOT stored.has_active
+            OR NOT stored.states <@ '["Active Paid", "Cancelled Paid", "Cancelled Refunded"]'
+        WHEN 'cancelled' THEN NOT stored.states <@ CASE registration.payment_status
+            WHEN 'Unpaid' THEN '["Cancelled Unpaid"]'::jsonb
+            ELSE '["Cancelled Paid", "Cancelled Refunded"]'
         END
-        WHEN 'expired' THEN stored.states <> '["Active Unpaid"]'
-        ELSE stored.states <> '["Active Unpaid"]' OR stored.has_active <> (registration.hold_expires_at IS NOT NULL)
+        WHEN 'expired' THEN NOT stored.states <@ '["Active Unpaid"]'
+        ELSE NOT stored.states <@ '["Active Unpaid"]'
+            OR stored.has_active <> (registration.hold_expires_at IS NOT NULL)
     END
 
     UNION ALL

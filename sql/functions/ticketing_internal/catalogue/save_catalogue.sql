@@ -49,6 +49,8 @@ BEGIN
         max_hold_minutes = submitted.max_hold_minutes,
         max_held_per_owner = submitted.max_held_per_owner,
         max_open_registrations_per_owner = submitted.max_open_registrations_per_owner,
+        changes_until = submitted.changes_until,
+        refunds_until = submitted.refunds_until,
         updated_at = submitted.updated_at
     FROM (SELECT (p_catalogue.function).*) AS submitted
     WHERE function.function_id = v_function_id;

@@ -1,5 +1,5 @@
--- Planned tickets by attendee, package and ticket type, as the wizard lists them. Their price is the
--- list price of one ticket; the shares of a package's price are those of describe_tickets.
+-- Planned tickets by attendee, package and ticket type, as the wizard lists them. Their price is
+-- the list price of one ticket; the shares of a package's price are those of describe_tickets.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.describe_expanded_tickets(
     p_tickets ticketing_internal.planned_ticket[],

@@ -4,8 +4,8 @@
 -- It expands the declared selections through the catalogue into the tickets that should exist,
 -- matches these with the tickets stored (the plan) and with the submitted tickets, and applies the
 -- rules: those on who may hold what to everything the attendees named would hold, those on prices
--- and sale windows to what is added. A ticket that is held or paid keeps its price; once its hold is
--- over it counts as added. Capacity is left to the caller: a quote looks, a write takes.
+-- and sale windows to what is added. A ticket that is held or paid keeps its price; once its hold
+-- is over it counts as added. Capacity is left to the caller: a quote looks, a write takes.
 --
 -- Reads only and takes no lock.
 -- Errors: TK001, for a request beyond the limits and for p_tickets of another shape than

@@ -1,5 +1,5 @@
--- What an amendment asks for, as a value that is equal for equal requests: a payment is bound to it,
--- so that the payment that is sent again amends nothing else.
+-- What an amendment asks for, as a value that is equal for equal requests: a payment is bound to
+-- it, so that the payment that is sent again amends nothing else.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.hash_request(
     p_attendees ticketing_internal.attendee[],

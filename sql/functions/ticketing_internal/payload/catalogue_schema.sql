@@ -85,7 +85,9 @@ BEGIN
                     'max_hold_minutes', '{"type": "integer", "minimum": 1, "maximum": 525600, "default": 1440}'::jsonb,
                     'max_held_per_owner', '{"type": "integer", "minimum": 1, "maximum": 1000000}'::jsonb,
                     'max_open_registrations_per_owner', '{"type": "integer", "minimum": 1, "maximum": 1000000,
-                        "default": 20}'::jsonb
+                        "default": 20}'::jsonb,
+                    'changes_until', v_time,
+                    'refunds_until', v_time
                 )
             ),
             'events', jsonb_build_object(

@@ -92,7 +92,9 @@ BEGIN
                     'currency', v_text,
                     'status', '{"type": "string", "enum": ["Active"]}'::jsonb,
                     'payment_status', '{"type": "string", "enum": ["Unpaid"]}'::jsonb,
-                    'is_partner_ticket', v_flag
+                    'is_partner_ticket', v_flag,
+                    -- as get_registration answers it; nothing reads it
+                    'holder', '{"type": "object"}'::jsonb
                 )
             )
         )
@@ -110,6 +112,21 @@ BEGIN
             'additionalProperties', v_selection
         )
         WHEN 'p_attendees' THEN jsonb_build_object('type', 'array', 'maxItems', 500, 'items', v_attendee)
+        WHEN 'p_holders' THEN jsonb_build_object(
+            'type', 'array', 'minItems', 1, 'maxItems', 2000,
+            'items', jsonb_build_object(
+                'type', 'object', 'additionalProperties', FALSE, 'required', '["ticket_id"]'::jsonb,
+                'properties', jsonb_build_object(
+                    'ticket_id', v_uuid,
+                    'holder', jsonb_build_object(
+                        'type', 'object', 'required', '["firstName", "lastName"]'::jsonb,
+                        'properties', jsonb_build_object(
+                            'title', v_text, 'firstName', v_name, 'lastName', v_name, 'email', v_text, 'phone', v_text
+                        )
+                    )
+                )
+            )
+        )
         WHEN 'p_registration_data' THEN jsonb_build_object(
             'type', 'object', 'required', '["functionId"]'::jsonb,
             'properties', jsonb_build_object(
@@ -160,5 +177,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.payload_schema IS
-'JSON Schema of the argument with that name (p_tickets, p_attendee_updates, p_selections, p_attendees,
+'JSON Schema of the argument with that name (p_tickets, p_attendee_updates, p_selections, p_attendees, p_holders,
 p_registration_data, p_payment, p_refund, p_ticket_ids, p_catalogue); null when it has none.';

@@ -70,15 +70,7 @@ BEGIN
     -- tickets
     v_registration.attendees := ticketing_internal.read_attendees(jsonb_build_array(coalesce(
         v_primary,
-        jsonb_strip_nulls(jsonb_build_object(
-            'attendeeId', v_registration.registration_id,
-            'attendeeType', 'contact',
-            'title', v_contact -> 'title',
-            'firstName', v_contact -> 'firstName',
-            'lastName', v_contact -> 'lastName',
-            'primaryEmail', v_contact -> 'emailAddress',
-            'primaryPhone', v_contact -> 'mobileNumber'
-        ))
+        ticketing_internal.contact_attendee(v_registration.registration_id, v_contact)
     )) || v_additional);
     RETURN v_registration;
 END

@@ -32,8 +32,9 @@ BEGIN
             AND coalesce(ticket.payment_status = 'Unpaid', TRUE)
             AND coalesce(jsonb_typeof(ticket.currency) IN ('string', 'null'), TRUE)
             AND coalesce(jsonb_typeof(ticket.is_partner_ticket) IN ('boolean', 'null'), TRUE)
+            AND coalesce(jsonb_typeof(ticket.holder) IN ('object', 'null'), TRUE)
             AND ticket.value - '{ticket_id,registration_id,attendee_id,client_attendee_id,event_id,ticket_type_id,
-                package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket}'::text[] = '{}'
+                package_id,price_paid,original_price,currency,status,payment_status,is_partner_ticket,holder}'::text[] = '{}'
         )
         -- as text, because numeric reads more than amounts
         AND coalesce(string_agg(ticket.price_paid, ' ') ~ c_amounts, TRUE)
@@ -44,7 +45,7 @@ BEGIN
         jsonb_to_recordset(p_tickets) AS (
             ticket_id uuid, registration_id uuid, attendee_id uuid, client_attendee_id uuid, event_id uuid,
             ticket_type_id uuid, package_id uuid, price_paid text, original_price text, currency jsonb, status text,
-            payment_status text, is_partner_ticket jsonb
+            payment_status text, is_partner_ticket jsonb, holder jsonb
         ),
         jsonb_array_elements(p_tickets)
     ) WITH ORDINALITY AS ticket;

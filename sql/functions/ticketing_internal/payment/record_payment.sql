@@ -1,4 +1,5 @@
--- Stores a payment or refund. Its reference is used once: a payment cannot pay for two registrations.
+-- Stores a payment or refund. Its reference is used once: a payment cannot pay for two
+-- registrations.
 --
 -- Lock order: the caller has locked the registration.
 -- Errors: TK007, for a reference that a concurrent call has used for another registration (one for

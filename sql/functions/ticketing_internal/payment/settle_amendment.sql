@@ -1,7 +1,7 @@
 -- The money of an amendment, and the record of it.
 --
--- Guarantees: an amendment comes with a payment exactly if an amount is due after it, and of exactly
--- this amount; what is paid stays paid.
+-- Guarantees: an amendment comes with a payment exactly if an amount is due after it, and of
+-- exactly this amount; what is paid stays paid.
 -- Lock order: the caller has locked the registration.
 -- Errors: TK007.
 

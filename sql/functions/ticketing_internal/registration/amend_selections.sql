@@ -17,9 +17,6 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_attendees CONSTANT ticketing_internal.attendee [] := ticketing_internal.load_attendees(
-        p_registration.function_id, p_registration.registration_id
-    );
     v_request ticketing_internal.request := p_request;
     v_function ticketing.functions;
     v_submitted ticketing.payments := p_request.payment;
@@ -36,7 +33,9 @@ BEGIN
 
     v_request.is_amendment := TRUE;
     IF v_submitted.reference IS NOT NULL THEN
-        v_submitted.amendment_hash := ticketing_internal.hash_request(v_attendees, p_request);
+        v_submitted.amendment_hash := ticketing_internal.hash_request(
+            ticketing_internal.load_attendees(p_registration.function_id, p_registration.registration_id), p_request
+        );
         v_request.payment := v_submitted;
         v_payment := ticketing_internal.find_payment(
             p_registration.function_id, v_submitted.provider, v_submitted.reference

@@ -1,5 +1,5 @@
 -- Extend the hold of a registration for its payment: by payment_minutes, beyond the limit of all
--- holds by no more than these.
+-- holds by no more than these. A hold that staff have granted for longer stays as it is.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.extend_hold_for_payment(
     p_function ticketing.functions,

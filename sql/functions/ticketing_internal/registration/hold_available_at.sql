@@ -1,6 +1,7 @@
 -- Whether the hold of a registration is used up: it is over, and the break since then is too short
 -- for another. Holding again after a short break continues the hold: otherwise a registration could
--- keep capacity without end by giving it up for a moment.
+-- keep capacity without end by giving it up for a moment. A hold that staff have granted is not
+-- used up before it ends.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.hold_available_at(
     p_function ticketing.functions,
@@ -19,6 +20,7 @@ BEGIN
     IF v_stopped_at <= p_now
         AND p_now < v_available_at
         AND p_registration.held_since + make_interval(mins => p_function.max_hold_minutes) <= p_now
+        AND (p_registration.hold_granted_until > p_now) IS NOT TRUE
     THEN
         RETURN v_available_at;
     END IF;

@@ -1,6 +1,7 @@
 -- Take the locks that every change of a registration starts with: its function's catalogue,
 -- shared, and its row. FOR NO KEY UPDATE: foreign keys of others, which only need the key to
--- stay, do not wait for it. Whoever waited for a transfer to another owner is authorised again.
+-- stay, do not wait for it. A caller who has waited for a transfer to another owner is authorised
+-- again.
 --
 -- Errors: TK002 (deleted, or transferred, since it was authorised).
 

@@ -1,5 +1,5 @@
--- Packages of the same kind are kept by their numbers, the lowest first: those that are cancelled by
--- name get the highest.
+-- Packages of the same kind are kept by their numbers, the lowest first: those that are cancelled
+-- by name get the highest.
 --
 -- Lock order: the caller has locked the registration.
 

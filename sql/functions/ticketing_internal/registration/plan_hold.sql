@@ -1,6 +1,7 @@
 -- What a persist makes of the hold of a registration: it is renewed by hold_minutes, up to
--- max_hold_minutes after it began, and never shorter than it was; after a short break it continues.
--- Once the hold is used up, tickets can still be given up.
+-- max_hold_minutes after it began, never shorter than it was, and while anything is held at least
+-- as long as staff have granted; after a short break it continues. Once the hold is used up,
+-- tickets can still be given up.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.plan_hold(
     p_function ticketing.functions,
@@ -38,8 +39,9 @@ BEGIN
     IF NOT v_planned.is_living AND (v_stopped_at IS NULL OR p_now >= v_stopped_at + v_hold) THEN
         v_planned.held_since := p_now;
     END IF;
-    v_planned.expires_at := least(
-        p_now + v_hold, v_planned.held_since + make_interval(mins => p_function.max_hold_minutes)
+    v_planned.expires_at := greatest(
+        least(p_now + v_hold, v_planned.held_since + make_interval(mins => p_function.max_hold_minutes)),
+        p_registration.hold_granted_until
     );
     IF v_planned.is_living THEN
         v_planned.expires_at := greatest(v_planned.expires_at, p_registration.hold_expires_at);

@@ -1,5 +1,6 @@
 -- Makes the attendees of a registration exactly those submitted. Stored attendees who are not among
--- them stay until their tickets are removed: persist_selections then deletes them.
+-- them stay until their tickets are removed: persist_selections then deletes them. If only some are
+-- submitted, all others stay.
 --
 -- An attendee is recognised by either id. The stored selection stays, because the wizard's attendee
 -- objects do not carry it.
@@ -10,6 +11,7 @@ CREATE OR REPLACE FUNCTION ticketing_internal.save_attendees(
     p_registration ticketing.registrations,
     p_attendees ticketing_internal.submitted_attendee[],
     p_now timestamptz,
+    p_is_partial boolean DEFAULT FALSE,
     OUT r_is_changed boolean,
     OUT r_leaving uuid[]
 )
@@ -81,11 +83,22 @@ BEGIN
     ) AS attendee
     -- a link to an attendee who is not in the registration stays in attendee_data and sets no column
     LEFT JOIN (
-        SELECT DISTINCT ON (matched.attendee_ref) matched.attendee_ref, matched.attendee_id
-        FROM matched
-        ORDER BY matched.attendee_ref, matched.position
+        SELECT DISTINCT ON (target.ref) target.ref, target.attendee_id
+        FROM (
+            SELECT named.ref, matched.attendee_id, matched.position
+            FROM matched
+            CROSS JOIN LATERAL (VALUES (matched.attendee_id), (matched.client_attendee_id)) AS named (ref)
+            UNION ALL
+            SELECT named.ref, stored.attendee_id, stored.position
+            FROM ticketing.attendees AS stored
+            CROSS JOIN LATERAL (VALUES (stored.attendee_id), (stored.client_attendee_id)) AS named (ref)
+            WHERE p_is_partial
+                AND stored.function_id = v_function_id
+                AND stored.registration_id = v_registration_id
+        ) AS target
+        ORDER BY target.ref, target.position
     ) AS related
-        ON related.attendee_ref = attendee.related_ref
+        ON related.ref = attendee.related_ref
         AND related.attendee_id <> attendee.attendee_id;
 
     IF v_issues IS NOT NULL THEN
@@ -95,7 +108,8 @@ BEGIN
     SELECT coalesce(array_agg(attendee.attendee_id), '{}')
     INTO r_leaving
     FROM ticketing.attendees AS attendee
-    WHERE attendee.function_id = v_function_id
+    WHERE NOT p_is_partial
+        AND attendee.function_id = v_function_id
         AND attendee.registration_id = v_registration_id
         AND NOT EXISTS (
             SELECT FROM unnest(v_attendees) AS target WHERE target.attendee_id = attendee.attendee_id
@@ -138,6 +152,21 @@ BEGIN
         AND attendee.related_attendee_id IS DISTINCT FROM target.related_attendee_id;
     GET DIAGNOSTICS v_linked = ROW_COUNT;
 
+    -- those who stay may have been waiting for one who is new
+    IF p_is_partial THEN
+        UPDATE ticketing.attendees AS attendee
+        SET related_attendee_id = target.attendee_id
+        FROM unnest(v_attendees) AS target
+        WHERE attendee.function_id = v_function_id
+            AND attendee.registration_id = v_registration_id
+            AND attendee.related_attendee_id IS NULL
+            AND attendee.attendee_id NOT IN (SELECT submitted.attendee_id FROM unnest(v_attendees) AS submitted)
+            AND target.client_attendee_id = coalesce(
+                attendee.attendee_data ->> 'partnerOf', attendee.attendee_data ->> 'guestOfId',
+                attendee.attendee_data ->> 'partner'
+            )::uuid;
+    END IF;
+
     -- clear the links of attendees about to be deleted, which may refer to each other
     IF cardinality(r_leaving) > 0 THEN
         UPDATE ticketing.attendees AS attendee
@@ -162,5 +191,6 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.save_attendees IS
-'Inserts and updates the attendees of a locked registration from p_attendees, the primary one first. r_is_changed:
-whether anything has changed; r_leaving: ids of stored attendees who are not among them.';
+'Inserts and updates the attendees of a locked registration from p_attendees, the primary one first, or if p_is_partial some
+of them, with their positions. r_is_changed: whether anything has changed; r_leaving: ids of stored attendees who are not
+among them, none if p_is_partial.';

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION ticketing_internal.find_changed_fact_issues(
     p_previous ticketing_internal.attendee[],
     p_request ticketing_internal.request,
     p_tickets jsonb,
-    p_leaving uuid[]
+    p_leaving uuid[],
+    p_named_ids uuid[] DEFAULT NULL
 )
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -29,8 +30,10 @@ BEGIN
         SELECT ROW(
             attendee.attendee_id,
             attendee.attendee_data -> 'selected_tickets',
-            CASE attendee.number
-                WHEN 1 THEN 'p_registration_data.primaryAttendee'
+            CASE
+                WHEN p_named_ids IS NOT NULL
+                    THEN format('p_attendees[%s]', array_position(p_named_ids, attendee.attendee_id) - 1)
+                WHEN attendee.number = 1 THEN 'p_registration_data.primaryAttendee'
                 ELSE format('p_registration_data.additionalAttendees[%s]', attendee.number - 2)
             END
         )::ticketing_internal.selection
@@ -89,4 +92,4 @@ $$;
 COMMENT ON FUNCTION ticketing_internal.find_changed_fact_issues IS
 'Issues of attendees whom p_request does not name, and who hold what a changed fact no longer allows: a fact of theirs
 since p_previous, or the type of p_registration, which becomes p_registration_type. p_tickets: as sent; p_leaving:
-attendees who leave.';
+attendees who leave; p_named_ids: the attendees that p_attendees consists of, for paths in it (null: in p_registration_data).';

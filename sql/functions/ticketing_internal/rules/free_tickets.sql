@@ -1,5 +1,5 @@
--- What is free of a plan, and so counts against the limit of its owner although it needs no payment.
--- A package that costs something is bought, with all that is in it.
+-- What is free of a plan, and so counts against the limit of its owner although it needs no
+-- payment. A package that costs something is bought, with all that is in it.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.free_tickets(
     p_tickets ticketing_internal.planned_ticket[]

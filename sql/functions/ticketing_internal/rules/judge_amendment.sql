@@ -5,7 +5,6 @@
 CREATE OR REPLACE FUNCTION ticketing_internal.judge_amendment(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
-    p_attendees ticketing_internal.attendee[],
     p_request ticketing_internal.request,
     p_evaluation ticketing_internal.evaluation,
     p_now timestamptz
@@ -19,6 +18,7 @@ DECLARE
     c_sale_windows CONSTANT text [] := '{registration_not_open,registration_closed,not_yet_on_sale,sale_ended}';
     v_is_staff CONSTANT boolean := ticketing_internal.caller_is_staff(p_function.function_id);
     v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
+    v_attendees ticketing_internal.attendee [];
     v_registration ticketing.registrations := p_registration;
     v_ticket ticketing_internal.planned_ticket;
     v_is_empty boolean := TRUE;
@@ -26,11 +26,13 @@ DECLARE
 BEGIN
     v_amendment.issues := p_evaluation.issues;
     IF v_amendment.issues <> '[]' THEN
+        -- as they are stored: a quote may know other facts
+        v_attendees := ticketing_internal.load_attendees(p_function.function_id, p_registration.registration_id);
         v_amendment.issues := ticketing_internal.grown_issues(
             p_evaluation.issues,
             (ticketing_internal.evaluate_selections(
-                p_function, p_registration, p_attendees,
-                ticketing_internal.stored_request(ticketing_internal.stored_selections(p_attendees)), NULL, p_now
+                p_function, p_registration, v_attendees,
+                ticketing_internal.stored_request(ticketing_internal.stored_selections(v_attendees)), NULL, p_now
             )).issues,
             p_evaluation.tickets
         );
