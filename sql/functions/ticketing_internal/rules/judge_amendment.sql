@@ -67,8 +67,8 @@ BEGIN
     IF NOT v_is_staff THEN
         v_amendment.issues := ticketing_internal.find_deadline_issues(
             p_function, v_path,
-            v_amendment.ledger.refund_due
-            > greatest(0, v_amendment.ledger.paid - v_amendment.ledger.refunded - p_registration.total),
+            (v_amendment.ledger).refund_due
+            > greatest(0, (v_amendment.ledger).paid - (v_amendment.ledger).refunded - p_registration.total),
             p_now
         ) || v_amendment.issues;
     END IF;
