@@ -314,3 +314,37 @@ def test_signing_out_asks_about_an_exchange(paid: Page) -> None:
     expect(paid.get_by_role("dialog")).to_contain_text("not saved yet")
     answer(paid, "Sign out")
     expect(paid.get_by_role("button", name="Start")).to_be_visible()
+
+
+def test_discount_and_what_was_given_back_are_shown(paid: Page, superuser: Superuser) -> None:
+    paid.get_by_role("button", name=f"Give up {LUNCHEON}").click()
+    answer(paid, "Give it up")
+    expect(paid.locator(".receipt dl")).to_contain_text("Due back to you $75.00")
+    stored(superuser, paid, "SELECT ticketing.adjust_registration(%s, -10, 'goodwill')")
+    stored(
+        superuser,
+        paid,
+        """
+        SELECT ticketing.record_refund(
+            %s, '{"reference": "re_1", "amount": 75, "currency": "AUD"}'
+        )
+        """,
+    )
+    paid.reload()
+    expect(paid.locator(".total")).to_contain_text("$175.00")
+    amounts = paid.locator(".receipt dl > div")
+    expect(amounts).to_have_text(
+        [
+            "Discount, in the total -$10.00",
+            "Paid $260.00",
+            "Given back $75.00",
+            "Due back to you $10.00",
+        ]
+    )
+
+
+def test_registration_that_is_paid_is_cancelled(paid: Page) -> None:
+    paid.get_by_role("button", name="Cancel this registration").click()
+    answer(paid, "Cancel the registration")
+    expect_step(paid, "Cancelled")
+    expect(paid.locator(".lead")).to_contain_text("You get $260.00 back.")

@@ -215,7 +215,10 @@ const registration = ({ store, naming, errors, now }) => {
   const isUntil = deadline => Boolean(deadline) && now < Date.parse(deadline)
   const day = deadline => time(deadline, timezone, { dateStyle: 'long', timeStyle: 'short' })
   const isOpen = isUntil(changes)
-  const amounts = [['Paid', answer.paid], ['Given back', answer.refunded], ['Due back to you', answer.refund_due]]
+  const amounts = [
+    [answer.adjustment < 0 ? 'Discount, in the total' : 'Fee, in the total', answer.adjustment],
+    ['Paid', answer.paid], ['Given back', answer.refunded], ['Due back to you', answer.refund_due],
+  ]
   return html`
   <div class="tick" aria-hidden="true">✓</div>
   <h1 tabindex="-1">My registration</h1>
