@@ -57,9 +57,11 @@ def ended(superuser: Superuser, *deadlines: str) -> Iterator[None]:
     moves = [move.format(deadline=Identifier(deadline)) for deadline in deadlines]
     for one in moves:
         superuser.execute(one, ["-10 years", FUNCTION])
-    yield
-    for one in moves:
-        superuser.execute(one, ["10 years", FUNCTION])
+    try:
+        yield
+    finally:
+        for one in moves:
+            superuser.execute(one, ["10 years", FUNCTION])
 
 
 def stored(superuser: Superuser, page: Page, query: str) -> list[tuple[object, ...]]:
@@ -178,7 +180,9 @@ def test_deadline_over_is_said(paid: Page, superuser: Superuser) -> None:
         expect(paid.get_by_role("alert")).to_contain_text(said)
         expect(paid.get_by_role("dialog")).to_have_count(0)
     paid.get_by_role("button", name="Back", exact=True).click()
+    expect_step(paid, DONE)
     paid.reload()
+    expect_step(paid, DONE)
     with ended(superuser, "changes_until", "refunds_until"):
         correct_name(paid, "Ines Ashby", "Inez")
         expect(paid.get_by_role("alert")).to_contain_text(said)
