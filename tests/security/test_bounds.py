@@ -27,7 +27,7 @@ from tests.support.example import (
     Document,
 )
 from tests.support.personas import PERSONAS
-from tests.support.stage import REGISTRATION
+from tests.support.stage import PAID, REGISTRATION
 
 from ticketing_client.embedded import Server
 
@@ -334,6 +334,19 @@ def _long_rules(size: int) -> Arguments:
     return _catalogue(json.dumps([{"type": "rank", "operator": "in", "value": values}] * 50))
 
 
+def _amended_ids(size: int) -> Arguments:
+    return {"p_registration_id": PAID, "p_selections": _unknown_ids(size)["p_selections"]}
+
+
+def _amended_amount(size: int) -> Arguments:
+    return _huge_amount(size) | {"p_registration_id": PAID, "p_selections": "{}"}
+
+
+def _unknown_tickets(size: int) -> Arguments:
+    ids = [_id(number) for number in range(min(size // 39, 2000))]
+    return {"p_registration_id": PAID, "p_ticket_ids": json.dumps(ids)}
+
+
 def _huge_amount(size: int) -> Arguments:
     payment = '{"reference":"r","currency":"AUD","amount":1,"paid_at":%s}'
     return {
@@ -406,6 +419,11 @@ SHAPES: Mapping[str, Shape] = {
     "a huge holder": Shape("owner", "assign_tickets", _huge_holder),
     "a catalogue of huge rules": Shape("admin", "import_catalogue", _huge_rules),
     "a catalogue of long rules": Shape("service", "import_catalogue", _long_rules),
+    "an amendment of unknown ids": Shape("owner", "amend_registration", _amended_ids),
+    "an amendment with huge numbers in its payment": Shape(
+        "service", "amend_registration", _amended_amount
+    ),
+    "unknown tickets to cancel": Shape("owner", "cancel_tickets", _unknown_tickets),
     "huge numbers in a payment": Shape("service", "complete_registration_payment", _huge_amount),
 }
 UNBOUNDED = {kind for kind in SHAPES if "huge" in kind or "decimals" in kind or "levels" in kind}

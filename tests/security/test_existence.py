@@ -34,9 +34,10 @@ from tests.support.stage import (
     STRANGERS,
     STRANGERS_CANCELLED,
     STRANGERS_DRAFT,
+    STRANGERS_PAID,
     Steady,
 )
-from tests.support.stored import rows
+from tests.support.stored import held_tickets, rows
 
 NEWCOMER = PERSONAS["newcomer"]
 
@@ -141,6 +142,16 @@ PAIRS: dict[str, Pair] = {
     "read": Pair("get_registration", "registration", ON_IT, "TK002"),
     "read, as a newcomer": Pair("get_registration", "registration", ON_IT, "TK002", NEWCOMER),
     "read, as an admin of another": Pair("get_registration", "theirs", ON_IT, "TK002", MANAGER),
+    "amend": Pair("amend_registration", "paid", ON_IT, "TK002"),
+    "amend, old revision": Pair("amend_registration", "paid", ON_IT, "TK002", more={REVISION: 0}),
+    "amend with a payment": Pair(
+        "amend_registration", "paid", ON_IT, "TK002", more={"p_payment": {}}
+    ),
+    "amend what is not paid": Pair("amend_registration", "registration", ON_IT, "TK002"),
+    "cancel tickets": Pair("cancel_tickets", "paid", ON_IT, "TK002"),
+    "cancel what are no tickets": Pair(
+        "cancel_tickets", "paid", ON_IT, "TK002", more={"p_ticket_ids": [1]}
+    ),
     "adjust": Pair("adjust_registration", "registration", ON_IT, "TK002"),
     "adjust, as a newcomer": Pair("adjust_registration", "registration", ON_IT, "TK002", NEWCOMER),
     "adjust, as an admin of another": Pair(
@@ -312,6 +323,11 @@ PAIRS: dict[str, Pair] = {
         inside(DATA, "additionalAttendees", 1, "guestOfId"),
         None,
     ),
+    "amend for an attendee": Pair("amend_registration", "attendee", as_key, "TK004"),
+    "cancel a ticket": Pair("cancel_tickets", "ticket", inside("p_ticket_ids", 0), "TK004"),
+    "cancel a paid ticket": Pair(
+        "cancel_tickets", "paid ticket", inside("p_ticket_ids", 0), "TK004"
+    ),
     # the catalogue of another function
     "rows of an event": Pair(
         "persist_attendee_tickets", "event", inside("p_tickets", 0, "event_id"), "TK004"
@@ -367,6 +383,8 @@ def scene(
     theirs = {
         "registration": STRANGERS,
         "cancelled": STRANGERS_CANCELLED,
+        "paid": STRANGERS_PAID,
+        "paid ticket": min(held_tickets(stage, STRANGERS_PAID)[other_id(TOMAS)]),
         "theirs": STRANGERS_DRAFT,
         "function": DRAFT,
         "organisation": other_id(ORGANISATION),
@@ -405,7 +423,12 @@ def lock_what_is_theirs(elsewhere: Connection) -> None:
     theirs = {
         "organisation_id": [other_id(ORGANISATION)],
         "function_id": [DRAFT],
-        "registration_id": [STRANGERS, STRANGERS_CANCELLED, STRANGERS_DRAFT],
+        "registration_id": [
+            STRANGERS,
+            STRANGERS_CANCELLED,
+            STRANGERS_PAID,
+            STRANGERS_DRAFT,
+        ],
     }
     locked = 0
     for table in columns:

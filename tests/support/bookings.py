@@ -88,6 +88,28 @@ def pay(connection: Connection, registration_id: str, **more: object) -> Documen
     )
 
 
+def book_and_pay(
+    connection: Connection, chosen: Mapping[str, Document], user_id: str = OWNER
+) -> str:
+    """Book what attendees of the wizard choose, pay for it, and return the registration's id."""
+    registration_id = book(connection, chosen, user_id)
+    pay(connection, registration_id)
+    return registration_id
+
+
+def allow_changes(
+    connection: Connection,
+    changes_until: str | None = "2999-01-01T00:00:00Z",
+    refunds_until: str | None = "2999-01-01T00:00:00Z",
+) -> None:
+    """Set until when owners may change what is paid, in all functions."""
+    connection.execute(
+        "UPDATE ticketing.functions SET changes_until = %s, refunds_until = %s"
+        " WHERE function_id IS NOT NULL",
+        [changes_until, refunds_until],
+    )
+
+
 def stored(connection: Connection, registration_id: str) -> Document:
     """Return the row of a registration, without what the database computes from it."""
     (row,) = rows(

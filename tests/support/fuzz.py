@@ -30,6 +30,7 @@ from tests.support.stage import (
     CANCELLED,
     DRAFT,
     LAPSED,
+    PAID,
     REGISTRATION,
     STRANGERS,
     Digest,
@@ -269,7 +270,7 @@ class Fuzz:
             *attendee_ids(db, REGISTRATION).values(),
             *attendee_ids(db, STRANGERS).values(),
         ]
-        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, DRAFT, *attendees]
+        ids = [REGISTRATION, STRANGERS, CANCELLED, LAPSED, PAID, DRAFT, *attendees]
         self.requests = Requests(self.calls, ids)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self._db = db

@@ -20,7 +20,18 @@ from typing import LiteralString
 
 from tests.support.bookings import payment, stored
 from tests.support.caller import Connection, service
-from tests.support.example import ABSENT, FUNCTION, STRANGER, Document, document, updates_of
+from tests.support.example import (
+    ABSENT,
+    BANQUET,
+    CEREMONY,
+    FUNCTION,
+    STRANGER,
+    TOMAS,
+    Document,
+    document,
+    selection,
+    updates_of,
+)
 from tests.support.personas import (
     MANAGER,
     PERSONAS,
@@ -36,11 +47,12 @@ from tests.support.postgrest import Person
 from tests.support.stage import (
     CANCELLED,
     DRAFT,
+    PAID,
     REGISTRATION,
     STRANGERS,
     catalogue_of_the_stage,
 )
-from tests.support.stored import rows
+from tests.support.stored import held_tickets, rows
 
 YES = "yes"
 DENIED = "42501"
@@ -89,6 +101,8 @@ class Props:
         due: What is to be paid for it.
         rows: Its tickets as p_tickets, as a quote answers them.
         ticket_id: A ticket of CANCELLED.
+        paid_revision: The revision of PAID.
+        paid_tickets: The tickets of Tomas in PAID.
         held_id: A ticket of REGISTRATION.
         registration: The recorded wizard's registration, as p_registration_data of REGISTRATION.
         selections: The recorded wizard's p_selections.
@@ -98,6 +112,8 @@ class Props:
     due: Decimal
     rows: list[Document]
     ticket_id: str
+    paid_revision: int
+    paid_tickets: list[str]
     held_id: str
     registration: Document
     selections: Document
@@ -158,6 +174,13 @@ def of_a_new_one(call: Document) -> Document:
     return {"p_registration_data": data | {"registrationId": ABSENT}}
 
 
+def with_a_payment(call: Document) -> Document:
+    """Return an amendment that adds what it pays for."""
+    more = {TOMAS: selection(tickets={CEREMONY: 2, BANQUET: 1})}
+    due = payment("21.50", "another payment", surcharge_amount="1.50", provider="card")
+    return call | {"p_selections": more, "p_payment": due}
+
+
 ON_IT = {"p_registration_id": REGISTRATION}
 NO_REGISTRATION = [("registration_not_found", "p_registration_id")]
 RPCS: Mapping[LiteralString, Rpc] = {
@@ -165,6 +188,18 @@ RPCS: Mapping[LiteralString, Rpc] = {
         lambda _: {**ON_IT, "p_adjustment": "-5.50", "p_reason": "The band did not come."},
         OF_ADMINS,
         Refusal(USER, {}, DENIED, [("not_allowed", "p_registration_id")]),
+    ),
+    "amend_registration": Rpc(
+        lambda props: {
+            "p_registration_id": PAID,
+            # Tomas gives up the banquet
+            "p_selections": props.selections | {TOMAS: selection(tickets={CEREMONY: 1})},
+            "p_payment": None,
+            "p_expected_revision": props.paid_revision,
+        },
+        OWN,
+        Refusal(USER, ON_IT, "TK003", [("not_editable", "p_registration_id")]),
+        also={with_a_payment: OWN | dict.fromkeys({"owner", *STAFFS}, DENIED)},
     ),
     "assign_tickets": Rpc(
         lambda props: {
@@ -185,6 +220,18 @@ RPCS: Mapping[LiteralString, Rpc] = {
         lambda _: {**ON_IT, "p_reason": "We cannot come."},
         OWN,
         Refusal(USER, {"p_registration_id": STRANGERS}, "TK002", NO_REGISTRATION),
+    ),
+    "cancel_tickets": Rpc(
+        lambda props: {
+            "p_registration_id": PAID,
+            "p_ticket_ids": props.paid_tickets,
+            "p_reason": "Tomas cannot come.",
+            "p_expected_revision": props.paid_revision,
+        },
+        OWN,
+        Refusal(
+            USER, {"p_ticket_ids": [ABSENT]}, "TK004", [("ticket_not_found", "p_ticket_ids[0]")]
+        ),
     ),
     "check_integrity": Rpc(lambda _: {}, SERVICE_ONLY | {"reader": YES}, None),
     "complete_registration_payment": Rpc(
@@ -413,6 +460,8 @@ def working_calls(db: Connection) -> dict[str, Document]:
         revision=registration["revision"],
         due=registration["total"],
         rows=[],
+        paid_revision=stored(db, PAID)["revision"],
+        paid_tickets=held_tickets(db, PAID)[TOMAS],
         ticket_id=first[CANCELLED],
         held_id=first[REGISTRATION],
         registration=wizard_state["registration"] | {"registrationId": REGISTRATION},

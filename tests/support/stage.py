@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
-from tests.support.bookings import let_lapse, pay
+from tests.support.bookings import allow_changes, let_lapse, pay
 from tests.support.caller import Caller, Connection, service
 from tests.support.example import (
     FUNCTION,
@@ -49,12 +49,18 @@ LAPSED = "01974a10-0000-7000-8000-0000000000fe"
 STRANGERS_DRAFT = "01974a10-0000-7000-8000-0000000000ff"
 """Paid, of the draft."""
 
+PAID = "01974a10-0000-7000-8000-0000000000f8"
+STRANGERS_PAID = "01974a10-0000-7000-8000-0000000000f9"
+"""Paid, and to be changed by their owners as long as they like."""
+
 OWNERS: Mapping[str, str] = {
     REGISTRATION: OWNER,
     CANCELLED: OWNER,
     LAPSED: OWNER,
+    PAID: OWNER,
     STRANGERS: STRANGER,
     STRANGERS_CANCELLED: STRANGER,
+    STRANGERS_PAID: STRANGER,
     STRANGERS_DRAFT: STRANGER,
 }
 """Whose each registration is."""
@@ -102,11 +108,12 @@ def set_stage(db: Connection) -> None:
             )
     for registration_id in OWNERS:
         register(db, registration_id)
-    for registration_id in (CANCELLED, STRANGERS_CANCELLED, STRANGERS_DRAFT):
+    for registration_id in (CANCELLED, STRANGERS_CANCELLED, PAID, STRANGERS_PAID, STRANGERS_DRAFT):
         pay(db, registration_id)
     for registration_id in (CANCELLED, STRANGERS_CANCELLED):
         service(db).call("cancel_registration", p_registration_id=registration_id)
     let_lapse(db, LAPSED)
+    allow_changes(db)
     db.execute("UPDATE ticketing.functions SET status = 'draft' WHERE function_id = %s", [DRAFT])
 
 

@@ -206,10 +206,39 @@ for (const [name, open] of Object.entries(DATABASES)) {
       const named = answered(await ada.rpc('get_registration', { p_registration_id }))
       assert.equal(named.registration.primaryAttendee?.lastName, 'Byron')
       assert.deepEqual(named.tickets.find((each) => each.ticket_id === ticket_id)?.holder, holder)
+      const amended = answered(
+        await service.rpc('amend_registration', {
+          p_registration_id,
+          p_selections: {
+            [attendee]: {
+              individualTickets: [
+                { ticketId: DINNER_TICKET, quantity: 1 },
+                { ticketId: TALKS_TICKET, quantity: 1 },
+              ],
+            },
+          },
+          p_payment: { reference: 'pi_2', amount: 10, currency: 'EUR' },
+        }),
+      )
+      assert.deepEqual([amended.tickets_created, amended.tickets_cancelled], [2, 2])
+      assert.deepEqual([amended.paid, amended.total, amended.refund_due], [160, 160, 0])
+      const exchanged = answered(await ada.rpc('get_registration', { p_registration_id }))
+      const dinner = exchanged.tickets.find(
+        (each) => each.status === 'Active' && each.ticket_type_id === DINNER_TICKET,
+      )
+      const without = answered(
+        await service.rpc('cancel_tickets', {
+          p_registration_id,
+          p_ticket_ids: [dinner?.ticket_id ?? ''],
+          p_reason: 'No dinner.',
+          p_expected_revision: amended.revision,
+        }),
+      )
+      assert.deepEqual([without.tickets_cancelled, without.refund_due], [1, 60])
       const cancelled = answered(
         await service.rpc('cancel_registration', { p_registration_id, p_reason: 'Ill.' }),
       )
-      assert.equal(cancelled.tickets_cancelled, 2)
+      assert.equal(cancelled.tickets_cancelled, 1)
       const adjusted = answered(
         await service.rpc('adjust_registration', {
           p_registration_id,
@@ -217,13 +246,13 @@ for (const [name, open] of Object.entries(DATABASES)) {
           p_reason: 'Cancellation fee',
         }),
       )
-      assert.equal(adjusted.refund_due, 137.5)
-      const refund = { reference: 're_1', amount: '137.50', currency: 'EUR' }
+      assert.equal(adjusted.refund_due, 147.5)
+      const refund = { reference: 're_1', amount: '147.50', currency: 'EUR' }
       answered(await service.rpc('record_refund', { p_registration_id, p_refund: refund }))
       const settled = answered(await ada.rpc('get_registration', { p_registration_id }))
       assert.deepEqual(
         settled.payments.map(({ kind, amount }) => [kind, amount]),
-        [['payment', 150], ['refund', 137.5]],
+        [['payment', 150], ['payment', 10], ['refund', 147.5]],
       )
       const transferred = answered(
         await service.rpc('transfer_registration', { p_registration_id, p_new_owner_id: BEN }),

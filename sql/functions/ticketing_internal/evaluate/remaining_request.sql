@@ -39,15 +39,26 @@ BEGIN
     )
     SELECT array_agg(ROW(
         attendee.attendee_id,
+        -- in the order in which they were selected
         jsonb_build_object(
             'packages', coalesce((
-                SELECT jsonb_agg(jsonb_build_object('packageId', line.package_id, 'quantity', line.quantity))
+                SELECT jsonb_agg(
+                    jsonb_build_object('packageId', line.package_id, 'quantity', line.quantity)
+                    ORDER BY selected.ordinality, line.package_id
+                )
                 FROM line
+                LEFT JOIN jsonb_array_elements(attendee.selected_tickets -> 'packages')
+                    WITH ORDINALITY AS selected ON selected.value ->> 'packageId' = line.package_id::text
                 WHERE line.attendee_id = attendee.attendee_id AND line.package_id IS NOT NULL
             ), '[]'),
             'individualTickets', coalesce((
-                SELECT jsonb_agg(jsonb_build_object('ticketId', line.ticket_type_id, 'quantity', line.quantity))
+                SELECT jsonb_agg(
+                    jsonb_build_object('ticketId', line.ticket_type_id, 'quantity', line.quantity)
+                    ORDER BY selected.ordinality, line.ticket_type_id
+                )
                 FROM line
+                LEFT JOIN jsonb_array_elements(attendee.selected_tickets -> 'individualTickets')
+                    WITH ORDINALITY AS selected ON selected.value ->> 'ticketId' = line.ticket_type_id::text
                 WHERE line.attendee_id = attendee.attendee_id AND line.package_id IS NULL
             ), '[]')
         ),
@@ -55,9 +66,15 @@ BEGIN
     )::ticketing_internal.selection)
     INTO v_selections
     FROM (
-        SELECT DISTINCT ticket.attendee_id
-        FROM ticket
-        WHERE ticket.is_cancelled
+        SELECT stored.attendee_id, stored.attendee_data -> 'selected_tickets' AS selected_tickets
+        FROM ticketing.attendees AS stored
+        WHERE stored.function_id = p_registration.function_id
+            AND stored.registration_id = p_registration.registration_id
+            AND EXISTS (
+                SELECT
+                FROM ticket
+                WHERE ticket.attendee_id = stored.attendee_id AND ticket.is_cancelled
+            )
     ) AS attendee;
     RETURN ticketing_internal.stored_request(coalesce(v_selections, '{}'));
 END

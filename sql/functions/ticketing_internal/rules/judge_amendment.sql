@@ -55,7 +55,8 @@ BEGIN
         v_is_empty := v_ticket.change = 'removed';
         EXIT WHEN NOT v_is_empty;
     END LOOP;
-    IF v_is_empty THEN
+    -- what is selected but unknown is told as such
+    IF v_is_empty AND NOT EXISTS (SELECT FROM unnest(p_evaluation.lines) AS line WHERE line.quantity > 0) THEN
         v_amendment.issues := v_amendment.issues || ticketing_internal.issue(
             'registration_empty', v_path, 'No ticket would be left; cancel the registration instead.'
         );

@@ -1,0 +1,630 @@
+"""amend_registration: what is refused, with every issue, and leaves all as it was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+from tests.support.amendments import Booth, Sale, paid_in, persist, sell
+from tests.support.bookings import allow_changes, let_lapse
+from tests.support.caller import (
+    JSON_NULL,
+    Caller,
+    Connection,
+    Document,
+    anonymous,
+    owner,
+    service,
+    stranger,
+)
+from tests.support.example import ABSENT
+from tests.support.stored import dump
+from tests.support.workshop import (
+    EARLIER,
+    FUNCTION,
+    LATER,
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    one,
+    only,
+    pack,
+    rule,
+    selected,
+)
+
+NONE = selected()
+FIFTY, SEVENTY, THIRD = (selected(one(each)) for each in ("fifty", "seventy", "third"))
+PASS = selected(pack("sunday pass"))
+FOR_MASONS = only(rule("attendee_type", "equals", "mason"))
+OF_TOMAS = "p_selections.tomas"
+FIRST = f"{OF_TOMAS}.individualTickets[0]"
+SECOND = f"{OF_TOMAS}.individualTickets[1]"
+PACKAGE = f"{OF_TOMAS}.packages[0]"
+IT = "p_registration_id"
+
+Issues = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An amendment that is refused.
+
+    Attributes:
+        name: Why.
+        sale: Its circumstances.
+        wanted: What attendees are to hold.
+        issues: Code and path of each issue, in the order of paths.
+        sqlstate: The class.
+        by: Who asks.
+        details: What the first issue says, besides.
+        quoted: The issues of the quote, if they are others.
+    """
+
+    name: str
+    sale: Sale
+    wanted: Mapping[str, Document]
+    issues: Issues
+    sqlstate: str = "TK004"
+    by: str = "owner"
+    details: Mapping[str, object] = field(default_factory=dict)
+    quoted: Issues | None = None
+
+
+CASES = [
+    # the time of the owner
+    Refusal(
+        "an owner after the deadline",
+        Sale({"tomas": FIFTY}, deadlines=(EARLIER, LATER)),
+        {"tomas": SEVENTY},
+        [("changes_ended", IT)],
+        "TK003",
+        details={"expected": EARLIER},
+    ),
+    Refusal(
+        "an owner where owners change nothing",
+        Sale({"tomas": FIFTY}, deadlines=(None, LATER)),
+        {"tomas": SEVENTY},
+        [("changes_ended", IT)],
+        "TK003",
+        details={"expected": None},
+    ),
+    Refusal(
+        "an owner to whom nothing is given back any more",
+        Sale({"tomas": SEVENTY}, deadlines=(LATER, EARLIER)),
+        {"tomas": FIFTY},
+        [("refunds_ended", "p_selections")],
+        details={"expected": EARLIER},
+    ),
+    Refusal(
+        "an owner where nothing is given back",
+        Sale({"tomas": SEVENTY}, deadlines=(LATER, None)),
+        {"tomas": FIFTY},
+        [("refunds_ended", "p_selections")],
+        details={"expected": None},
+    ),
+    Refusal(
+        "an owner after both deadlines",
+        Sale({"tomas": SEVENTY}, deadlines=(EARLIER, EARLIER)),
+        {"tomas": FIFTY},
+        [("changes_ended", IT)],
+        "TK003",
+        quoted=[("changes_ended", IT), ("refunds_ended", "p_selections")],
+    ),
+    Refusal(
+        "an owner after refunds have ended, and a rule that is broken",
+        Sale({"tomas": SEVENTY}, given={"fifty": FOR_MASONS}, deadlines=(LATER, EARLIER)),
+        {"tomas": FIFTY},
+        [("refunds_ended", "p_selections"), ("not_eligible", FIRST)],
+    ),
+    Refusal(
+        "nothing would be left",
+        Sale({"tomas": FIFTY, "ines": FIFTY}),
+        {"tomas": NONE, "ines": NONE},
+        [("registration_empty", "p_selections")],
+    ),
+    Refusal(
+        "nothing would be left, by staff",
+        Sale({"tomas": PASS}, deadlines=(None, None)),
+        {"tomas": NONE},
+        [("registration_empty", "p_selections")],
+        by="staff",
+    ),
+    # rules
+    Refusal(
+        "an attendee may not have it",
+        Sale({"tomas": THIRD}, given={"fifty": FOR_MASONS}),
+        {"tomas": FIFTY},
+        [("not_eligible", FIRST)],
+        by="service",
+    ),
+    Refusal(
+        "more than an attendee may have",
+        Sale({"tomas": FIFTY}, given={"fifty": {"max_per_attendee": 2}}),
+        {"tomas": selected(one("fifty", 3))},
+        [("above_maximum", FIRST)],
+        by="staff",
+        details={"expected": 2, "actual": 3},
+    ),
+    Refusal(
+        "less than an attendee has to have",
+        Sale({"tomas": selected(one("fifty", 2))}, given={"fifty": {"min_per_attendee": 2}}),
+        {"tomas": FIFTY},
+        [("below_minimum", FIRST)],
+        details={"expected": 2, "actual": 1},
+    ),
+    Refusal(
+        "more than a registration may have",
+        Sale({"ines": FIFTY}, given={"fifty": {"max_per_registration": 1}}),
+        {"tomas": FIFTY},
+        [("above_registration_maximum", FIRST)],
+        details={"expected": 1, "actual": 2},
+    ),
+    Refusal(
+        "a package and a single ticket",
+        Sale({"tomas": PASS}),
+        {"tomas": selected(pack("sunday pass"), one("third"))},
+        [("mixed_selection", OF_TOMAS)],
+    ),
+    Refusal(
+        "a package for other registrations",
+        Sale({"tomas": FIFTY}, given={"surcharge": {"registration_types": ["lodges"]}}),
+        {"tomas": selected(pack("surcharge"))},
+        [("registration_type_not_allowed", PACKAGE)],
+    ),
+    # rules that were broken before, and are broken more
+    Refusal(
+        "another of what an attendee may not have any more",
+        Sale({"tomas": FIFTY}, since={"fifty": FOR_MASONS}),
+        {"tomas": selected(one("fifty", 2))},
+        [("not_eligible", FIRST)],
+        by="staff",
+    ),
+    Refusal(
+        "what somebody else has, and nobody may have any more",
+        Sale({"ines": FIFTY}, since={"fifty": FOR_MASONS}),
+        {"ines": NONE, "tomas": FIFTY},
+        [("not_eligible", FIRST)],
+    ),
+    Refusal(
+        "a package of what an attendee may not have any more",
+        Sale({"tomas": FIFTY}, since={"fifty": FOR_MASONS}),
+        {"tomas": PASS},
+        [("not_eligible", PACKAGE)],
+    ),
+    Refusal(
+        "further above what an attendee may have",
+        Sale({"tomas": selected(one("fifty", 2))}, since={"fifty": {"max_per_attendee": 1}}),
+        {"tomas": selected(one("fifty", 3))},
+        [("above_maximum", FIRST)],
+        by="staff",
+    ),
+    Refusal(
+        "further below what an attendee has to have",
+        Sale({"tomas": selected(one("fifty", 2))}, since={"fifty": {"min_per_attendee": 3}}),
+        {"tomas": FIFTY},
+        [("below_minimum", FIRST)],
+        by="staff",
+    ),
+    Refusal(
+        "further above what a registration may have",
+        Sale(
+            {"ines": FIFTY, "walter": FIFTY},
+            since={"fifty": {"max_per_registration": 1}},
+        ),
+        {"tomas": FIFTY},
+        [("above_registration_maximum", FIRST)],
+        by="staff",
+    ),
+    Refusal(
+        "more beside a package, which may not be mixed any more",
+        Sale(
+            {"tomas": selected(pack("sunday pass"), one("third"))},
+            function={"selection_mode": "mixed"},
+            since_function={"selection_mode": "exclusive"},
+        ),
+        {"tomas": selected(pack("sunday pass"), one("third", 2))},
+        [("mixed_selection", OF_TOMAS)],
+        by="staff",
+    ),
+    Refusal(
+        "another copy of a package that is for other registrations now",
+        Sale({"tomas": PASS}, since={"sunday pass": {"registration_types": ["lodges"]}}),
+        {"tomas": selected(pack("sunday pass", 2))},
+        [("registration_type_not_allowed", PACKAGE)],
+        by="staff",
+    ),
+    # what is not on sale
+    Refusal(
+        "an owner adds what is not on sale any more",
+        Sale({"tomas": THIRD}, since={"fifty": {"sale_ends_at": EARLIER}}),
+        {"tomas": selected(one("third"), one("fifty"))},
+        [("sale_ended", SECOND)],
+    ),
+    Refusal(
+        "an owner exchanges something for what is not on sale yet",
+        Sale({"tomas": SEVENTY}, since={"fifty": {"sale_starts_at": LATER}}),
+        {"tomas": FIFTY},
+        [("not_yet_on_sale", FIRST)],
+    ),
+    Refusal(
+        "an owner adds something after registration has closed",
+        Sale({"tomas": FIFTY}, since_function={"registration_closes_at": EARLIER}),
+        {"tomas": selected(one("fifty", 2))},
+        [("registration_closed", "p_selections")],
+    ),
+    Refusal(
+        "an owner adds something before registration opens",
+        Sale({"tomas": FIFTY}, since_function={"registration_opens_at": LATER}),
+        {"tomas": selected(one("fifty", 2))},
+        [("registration_not_open", "p_selections")],
+    ),
+    Refusal(
+        "staff add what is inactive, and not on sale any more",
+        Sale({"tomas": THIRD}, since={"fifty": {"is_active": False, "sale_ends_at": EARLIER}}),
+        {"tomas": FIFTY},
+        [("inactive", FIRST)],
+        by="staff",
+    ),
+    Refusal(
+        "an owner adds an inactive package",
+        Sale({"tomas": FIFTY}, since={"sunday pass": {"is_active": False}}),
+        {"tomas": PASS},
+        [("inactive", PACKAGE)],
+    ),
+    Refusal(
+        "staff add something when all is over",
+        Sale({"tomas": SEVENTY}, since_function={"status": "closed"}),
+        {"tomas": FIFTY},
+        [("function_not_published", "p_selections")],
+        by="staff",
+    ),
+    # capacity
+    Refusal(
+        "sold out",
+        Sale({"tomas": FIFTY}, given={"fifty": {"capacity": 2}}),
+        {"tomas": selected(one("fifty", 3))},
+        [("sold_out", FIRST)],
+        "TK005",
+        details={"requested": 2, "available": 1},
+    ),
+    Refusal(
+        "sold out to staff",
+        Sale({"tomas": THIRD}, given={"seventy": {"capacity": 1}}, others=SEVENTY),
+        {"tomas": SEVENTY},
+        [("sold_out", FIRST)],
+        "TK005",
+        by="staff",
+    ),
+    Refusal(
+        "the event is full",
+        Sale({"tomas": SEVENTY}, given={"saturday": {"capacity": 1}}, others=THIRD),
+        {"tomas": THIRD},
+        [("sold_out", FIRST)],
+        "TK005",
+    ),
+    Refusal(
+        "a shared pool is full",
+        Sale(
+            {"tomas": THIRD},
+            pools=[
+                {
+                    "capacity_pool_id": "shared pool",
+                    "name": "Shared",
+                    "capacity": 1,
+                    "ticket_type_ids": ["third", "fifty"],
+                    "package_ids": [],
+                }
+            ],
+        ),
+        {"tomas": selected(one("third"), one("fifty"))},
+        [("sold_out", SECOND)],
+        "TK005",
+    ),
+    Refusal(
+        "a package is sold out",
+        Sale({"tomas": PASS}, given={"sunday pass": {"capacity": 1}}),
+        {"tomas": selected(pack("sunday pass", 2))},
+        [("sold_out", PACKAGE)],
+        "TK005",
+    ),
+    Refusal(
+        "an attendee takes before another gives",
+        Sale({"tomas": FIFTY, "ines": SEVENTY}, given={"seventy": {"capacity": 1}}),
+        {"tomas": SEVENTY},
+        [("sold_out", FIRST)],
+        "TK005",
+    ),
+    Refusal(
+        "sold out, and not for this attendee",
+        Sale(
+            {"tomas": THIRD},
+            given={"fifty": {"capacity": 1, **FOR_MASONS}},
+        ),
+        {"tomas": selected(one("fifty", 2))},
+        [("not_eligible", FIRST), ("sold_out", FIRST)],
+    ),
+    # what is not there
+    Refusal(
+        "no such attendee",
+        Sale({"tomas": FIFTY}),
+        {"absent": FIFTY},
+        [("attendee_not_found", "p_selections.absent")],
+    ),
+    Refusal(
+        "no such ticket type, and no such package",
+        Sale({"tomas": FIFTY}),
+        {
+            "tomas": selected(one("banquet")),
+            "ines": selected(pack("no such thing")),
+        },
+        [
+            ("package_not_found", "p_selections.ines.packages[0].packageId"),
+            ("ticket_type_not_found", f"{FIRST}.ticketId"),
+        ],
+    ),
+    Refusal(
+        "an attendee by both ids",
+        Sale({"tomas": FIFTY}),
+        {"tomas": SEVENTY, "tomas@db": THIRD},
+        [("attendee_named_twice", OF_TOMAS)],
+    ),
+    Refusal(
+        "a package that is said to hold something else",
+        Sale({"tomas": FIFTY}),
+        {"tomas": selected(pack("sunday pass", contents=["fifty", "third"]))},
+        [("package_contents_mismatch", f"{PACKAGE}.tickets")],
+    ),
+    Refusal(
+        "several things at once",
+        Sale(
+            {"tomas": FIFTY, "ines": THIRD},
+            given={"seventy": {"max_per_attendee": 1}, "trio": FOR_MASONS},
+            since={"gift": {"sale_ends_at": EARLIER}},
+        ),
+        {
+            "tomas": selected(one("seventy", 2), one("gift")),
+            "ines": selected(pack("trio")),
+        },
+        [
+            ("not_eligible", "p_selections.ines.packages[0]"),
+            ("above_maximum", FIRST),
+            ("sale_ended", SECOND),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_amend_registration_refuses(
+    event_db: Connection, wizard_state: Document, case: Refusal
+) -> None:
+    booth = sell(event_db, wizard_state, case.sale)
+    before = dump(event_db)
+    quote = booth.quote(case.by, case.wanted)
+    assert not quote["valid"]
+    assert booth.said(quote["issues"]) == (case.quoted or case.issues)
+
+    revision = booth.known()["revision"]
+    outcome = booth.amend(case.by, case.wanted, p_expected_revision=revision)
+    assert outcome.sqlstate == case.sqlstate
+    assert booth.said(outcome.issues) == case.issues
+    assert {key: outcome.issues[0].get(key) for key in case.details} == case.details
+    if case.quoted is None:
+        assert outcome.issues == quote["issues"]
+    assert dump(event_db) == before
+    # whatever is paid with it
+    if case.sqlstate != "TK003":
+        outcome = booth.amend("service", case.wanted, p_payment=paid_in("12.34"))
+        assert outcome.sqlstate
+        assert dump(event_db) == before
+
+
+# States
+
+
+def unpaid(booth: Booth, state: str) -> Booth:
+    """Bring another registration of the owner into a state, and return it."""
+    everybody = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
+    persist(booth, OTHER_REGISTRATION, everybody)
+    on_it = {"p_registration_id": OTHER_REGISTRATION}
+    if state == "pending":
+        owner(booth.db).call("start_payment", **on_it)
+    elif state == "cancelled":
+        owner(booth.db).call("cancel_registration", **on_it)
+    elif state != "draft":
+        let_lapse(booth.db, OTHER_REGISTRATION)
+    if state == "expired":
+        service(booth.db).call("release_expired_holds")
+    return replace(booth, registration=OTHER_REGISTRATION)
+
+
+@pytest.mark.parametrize("state", ["draft", "pending", "overdue", "expired", "cancelled"])
+def test_amend_registration_that_is_not_paid(
+    event_db: Connection, wizard_state: Document, state: str
+) -> None:
+    booth = unpaid(sell(event_db, wizard_state, Sale({"tomas": FIFTY}, others=THIRD)), state)
+    status = {"overdue": "draft"}.get(state, state)
+    before = dump(event_db)
+    for by, money in (
+        ("owner", None),
+        ("staff", None),
+        ("service", None),
+        ("service", paid_in("36.67")),
+    ):
+        outcome = booth.amend(by, {"tomas": SEVENTY}, p_payment=money)
+        assert booth.refusal(outcome) == ("TK003", [("not_editable", IT)])
+        (issue,) = outcome.issues
+        assert (issue["expected"], issue["actual"]) == (["completed"], status)
+    assert dump(event_db) == before
+
+
+def test_amend_registration_that_is_cancelled_after_payment(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    service(event_db).call("cancel_registration", p_registration_id=REGISTRATION)
+    for by in ("owner", "service"):
+        assert booth.refuses(by, {"tomas": SEVENTY}) == ("TK003", [("not_editable", IT)])
+
+
+# Callers
+
+
+def test_amend_registration_by_others(event_db: Connection, wizard_state: Document) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    before = dump(event_db)
+    arguments = {"p_registration_id": REGISTRATION, "p_selections": [], "p_payment": {}}
+    for caller, code, issue in (
+        (stranger(event_db), "TK002", ("registration_not_found", IT)),
+        (anonymous(event_db), "42501", ("not_authenticated", IT)),
+        (Caller(event_db), "42501", ("not_authenticated", IT)),
+    ):
+        refusal = caller.refusal("amend_registration", **arguments)
+        assert (refusal.sqlstate, refusal.found) == (code, [issue])
+    nowhere = service(event_db).refusal("amend_registration", **arguments | {IT: ABSENT})
+    assert (nowhere.sqlstate, nowhere.found) == ("TK002", [("registration_not_found", IT)])
+    # a payment is the service's alone, whatever is in it
+    for by in ("owner", "staff"):
+        for money in (paid_in("20.00"), {}, 1, False):
+            outcome = booth.amend(by, {"tomas": SEVENTY}, p_payment=money)
+            assert booth.refusal(outcome) == ("42501", [("not_allowed", "p_payment")])
+    assert dump(event_db) == before
+    # and null is none
+    for null in (None, JSON_NULL):
+        refusal = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
+        assert refusal == ("TK007", [("payment_required", "p_payment")])
+
+
+# Shapes
+
+UNREADABLE: Mapping[str, tuple[object, Issues]] = {
+    "none": (None, [("missing_key", "p_selections")]),
+    "null": (JSON_NULL, [("missing_key", "p_selections")]),
+    "a list": ([], [("invalid_type", "p_selections")]),
+    "a text": ("x", [("invalid_type", "p_selections")]),
+    "an attendee that is no id": ({"x": {}}, [("invalid_value", "p_selections.x")]),
+    "an unknown key": (
+        {ABSENT: {"tickets": []}},
+        [("unknown_key", f"p_selections.{ABSENT}.tickets")],
+    ),
+    "a quantity below 0": (
+        {ABSENT: {"individualTickets": [{"ticketId": ABSENT, "quantity": -1}]}},
+        [("invalid_value", f"p_selections.{ABSENT}.individualTickets[0].quantity")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("selections", "issues"), UNREADABLE.values(), ids=UNREADABLE)
+def test_amend_registration_refuses_selections_that_are_no_selections(
+    event_db: Connection, wizard_state: Document, selections: object, issues: Issues
+) -> None:
+    sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    before = dump(event_db)
+    arguments = {"p_registration_id": REGISTRATION, "p_selections": selections}
+    refusal = owner(event_db).refusal("amend_registration", **arguments)
+    assert (refusal.sqlstate, refusal.found) == ("TK001", issues)
+    # with all that is wrong in the payment
+    money = {"reference": "", "amount": -1, "colour": "red"}
+    refusal = service(event_db).refusal("amend_registration", **arguments, p_payment=money)
+    assert refusal.sqlstate == "TK001"
+    assert refusal.found == sorted(
+        [
+            *issues,
+            ("invalid_value", "p_payment.reference"),
+            ("invalid_value", "p_payment.amount"),
+            ("missing_key", "p_payment.currency"),
+            ("unknown_key", "p_payment.colour"),
+        ]
+    )
+    assert dump(event_db) == before
+
+
+def test_amend_registration_refuses_too_many_tickets(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    wanted = {"tomas": selected(one("fifty", 1000)), "ines": selected(one("seventy", 1000))}
+    many = wanted | {"walter": selected(one("third"))}
+    assert booth.refuses("service", many) == ("TK001", [("too_large", "p_selections")])
+
+
+# Revisions
+
+
+def test_amend_registration_refuses_another_revision(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    read = booth.known()["revision"]
+    booth.amended("owner", {"ines": selected(one("gift"))}, p_expected_revision=read)
+    conflict = ("TK006", [("revision_conflict", "p_expected_revision")])
+    for revision in (read, read + 2, 0):
+        outcome = booth.amend("owner", {"tomas": SEVENTY}, p_expected_revision=revision)
+        assert booth.refusal(outcome) == conflict
+        (issue,) = outcome.issues
+        assert (issue["expected"], issue["actual"]) == (revision, read + 1)
+    # before rules and money, after the deadline
+    nobody = {"tomas": NONE, "ines": NONE}
+    assert booth.refuses("owner", nobody, p_expected_revision=read) == conflict
+    money = paid_in("1.00")
+    refusal = booth.refuses(
+        "service", {"tomas": SEVENTY}, p_expected_revision=read, p_payment=money
+    )
+    assert refusal == conflict
+    allow_changes(event_db, EARLIER)
+    refusal = booth.refuses("owner", {"tomas": SEVENTY}, p_expected_revision=read)
+    assert refusal == ("TK003", [("changes_ended", IT)])
+
+
+# What an owner may take for nothing
+
+
+def test_amend_registration_limits_free_tickets_of_an_owner(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale({"tomas": FIFTY}, function={"max_held_per_owner": 3}, since_function={}),
+    )
+    limit = ("TK004", [("owner_limit", "p_selections")])
+    gifts = selected(one("fifty"), one("gift", 3))
+    booth.amended("owner", {"tomas": gifts})
+    more = {"tomas": selected(one("fifty"), one("gift", 4))}
+    assert booth.refuses("owner", more) == limit
+    assert booth.said(booth.quote("owner", more)["issues"]) == limit[1]
+    assert booth.refuses("owner", {"ines": selected(one("nothing"))}) == limit
+    # paid for by others, in a package, or instead of another
+    packed_gifts = selected(pack("presents"))
+    booth.amended("service", {"ines": packed_gifts}, p_payment=paid_in("10.00"))
+    assert booth.refuses("owner", {"ines": selected(pack("presents"), one("gift"))})[0] == "TK004"
+    booth.amended("owner", {"tomas": selected(one("fifty"), one("gift", 2), one("nothing"))})
+    # what costs something is not counted, neither above the limit
+    allow_fewer = "UPDATE ticketing.functions SET max_held_per_owner = 1 WHERE function_id = %s"
+    event_db.execute(allow_fewer, [FUNCTION])
+    wanted = {"harold": selected(one("fifty", 5))}
+    assert booth.quote("owner", wanted)["valid"]
+    assert booth.refuses("owner", wanted) == ("TK007", [("payment_required", "p_payment")])
+    booth.amended("service", wanted, p_payment=paid_in("250.00", "amendment-2"))
+    booth.amended("owner", {"harold": selected(one("fifty", 4))})
+    assert booth.refuses("owner", {"walter": selected(one("gift"))}) == limit
+    # staff answer for what they do
+    booth.amended("staff", {"walter": selected(one("gift", 4))})
+
+
+def test_amend_registration_counts_what_the_owner_holds_elsewhere(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": FIFTY},
+            function={"max_held_per_owner": 3},
+            others=selected(one("fifty", 2)),
+        ),
+    )
+    booth.amended("owner", {"tomas": selected(one("fifty"), one("gift"))})
+    more = {"tomas": selected(one("fifty"), one("gift", 2))}
+    assert booth.refuses("owner", more) == ("TK004", [("owner_limit", "p_selections")])
+    let_lapse(event_db, OTHER_REGISTRATION)
+    booth.amended("owner", more)
