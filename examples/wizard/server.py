@@ -77,7 +77,7 @@ def create_app() -> FastAPI:
         caller: Caller,
         registration_id: UUID,
         *,
-        amount: Annotated[Decimal, Body()],
+        amount: Annotated[Decimal, Body(gt=0, lt=1_000_000)],
         p_selections: Annotated[dict[str, Any], Body()],
         p_expected_revision: Annotated[int, Body()],
     ) -> dict[str, str]:

@@ -245,7 +245,13 @@ def test_reload_keeps_an_exchange_and_back_drops_it(paid: Page) -> None:
     expect_step(paid, DONE)
     paid.go_forward()
     expect_step(paid, EXCHANGE)
-    expect(offer(paid, "Ines Ashby", LADIES).get_by_role("checkbox")).to_be_checked()
+    ladies = offer(paid, "Ines Ashby", LADIES).get_by_role("checkbox")
+    expect(ladies).to_be_checked()
+    choose(paid, "Ines Ashby", "Ladies Brunch")
+    expect(ladies).not_to_be_checked()
+    paid.get_by_role("button", name="Back", exact=True).click()
+    paid.get_by_role("button", name="Exchange tickets of Ines Ashby").click()
+    expect(ladies).to_be_checked()
     paid.get_by_role("button", name="Exchange", exact=True).click()  # nothing to exchange
     expect_step(paid, DONE)
 
@@ -291,6 +297,24 @@ def test_change_on_another_device_has_a_remedy(
     expect_step(paid, DONE)
     expect(person(paid, "Ines Ashby").locator("li")).to_have_count(1)
     expect(person(paid, "Ines Ashby").locator("li")).to_contain_text(held)
+
+
+def test_name_is_kept_beside_what_another_device_has_changed(
+    paid: Page, device: Device, email: str
+) -> None:
+    other = device().new_page()
+    sign_in(other, paid.url, email, "Continue")
+    exchange(other, "Ines Ashby", "Ladies Brunch")
+    answer(other, "Exchange")
+    expect_step(other, DONE)
+    correct_name(paid, "Ines Ashby", "Inez")
+    expect(paid.get_by_role("alert").first).to_contain_text("Changed on another device")
+    paid.get_by_role("button", name="Keep what I see here").click()
+    paid.get_by_role("button", name="Save the name").click()
+    expect(paid.get_by_label("First name")).to_have_count(0)
+    expect(person(paid, "Inez Ashby").locator("li")).to_have_count(1)
+    expect(person(paid, "Inez Ashby").locator("li")).to_contain_text("Ladies Brunch")
+    expect(paid.locator(".receipt dl")).to_contain_text("Due back to you $135.00")
 
 
 def test_lost_reply_to_a_difference_charges_once(paid: Page, superuser: Superuser) -> None:

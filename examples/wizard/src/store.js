@@ -175,8 +175,8 @@ export class Store extends EventTarget {
     this.conflict = null
     this.state = {
       registrationId: answer.registration_id,
-      registration: { additionalAttendees: [], billingDetails: {}, ...answer.registration },
-      ticketSelections: answer.ticket_selections,
+      registration: structuredClone({ additionalAttendees: [], billingDetails: {}, ...answer.registration }),
+      ticketSelections: structuredClone(answer.ticket_selections),
     }
     this.#saved(answer)
   }
@@ -185,6 +185,7 @@ export class Store extends EventTarget {
   keepMine() {
     const { conflict } = this
     this.conflict = null
+    if (this.isPaid) { this.#keepOn(conflict); return }
     this.#saved(conflict, { registration: conflict.registration, ticketSelections: conflict.ticket_selections })
   }
 
@@ -385,6 +386,17 @@ export class Store extends EventTarget {
 
   #allSelections() {
     return Object.fromEntries(this.attendees.map(({ attendeeId }) => [attendeeId, this.selectionOf(attendeeId)]))
+  }
+
+  /** What is paid stays as another device has saved it, but for the names and selections changed here. */
+  #keepOn(conflict) {
+    const names = new Map(this.unsavedAttendees.map(({ attendeeId, firstName, lastName }) => [attendeeId, { firstName, lastName }]))
+    const selections = this.hasUnsavedTickets ? this.state.ticketSelections : {}
+    this.takeTheirs(conflict)
+    this.change(state => {
+      this.attendees.forEach(one => Object.assign(one, names.get(one.attendeeId)))
+      Object.assign(state.ticketSelections, selections)
+    })
   }
 
   #savedAttendees() {

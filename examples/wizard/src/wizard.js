@@ -103,7 +103,8 @@ export async function runWizard(transport, functionId) {
     if (step === 'summary') await read()
     screen.step = step
     screen.errors = new Map()
-    screen.withoutTickets = screen.naming = new Set()
+    screen.withoutTickets = new Set()
+    screen.naming = new Set()
     const address = `#/${store.state.registrationId}/${step}`
     if (location.hash !== address) history[replace ? 'replaceState' : 'pushState'](null, '', address)
     draw()
@@ -139,7 +140,7 @@ export async function runWizard(transport, functionId) {
 
   const leave = {
     async attendees() {
-      if (!isComplete(new Map([...faultsOfNames(store), ...faultsOfContact()]))) return false
+      if (!isComplete(new Map([...faultsOfNames(store.attendees), ...faultsOfContact()]))) return false
       const { primaryAttendee, billingDetails } = store.state.registration
       const { firstName, lastName } = primaryAttendee
       if (billingDetails.firstName !== firstName || billingDetails.lastName !== lastName) {
@@ -362,7 +363,8 @@ export async function runWizard(transport, functionId) {
   })
 
   async function saveNames() {
-    if (!isComplete(faultsOfNames(store))) return
+    const named = beingNamed()
+    if (!isComplete(faultsOfNames(store.attendees.filter(one => named.has(one.attendeeId))))) return
     if (store.unsavedAttendees.length) await store.saveNames()
     screen.naming = new Set()
     announce('Saved.')
@@ -468,9 +470,9 @@ export async function runWizard(transport, functionId) {
 }
 
 /** Which names are missing, by the id of the field. */
-function faultsOfNames(store) {
+function faultsOfNames(attendees) {
   const faults = new Map()
-  store.attendees.forEach(({ attendeeId, firstName, lastName }) => {
+  attendees.forEach(({ attendeeId, firstName, lastName }) => {
     if (!firstName?.trim()) faults.set(`first-${attendeeId}`, 'Please enter a first name.')
     if (!lastName?.trim()) faults.set(`last-${attendeeId}`, 'Please enter a last name.')
   })
