@@ -85,7 +85,7 @@ class Till:
 
     def cancel(self) -> None:
         """Cancel the registration."""
-        self.model.cancel(self.booking, by_owner=False)
+        self.model.cancel(self.registration, by_owner=False)
         self.service.call("cancel_registration", p_registration_id=self.registration)
         self.look()
 
