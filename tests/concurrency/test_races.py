@@ -25,6 +25,8 @@ from tests.support.crowd import (
     attendee_of,
     buy,
     catalogue,
+    enter,
+    is_free,
     pool,
     select,
     selection,
@@ -476,33 +478,6 @@ def test_capacity_below_use_counts_a_purchase_that_the_import_waited_for(
     (issue,) = refused(refusal.value).issues
     assert (issue["code"], issue["expected"], issue["actual"]) == ("capacity_below_use", 2, 1)
     assert pool(hand, SEAT) == (2, 2, 0)
-
-
-def enter(connection: Connection, pool_id: str) -> None:
-    """Enter the queue for a pool, which precedes every change of its counters."""
-    connection.execute(
-        """
-        SELECT pg_advisory_xact_lock(
-            ticketing_internal.lock_key('pool', function_id, capacity_pool_id)
-        )
-        FROM ticketing.capacity_pools WHERE capacity_pool_id = %s
-        """,
-        [pool_id],
-    )
-
-
-def is_free(connection: Connection, pool_id: str) -> bool:
-    """Tell whether no session holds a pool: neither the head of its queue nor its row."""
-    return (
-        connection.execute(
-            "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
-            "AND pg_try_advisory_xact_lock("
-            "ticketing_internal.lock_key('pool', function_id, capacity_pool_id)) "
-            "FOR UPDATE SKIP LOCKED",
-            [pool_id],
-        ).rowcount
-        == 1
-    )
 
 
 @pytest.mark.parametrize("stored_in_order", [True, False])

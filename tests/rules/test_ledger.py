@@ -173,9 +173,10 @@ def test_refunds_are_within_what_was_paid_and_settle_it(
 # Payments, adjustments, cancellations and refunds together
 
 AMOUNTS = st.integers(-20000, 20000).map(lambda cents: Decimal(cents) / 100)
+SMALL = st.integers(1, 5000).map(lambda cents: Decimal(cents) / 100)
 ACTIONS = st.one_of(
     st.tuples(st.just("adjust"), st.one_of(AMOUNTS, st.sampled_from([Decimal(0), -TOTAL, CENT]))),
-    st.tuples(st.just("refund"), st.one_of(AMOUNTS.map(abs), st.just("due"))),
+    st.tuples(st.just("refund"), st.one_of(SMALL, st.just("due"))),
     st.tuples(st.just("pay"), st.sampled_from(["due", "due", "more"])),
     st.tuples(st.just("select"), st.sampled_from([TOMAS, HAROLD])),
     st.tuples(st.sampled_from(["start", "cancel", "cancel as owner", "lapse"]), st.none()),
@@ -208,11 +209,10 @@ class Books:
                 if is_refused:
                     assert outcome.issues[0]["expected"] == total - balance
             case "refund":
-                amount = seen["refund_due"] if value == "due" else value
+                amount = max(seen["refund_due"], CENT) if value == "due" else value
                 back = payment(str(amount), f"refund {self.number}")
                 outcome = self.service.attempt("record_refund", **on_it, p_refund=back)
-                wanted = "TK007" if amount > seen["refund_due"] else None
-                assert outcome.sqlstate == (wanted if amount else "TK001")
+                assert outcome.sqlstate == ("TK007" if amount > seen["refund_due"] else None)
             case "pay":
                 amount = seen["amount_due"] + (CENT if value == "more" else 0)
                 paid = payment(str(amount), f"payment {self.number}")
@@ -225,6 +225,7 @@ class Books:
                 )
             case "lapse":
                 let_lapse(self.db, self.registration)
+                self.seen = self.look()
                 return None
             case "start":
                 outcome = self.owner.attempt("start_payment", **on_it)
@@ -288,12 +289,14 @@ class Books:
     derandomize=SEARCH == 1,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(actions=st.lists(ACTIONS, min_size=4, max_size=14))
+@given(actions=st.lists(ACTIONS, min_size=4, max_size=14), is_paid=st.booleans())
 def test_money_adds_up_whatever_is_paid_adjusted_cancelled_and_given_back(
-    event_db: Connection, actions: list[tuple[str, Any]]
+    event_db: Connection, actions: list[tuple[str, Any]], *, is_paid: bool
 ) -> None:
     with event_db.transaction(force_rollback=True):
         books = Books(event_db)
+        if is_paid:
+            assert books.act("pay", "due") is None
         for action, value in actions:
             sqlstate = books.act(action, value)
             event(f"{action}: {sqlstate}")

@@ -241,6 +241,33 @@ def pool(connection: Connection, pool_id: str) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
+def enter(connection: Connection, pool_id: str) -> None:
+    """Enter the queue for a pool, which precedes every change of its counters."""
+    connection.execute(
+        """
+        SELECT pg_advisory_xact_lock(
+            ticketing_internal.lock_key('pool', function_id, capacity_pool_id)
+        )
+        FROM ticketing.capacity_pools WHERE capacity_pool_id = %s
+        """,
+        [pool_id],
+    )
+
+
+def is_free(connection: Connection, pool_id: str) -> bool:
+    """Tell whether no session holds a pool: neither the head of its queue nor its row."""
+    return (
+        connection.execute(
+            "SELECT FROM ticketing.capacity_pools WHERE capacity_pool_id = %s "
+            "AND pg_try_advisory_xact_lock("
+            "ticketing_internal.lock_key('pool', function_id, capacity_pool_id)) "
+            "FOR UPDATE SKIP LOCKED",
+            [pool_id],
+        ).rowcount
+        == 1
+    )
+
+
 def allow_allotments_of_small_pools(connection: Connection) -> None:
     """Let pools with a capacity of ten have allotments too: three, each a sixth of what is left."""
     row = connection.execute(

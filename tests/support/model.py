@@ -6,6 +6,7 @@ differences, this counts everything anew, each time. What is on sale goes by nam
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -69,6 +70,9 @@ Held: TypeAlias = dict[str, tuple[Unit, ...]]
 Wanted: TypeAlias = Mapping[UUID, Mapping[str, int]]
 """How many of each offer attendees should hold; those not in it keep what they have."""
 
+Named: TypeAlias = Mapping[tuple[UUID, str], AbstractSet[int]]
+"""Which of the units that attendees hold, by attendee and offer; the oldest is 0."""
+
 
 def contents(offer: str) -> Mapping[str, int]:
     """Return the tickets in one of an offer."""
@@ -95,6 +99,9 @@ class Booking:
         owner: Whose it is.
         has_contact: Whether it has a booking contact.
         held: What each attendee holds.
+        adjustment: What it costs more than all of it.
+        holders: Whom tickets admit instead of their attendees.
+        gone: What attendees held when it was cancelled, of a registration that is still paid.
         status: As it is stored; one that is overdue has not been noticed yet.
         payment_status: Unpaid, Paid or Refunded.
         hold: Whether its hold is running or over; None when it holds nothing unpaid.
@@ -109,14 +116,24 @@ class Booking:
     payment_status: str = "Unpaid"
     hold: Literal["running", "over"] | None = None
     revision: int = 1
+    adjustment: Decimal = Decimal(0)
+    holders: dict[UUID, str] = field(default_factory=dict)
+    gone: dict[UUID, Held] = field(default_factory=dict)
     refunded: set[UUID] = field(default_factory=set)
 
     @property
-    def total(self) -> Decimal:
+    def subtotal(self) -> Decimal:
         """What all of it costs; nothing, once it is cancelled."""
-        if self.status == "cancelled":
-            return Decimal(0)
-        return sum((unit.price for unit in self._units()), Decimal(0))
+        return Decimal(0) if self.status == "cancelled" else cost(self.held)
+
+    @property
+    def total(self) -> Decimal:
+        """The same with the adjustment."""
+        return self.adjusted(self.subtotal)
+
+    def adjusted(self, subtotal: Decimal) -> Decimal:
+        """Return what comes of it."""
+        return max(subtotal + self.adjustment, Decimal(0))
 
     @property
     def is_counted(self) -> bool:
@@ -128,10 +145,23 @@ class Booking:
         """Whether its capacity is free, although it is still counted."""
         return self.status in {"draft", "pending"} and self.hold == "over"
 
-    def _units(self) -> Iterator[Unit]:
-        for held in self.held.values():
-            for units in held.values():
-                yield from units
+
+def units_in(held: Mapping[UUID, Held]) -> Iterator[Unit]:
+    """Yield all that attendees hold."""
+    for holding in held.values():
+        for units in holding.values():
+            yield from units
+
+
+def cost(held: Mapping[UUID, Held]) -> Decimal:
+    """Return what all of it costs."""
+    return sum((unit.price for unit in units_in(held)), Decimal(0))
+
+
+def tickets_in(held: Mapping[UUID, Held]) -> int:
+    """Return how many tickets attendees hold together."""
+    counted = count(held)
+    return sum(sum(contents(offer).values()) * counted[offer] for offer in counted)
 
 
 def count(held: Mapping[UUID, Held]) -> Counter[str]:
@@ -159,6 +189,7 @@ class Payment:
     Attributes:
         surcharge: What of the amount is not for tickets.
         tickets: The tickets that a refund names.
+        request: What the payment of an amendment was for.
     """
 
     registration: UUID
@@ -167,6 +198,7 @@ class Payment:
     surcharge: Decimal
     currency: str
     tickets: frozenset[UUID] = frozenset()
+    request: tuple[tuple[UUID, tuple[tuple[str, int], ...]], ...] | None = None
 
     @property
     def net(self) -> Decimal:
@@ -196,6 +228,28 @@ class Ledger:
     refund_due: Decimal
 
 
+@dataclass(frozen=True)
+class Amendment:
+    """What a change of a registration that is paid would come to.
+
+    Attributes:
+        after: What attendees would hold.
+        gone: What would be cancelled.
+        refusals: What it would be refused for, if its money were right.
+        ledger: The money then.
+    """
+
+    after: dict[UUID, Held]
+    gone: dict[UUID, Held]
+    refusals: frozenset[str]
+    ledger: Ledger
+
+    @property
+    def refusal(self) -> Outcome:
+        """The refusal that comes first."""
+        return min(self.refusals, default=None)
+
+
 @dataclass
 class Model:
     """The whole database.
@@ -205,6 +259,8 @@ class Model:
         capacities: The capacity of each pool; None: no limit, so no pool.
         prices: What each offer costs today.
         payments: What each reference was used for.
+        is_changeable: Whether owners may still change what they have paid.
+        is_refundable: Whether they may also if money is due back then.
         shortage: Of the last TK005, requested and available capacity of each pool that was short.
     """
 
@@ -213,6 +269,8 @@ class Model:
     capacities: dict[str, int | None] = field(default_factory=lambda: dict(CAPACITIES))
     prices: dict[str, Decimal] = field(default_factory=lambda: dict(PRICES))
     payments: dict[str, Payment] = field(default_factory=dict)
+    is_changeable: bool = True
+    is_refundable: bool = True
     shortage: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     # Questions
@@ -246,13 +304,13 @@ class Model:
             default=None,
         )
 
-    def ledger(self, registration: UUID) -> Ledger:
-        """Return the money of a registration."""
+    def ledger(self, registration: UUID, total: Decimal | None = None) -> Ledger:
+        """Return the money of a registration, as it is or if it cost that much."""
         booking = self.bookings[registration]
         mine = [each for each in self.payments.values() if each.registration == registration]
         paid = sum((each.net for each in mine if each.kind == "payment"), Decimal(0))
         refunded = sum((each.net for each in mine if each.kind == "refund"), Decimal(0))
-        balance = paid - refunded - booking.total
+        balance = paid - refunded - (booking.total if total is None else total)
         return Ledger(
             paid,
             refunded,
@@ -297,7 +355,7 @@ class Model:
         if refusal is None:
             before = booking.revision
             self._write(booking, after, is_changed=is_changed)
-            if booking.total:
+            if booking.total:  # nothing has been paid before
                 booking.status = "pending"
             else:
                 booking.revision = before  # one call, one revision
@@ -322,14 +380,148 @@ class Model:
         self._complete(booking)
         return None
 
-    def cancel(self, booking: Booking, *, by_owner: bool) -> Outcome:
+    def plan_amendment(self, registration: UUID, wanted: Wanted, *, by_owner: bool) -> Amendment:
+        """Say what it comes to when attendees hold what they want of a paid registration."""
+        booking = self.bookings[registration]
+        refusal, after, _ = self._plan(booking, wanted)
+        gone = {
+            attendee: {
+                offer: units[len(after[attendee].get(offer, ())) :] for offer, units in held.items()
+            }
+            for attendee, held in booking.held.items()
+        }
+        return self._judge(registration, after, gone, refusal, by_owner=by_owner)
+
+    def amend(
+        self,
+        registration: UUID,
+        plan: Amendment,
+        payment: tuple[str, Payment] | None,
+        *,
+        by_owner: bool,
+        is_stale: bool = False,
+    ) -> Outcome:
+        """Change a registration that is paid, perhaps with a payment and its reference."""
+        booking = self.bookings[registration]
+        if payment and by_owner:
+            return "42501"
+        if payment and payment[0] in self.payments:
+            return None if self.payments[payment[0]] == payment[1] else "TK007"
+        refusal = self._refusal(booking, plan, payment[1] if payment else None, is_stale=is_stale)
+        if refusal is None:
+            self.payments.update([payment] if payment else [])
+            self._write_amendment(booking, plan)
+        return refusal
+
+    def _refusal(
+        self, booking: Booking, plan: Amendment, payment: Payment | None, *, is_stale: bool
+    ) -> Outcome:
+        if booking.status != "completed" or plan.refusal == "TK003":
+            return "TK003"
+        if is_stale and (plan.after != booking.held or plan.refusals):
+            return "TK006"
+        sent = (payment.net, payment.currency) if payment else None
+        due = (plan.ledger.amount_due, self.currency) if plan.ledger.amount_due else None
+        return plan.refusal or ("TK007" if sent != due else None)
+
+    def plan_cancellation(
+        self, registration: UUID, named: Named, *, is_wrong: bool, by_owner: bool
+    ) -> Amendment:
+        """Say what it comes to when these are cancelled, and perhaps what cannot be."""
+        booking = self.bookings[registration]
+
+        def part(*, is_named: bool) -> dict[UUID, Held]:
+            return {
+                attendee: {
+                    offer: chosen
+                    for offer, units in held.items()
+                    if (
+                        chosen := tuple(
+                            unit
+                            for number, unit in enumerate(units)
+                            if (number in named.get((attendee, offer), ())) == is_named
+                        )
+                    )
+                }
+                for attendee, held in booking.held.items()
+            }
+
+        after = part(is_named=False)
+        refusal = "TK004" if is_wrong or self._is_against_the_rules(after) else None
+        return self._judge(registration, after, part(is_named=True), refusal, by_owner=by_owner)
+
+    def cancel(self, registration: UUID, *, by_owner: bool) -> Outcome:
         """Give everything back."""
-        if booking.status == "completed" and by_owner and booking.total:
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        is_owing = booking.status == "completed" and ledger.paid != ledger.refunded
+        if by_owner and is_owing and not self.is_refundable:
             return "TK003"
         if booking.status != "cancelled":
             booking.status = "cancelled"
             booking.hold = None
             booking.revision += 1
+            self._settle(registration)
+        return None
+
+    def adjust(self, registration: UUID, adjustment: Decimal) -> Outcome:
+        """Make it cheaper or dearer."""
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        before, booking.adjustment = booking.adjustment, adjustment
+        is_final = booking.status in {"completed", "cancelled"}
+        if adjustment == before:
+            return None
+        if is_final and booking.total > ledger.paid - ledger.refunded:
+            booking.adjustment = before
+            return "TK007"
+        self._touch(booking)
+        self._settle(registration)
+        return None
+
+    def transfer(self, booking: Booking, owner: UUID) -> Outcome:
+        """Give it to somebody."""
+        booking.revision += owner != booking.owner
+        booking.owner = owner
+        return None
+
+    def extend_hold(self, booking: Booking) -> Outcome:
+        """Hold it for longer, or again."""
+        return self.persist(booking, {})
+
+    def update_attendees(
+        self, booking: Booking, attendee: UUID, *, by_owner: bool, is_changed: bool, is_stale: bool
+    ) -> Outcome:
+        """Give an attendee, perhaps a new one, another name."""
+        refusal = self._is_final(booking, by_owner=by_owner)
+        if refusal is None and is_changed and is_stale:
+            return "TK006"
+        if refusal is None and is_changed:
+            booking.held.setdefault(attendee, {})
+            self._touch(booking)
+        return refusal
+
+    def assign(
+        self,
+        booking: Booking,
+        names: Mapping[UUID, str | None],
+        *,
+        by_owner: bool,
+        is_wrong: bool,
+        is_stale: bool,
+    ) -> Outcome:
+        """Say whom tickets admit, perhaps of one that is not there."""
+        refusal = self._is_final(booking, by_owner=by_owner)
+        if refusal:
+            return refusal
+        is_changed = any(booking.holders.get(ticket) != name for ticket, name in names.items())
+        if is_stale and (is_changed or is_wrong):
+            return "TK006"
+        if is_wrong:
+            return "TK004"
+        booking.revision += is_changed
+        for ticket, name in names.items():
+            booking.holders.pop(ticket, None)
+            if name is not None:
+                booking.holders[ticket] = name
         return None
 
     def refund(
@@ -339,7 +531,7 @@ class Model:
         refund: Payment,
         prices: Mapping[UUID, Decimal],
     ) -> Outcome:
-        """Report a refund; prices are those of all tickets that there are."""
+        """Report a refund; prices are those of all tickets that are cancelled."""
         booking = self.bookings[registration]
         if not refund.amount or not 0 <= refund.surcharge <= refund.amount:
             return "TK001"
@@ -347,7 +539,7 @@ class Model:
             return None if self.payments[reference].is_like(refund) else "TK007"
         before = self.ledger(registration)
         most = before.refund_due
-        are_refundable = booking.status == "cancelled" and not refund.tickets & booking.refunded
+        are_refundable = refund.tickets <= set(prices) - booking.refunded
         if refund.tickets and are_refundable:
             most = min(most, sum((prices[ticket] for ticket in refund.tickets), Decimal(0)))
         if (
@@ -363,7 +555,7 @@ class Model:
         booking.revision += 1
         if refund.net and not self.ledger(registration).refund_due:
             booking.refunded |= set(prices)
-            booking.payment_status = "Refunded"
+        self._settle(registration)
         return None
 
     def set_capacity(self, pool: str, capacity: int | None) -> Outcome:
@@ -379,9 +571,29 @@ class Model:
 
     # How
 
+    def _is_final(self, booking: Booking, *, by_owner: bool) -> Outcome:
+        is_over = booking.status == "completed" and by_owner and not self.is_changeable
+        return "TK003" if booking.status == "cancelled" or is_over else None
+
+    @staticmethod
+    def _touch(booking: Booking) -> None:
+        """Change what a payment that has started was for."""
+        booking.revision += 1
+        if booking.status == "pending":
+            booking.status = "draft"
+
+    def _settle(self, registration: UUID) -> None:
+        """Note whether all that is due back was given back."""
+        booking, ledger = self.bookings[registration], self.ledger(registration)
+        if booking.payment_status != "Unpaid":
+            is_settled = booking.status == "cancelled" and ledger.refunded and not ledger.refund_due
+            booking.payment_status = "Refunded" if is_settled else "Paid"
+
     def _plan(self, booking: Booking, wanted: Wanted) -> tuple[Outcome, dict[UUID, Held], bool]:
         """Return the refusal, what all attendees would hold, and whether that is a change."""
-        is_promised = booking.status in {"draft", "pending"} and booking.hold == "running"
+        is_promised = booking.status == "completed" or (
+            booking.status in {"draft", "pending"} and booking.hold == "running"
+        )
         after = {
             attendee: self._renewed(
                 held,
@@ -397,6 +609,24 @@ class Model:
         if self._is_against_the_rules(after):
             refusal = "TK004"
         return refusal, after, is_changed
+
+    def _judge(
+        self,
+        registration: UUID,
+        after: dict[UUID, Held],
+        gone: dict[UUID, Held],
+        refusal: Outcome,
+        *,
+        by_owner: bool,
+    ) -> Amendment:
+        ledger = self.ledger(registration, self.bookings[registration].adjusted(cost(after)))
+        is_dearer = ledger.refund_due <= self.ledger(registration).refund_due
+        refusals = {refusal} - {None}
+        if by_owner and not self.is_changeable:
+            refusals.add("TK003")
+        if not any(after.values()) or (by_owner and not (is_dearer or self.is_refundable)):
+            refusals.add("TK004")
+        return Amendment(after, gone, frozenset(filter(None, refusals)), ledger)
 
     def _renewed(self, held: Held, wanted: Mapping[str, int], *, is_promised: bool) -> Held:
         """Return what an attendee holds then: at the prices promised, else at those of today."""
@@ -442,6 +672,17 @@ class Model:
             and others[pool] + wanted[pool] > capacity
         }
         return bool(self.shortage)
+
+    @staticmethod
+    def _write_amendment(booking: Booking, plan: Amendment) -> None:
+        if plan.after == booking.held:
+            return
+        booking.held = plan.after
+        booking.revision += 1
+        for attendee, held in plan.gone.items():
+            gone = booking.gone.setdefault(attendee, {})
+            for offer, units in held.items():
+                gone[offer] = gone.get(offer, ()) + units
 
     @staticmethod
     def _write(booking: Booking, after: dict[UUID, Held], *, is_changed: bool) -> None:

@@ -108,6 +108,10 @@ SAFEGUARDS: Mapping[str, Sequence[Removal | LiteralString]] = {
         Removal("lock_owner", "NOT pg_try_advisory_xact_lock(v_key)", "FALSE")
     ],
     "the row lock in lock_registration": [Removal("lock_registration", "FOR NO KEY UPDATE;", ";")],
+    "the unique key of payments": [
+        "ALTER TABLE ticketing.payments DROP CONSTRAINT payments_reference_key",
+        Removal("record_payment", "ON CONFLICT (function_id, provider, reference) DO NOTHING"),
+    ],
     "the owner's check in lock_registration": [
         Removal("lock_registration", "v_registration.owner_id <> p_access.owner_id", "FALSE")
     ],

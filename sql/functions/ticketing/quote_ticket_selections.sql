@@ -83,21 +83,7 @@ BEGIN
         v_function, v_registration, v_attendees, v_request, NULL, statement_timestamp()
     );
 
-    SELECT jsonb_agg(ticketing_internal.issue(
-        'attendee_named_twice', format('p_attendees[%s].attendeeId', duplicate.position),
-        format('%s is listed twice; send one entry per attendee.', (duplicate.attendee).name), duplicate.attendee
-    ) ORDER BY duplicate.position)
-    INTO v_issues
-    FROM (
-        SELECT
-            submitted.position,
-            attendee,
-            row_number() OVER (PARTITION BY attendee.attendee_id ORDER BY submitted.position) AS occurrence
-        FROM unnest(v_submitted) AS submitted
-        INNER JOIN unnest(ticketing_internal.attendees_without_data(v_attendees)) AS attendee
-            ON submitted.attendee_ref IN (attendee.attendee_id, attendee.client_attendee_id)
-    ) AS duplicate
-    WHERE duplicate.occurrence > 1;
+    v_issues := ticketing_internal.find_attendees_named_twice(v_attendees, v_submitted);
     IF v_registration.status = 'completed' THEN
         v_amendment := ticketing_internal.judge_amendment(
             v_function, v_registration, v_request, v_evaluation, statement_timestamp()
@@ -106,7 +92,7 @@ BEGIN
         v_answer.amount_due := ticketing_internal.scale_amount((v_amendment.ledger).amount_due, v_function.currency);
         v_answer.refund_due := ticketing_internal.scale_amount((v_amendment.ledger).refund_due, v_function.currency);
     END IF;
-    v_issues := coalesce(v_issues, '[]') || v_evaluation.issues;
+    v_issues := v_issues || v_evaluation.issues;
     -- no limit of holds concerns a visitor
     v_owner_id := ticketing_internal.bound_owner(v_registration);
     IF p_registration_id IS NOT NULL OR v_owner_id IS NOT NULL THEN

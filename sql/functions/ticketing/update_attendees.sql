@@ -28,7 +28,6 @@ DECLARE
     v_request ticketing_internal.request;
     v_issues jsonb;
     v_previous_issues jsonb := '[]';
-    v_position ticketing_internal.feed_cursor;
     v_answer ticketing_internal.update_attendees_answer;
 BEGIN
     BEGIN
@@ -94,7 +93,6 @@ BEGIN
             PERFORM ticketing_internal.raise_issues('TK004', v_issues);
         END IF;
 
-        v_position := ticketing_internal.next_position(v_registration);
         v_registration.revision := v_registration.revision + 1;
         -- a payment that has started was for what was there before
         v_registration.status := CASE v_registration.status
@@ -107,8 +105,6 @@ BEGIN
         SET
             status = v_registration.status,
             revision = v_registration.revision,
-            last_change_epoch = v_position.epoch,
-            last_change_transaction_id = v_position.transaction_id,
             updated_at = v_now
         WHERE registration.function_id = v_function_id
             AND registration.registration_id = p_registration_id;

@@ -18,6 +18,7 @@ BEGIN
             ticket.attendee_id,
             ticket.package_id,
             ticket.package_number,
+            ticket.status = 'Active' AS is_active,
             ticket.status = 'Active' AND ticket.ticket_id = ANY(p_ticket_ids) AS is_cancelled
         FROM ticketing.tickets AS ticket
         WHERE ticket.function_id = p_registration.function_id
@@ -38,7 +39,8 @@ BEGIN
             jsonb_agg(stored.ticket_id ORDER BY stored.ticket_id) AS all_ids
         FROM stored
         LEFT JOIN named ON named.ticket_id = stored.ticket_id AND stored.is_cancelled
-        WHERE stored.package_id IS NOT NULL
+        -- one that is cancelled already may have the number of another
+        WHERE stored.package_id IS NOT NULL AND stored.is_active
         GROUP BY stored.attendee_id, stored.package_id, stored.package_number
         HAVING bool_or(stored.is_cancelled) AND NOT bool_and(stored.is_cancelled)
     )
