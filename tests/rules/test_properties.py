@@ -710,6 +710,6 @@ def test_paid_registration_stays_sound_whatever_is_done(
         allow_changes(db, LATER, data.draw(st.sampled_from([LATER, LATER, None])))
         paid = Paid(db, data, model)
         steps = [paid.amend] * 3 + [paid.cancel, paid.refund, paid.adjust, paid.raise_prices]
-        for step in data.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=5)):
+        for step in data.draw(st.lists(st.sampled_from(steps), min_size=3, max_size=6)):
             step()
             paid.check()
