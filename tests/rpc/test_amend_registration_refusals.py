@@ -490,8 +490,8 @@ def test_amend_registration_by_others(event_db: Connection, wizard_state: Docume
     assert dump(event_db) == before
     # and null is none
     for null in (None, JSON_NULL):
-        refusal = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
-        assert refusal == ("TK007", [("payment_required", "p_payment")])
+        refused = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
+        assert refused == ("TK007", [("payment_required", "p_payment")])
 
 
 # Shapes
