@@ -628,3 +628,29 @@ def test_amend_registration_counts_what_the_owner_holds_elsewhere(
     assert booth.refuses("owner", more) == ("TK004", [("owner_limit", "p_selections")])
     let_lapse(event_db, OTHER_REGISTRATION)
     booth.amended("owner", more)
+
+
+def test_owner_limit_counts_a_package_that_has_become_free(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """What the same package cost before it was exchanged makes the new copy no less free."""
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("trio"))},
+            function={"max_held_per_owner": 3},
+            since={"trio": {"price": "0.00"}},
+            others=selected(one("fifty")),
+        ),
+    )
+    chosen: Document = {
+        IT: OTHER_REGISTRATION,
+        "p_selections": booth.names.ids({"tomas": selected(one("fifty", 2))}),
+    }
+    with event_db.transaction(force_rollback=True):
+        owner(event_db).call("persist_ticket_selections", **chosen)
+    for wanted in (selected(one("gift")), selected(pack("trio"))):
+        booth.amended("staff", {"tomas": wanted})
+    refusal = owner(event_db).refusal("persist_ticket_selections", **chosen)
+    assert (refusal.sqlstate, refusal.found) == ("TK004", [("owner_limit", "p_selections")])
