@@ -271,7 +271,7 @@ def persist(booth: Booth, registration: str, chosen: Mapping[str, Document]) -> 
 
 
 def complete_free(booth: Booth) -> None:
-    """Complete the registration, in which not everybody has a ticket, without a payment."""
+    """Complete the registration, some of whose attendees have no ticket, without a payment."""
     known = booth.known()
     holding = {each["attendee_id"] for each in known["tickets"]}
     data = known["registration"]
