@@ -23,7 +23,7 @@ endif
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Register four people for a real event, in six scenes, on a private PostgreSQL
+demo: $(VENV)/.demo ## Register four people for a real event, in seven scenes, on a private PostgreSQL
 	@$(BIN)/ticketing demo $(ARGS)
 
 serve: $(VENV)/.demo ## Run a PostgreSQL for your own program at 127.0.0.1: make serve ARGS=--example

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,16 @@ import tests.support.bookings
 import tests.support.caller
 import tests.support.example
 from tests.conftest import Connection
+from tests.support.bookings import book, every_state, payment
+from tests.support.caller import Document, service
+from tests.support.example import (
+    CEREMONY,
+    CEREMONY_AND_BANQUET,
+    INES,
+    LUNCHEON,
+    WALTER,
+    selection,
+)
 from tests.support.pages import (
     PICTURES,
     ROOT,
@@ -21,6 +31,7 @@ from tests.support.pages import (
     pages,
     psql_of,
     python_of,
+    rows,
     run_blocks,
     shell_of,
 )
@@ -29,7 +40,7 @@ from tools.site_hooks import on_page_markdown
 
 from ticketing_client.embedded import Server
 
-RUN_HERE = ("docs/quickstart.md", "docs/selections.md")
+RUN_HERE = ("docs/after-the-sale.md", "docs/quickstart.md", "docs/selections.md")
 """Pages whose blocks need the example event and nothing else."""
 
 RUN_BY = {
@@ -257,6 +268,83 @@ def test_concepts_diagram_shows_every_status_of_a_registration(db: Connection) -
     stored = set(re.findall(r"'([a-z]+) [A-Z]", definition))
     assert "expired" in stored
     assert {status for pair in shown for status in pair} == stored
+
+
+# -- The money and the states of docs/after-the-sale.md
+
+AFTER_THE_SALE = (ROOT / "docs/after-the-sale.md").read_text(encoding="utf-8")
+
+
+def test_money_after_the_sale_is_what_calls_answer(event_db: Connection) -> None:
+    booking = book(
+        event_db,
+        {
+            WALTER: selection(tickets={CEREMONY: 1}),
+            INES: selection({CEREMONY_AND_BANQUET: 1}),
+        },
+    )
+    back_end = service(event_db)
+
+    def active(attendee: str) -> list[str]:
+        tickets = back_end.call("get_registration", p_registration_id=booking)["tickets"]
+        return [
+            ticket["ticket_id"]
+            for ticket in tickets
+            if ticket["client_attendee_id"] == attendee and ticket["status"] == "Active"
+        ]
+
+    steps: tuple[Callable[[], tuple[str, Document]] | None, ...] = (
+        None,
+        lambda: ("complete_registration_payment", {"p_payment": payment("155.00", "pi_1")}),
+        lambda: (
+            "amend_registration",
+            {
+                "p_selections": {WALTER: selection(tickets={LUNCHEON: 1})},
+                "p_payment": payment("55.00", "pi_2"),
+            },
+        ),
+        lambda: ("cancel_tickets", {"p_ticket_ids": active(WALTER)}),
+        lambda: ("record_refund", {"p_refund": payment("75.00", "re_1")}),
+        lambda: ("adjust_registration", {"p_adjustment": "-10.00", "p_reason": "goodwill"}),
+        lambda: ("cancel_registration", {}),
+        lambda: ("adjust_registration", {"p_adjustment": "25.00", "p_reason": "fee"}),
+        lambda: ("record_refund", {"p_refund": payment("110.00", "re_2")}),
+    )
+    columns = re.findall(r"\w+", AFTER_THE_SALE.partition("\n| step |")[2].partition("\n")[0])
+    assert columns == ["paid", "refunded", "total", "amount_due", "refund_due"]
+    for step, (name, *shown) in zip(steps, rows(AFTER_THE_SALE, "step"), strict=True):
+        if step:
+            rpc, arguments = step()
+            back_end.call(rpc, p_registration_id=booking, **arguments)
+        stored = back_end.call("get_registration", p_registration_id=booking)
+        assert [f"{stored[column]}" for column in columns] == shown, name
+
+
+def test_states_after_the_sale_are_those_of_tickets(event_db: Connection) -> None:
+    every_state(event_db)
+    stored = event_db.execute(
+        "SELECT DISTINCT format('%s, %s', status, payment_status) FROM ticketing.tickets"
+    ).fetchall()
+    shown = re.findall(r'^    state "(.+)" as \w+$', AFTER_THE_SALE, re.MULTILINE)
+    assert {(state,) for state in shown} == set(stored)
+
+
+def test_changes_after_the_sale_are_for_those_who_may_call() -> None:
+    """The callers in the table are those in the comment of each call."""
+    told = {
+        "owner": "own registrations",
+        "staff": "(?:staff|in which the caller is a member)",
+        "admin": "in which the caller is owner or admin",
+        "service": "`service_role`",
+    }
+    reference = (ROOT / "docs/rpc.md").read_text(encoding="utf-8")
+    for _, call, callers, *_ in rows(AFTER_THE_SALE, "to | call | who | until when"):
+        (name,) = re.findall(r"`(\w+)`", call)
+        section = reference.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        described = section.partition("### Callers")[2].partition("### Parameters")[0]
+        words = " ".join(described.split())
+        allowed = {caller for caller, text in told.items() if re.search(text, words)}
+        assert set(re.findall("|".join(told), callers)) == allowed, name
 
 
 # -- The rule of blocks

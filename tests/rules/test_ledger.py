@@ -85,7 +85,7 @@ class Till:
 
     def cancel(self) -> None:
         """Cancel the registration."""
-        self.model.cancel(self.booking, by_owner=False)
+        self.model.cancel(self.registration, by_owner=False)
         self.service.call("cancel_registration", p_registration_id=self.registration)
         self.look()
 
@@ -109,7 +109,8 @@ class Till:
 
     def report(self, reference: str, refund: Payment) -> str | None:
         """Report a refund, which must come to what the model says, and return that."""
-        expected = self.model.refund(self.registration, reference, refund, self.prices)
+        cancelled = self.prices if self.booking.status == "cancelled" else {}
+        expected = self.model.refund(self.registration, reference, refund, cancelled)
         outcome = self.service.attempt(
             "record_refund",
             p_registration_id=self.registration,

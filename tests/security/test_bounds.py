@@ -342,7 +342,7 @@ def _amended_amount(size: int) -> Arguments:
     return {**_huge_amount(size), "p_registration_id": PAID, "p_selections": "{}"}
 
 
-def _cancelled_ids(size: int) -> Arguments:
+def _unknown_cancelled(size: int) -> Arguments:
     ids = [_id(number) for number in range(min(size // 39, 2000))]
     return {"p_registration_id": PAID, "p_ticket_ids": json.dumps(ids)}
 
@@ -423,7 +423,7 @@ SHAPES: Mapping[str, Shape] = {
     "an amendment with huge numbers in its payment": Shape(
         "service", "amend_registration", _amended_amount
     ),
-    "unknown tickets to cancel": Shape("owner", "cancel_tickets", _cancelled_ids),
+    "unknown tickets to cancel": Shape("owner", "cancel_tickets", _unknown_cancelled),
     "huge numbers in a payment": Shape("service", "complete_registration_payment", _huge_amount),
 }
 UNBOUNDED = {kind for kind in SHAPES if "huge" in kind or "decimals" in kind or "levels" in kind}

@@ -323,11 +323,11 @@ def write_template(
 def demo(
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show what comes after the first six scenes, too.")
+        bool, typer.Option("--all", help="Show what comes after the first seven scenes, too.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Register four people for a real event, in six scenes, on a private PostgreSQL server."""
+    """Register four people for a real event, in seven scenes, on a private PostgreSQL server."""
     from ticketing_client.demo import demo as run_demo  # noqa: PLC0415 - needs extra packages
 
     with _needing_server():

@@ -1,4 +1,4 @@
-"""The demo: a real event in six scenes, from the first selection to the payment.
+"""The demo: a real event in seven scenes, from the first selection to changes after the payment.
 
 `ticketing demo` runs it. It uses the public client, so `walk_through` is also an introduction to
 the client. Plain SQL only creates the database, ends holds early and corrupts a counter.
@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ticketing_client import (
+    AmendAnswer,
     Client,
     CreateAnswer,
     Issue,
@@ -50,6 +51,10 @@ DATABASE = "ticketing_demo"
 """Name of the demo's database."""
 
 _WIDEST: Final = 80
+_DEADLINES: Final = {
+    "changes_until": "2031-09-12T23:59:59+10:00",
+    "refunds_until": "2031-08-31T23:59:59+10:00",
+}
 _REQUEST_WIDTH: Final = 39  # columns, the indent included
 
 
@@ -59,7 +64,7 @@ def demo(data_dir: Path | None = None, *, everything: bool = False) -> None:
     Args:
         data_dir: Folder of the database, which stays until the next run; None for
             `default_data_dir`.
-        everything: Whether to show what comes after the first six scenes, too.
+        everything: Whether to show what comes after the first seven scenes, too.
 
     Raises:
         EmbeddedServerError: The server cannot be run.
@@ -155,12 +160,12 @@ def walk_through(url: str, console: Console, *, everything: bool = False) -> Non
     Args:
         url: A migrated database without registrations.
         console: The console to print to.
-        everything: Whether to show what comes after the first six scenes, too.
+        everything: Whether to show what comes after the first seven scenes, too.
 
     """
     with _TimedClient(url, console) as service:
         walk = _Walk(url, console, service)
-        walk.six_scenes()
+        walk.seven_scenes()
         if everything:
             walk.more_scenes()
         walk.say_what_stays()
@@ -175,6 +180,7 @@ class _Walk:
         self.service = service
         self.visitor = service.as_user({}, role="anon")
         self.catalogue = example_document("catalogue")
+        self.catalogue["function"] |= _DEADLINES
         self.function_id = str(self.catalogue["function"]["function_id"])
         # The client generates the id, so that sending the same twice creates no duplicate.
         self.registration = example_document("wizard_state")["registration"] | {
@@ -195,8 +201,8 @@ class _Walk:
         self.noras, self.ediths = self.brunch_for("Nora"), self.brunch_for("Edith")
         self.scenes = 0
 
-    def six_scenes(self) -> None:
-        """Show what a wizard does, from the first selection to the payment."""
+    def seven_scenes(self) -> None:
+        """Show what a wizard does, from the first selection to changes after the payment."""
         self.heading(f"The organiser loads {self.catalogue['function']['name']}")
         loaded = self.service.import_catalogue(self.catalogue)
         self.show(
@@ -209,6 +215,7 @@ class _Walk:
         self.make_mistakes()
         self.sell_out()
         self.pay()
+        self.change_what_is_paid()
 
     def choose_for_everyone(self) -> PersistAnswer:
         """Register four people, and declare which tickets each should have."""
@@ -309,6 +316,42 @@ class _Walk:
         again = self.service.complete_registration_payment(self.registration_id, payment)
         self.show("the same", "the same answer" if again == paid else "another answer")
 
+    def change_what_is_paid(self) -> None:
+        """Exchange a ticket for a dearer one, correct a name, cancel and refund an attendee."""
+        self.scene("After the sale: exchange, correct, cancel; the money follows")
+        *_, tomas, harold = self.people
+        selections = (
+            TicketSelections()
+            .ticket(tomas, self.ids["Grand Proclamation Ceremony"])
+            .ticket(tomas, self.ids["Proclamation Banquet - Best Available"])
+        )
+        quote = self.user.quote_ticket_selections(
+            self.function_id, selections, registration_id=self.registration_id
+        )
+        self.show(self.declared(selections)[tomas], f"{quote.amount_due} {quote.currency} more")
+        payment = {"reference": "pi_2", "amount": quote.amount_due, "currency": quote.currency}
+        amended = self.service.amend_registration(self.registration_id, selections, payment)
+        self.show(f"payment pi_2: {quote.amount_due} {quote.currency}", _amended(amended))
+        self.show_ledger(amended)
+
+        name = {"attendeeId": harold, "attendeeType": self.types[harold], "firstName": "Harald"}
+        self.user.update_attendees(self.registration_id, [name])
+        found = self.user.get_registration(self.registration_id)
+        corrected = next(one for one in found.attendees if one.client_attendee_id == harold)
+        self.people[harold] = str(corrected.first_name)
+        self.show("Harold's name is Harald", f"{corrected.first_name}, with the same tickets")
+
+        harolds = [t.ticket_id for t in found.tickets if t.client_attendee_id == harold]
+        cancelled = self.user.cancel_tickets(self.registration_id, harolds, "illness")
+        self.show("Harald cannot come", _amended(cancelled))
+        self.show_ledger(cancelled)
+        refund = {"reference": "re_1", "amount": cancelled.refund_due, "currency": quote.currency}
+        self.service.record_refund(self.registration_id, refund)
+        after = self.user.get_registration(self.registration_id)
+        states = Counter(ticket.payment_status for ticket in after.tickets)
+        self.show(f"refund re_1: {cancelled.refund_due} {quote.currency}", _listed(states))
+        self.show_ledger(after)
+
     def more_scenes(self) -> None:
         """Show what happens around a sale: devices, holds, refunds, the feed, repair."""
         noras, ediths = (str(one[0]["registrationId"]) for one in (self.noras, self.ediths))
@@ -340,7 +383,7 @@ class _Walk:
         self.show("Edith: Ladies Brunch", f"{taken.tickets_created} added, {_held(taken)}")
         price = {"amount": taken.total, "currency": taken.currency}
         with self.refusal("Nora's payment, too late", SoldOut):
-            self.service.complete_registration_payment(noras, price | {"reference": "pi_2"})
+            self.service.complete_registration_payment(noras, price | {"reference": "pi_3"})
 
         self.scene("The organiser cannot take away what is held")
         with self.refusal("Ladies Brunch: capacity 0", SelectionInvalid):
@@ -365,15 +408,15 @@ class _Walk:
         due = self.edith.get_registration(ediths)
         self.show("Edith's registration", f"{due.status}: {_total(due)}")
         price = {"amount": due.total, "currency": due.currency}
-        with self.refusal("payment pi_3: 40.00", PaymentConflict):
-            pay(ediths, price | {"reference": "pi_3", "amount": 40})
-        paid = pay(ediths, price | {"reference": "pi_3"})
-        self.show(f"payment pi_3: {paid.total}", paid.status)
+        with self.refusal("payment pi_4: 40.00", PaymentConflict):
+            pay(ediths, price | {"reference": "pi_4", "amount": 40})
+        paid = pay(ediths, price | {"reference": "pi_4"})
+        self.show(f"payment pi_4: {paid.total}", paid.status)
         self.show_brunches()
         cancelled = self.service.cancel_registration(ediths, "illness")
         self.show("cancel: illness", f"{cancelled.tickets_cancelled} ticket cancelled")
-        refunded = self.service.record_refund(ediths, price | {"reference": "re_1"})
-        self.show(f"refund re_1: {refunded.amount}", refunded.payment_status)
+        refunded = self.service.record_refund(ediths, price | {"reference": "re_2"})
+        self.show(f"refund re_2: {refunded.amount}", refunded.payment_status)
         self.show_brunches()
 
     def read_changes(self) -> None:
@@ -408,8 +451,17 @@ class _Walk:
             ("Nora", self.noras[0]["registrationId"], self.nora),
         ):
             found = user.get_registration(registration_id)
-            tickets = f"{len(found.tickets)} ticket{'s' if len(found.tickets) > 1 else ''}"
+            active = sum(ticket.status == "Active" for ticket in found.tickets)
+            tickets = f"{active} ticket{'s' if active > 1 else ''}"
             self.show(who, f"{found.status}: {tickets}, {_total(found)}")
+
+    def show_ledger(self, money: AmendAnswer | RegistrationAnswer) -> None:
+        """Print the money of a registration."""
+        self.show(
+            "",
+            f"paid {money.paid}, refunded {money.refunded},\n"
+            f"total {money.total}, due back {money.refund_due}",
+        )
 
     def heading(self, text: str) -> None:
         self.console.print(f"\n{text}", style="bold")
@@ -527,6 +579,10 @@ def _held(result: CreateAnswer | PersistAnswer | RegistrationAnswer | StartPayme
 
 def _total(result: PersistAnswer | RegistrationAnswer) -> str:
     return f"{result.total} {result.currency}"
+
+
+def _amended(result: AmendAnswer) -> str:
+    return f"{result.tickets_created} added, {result.tickets_cancelled} cancelled"
 
 
 def _reason(issue: Issue) -> Text:
