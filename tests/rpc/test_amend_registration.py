@@ -421,6 +421,14 @@ CASES = [
         waived=["not_eligible"],
     ),
     Case(
+        "what is for people of whom more would have to be known now",
+        Sale({"tomas": FIFTY}, since={"fifty": only(rule("rank", "equals", "GL"))}),
+        {"tomas": selected(one("fifty"), one("seventy"))},
+        fifty("tomas") + seventy("tomas"),
+        costs="70.00",
+        waived=["fact_missing"],
+    ),
+    Case(
         "less of what an attendee may not have any more",
         Sale({"tomas": selected(one("fifty", 3))}, since={"fifty": FOR_MASONS}),
         {"tomas": selected(one("fifty", 2))},

@@ -179,6 +179,28 @@ CASES = [
         by="staff",
     ),
     Refusal(
+        "another for people of whom more would have to be known now",
+        Sale({"tomas": FIFTY}, since={"fifty": only(rule("rank", "equals", "GL"))}),
+        {"tomas": selected(one("fifty", 2))},
+        [("fact_missing", FIRST)],
+    ),
+    Refusal(
+        "one kind that is broken already hides no other",
+        Sale(
+            {"tomas": selected(one("fifty", 2))},
+            given={"seventy": {"max_per_attendee": 1}},
+            since={"fifty": {"max_per_attendee": 1}},
+        ),
+        {"tomas": selected(one("fifty", 2), one("seventy", 2))},
+        [("above_maximum", SECOND)],
+    ),
+    Refusal(
+        "one attendee who breaks a rule already hides no other",
+        Sale({"ines": selected(one("fifty", 2))}, since={"fifty": {"max_per_attendee": 1}}),
+        {"ines": selected(one("fifty", 2)), "tomas": selected(one("fifty", 2))},
+        [("above_maximum", FIRST)],
+    ),
+    Refusal(
         "what somebody else has, and nobody may have any more",
         Sale({"ines": FIFTY}, since={"fifty": FOR_MASONS}),
         {"ines": NONE, "tomas": FIFTY},
