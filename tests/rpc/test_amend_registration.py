@@ -227,7 +227,7 @@ CASES = [
         costs="40.00",
     ),
     Case(
-        "nobody else pays more for what they have",
+        "the others pay no more for what they have",
         Sale({"tomas": SEVENTY, "ines": PASS}, since={"fifty": {"price": "60.00"}}),
         {"tomas": FIFTY},
         single("tomas", "fifty", "60.00") + sunday("ines", *A_PASS),

@@ -201,7 +201,7 @@ CASES = [
         [("above_maximum", FIRST)],
     ),
     Refusal(
-        "what somebody else has, and nobody may have any more",
+        "what another attendee has, and may not have any more",
         Sale({"ines": FIFTY}, since={"fifty": FOR_MASONS}),
         {"ines": NONE, "tomas": FIFTY},
         [("not_eligible", FIRST)],
@@ -445,8 +445,8 @@ def test_amend_registration_refuses(
 
 def unpaid(booth: Booth, state: str) -> Booth:
     """Bring another registration of the owner into a state, and return it."""
-    everybody = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
-    persist(booth, OTHER_REGISTRATION, everybody)
+    all_four = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
+    persist(booth, OTHER_REGISTRATION, all_four)
     on_it = {"p_registration_id": OTHER_REGISTRATION}
     if state == "pending":
         owner(booth.db).call("start_payment", **on_it)
@@ -585,8 +585,8 @@ def test_amend_registration_refuses_another_revision(
         (issue,) = outcome.issues
         assert (issue["expected"], issue["actual"]) == (revision, read + 1)
     # before rules and money, after the deadline
-    nobody = {"tomas": NONE, "ines": NONE}
-    assert booth.refuses("owner", nobody, p_expected_revision=read) == conflict
+    no_one = {"tomas": NONE, "ines": NONE}
+    assert booth.refuses("owner", no_one, p_expected_revision=read) == conflict
     money = paid_in("1.00")
     refusal = booth.refuses(
         "service", {"tomas": SEVENTY}, p_expected_revision=read, p_payment=money

@@ -125,7 +125,7 @@ class Stage:
         return self
 
     def amend(self, *lines: Document, **more: object) -> Outcome:
-        """Let Tomas have something else than what he has paid for."""
+        """Let Tomas have something else than what was paid for."""
         return self.caller.attempt(
             "amend_registration",
             p_registration_id=REGISTRATION,
