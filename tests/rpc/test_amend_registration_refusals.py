@@ -179,7 +179,29 @@ CASES = [
         by="staff",
     ),
     Refusal(
-        "what somebody else has, and nobody may have any more",
+        "another for people of whom more would have to be known now",
+        Sale({"tomas": FIFTY}, since={"fifty": only(rule("rank", "equals", "GL"))}),
+        {"tomas": selected(one("fifty", 2))},
+        [("fact_missing", FIRST)],
+    ),
+    Refusal(
+        "one kind that is broken already hides no other",
+        Sale(
+            {"tomas": selected(one("fifty", 2))},
+            given={"seventy": {"max_per_attendee": 1}},
+            since={"fifty": {"max_per_attendee": 1}},
+        ),
+        {"tomas": selected(one("fifty", 2), one("seventy", 2))},
+        [("above_maximum", SECOND)],
+    ),
+    Refusal(
+        "one attendee who breaks a rule already hides no other",
+        Sale({"ines": selected(one("fifty", 2))}, since={"fifty": {"max_per_attendee": 1}}),
+        {"ines": selected(one("fifty", 2)), "tomas": selected(one("fifty", 2))},
+        [("above_maximum", FIRST)],
+    ),
+    Refusal(
+        "what another attendee has, and may not have any more",
         Sale({"ines": FIFTY}, since={"fifty": FOR_MASONS}),
         {"ines": NONE, "tomas": FIFTY},
         [("not_eligible", FIRST)],
@@ -423,8 +445,8 @@ def test_amend_registration_refuses(
 
 def unpaid(booth: Booth, state: str) -> Booth:
     """Bring another registration of the owner into a state, and return it."""
-    everybody = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
-    persist(booth, OTHER_REGISTRATION, everybody)
+    all_four = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
+    persist(booth, OTHER_REGISTRATION, all_four)
     on_it = {"p_registration_id": OTHER_REGISTRATION}
     if state == "pending":
         owner(booth.db).call("start_payment", **on_it)
@@ -490,8 +512,8 @@ def test_amend_registration_by_others(event_db: Connection, wizard_state: Docume
     assert dump(event_db) == before
     # and null is none
     for null in (None, JSON_NULL):
-        refusal = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
-        assert refusal == ("TK007", [("payment_required", "p_payment")])
+        refused = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
+        assert refused == ("TK007", [("payment_required", "p_payment")])
 
 
 # Shapes
@@ -563,8 +585,8 @@ def test_amend_registration_refuses_another_revision(
         (issue,) = outcome.issues
         assert (issue["expected"], issue["actual"]) == (revision, read + 1)
     # before rules and money, after the deadline
-    nobody = {"tomas": NONE, "ines": NONE}
-    assert booth.refuses("owner", nobody, p_expected_revision=read) == conflict
+    no_one = {"tomas": NONE, "ines": NONE}
+    assert booth.refuses("owner", no_one, p_expected_revision=read) == conflict
     money = paid_in("1.00")
     refusal = booth.refuses(
         "service", {"tomas": SEVENTY}, p_expected_revision=read, p_payment=money
@@ -628,3 +650,29 @@ def test_amend_registration_counts_what_the_owner_holds_elsewhere(
     assert booth.refuses("owner", more) == ("TK004", [("owner_limit", "p_selections")])
     let_lapse(event_db, OTHER_REGISTRATION)
     booth.amended("owner", more)
+
+
+def test_owner_limit_counts_a_package_that_has_become_free(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """What the same package cost before it was exchanged makes the new copy no less free."""
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("trio"))},
+            function={"max_held_per_owner": 3},
+            since={"trio": {"price": "0.00"}},
+            others=selected(one("fifty")),
+        ),
+    )
+    chosen: Document = {
+        IT: OTHER_REGISTRATION,
+        "p_selections": booth.names.ids({"tomas": selected(one("fifty", 2))}),
+    }
+    with event_db.transaction(force_rollback=True):
+        owner(event_db).call("persist_ticket_selections", **chosen)
+    for wanted in (selected(one("gift")), selected(pack("trio"))):
+        booth.amended("staff", {"tomas": wanted})
+    refusal = owner(event_db).refusal("persist_ticket_selections", **chosen)
+    assert (refusal.sqlstate, refusal.found) == ("TK004", [("owner_limit", "p_selections")])

@@ -130,6 +130,7 @@ BEGIN
                         AND bought.package_id = free.package_id
                         AND bought.package_number = free.package_number
                         AND bought.price_paid > 0
+                        AND bought.status = 'Active'
                 )
         ) + (
             SELECT count(*)
