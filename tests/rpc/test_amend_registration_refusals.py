@@ -569,6 +569,24 @@ def test_amend_registration_refuses_too_many_tickets(
     assert booth.refuses("service", many) == ("TK001", [("too_large", "p_selections")])
 
 
+def test_amend_registration_exchanges_no_more_than_10000_tickets(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    many = {"walter": selected(one("gift", 999)), "ines": selected(one("gift", 1000))}
+    few = {"walter": NONE, "ines": selected(one("gift"))}
+    for _ in range(5):
+        booth.amended("service", many)
+        booth.amended("service", few)
+    # 1 + 1,999 + 4 x 1,998 = 9,992
+    assert booth.refuses("service", many) == ("TK001", [("too_large", "p_selections")])
+    outcome = booth.amend("service", {"ines": selected(one("gift", 10))})
+    assert (outcome.sqlstate, outcome.issues[0]["actual"]) == ("TK001", 10001)
+    booth.amended("service", {"ines": selected(one("gift", 9))})
+    # what goes needs no room
+    booth.amended("service", {"ines": NONE})
+
+
 # Revisions
 
 
