@@ -43,7 +43,7 @@ test-browser: $(VENV)/.dev $(WIZARD)/.packages ## Run the tests of the wizard in
 
 wizard: $(VENV)/.demo $(WIZARD)/.packages ## Build the wizard as one HTML file: build/wizard.html
 	@$(BIN)/python -m tools.bundle build/ticketing.sql
-	@node examples/wizard/build.mjs build/ticketing.sql $(CATALOGUE) build/wizard.html
+	@node examples/wizard/build.mjs build/ticketing.sql $(CATALOGUE) examples/wizard/deadlines.json build/wizard.html
 
 serve-wizard: $(VENV)/.examples ## Serve the wizard over the FastAPI service on http://127.0.0.1:8000
 	@$(BIN)/python -m examples.wizard.server $(ARGS)

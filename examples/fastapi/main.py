@@ -34,6 +34,9 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "POST /registrations/{p_registration_id}/tickets": calls.persist_attendee_tickets,
     "POST /registrations/{p_registration_id}/payment": calls.start_payment,
     "POST /registrations/{p_registration_id}/cancel": calls.cancel_registration,
+    "POST /registrations/{p_registration_id}/attendees": calls.update_attendees,
+    "POST /registrations/{p_registration_id}/amendment": calls.amend_registration,
+    "POST /registrations/{p_registration_id}/tickets/cancel": calls.cancel_tickets,
 }
 """The RPC behind each route. Its arguments are in the path, and in the query or the body."""
 
@@ -119,7 +122,8 @@ def record_payment(request: Request, body: Signed) -> dict[str, str]:
     client: Client = request.state.client
     event = json.loads(body)
     intent = event["data"]["object"]
-    registration_id = (intent.get("metadata") or {}).get("registration_id")
+    metadata = intent.get("metadata") or {}
+    registration_id = metadata.get("registration_id")
     if event["type"] != "payment_intent.succeeded" or registration_id is None:
         return {"outcome": "ignored"}
     try:
@@ -127,7 +131,13 @@ def record_payment(request: Request, body: Signed) -> dict[str, str]:
         due = client.get_registration(registration_id).amount_due
         amount = Decimal(intent["amount_received"]).scaleb(int(due.as_tuple().exponent))
         payment = {"amount": amount, "currency": intent["currency"].upper(), "provider": "stripe"}
-        client.complete_registration_payment(registration_id, payment | {"reference": intent["id"]})
+        payment["reference"] = intent["id"]
+        if "amendment" in metadata:  # what is paid already becomes dearer: README.md
+            change = json.loads(metadata["amendment"])
+            revision = change.get("p_expected_revision")
+            client.amend_registration(registration_id, change["p_selections"], payment, revision)
+        else:
+            client.complete_registration_payment(registration_id, payment)
     except (ticketing.NotConfigured, ticketing.TransientError):
         raise  # temporary: the provider sends the event again
     except (TicketingError, ValueError) as error:

@@ -1,5 +1,5 @@
 // Builds the wizard as one HTML file: PostgreSQL, the package, an event function, the page.
-//   node build.mjs <ticketing.sql> <catalogue.json> <wizard.html>
+//   node build.mjs <ticketing.sql> <catalogue.json> <deadlines.json> <wizard.html>
 
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -9,14 +9,16 @@ import { gzipSync } from 'node:zlib'
 import { PGlite } from '@electric-sql/pglite'
 import { build } from 'esbuild'
 
-const [sqlFile, catalogueFile, htmlFile] = process.argv.slice(2)
+const [sqlFile, catalogueFile, deadlinesFile, htmlFile] = process.argv.slice(2)
 const here = new URL('.', import.meta.url)
 const text = path => readFile(new URL(path, here), 'utf8')
 const pglite = new URL('node_modules/@electric-sql/pglite/dist/', here)
 
 // A database with the package and the event function in it starts faster than an empty one.
 const sql = await readFile(sqlFile, 'utf8')
-const catalogue = await readFile(catalogueFile, 'utf8')
+const document = JSON.parse(await readFile(catalogueFile, 'utf8'))
+Object.assign(document.function, JSON.parse(await readFile(deadlinesFile, 'utf8')))
+const catalogue = JSON.stringify(document)
 const db = await PGlite.create()
 await db.exec(sql)
 const { rows } = await db.query('SELECT ticketing.import_catalogue(p_catalogue => $1) AS answer', [catalogue])

@@ -15,10 +15,11 @@ import secrets
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
@@ -30,9 +31,10 @@ from fastapi.staticfiles import StaticFiles
 
 from examples.fastapi import main as service
 from examples.fastapi.main import Caller
-from ticketing_client import Client
+from ticketing_client import Client, PaymentConflict
 from ticketing_client.embedded import run_server
 from ticketing_client.migrate import migrate
+from ticketing_client.models import RegistrationAnswer
 
 HERE = Path(__file__).parent
 DAY = 86_400  # seconds
@@ -60,32 +62,75 @@ def create_app() -> FastAPI:
 
     @app.post("/development/pay/{registration_id}")
     def pay(request: Request, caller: Caller, registration_id: UUID) -> dict[str, str]:
-        """Be the payment provider: take the money once, and tell the service by its webhook, twice.
+        """Be the payment provider, and take the money once.
 
         The buyer's request comes again when its reply was lost.
         """
         found = caller.get_registration(registration_id)
         if found.status == "completed":
             return {"outcome": "recorded"}
-        intent = {
-            "id": f"pi_{registration_id.hex}_{found.revision}",
-            "amount_received": int(str(found.amount_due).replace(".", "")),
-            "currency": found.currency.lower(),
-            "metadata": {"registration_id": str(registration_id)},
-        }
-        event = json.dumps(
-            {"type": "payment_intent.succeeded", "data": {"object": intent}}
-        ).encode()
-        sent_at = str(int(time.time()))
-        secret = os.environ["WEBHOOK_SECRET"].encode()
-        signature = hmac.digest(secret, sent_at.encode() + b"." + event, "sha256").hex()
-        headers = {"Stripe-Signature": f"t={sent_at},v1={signature}"}
-        url = str(request.url_for("record_payment"))
-        outcomes = [httpx.post(url, content=event, headers=headers).json() for _ in range(2)]
-        return dict(outcomes[0])
+        return take(request, found, found.amount_due)
+
+    @app.post("/development/pay/{registration_id}/difference")
+    def pay_difference(
+        request: Request,
+        caller: Caller,
+        registration_id: UUID,
+        *,
+        amount: Annotated[Decimal, Body(gt=0, lt=1_000_000)],
+        p_selections: Annotated[dict[str, Any], Body()],
+        p_expected_revision: Annotated[int, Body()],
+    ) -> dict[str, str]:
+        """Be the provider for what dearer tickets cost more, of the amount that the buyer has seen.
+
+        The service may change what the buyer may not. So the change is tried as the buyer first,
+        and only one that lacks nothing but its payment is paid for.
+        """
+        try:
+            caller.amend_registration(
+                registration_id, p_selections, expected_revision=p_expected_revision
+            )
+        except PaymentConflict as error:
+            if error.issues[0].code != "payment_required":
+                raise
+        else:  # nothing is due, or it was changed already
+            return {"outcome": "recorded"}
+        found = caller.get_registration(registration_id)
+        change = {"p_selections": p_selections, "p_expected_revision": p_expected_revision}
+        # as many decimals as the currency has
+        return take(request, found, amount.quantize(found.amount_due), amendment=json.dumps(change))
 
     app.mount("/", StaticFiles(directory=HERE, html=True))
     return app
+
+
+def take(
+    request: Request, registration: RegistrationAnswer, amount: Decimal, **metadata: str
+) -> dict[str, str]:
+    """Take the money for a registration, and tell the service by its webhook, twice."""
+    registration_id = UUID(registration.registration_id)
+    intent = {
+        "id": f"pi_{registration_id.hex}_{registration.revision}",
+        "amount_received": int(str(amount).replace(".", "")),
+        "currency": registration.currency.lower(),
+        "metadata": {"registration_id": str(registration_id)} | metadata,
+    }
+    event = json.dumps({"type": "payment_intent.succeeded", "data": {"object": intent}}).encode()
+    sent_at = str(int(time.time()))
+    secret = os.environ["WEBHOOK_SECRET"].encode()
+    signature = hmac.digest(secret, sent_at.encode() + b"." + event, "sha256").hex()
+    headers = {"Stripe-Signature": f"t={sent_at},v1={signature}"}
+    url = str(request.url_for("record_payment"))
+    outcomes = [httpx.post(url, content=event, headers=headers).json() for _ in range(2)]
+    return dict(outcomes[0])
+
+
+def example_event() -> dict[str, Any]:
+    """Return the catalogue of the example event; buyers may change what is paid for a while."""
+    example = files("ticketing_client").joinpath("example/catalogue.json")
+    catalogue: dict[str, Any] = json.loads(example.read_text(encoding="utf-8"))
+    catalogue["function"] |= json.loads((HERE / "deadlines.json").read_text(encoding="utf-8"))
+    return catalogue
 
 
 @contextmanager
@@ -102,9 +147,8 @@ def database(given: str | None) -> Generator[str]:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE registrations")
         migrate(url)
-        example = files("ticketing_client").joinpath("example/catalogue.json")
         with Client(url) as client:
-            client.import_catalogue(json.loads(example.read_text(encoding="utf-8")))
+            client.import_catalogue(example_event())
         say("Selling from a PostgreSQL of its own, which is gone afterwards.")
         yield url
 

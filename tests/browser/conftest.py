@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 from tests.conftest import EventDatabase
 from tests.support.services import running, settings
 
-from examples.wizard.server import create_app
+from examples.wizard.server import create_app, example_event
+from ticketing_client import Client
 
 PHONE = ViewportSize(width=390, height=844)
 
@@ -54,6 +55,8 @@ def browser() -> Iterator[Browser]:
 def wizard_database(event_database: EventDatabase) -> Iterator[str]:
     """The URL of the wizard's database, for a superuser."""
     with event_database("wizard") as url, settings(url):
+        with Client(url) as client:
+            client.import_catalogue(example_event())
         yield url
 
 

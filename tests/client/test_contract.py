@@ -181,6 +181,7 @@ CHANGES: list[tuple[str, list[str]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("change", "stale"), CHANGES)
 def test_generated_files_become_stale_with_the_database(
     db: Connection, change: LiteralString, stale: list[str]

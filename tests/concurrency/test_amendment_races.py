@@ -300,6 +300,50 @@ def test_amendment_that_waited_for_a_refund_costs_what_was_given_back(
             assert (answer["paid"], answer["refunded"], answer["refund_due"]) == (51, 15.5, 0)
 
 
+def test_amendment_that_waited_for_an_adjustment_costs_less(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy_and_pay(hand, FIRST, selection(seat=1))
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            service(hand).call(
+                "adjust_registration",
+                p_registration_id=FIRST,
+                p_adjustment="-5.00",
+                p_reason="goodwill",
+            )
+            amended = rival.start_waiting(amend, FIRST, selection(boat=1), "c1", "15.50")
+        with pytest.raises(psycopg.Error) as refusal:
+            amended.result(PATIENCE)
+    (issue,) = refused(refusal.value).issues
+    assert (issue["code"], issue["expected"], issue["actual"]) == ("amount_mismatch", 10.5, 15.5)
+    assert references(hand) == []
+
+
+def test_holder_of_a_ticket_that_is_cancelled_meanwhile_is_refused(
+    connect: Connect, hand: Connection
+) -> None:
+    offer(hand)
+    buy_and_pay(hand, FIRST, selection(seat=2))
+    ticket = get(hand, FIRST)["tickets"][0]["ticket_id"]
+
+    def assign(connection: Connection) -> Document:
+        return service(connection).call(
+            "assign_tickets",
+            p_registration_id=FIRST,
+            p_holders=[{"ticket_id": ticket, "holder": {"firstName": "Ada", "lastName": "Lind"}}],
+        )
+
+    with rivals(connect, 1) as (rival,):
+        with hand.transaction():
+            cancel_ticket(hand, FIRST, ticket)
+            assigned = rival.start_waiting(assign)
+        with pytest.raises(psycopg.Error) as refusal:
+            assigned.result(PATIENCE)
+    assert refused(refusal.value).found == [("ticket_cancelled", "p_holders[0].ticket_id")]
+
+
 # --- capacity
 
 

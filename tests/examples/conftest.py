@@ -10,12 +10,16 @@ from tests.conftest import EventDatabase
 from tests.support.services import bearer, running, settings
 
 from examples.fastapi.main import app
+from examples.wizard.server import example_event
+from ticketing_client import Client
 
 
 @pytest.fixture(scope="module")
 def service_database(event_database: EventDatabase) -> Iterator[str]:
     """The URL of the service's database, for a superuser."""
     with event_database("service") as url, settings(url):
+        with Client(url) as client:
+            client.import_catalogue(example_event())
         yield url
 
 

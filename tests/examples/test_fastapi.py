@@ -68,6 +68,29 @@ def read(http: httpx.Client, registration_id: str) -> Document:
     return found
 
 
+def register_and_pay(http: httpx.Client) -> str:
+    """Register with 205.00, pay it, and return the id."""
+    registration_id = register(http)
+    event = payment_event(registration_id, 20500, reference=f"pi_{registration_id}")
+    assert deliver(http, event).json() == {"outcome": "recorded"}
+    return registration_id
+
+
+def amendment_event(
+    registration_id: str, amount: int, change: Document, *, reference: str = "pi_difference"
+) -> bytes:
+    """Return the event of a payment for a change of what is paid."""
+    event = json.loads(
+        payment_event(registration_id, amount, reference=f"{reference} {registration_id}")
+    )
+    event["data"]["object"]["metadata"]["amendment"] = json.dumps(change)
+    return json.dumps(event).encode()
+
+
+DEARER: Document = {"p_selections": {WALTER: selection(tickets={BANQUET: 1})}}
+"""115.00 instead of 20.00: 95.00 more."""
+
+
 def start(http: httpx.Client, registration_id: str, **body: object) -> httpx.Response:
     """Start the payment of a registration."""
     return http.post(f"/registrations/{registration_id}/payment", json=body)
@@ -155,6 +178,51 @@ def test_cancellation_frees_the_tickets(http: httpx.Client) -> None:
     assert read(http, registration_id)["status"] == "cancelled"
 
 
+# What is paid
+
+
+def test_names_of_what_is_paid_are_corrected(http: httpx.Client) -> None:
+    registration_id = register_and_pay(http)
+    walter = {"attendeeId": WALTER, "attendeeType": "mason", "firstName": "Wally"}
+    path = f"/registrations/{registration_id}/attendees"
+    answer = http.post(path, json={"p_attendees": [walter]})
+    assert (answer.status_code, answer.json()["attendees_updated"]) == (200, 1)
+    assert read(http, registration_id)["attendees"][0]["first_name"] == "Wally"
+
+
+def test_cheaper_tickets_leave_a_refund(http: httpx.Client) -> None:
+    registration_id = register_and_pay(http)
+    body = {"p_selections": {INES: selection(tickets={CEREMONY: 1})}}
+    answer = http.post(f"/registrations/{registration_id}/amendment", json=body)
+    assert (answer.status_code, answer.json()["refund_due"]) == (200, 165)
+
+
+def test_tickets_that_are_given_up_leave_a_refund(http: httpx.Client) -> None:
+    registration_id = register_and_pay(http)
+    given_up = [
+        ticket["ticket_id"]
+        for ticket in read(http, registration_id)["tickets"]
+        if ticket["client_attendee_id"] == WALTER
+    ]
+    path = f"/registrations/{registration_id}/tickets/cancel"
+    answers = [http.post(path, json={"p_ticket_ids": given_up}).json() for _ in range(2)]
+    assert [(answer["tickets_cancelled"], answer["refund_due"]) for answer in answers] == [
+        (1, 20),
+        (0, 20),
+    ]
+
+
+def test_dearer_tickets_need_a_payment_and_only_the_service_records_it(http: httpx.Client) -> None:
+    registration_id = register_and_pay(http)
+    path = f"/registrations/{registration_id}/amendment"
+    answer = http.post(path, json=DEARER)
+    assert codes(answer) == (409, "TK007", ["payment_required"])
+    assert answer.json()["issues"][0]["expected"] == 95
+    payment = {"reference": "mine", "amount": 95, "currency": "AUD"}
+    answer = http.post(path, json=DEARER | {"p_payment": payment})
+    assert codes(answer) == (403, "42501", ["not_allowed"])
+
+
 # The webhook
 
 
@@ -237,6 +305,35 @@ def test_webhook_accepts_one_of_several_signatures(http: httpx.Client) -> None:
     headers = {"Stripe-Signature": f"{time_},v1=old,v0=older, {signature}"}
     answer = http.post("/webhooks/payments", content=event, headers=headers)
     assert answer.json() == {"outcome": "ignored"}
+
+
+def test_webhook_twice_exchanges_for_dearer_tickets_once(http: httpx.Client) -> None:
+    registration_id = register_and_pay(http)
+    revision = read(http, registration_id)["revision"]
+    event = amendment_event(registration_id, 9500, DEARER | {"p_expected_revision": revision})
+    outcomes = [deliver(http, event).json()["outcome"] for _ in range(3)]
+    found = read(http, registration_id)
+    assert outcomes == ["recorded"] * 3
+    assert (found["paid"], found["total"], found["revision"]) == (
+        Decimal("300.00"),
+        Decimal("300.00"),
+        revision + 1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "revision", "reason"),
+    [(9400, None, "95.00"), (9500, 1, "revision")],
+)
+def test_webhook_that_cannot_exchange_gives_the_payment_back(
+    http: httpx.Client, amount: int, revision: int | None, reason: str
+) -> None:
+    registration_id = register_and_pay(http)
+    change = DEARER | {"p_expected_revision": revision}
+    answer = deliver(http, amendment_event(registration_id, amount, change)).json()
+    assert answer["outcome"] == "to_refund"
+    assert reason in answer["reason"].lower()
+    assert read(http, registration_id)["paid"] == Decimal("205.00")
 
 
 # What is refused
@@ -360,8 +457,17 @@ def test_registration_of_another_user_is_not_found(http: httpx.Client) -> None:
         ("POST", "/tickets"),
         ("POST", "/payment"),
         ("POST", "/cancel"),
+        ("POST", "/attendees"),
+        ("POST", "/amendment"),
+        ("POST", "/tickets/cancel"),
     ):
-        body: Document = {"p_tickets": []} if path == "/tickets" else {}
+        bodies: dict[str, Document] = {
+            "/tickets": {"p_tickets": []},
+            "/attendees": {"p_attendees": [{"attendeeId": WALTER, "attendeeType": "mason"}]},
+            "/amendment": DEARER,
+            "/tickets/cancel": {"p_ticket_ids": [ABSENT]},
+        }
+        body = bodies.get(path, {})
         answer = http.request(
             method,
             f"/registrations/{registration_id}{path}",
@@ -377,8 +483,7 @@ def test_function_that_is_not_there_is_not_found(http: httpx.Client) -> None:
 
 
 def test_paid_registration_is_not_editable(http: httpx.Client) -> None:
-    registration_id = register(http)
-    deliver(http, payment_event(registration_id, 20500, reference=f"pi_{registration_id}"))
+    registration_id = register_and_pay(http)
     answer = http.post(f"/registrations/{registration_id}/tickets", json=persisting({}))
     assert codes(answer) == (409, "TK003", ["not_editable"])
 
@@ -464,6 +569,12 @@ def test_openapi_is_valid_and_described_by_the_database(http: httpx.Client) -> N
     assert body["properties"]["p_tickets"]["$ref"] == "#/components/schemas/Tickets"
     answer = tickets["responses"]["2XX"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/PersistAnswer"}
+    amendment = named["amend_registration"]
+    body = amendment["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["p_selections"]["$ref"] == "#/components/schemas/Selections"
+    answer = amendment["responses"]["2XX"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/AmendAnswer"}
+    assert named.keys() >= {"update_attendees", "cancel_tickets"}
 
 
 @pytest.mark.long
@@ -472,7 +583,7 @@ def test_no_request_gets_a_server_error(http: httpx.Client, service_url: str) ->
     registration_id = register(http)
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 7
+    assert len(operations) == 10
     for operation in operations:
 
         @hypothesis_settings(max_examples=60, suppress_health_check=list(HealthCheck))

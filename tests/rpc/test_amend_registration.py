@@ -1,8 +1,11 @@
 """amend_registration: what a paid registration holds becomes what is wanted, with its money."""
 
+from decimal import Decimal
+
 import pytest
 from tests.support.amendments import Case, Sale, check, paid_in, sell
-from tests.support.caller import Connection, Document
+from tests.support.caller import Connection, Document, owner, service
+from tests.support.example import NEWCOMER
 from tests.support.stored import counters, dump, rows
 from tests.support.workshop import (
     EARLIER,
@@ -224,7 +227,7 @@ CASES = [
         costs="40.00",
     ),
     Case(
-        "nobody else pays more for what they have",
+        "the others pay no more for what they have",
         Sale({"tomas": SEVENTY, "ines": PASS}, since={"fifty": {"price": "60.00"}}),
         {"tomas": FIFTY},
         single("tomas", "fifty", "60.00") + sunday("ines", *A_PASS),
@@ -436,6 +439,14 @@ CASES = [
         fifty("tomas") + sunday("tomas", *A_PASS),
         costs="50.00",
         waived=["not_eligible"],
+    ),
+    Case(
+        "what is for people of whom more would have to be known now",
+        Sale({"tomas": FIFTY}, since={"fifty": only(rule("rank", "equals", "GL"))}),
+        {"tomas": selected(one("fifty"), one("seventy"))},
+        fifty("tomas") + seventy("tomas"),
+        costs="70.00",
+        waived=["fact_missing"],
     ),
     Case(
         "less of what an attendee may not have any more",
@@ -678,3 +689,70 @@ def test_amend_registration_in_a_currency_without_decimals(
         REGISTRATION,
     )
     assert [(each["before"], each["after"]) for each in recorded] == [("50", "1"), ("1", "70")]
+
+
+# With what else changes after payment
+
+
+def test_amend_registration_for_an_attendee_who_was_added_after_payment(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": selected(one("fifty", 2))}))
+    owner(event_db).call(
+        "update_attendees",
+        p_registration_id=REGISTRATION,
+        p_attendees=[{"attendeeId": NEWCOMER, "attendeeType": "guest", "firstName": "Nora"}],
+    )
+    kept, given = booth.ids("tomas")
+    answer = booth.amended("owner", {"tomas": FIFTY, NEWCOMER: FIFTY})
+    assert (answer["tickets_created"], answer["tickets_cancelled"]) == (1, 1)
+    assert booth.ids("tomas") == [kept]
+    (new,) = booth.ids(NEWCOMER)
+    assert new != given
+    assert str(answer["total"]) == "100.00"
+
+
+def test_amend_registration_keeps_holders(event_db: Connection, wizard_state: Document) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": selected(one("fifty", 2))}))
+    first, second = booth.ids("tomas")
+    nora, olga = ({"firstName": name, "lastName": "Brandt"} for name in ("Nora", "Olga"))
+    owner(event_db).call(
+        "assign_tickets",
+        p_registration_id=REGISTRATION,
+        p_holders=[{"ticket_id": first, "holder": nora}, {"ticket_id": second, "holder": olga}],
+    )
+    booth.amended("owner", {"tomas": FIFTY})
+    holders = {
+        each["ticket_id"]: each["holder"]["firstName"]
+        for each in booth.known()["tickets"]
+        if each["status"] == "Active"
+    }
+    assert holders == {first: "Nora"}
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "due", "refund_due"),
+    [("-10.00", "10.00", "0.00"), ("-20.00", "0.00", "0.00"), ("-35.00", "0.00", "15.00")],
+)
+def test_amend_registration_with_an_adjustment(
+    event_db: Connection, wizard_state: Document, adjustment: str, due: str, refund_due: str
+) -> None:
+    """A discount that was given later counts as soon as something costs more."""
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    service(event_db).call(
+        "adjust_registration",
+        p_registration_id=REGISTRATION,
+        p_adjustment=adjustment,
+        p_reason="The band did not come.",
+    )
+    quote = booth.quote("owner", {"tomas": SEVENTY})
+    assert (str(quote["amount_due"]), str(quote["refund_due"])) == (due, refund_due)
+    money = None if due == "0.00" else paid_in(due)
+    answer = booth.amended("service", {"tomas": SEVENTY}, p_payment=money)
+    assert str(answer["adjustment"]) == adjustment
+    assert str(answer["total"]) == str(Decimal("70.00") + Decimal(adjustment))
+    assert (str(answer["amount_due"]), str(answer["refund_due"])) == ("0.00", refund_due)
+    # and of what becomes cheaper than the discount nothing is left to pay
+    booth.amended("owner", {"tomas": selected(one("gift"))})
+    assert booth.money()["total"] == "0.00"
+    assert booth.money()["refund_due"] == str(Decimal("50.00") + Decimal(due))

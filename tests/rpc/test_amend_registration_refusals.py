@@ -186,7 +186,29 @@ CASES = [
         by="staff",
     ),
     Refusal(
-        "what somebody else has, and nobody may have any more",
+        "another for people of whom more would have to be known now",
+        Sale({"tomas": FIFTY}, since={"fifty": only(rule("rank", "equals", "GL"))}),
+        {"tomas": selected(one("fifty", 2))},
+        [("fact_missing", FIRST)],
+    ),
+    Refusal(
+        "one kind that is broken already hides no other",
+        Sale(
+            {"tomas": selected(one("fifty", 2))},
+            given={"seventy": {"max_per_attendee": 1}},
+            since={"fifty": {"max_per_attendee": 1}},
+        ),
+        {"tomas": selected(one("fifty", 2), one("seventy", 2))},
+        [("above_maximum", SECOND)],
+    ),
+    Refusal(
+        "one attendee who breaks a rule already hides no other",
+        Sale({"ines": selected(one("fifty", 2))}, since={"fifty": {"max_per_attendee": 1}}),
+        {"ines": selected(one("fifty", 2)), "tomas": selected(one("fifty", 2))},
+        [("above_maximum", FIRST)],
+    ),
+    Refusal(
+        "what another attendee has, and may not have any more",
         Sale({"ines": FIFTY}, since={"fifty": FOR_MASONS}),
         {"ines": NONE, "tomas": FIFTY},
         [("not_eligible", FIRST)],
@@ -430,8 +452,8 @@ def test_amend_registration_refuses(
 
 def unpaid(booth: Booth, state: str) -> Booth:
     """Bring another registration of the owner into a state, and return it."""
-    everybody = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
-    persist(booth, OTHER_REGISTRATION, everybody)
+    all_four = dict.fromkeys(("walter", "ines", "tomas", "harold"), THIRD)
+    persist(booth, OTHER_REGISTRATION, all_four)
     on_it = {"p_registration_id": OTHER_REGISTRATION}
     if state == "pending":
         owner(booth.db).call("start_payment", **on_it)
@@ -497,8 +519,8 @@ def test_amend_registration_by_others(event_db: Connection, wizard_state: Docume
     assert dump(event_db) == before
     # and null is none
     for null in (None, JSON_NULL):
-        refusal = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
-        assert refusal == ("TK007", [("payment_required", "p_payment")])
+        refused = booth.refuses("owner", {"tomas": SEVENTY}, p_payment=null)
+        assert refused == ("TK007", [("payment_required", "p_payment")])
 
 
 # Shapes
@@ -554,6 +576,24 @@ def test_amend_registration_refuses_too_many_tickets(
     assert booth.refuses("service", many) == ("TK001", [("too_large", "p_selections")])
 
 
+def test_amend_registration_exchanges_no_more_than_10000_tickets(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": FIFTY}))
+    many = {"walter": selected(one("gift", 999)), "ines": selected(one("gift", 1000))}
+    few = {"walter": NONE, "ines": selected(one("gift"))}
+    for _ in range(5):
+        booth.amended("service", many)
+        booth.amended("service", few)
+    # 1 + 1,999 + 4 x 1,998 = 9,992
+    assert booth.refuses("service", many) == ("TK001", [("too_large", "p_selections")])
+    outcome = booth.amend("service", {"ines": selected(one("gift", 10))})
+    assert (outcome.sqlstate, outcome.issues[0]["actual"]) == ("TK001", 10001)
+    booth.amended("service", {"ines": selected(one("gift", 9))})
+    # what goes needs no room
+    booth.amended("service", {"ines": NONE})
+
+
 # Revisions
 
 
@@ -570,8 +610,8 @@ def test_amend_registration_refuses_another_revision(
         (issue,) = outcome.issues
         assert (issue["expected"], issue["actual"]) == (revision, read + 1)
     # before rules and money, after the deadline
-    nobody = {"tomas": NONE, "ines": NONE}
-    assert booth.refuses("owner", nobody, p_expected_revision=read) == conflict
+    no_one = {"tomas": NONE, "ines": NONE}
+    assert booth.refuses("owner", no_one, p_expected_revision=read) == conflict
     money = paid_in("1.00")
     refusal = booth.refuses(
         "service", {"tomas": SEVENTY}, p_expected_revision=read, p_payment=money
@@ -718,32 +758,30 @@ def test_owner_limit_counts_no_free_ticket_in_a_package_that_is_paid(
     assert booth.refuses("owner", {"ines": selected(one("gift", 2))}) == limit
 
 
-# More than a registration may have
-
-
-def test_amend_registration_keeps_no_more_than_10000_tickets(
+def test_owner_limit_counts_a_package_that_has_become_free(
     event_db: Connection, wizard_state: Document
 ) -> None:
-    """Exchanged for nothing, time and again, cancelled tickets would be without end."""
-    gifts, nothings = selected(one("gift", 1000)), selected(one("nothing", 1000))
-    there, back = {"walter": nothings, "ines": gifts}, {"walter": gifts, "ines": nothings}
-    unlimited = {"saturday": {"capacity": None}}
-    booth = sell(event_db, wizard_state, Sale(back, given=unlimited))
-    for wanted in (there, back, there, back):
-        assert booth.amended("service", wanted)["tickets_created"] == 2000
-    assert len(booth.tickets()) == 10000
-    too_large = ("TK001", [("too_large", "p_selections")])
-    one_other = {"ines": selected(one("nothing", 999), one("gift"))}
-    assert booth.refuses("service", one_other) == too_large
-    refused = booth.caller("owner").refusal(
-        "quote_ticket_selections",
-        p_function_id=FUNCTION,
-        p_selections=booth.names.ids(there),
-        p_registration_id=REGISTRATION,
+    """What the same package cost before it was exchanged makes the new copy no less free."""
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale(
+            {"tomas": selected(pack("trio"))},
+            function={"max_held_per_owner": 3},
+            since={"trio": {"price": "0.00"}},
+            others=selected(one("fifty")),
+        ),
     )
-    assert booth.refusal(refused) == too_large
-    # less is always possible
-    booth.amended("owner", {"ines": selected(one("nothing", 999))})
+    chosen: Document = {
+        IT: OTHER_REGISTRATION,
+        "p_selections": booth.names.ids({"tomas": selected(one("fifty", 2))}),
+    }
+    with event_db.transaction(force_rollback=True):
+        owner(event_db).call("persist_ticket_selections", **chosen)
+    for wanted in (selected(one("gift")), selected(pack("trio"))):
+        booth.amended("staff", {"tomas": wanted})
+    refusal = owner(event_db).refusal("persist_ticket_selections", **chosen)
+    assert (refusal.sqlstate, refusal.found) == ("TK004", [("owner_limit", "p_selections")])
 
 
 # More breaches than are looked for
@@ -803,3 +841,20 @@ def test_amend_registration_corrects_an_attendee_behind_many_old_breaches(crowd:
     wanted = {numbered(251): selected(one("third"))}
     assert crowd.quote("owner", wanted)["valid"]
     crowd.amended("owner", wanted)
+
+
+def test_amend_registration_corrects_one_attendee_beside_thousands_of_tickets(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """What others have is more than one call may decide about."""
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale({"tomas": selected(one("fifty", 3))}, since={"fifty": FOR_MASONS}),
+    )
+    many = selected(one("gift", 1000))
+    for attendee in ("walter", "ines", "harold"):
+        booth.amended("service", {attendee: many})
+    wanted = {"tomas": selected(one("fifty", 2))}
+    assert booth.quote("owner", wanted)["valid"]
+    booth.amended("owner", wanted)

@@ -290,11 +290,56 @@ def test_assign_tickets_story_of_a_lodge(event_connect: Connect, registration: D
     }  # fmt: skip
     assert "Guest" not in str(feed)
     assert integrity(db) == []
+
+    # one of the ten is not coming: the package stays whole
+    refusal = owner(db).refusal(
+        "cancel_tickets", p_registration_id=lodge, p_ticket_ids=[tickets[6]]
+    )
+    assert (refusal.sqlstate, refusal.found) == (
+        "TK004",
+        [("package_incomplete", "p_ticket_ids[0]")],
+    )
+    assert refusal.issues[0]["expected"] == sorted(tickets)
+    assert held_tickets(db, lodge)[lodge] == tickets
+    assert admitted(db, lodge) == names
+
     # a later change of the tickets comes after it
     service(db).call("cancel_registration", p_registration_id=lodge)
     assert {
         change["change"] for change in service(db).call("get_ticket_changes")["changes"][-10:]
     } == {"cancelled"}
+    assert integrity(db) == []
+
+
+def test_assign_tickets_story_of_a_lodge_without_a_package(
+    event_connect: Connect, registration: Document
+) -> None:
+    """A contact pays for ten single tickets and names them; then one is not coming."""
+    db = event_connect(autocommit=True)
+    data = registration | {"registrationType": "lodges", "additionalAttendees": []}
+    del data["primaryAttendee"]
+    lodge = data["registrationId"]
+    owner(db).call("create_individual_registration_jsonb", p_registration_data=data)
+    owner(db).call(
+        "persist_ticket_selections",
+        p_registration_id=lodge,
+        p_selections={lodge: selection(tickets={BANQUET: 10})},
+    )
+    pay(db, lodge)
+    allow_changes(db, "30 days")
+    tickets = held_tickets(db, lodge)[lodge]
+    names = {
+        ticket: {"firstName": f"Guest {n}", "lastName": "X"} for n, ticket in enumerate(tickets)
+    }
+    assign(owner(db), lodge, names)
+    answer = service(db).call("cancel_tickets", p_registration_id=lodge, p_ticket_ids=[tickets[2]])
+    assert (answer["tickets_cancelled"], answer["refund_due"]) == (1, answer["total"] / 9)
+    found = owner(db).call("get_registration", p_registration_id=lodge)["tickets"]
+    in_force = [ticket["ticket_id"] for ticket in found if ticket["status"] == "Active"]
+    assert sorted(in_force) == [*tickets[:2], *tickets[3:]]
+    # the name stays with the ticket that is cancelled, too
+    assert admitted(db, lodge) == names
+    assert pool_counters(db)[BANQUET][1:] == (0, 9)
     assert integrity(db) == []
 
 

@@ -656,7 +656,8 @@ def test_cancel_tickets_by_others(event_db: Connection, wizard_state: Document) 
         (anonymous(event_db), "42501", ("not_authenticated", IT)),
         (Caller(event_db), "42501", ("not_authenticated", IT)),
     ):
-        for ids in (arguments[IDS], [], None):
+        named: tuple[object, ...] = (arguments[IDS], [], None)
+        for ids in named:
             refusal = caller.refusal("cancel_tickets", **arguments | {IDS: ids})
             assert (refusal.sqlstate, refusal.found) == (code, [issue])
     assert dump(event_db) == before

@@ -4,19 +4,32 @@ That its prices and issues are those of persisting is tested with the rules.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 
-from tests.support.bookings import book, import_catalogue, left, let_lapse
-from tests.support.caller import Connection, anonymous
+from tests.support.amendments import Sale, sell
+from tests.support.bookings import allow_changes, book, import_catalogue, left, let_lapse
+from tests.support.caller import Connection, anonymous, owner, service
 from tests.support.example import (
     CEREMONY,
     CEREMONY_AND_BANQUET,
     FUNCTION,
+    TOMAS,
     WALTER,
     Document,
     part,
     selection,
 )
-from tests.support.stored import dump, pool_counters
+from tests.support.stored import dump, everything, pool_counters
+from tests.support.workshop import FUNCTION as WORKSHOP_FUNCTION
+from tests.support.workshop import (
+    OTHER_REGISTRATION,
+    REGISTRATION,
+    one,
+    only,
+    rule,
+    selected,
+)
 
 TWO, THREE, FOUR = ({WALTER: selection(tickets={CEREMONY: number})} for number in (2, 3, 4))
 
@@ -61,3 +74,77 @@ def test_quote_agrees_with_the_availability_at_the_last_tickets(
     for quantity, is_valid in ((2, True), (3, False)):
         answer = quote(event_db, {WALTER: selection({CEREMONY_AND_BANQUET: quantity})})
         assert answer["valid"] is is_valid
+
+
+# What is paid
+
+
+def test_quote_says_what_is_due_only_of_what_is_paid(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    fifty = selected(one("fifty"))
+    booth = sell(event_db, wizard_state, Sale({"tomas": fifty}, others=fifty))
+    wanted = {"tomas": selected(one("seventy"))}
+    quote = booth.quote("owner", wanted)
+    assert (str(quote["amount_due"]), str(quote["refund_due"])) == ("20.00", "0.00")
+    unpaid = replace(booth, registration=OTHER_REGISTRATION)
+    for state in ("draft", "cancelled"):
+        quote = unpaid.quote("owner", wanted)
+        assert (quote["amount_due"], quote["refund_due"]) == (None, None), state
+        assert str(quote["subtotal"]) == "70.00"
+        owner(event_db).call("cancel_registration", p_registration_id=OTHER_REGISTRATION)
+    # nor of one that was paid and is cancelled, which nothing amends
+    service(event_db).call("cancel_registration", p_registration_id=REGISTRATION)
+    quote = booth.quote("owner", wanted)
+    assert (quote["amount_due"], quote["refund_due"]) == (None, None)
+
+
+def test_quote_of_what_is_paid_shows_all_tickets_of_those_named(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    fifty = selected(one("fifty"))
+    booth = sell(
+        event_db,
+        wizard_state,
+        Sale({"tomas": fifty, "ines": fifty}, since={"fifty": {"price": "60.00"}}),
+    )
+    before = everything(event_db)["tickets"]
+    quote = booth.quote("owner", {"tomas": selected(one("fifty", 2))})
+    assert [(each["price_paid"], each["status"]) for each in quote["tickets"]] == [
+        (Decimal("50.00"), "Active"),
+        (Decimal("60.00"), "Active"),
+    ]
+    assert (str(quote["subtotal"]), str(quote["amount_due"])) == ("160.00", "60.00")
+    # nothing that is wanted is nothing due
+    for nothing in ({}, {"tomas": fifty}, {"harold": selected()}):
+        quote = booth.quote("owner", nothing)
+        assert (quote["valid"], quote["issues"]) == (True, [])
+        assert (str(quote["amount_due"]), str(quote["refund_due"])) == ("0.00", "0.00")
+    # and what would be due back is said even if it cannot be
+    allow_changes(event_db, None, None)
+    quote = booth.quote("owner", {"tomas": selected()})
+    assert [issue["code"] for issue in quote["issues"]] == ["changes_ended", "refunds_ended"]
+    assert (str(quote["amount_due"]), str(quote["refund_due"])) == ("0.00", "50.00")
+    allow_changes(event_db)
+    assert everything(event_db)["tickets"] == before
+    assert booth.amended("owner", {"tomas": selected()})["refund_due"] == quote["refund_due"]
+
+
+def test_quote_of_what_is_paid_with_facts_that_are_not_stored(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    """Facts of the call say what would be allowed, not what was wrong before."""
+    masons = only(rule("attendee_type", "equals", "mason"))
+    booth = sell(
+        event_db, wizard_state, Sale({"tomas": selected(one("third"))}, given={"fifty": masons})
+    )
+    for attendee_type, codes in (("mason", []), ("guest", ["not_eligible"])):
+        quote = owner(event_db).call(
+            "quote_ticket_selections",
+            p_function_id=WORKSHOP_FUNCTION,
+            p_selections=booth.names.ids({"tomas": selected(one("fifty"))}),
+            p_attendees=[{"attendeeId": TOMAS, "attendeeType": attendee_type}],
+            p_registration_id=REGISTRATION,
+        )
+        assert [issue["code"] for issue in quote["issues"]] == codes
+        assert str(quote["amount_due"]) == "16.67"

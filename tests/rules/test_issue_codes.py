@@ -124,6 +124,15 @@ class Stage:
         assert outcome.sqlstate is None, outcome.issues
         return self
 
+    def amend(self, *lines: Document, **more: object) -> Outcome:
+        """Let Tomas have something else than what was paid for."""
+        return self.caller.attempt(
+            "amend_registration",
+            p_registration_id=REGISTRATION,
+            p_selections=NAMES.ids({"tomas": selected(*lines)}),
+            **more,
+        )
+
     def refund(self, amount: str, **changes: object) -> Outcome:
         return self.caller.attempt(
             "record_refund",
@@ -201,6 +210,23 @@ def with_another_registration(stage: Stage, **limits: int) -> Outcome:
     )
     assert outcome.sqlstate is None, outcome.issues
     return stage.called_by(owner(stage.db)).select(one("fifty"))
+
+
+def assigned(stage: Stage, times: int = 1) -> Outcome:
+    """Hand out the tickets so many times in one call."""
+    tickets = stage.db.execute("SELECT ticket_id::text FROM ticketing.tickets").fetchall()
+    return stage.caller.attempt(
+        "assign_tickets",
+        p_registration_id=REGISTRATION,
+        p_holders=[{"ticket_id": ticket_id, "holder": None} for (ticket_id,) in tickets] * times,
+    )
+
+
+def assigned_in_vain(stage: Stage) -> Outcome:
+    """Hand out a ticket that was exchanged for another."""
+    stage.paid().amend(one("gift"))
+    stage.db.execute("DELETE FROM ticketing.tickets WHERE status = 'Active'")
+    return assigned(stage)
 
 
 def over_capacity(stage: Stage) -> Outcome:
@@ -291,6 +317,9 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     # at the wrong time
     "not_editable": cancelled,
     "revision_conflict": lambda stage: stage.select(one("fifty"), p_expected_revision=7),
+    "changes_ended": lambda stage: (
+        stage.given(changes_until=EARLIER).paid().called_by(owner(stage.db)).amend(one("seventy"))
+    ),
     # who and what, from here on TK004
     "attendee_not_found": lambda stage: stage.select(one("fifty"), attendee="absent"),
     "attendee_named_twice": named_twice,
@@ -301,6 +330,8 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     ),
     "ticket_not_found": lambda stage: stage.rows(row(ticket_id="no such thing")),
     "ticket_not_cancelled": refunded_in_force,
+    "ticket_cancelled": assigned_in_vain,
+    "ticket_named_twice": lambda stage: assigned(stage.holding(one("fifty")), times=2),
     "ticket_type_not_found": lambda stage: stage.select(one("banquet")),
     "package_not_found": lambda stage: stage.select(pack("All Events")),
     "event_mismatch": lambda stage: stage.rows(row(event_id="saturday")),
@@ -355,6 +386,12 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
     "registration_closed": lambda stage: stage.given(registration_closes_at=EARLIER).select(
         one("gift")
     ),
+    "refunds_ended": lambda stage: (
+        stage.given(changes_until=LATER, refunds_until=EARLIER)
+        .paid()
+        .called_by(owner(stage.db))
+        .amend(one("gift"))
+    ),
     # before payment
     "attendee_without_ticket": lambda stage: stage.alone().start_payment(),
     "registration_empty": lambda stage: stage.pay(amount="0.00"),
@@ -402,6 +439,9 @@ REFUSALS: Mapping[str, Callable[[Stage], Outcome]] = {
         p_registration_id=REGISTRATION,
         p_adjustment=1,
         p_reason="A fee",
+    ),
+    "nothing_due": lambda stage: stage.paid().amend(
+        one("fifty"), p_payment={"reference": "more", "amount": "50.00", "currency": "EUR"}
     ),
     "not_refundable": lambda stage: stage.paid().refund("50.00"),
     "refund_too_large": refunded_too_much,

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from tests.support.bookings import allow_changes, integrity, payment
 from tests.support.caller import (
+    Caller,
     Connection,
     Outcome,
     service,
@@ -27,10 +29,12 @@ from tests.support.example import (
 from tests.support.search import SEARCH
 from tests.support.stored import (
     counters,
+    dump,
     recount,
 )
 from tests.support.workshop import (
     FUNCTION,
+    LATER,
     OTHER_REGISTRATION,
     REGISTRATION,
     WORKSHOP,
@@ -320,8 +324,8 @@ def stored(db: Connection, registration: str = REGISTRATION) -> Document:
     return service(db).call("get_registration", p_registration_id=registration)
 
 
-def quoted(db: Connection, selections: Document) -> Document:
-    return service(db).call(
+def quoted(db: Connection, selections: Document, caller: Caller | None = None) -> Document:
+    return (caller or service(db)).call(
         "quote_ticket_selections",
         p_function_id=FUNCTION,
         p_selections=selections,
@@ -508,3 +512,204 @@ def test_persist_does_not_depend_on_order_of_tickets(db: Connection, data: st.Da
         assert without_new_ids(stored_first, known) == without_new_ids(stored_other, known)
         if first.answer:
             assert without_new_ids(first.answer, known) == without_new_ids(other.answer, known)
+
+
+# After payment
+
+
+def in_force(db: Connection) -> Document:
+    """Return the registration with those of its tickets that are not cancelled."""
+    known = stored(db)
+    known["tickets"] = [each for each in known["tickets"] if each["status"] == "Active"]
+    return known
+
+
+class Paid:
+    """A registration that is paid, and whatever happens to it."""
+
+    def __init__(self, db: Connection, data: st.DataObject, model: Model) -> None:
+        """Change the registration, drawing from data what is done, and by whom."""
+        self.db = db
+        self.data = data
+        self.model = model
+        self.known = in_force(db)
+        self.number = 0
+
+    def caller(self) -> Caller:
+        """Draw who calls."""
+        owner = Caller(self.db, "authenticated", OWNER)
+        return self.data.draw(st.sampled_from([owner, service(self.db)]))
+
+    def money(self, amount: object) -> Document:
+        """Return a payment of an amount by a new reference, with some surcharge."""
+        self.number += 1
+        surcharge = self.data.draw(st.sampled_from([Decimal("0.00"), Decimal("1.25")]))
+        return payment(
+            str(Decimal(str(amount)) + surcharge),
+            f"payment {self.number}",
+            currency="EUR",
+            surcharge_amount=str(surcharge),
+        )
+
+    def amend(self) -> None:
+        """Amend by a selection, and by a payment if it takes one."""
+        caller, selections = self.caller(), self.data.draw(selections_of(self.model, least=0))
+        quote = quoted(self.db, selections, caller)
+        arguments: Document = {"p_registration_id": REGISTRATION, "p_selections": selections}
+        before = dump(self.db)
+        outcome = caller.attempt("amend_registration", **arguments)
+        event(f"amended: {outcome.sqlstate}")
+        if not quote["valid"]:
+            codes = {issue["code"] for issue in quote["issues"]}
+            # a deadline is told alone
+            assert outcome.issues == quote["issues"] or (
+                outcome.sqlstate == "TK003" and outcome.issues[0]["code"] in codes
+            )
+            assert dump(self.db) == before
+            return
+        if quote["amount_due"]:
+            ((code, _),) = outcome.found
+            assert (code, outcome.issues[0]["expected"]) == (
+                "payment_required",
+                quote["amount_due"],
+            )
+            assert dump(self.db) == before
+            caller = service(self.db)
+            arguments["p_payment"] = self.money(quote["amount_due"])
+            outcome = caller.attempt("amend_registration", **arguments)
+        assert outcome.sqlstate is None, outcome
+        assert outcome.answer["subtotal"] == quote["subtotal"]
+        assert (outcome.answer["refund_due"], outcome.answer["amount_due"]) == (
+            quote["refund_due"],
+            0,
+        )
+        known = {each["ticket_id"] for each in self.known["tickets"]}
+        new = [each for each in in_force(self.db)["tickets"] if each["ticket_id"] not in known]
+        assert outcome.answer["tickets_created"] == len(new)
+
+        # the same again
+        after = dump(self.db)
+        again = caller.call("amend_registration", **arguments)
+        assert (again["tickets_created"], again["tickets_cancelled"]) == (0, 0)
+        assert again["payment_id"] == outcome.answer["payment_id"]
+        assert dump(self.db) == after
+        known = in_force(self.db)["ticket_selections"]
+        for attendee, choice in selections.items():
+            assert known[attendee] == self.model.canonical(choice)
+        for attendee in known.keys() - selections.keys():
+            assert known[attendee] == self.known["ticket_selections"][attendee]
+
+    def cancel(self) -> None:
+        """Cancel some tickets: exactly those go, or none."""
+        ids = [each["ticket_id"] for each in self.known["tickets"]]
+        named = self.data.draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
+        if self.data.draw(st.booleans()):
+            # with all that is in the same packages
+            whole = {
+                each["package_id"]
+                for each in self.known["tickets"]
+                if each["ticket_id"] in named and each["package_id"]
+            }
+            named += [
+                each["ticket_id"] for each in self.known["tickets"] if each["package_id"] in whole
+            ]
+        caller, before = self.caller(), dump(self.db)
+        arguments = {"p_registration_id": REGISTRATION, "p_ticket_ids": named}
+        outcome = caller.attempt("cancel_tickets", **arguments)
+        event(f"cancelled tickets: {outcome.sqlstate}")
+        left = set(ids)
+        if outcome.sqlstate is None:
+            left -= set(named)
+            after = dump(self.db)
+            caller.call("cancel_tickets", **arguments)
+            assert dump(self.db) == after
+        else:
+            assert dump(self.db) == before
+        assert {each["ticket_id"] for each in in_force(self.db)["tickets"]} == left
+
+    def refund(self) -> None:
+        """Give back a part of what is due back."""
+        due = int(self.known["refund_due"] * 100)
+        if due:
+            amount = self.data.draw(st.integers(1, due) | st.just(due))
+            self.number += 1
+            service(self.db).call(
+                "record_refund",
+                p_registration_id=REGISTRATION,
+                p_refund=payment(money(amount), f"refund {self.number}", currency="EUR"),
+            )
+
+    def adjust(self) -> None:
+        """Adjust the total, which never makes anything due."""
+        outcome = service(self.db).attempt(
+            "adjust_registration",
+            p_registration_id=REGISTRATION,
+            p_adjustment=str(Decimal(self.data.draw(st.integers(-20_000, 20_000))) / 100),
+            p_reason="for a reason",
+        )
+        event(f"adjusted: {outcome.sqlstate}")
+
+    def raise_prices(self) -> None:
+        """Let everything cost something else from now on."""
+        for each in (*self.model.types.values(), *self.model.packages.values()):
+            each["price"] = self.data.draw(prices)
+        service(self.db).call("import_catalogue", p_catalogue=self.model.document)
+        allow_changes(self.db, LATER, self.data.draw(st.sampled_from([LATER, LATER, None])))
+
+    def check(self) -> None:
+        """Check what always holds, and that nothing that stays has changed."""
+        known = in_force(self.db)
+        assert known["paid"] - known["refunded"] - known["total"] == (
+            known["refund_due"] - known["amount_due"]
+        )
+        assert known["amount_due"] == 0
+        assert known["subtotal"] == sum(each["price_paid"] for each in known["tickets"])
+        assert {(each["status"], each["payment_status"]) for each in known["tickets"]} == {
+            ("Active", "Paid")
+        }
+        kinds = Counter(
+            (each["client_attendee_id"], each["ticket_type_id"], each["package_id"])
+            for each in known["tickets"]
+        )
+        selected = self.model.tickets(known["ticket_selections"])
+        wanted: Counter[tuple[Any, ...]] = Counter()
+        for row, quantity in selected.items():
+            wanted[row[:3]] += quantity
+        assert kinds == wanted
+        before = {each["ticket_id"]: each for each in self.known["tickets"]}
+        for each in known["tickets"]:
+            assert before.get(each["ticket_id"], each) == each
+            if each["ticket_id"] not in before:
+                listed = Decimal(self.model.types[each["ticket_type_id"]]["price"])
+                assert each["original_price"] == listed
+        assert counters(self.db) == recount(self.db)
+        assert integrity(self.db) == []
+        self.known = known
+
+
+@TRIED
+@given(st.data())
+def test_paid_registration_stays_sound_whatever_is_done(
+    db: Connection, data: st.DataObject
+) -> None:
+    model = data.draw(catalogues())
+    with db.transaction(force_rollback=True):
+        prepare(db, model, REGISTRATION, OTHER_REGISTRATION)
+        persist(db, OTHER_REGISTRATION, data.draw(selections_of(model, least=0)))
+        for selections in data.draw(st.lists(selections_of(model), min_size=4, max_size=4)):
+            bought = persist(db, REGISTRATION, selections)
+            if bought.sqlstate is None and bought.answer["tickets"]:
+                break
+        else:
+            return
+        service(db).call(
+            "complete_registration_payment",
+            p_registration_id=REGISTRATION,
+            p_payment=payment(str(bought.answer["total"]), "first", currency="EUR"),
+        )
+        allow_changes(db, LATER, data.draw(st.sampled_from([LATER, LATER, None])))
+        paid = Paid(db, data, model)
+        steps = [paid.amend] * 3 + [paid.cancel, paid.refund, paid.adjust, paid.raise_prices]
+        for step in data.draw(st.lists(st.sampled_from(steps), min_size=3, max_size=6)):
+            step()
+            paid.check()

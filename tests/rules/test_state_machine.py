@@ -633,7 +633,7 @@ class History(RuleBasedStateMachine):
         money: str,
         is_stale: bool,
     ) -> None:
-        """Somebody changes what is paid."""
+        """A user or staff change what is paid."""
         registration = self.pick(who, is_standing)
         by_owner = by_owner and money in {"due", "none", "other money"}
         attendees = self.model.bookings[registration].held
@@ -653,7 +653,7 @@ class History(RuleBasedStateMachine):
         is_stale=RARELY,
     )
     def amend_a_little(self, who: int, what: str, *, by_owner: bool, is_stale: bool) -> None:
-        """Somebody wants one more or one less of something, or nothing else, or nothing."""
+        """A user or staff want one more or one less of something, or nothing else, or nothing."""
         registration = self.pick(who, is_standing)
         more = {"one more": 1, "one less": -1}.get(what, 0)
         chosen: dict[UUID, Mapping[str, int]] = {}
@@ -688,10 +688,6 @@ class History(RuleBasedStateMachine):
             max(due, Decimal(1)) + surcharge + (1 if money == "too much" else 0),
             surcharge,
             "EUR" if money == "other money" else CURRENCY,
-            request=tuple(
-                (attendee, tuple(sorted(choice.items())))
-                for attendee, choice in sorted(chosen.items())
-            ),
         )
         reference = self.reference(registration if money == "used reference" else None)
         self.change(
@@ -711,6 +707,10 @@ class History(RuleBasedStateMachine):
         booking = self.model.bookings[registration]
         client = self.service.as_user(booking.owner) if by_owner else self.service
         selections = selections_of(chosen)
+        if payment:
+            # it pays for this and nothing else
+            request = tuple((each, tuple(sorted(chosen[each].items()))) for each in sorted(chosen))
+            payment = payment[0], replace(payment[1], request=request)
         plan = self.model.plan_amendment(registration, chosen, by_owner=by_owner)
         if is_standing(booking):
             quote = client.quote_ticket_selections(
@@ -783,7 +783,7 @@ class History(RuleBasedStateMachine):
         by_owner: bool,
         is_stale: bool,
     ) -> None:
-        """Somebody cancels single tickets, or a part of a package, or those of somebody else."""
+        """A user or staff cancel single tickets, a part of a package, or those of another user."""
         registration = self.pick(who, is_standing)
         units = self.units(registration)
         chosen = data.draw(st.sets(st.sampled_from(sorted(units)), max_size=3)) if units else set()
@@ -843,10 +843,10 @@ class History(RuleBasedStateMachine):
         for attendee, offer, position in chosen:
             named.setdefault((attendee, offer), set()).add(position)
         tickets = [ticket for unit in sorted(chosen) for ticket in units[unit]]
+        packages = [unit for unit in sorted(chosen) if unit[1] in PACKAGES]
+        is_part = is_part and bool(packages)
         if is_part:
-            package = next((unit for unit in sorted(chosen) if unit[1] in PACKAGES), None)
-            is_part = package is not None
-            tickets = [ticket for ticket in tickets if not is_part or ticket != units[package][0]]
+            tickets.remove(units[packages[0]][0])
         if not tickets and not extra:
             return
         foreign = set(extra) - set(self.prices(registration))
@@ -907,7 +907,7 @@ class History(RuleBasedStateMachine):
     @every(6)
     @rule(who=WHO, owner=st.sampled_from(OWNERS))
     def transfer(self, who: int, owner: UUID) -> None:
-        """Somebody claims a registration; the owner before loses it."""
+        """A user claims a registration; the owner before loses it."""
         registration = self.pick(who, is_editable)
         booking = self.model.bookings[registration]
         before = booking.owner
@@ -922,7 +922,7 @@ class History(RuleBasedStateMachine):
     @every(5)
     @rule(who=WHO)
     def extend_hold(self, who: int) -> None:
-        """Staff let somebody pay by invoice, also when it is almost too late."""
+        """Staff let a user pay by invoice, also when it is almost too late."""
         registration = self.pick(who, is_editable)
         booking = self.model.bookings[registration]
         outcome = self.model.extend_hold(booking)
@@ -944,7 +944,7 @@ class History(RuleBasedStateMachine):
     def update_attendees(
         self, who: int, name: str, *, is_new: bool, by_owner: bool, is_stale: bool
     ) -> None:
-        """Somebody gives an attendee another name, or brings one more."""
+        """A user or staff give an attendee another name, or add one more."""
         registration = self.pick(who, lambda booking: booking.status != "cancelled")
         booking = self.model.bookings[registration]
         client = self.service.as_user(booking.owner) if by_owner else self.service
@@ -983,7 +983,7 @@ class History(RuleBasedStateMachine):
     def assign_tickets(
         self, who: int, data: st.DataObject, name: str | None, *, by_owner: bool, is_stale: bool
     ) -> None:
-        """Somebody says whom tickets admit, now and then tickets that are not there any more."""
+        """A user or staff say whom tickets admit, now and then of tickets that are gone."""
         registration = self.pick(
             who, lambda booking: booking.status != "cancelled" and any(booking.held.values())
         )
@@ -1017,12 +1017,12 @@ class History(RuleBasedStateMachine):
         """Return the registrations for which money is due back."""
         return [each for each in self.model.bookings if self.model.ledger(each).refund_due]
 
-    @every(2)
-    @precondition(lambda self: self.owed() or (self.cancelled() and self.model.payments))
+    @precondition(lambda self: self.owed() or (self.cancelled() and self.steps % 3 == 0))
     @rule(
         data=st.data(),
-        part=st.sampled_from(["all", "half", "tickets", "too much", "nothing"]),
-        surcharge=st.sampled_from([0, 0, 1, 2]),
+        part=st.sampled_from(["all", "all", "half", "half", "tickets", "too much", "nothing"]),
+        named=st.sampled_from(["none", "none", "cancelled", "any"]),
+        surcharge=st.sampled_from([0, 0, 0, 1, 2]),
         is_other_money=RARELY,
         is_used_reference=RARELY,
     )
@@ -1030,6 +1030,7 @@ class History(RuleBasedStateMachine):
         self,
         data: st.DataObject,
         part: str,
+        named: str,
         surcharge: int,
         *,
         is_other_money: bool,
@@ -1037,10 +1038,17 @@ class History(RuleBasedStateMachine):
     ) -> None:
         """Money is given back: for some tickets, for none in particular, or of the surcharge."""
         paid = {payment.registration for payment in self.model.payments.values()}
-        candidates = sorted(paid.union(self.cancelled()[:1])) + 3 * self.owed()
+        candidates = sorted(paid.union(self.cancelled()[:1])) + 9 * self.owed()
         registration = data.draw(st.sampled_from(candidates))
         prices = self.prices(registration)
-        chosen = frozenset(data.draw(st.sets(st.sampled_from(sorted(prices)))) if prices else ())
+        nameable = {
+            "none": [],
+            "cancelled": sorted(self.prices(registration, status="Cancelled")),
+            "any": sorted(prices),
+        }[named]
+        chosen = frozenset(
+            data.draw(st.sets(st.sampled_from(nameable), min_size=1)) if nameable else ()
+        )
         due = self.model.ledger(registration).refund_due
         amount = {
             "all": due,
@@ -1404,6 +1412,73 @@ def test_sold_out_after_late_payment_tells_capacity_left(
     story.choose(first, {"seat": 2})
     story.tell(history.report, "late", history.due(first))
     assert history.model.shortage == {"seat": (2, 1)}
+
+
+def test_paid_registration_and_its_money_change_together(
+    connect: Callable[..., Connection],
+) -> None:
+    story = Story(connect(autocommit=True))
+    history, third = story.history, story.third
+    booking = history.model.bookings[third]
+    one, other = booking.held
+
+    def due_back() -> Decimal:
+        return history.model.ledger(third).refund_due
+
+    def cancelled() -> list[UUID]:
+        return sorted(history.prices(third, status="Cancelled"))
+
+    story.choose(third, {"weekend": 1}, {"drink": 1})
+    story.tell(history.report, "first", history.due(third))
+
+    # a dearer one needs a payment, once
+    dearer = {one: {"weekend": 2}}
+    story.tell(history.change_price, "weekend", "40.00")
+    story.tell(history.amend_with, third, dearer, "none")
+    assert len(history.stored) == 3
+    story.tell(history.amend_with, third, dearer, "due", by_owner=False)
+    said = history.model.payments["reference 2"]
+    story.tell(history.change, third, dearer, ("reference 2", said))
+    story.tell(history.change, third, {one: {"weekend": 1}}, ("reference 2", said))
+    assert booking.total == Decimal("73.33")
+
+    # of two packages the one named goes, whatever number those have that went before
+    story.tell(history.amend_with, third, {one: {"weekend": 1}}, "due", by_owner=True)
+    story.tell(history.amend_with, third, dearer, "due", by_owner=True)
+    assert due_back() == 0
+    story.tell(history.cancel_units, third, [(one, "weekend", 1)], cancelled())
+    assert due_back() == 40
+    story.tell(history.cancel_units, third, [(one, "weekend", 0)], is_part=True)
+    assert due_back() == 40
+    story.tell(history.cancel_units, third, [(one, "weekend", 0)], by_owner=True)
+    assert due_back() == Decimal("73.33")
+    story.tell(history.cancel_units, third, [(other, "drink", 0)])
+    assert len(cancelled()) == 6
+
+    # what is due back pays for the next change, unless it has been given back
+    story.tell(history.set_deadlines, is_changeable=True, is_refundable=False)
+    story.tell(history.amend_with, third, {one: {"dinner": 2}}, "due", by_owner=True)
+    assert due_back() == Decimal("13.33")
+    story.tell(history.amend_with, third, {one: {"dinner": 1}}, "due", by_owner=True)
+    assert due_back() == Decimal("13.33")
+    back = Payment(third, "refund", Decimal("13.33"), Decimal(0), CURRENCY)
+    story.tell(history.report, "back", back)
+    assert booking.payment_status == "Paid"
+    story.tell(history.amend_with, third, {one: {"dinner": 3}}, "due", by_owner=True)
+    story.tell(history.amend_with, third, {one: {"dinner": 3}}, "due")
+    assert due_back() == 0
+
+    # a fee is kept of what is cancelled
+    story.tell(history.give_up, third, by_owner=True)
+    assert booking.status == "completed"
+    story.tell(history.give_up, third, by_owner=False)
+    assert due_back() == 90
+    assert history.model.adjust(third, Decimal(5)) is None
+    story.tell(history.attempt, None, history.service.adjust_registration, third, 5, "a fee")
+    assert due_back() == 85
+    story.tell(history.report, "rest", replace(back, amount=Decimal(85)))
+    assert booking.payment_status == "Refunded"
+    history.teardown()
 
 
 def test_database_does_what_model_does(connect: Callable[..., Connection]) -> None:

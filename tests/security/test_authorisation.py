@@ -82,6 +82,8 @@ def test_registration_not_found_for_one_of_another_owner_as_for_none(
         ("get_ticket_availability", {"p_function_id": FUNCTION}),
         ("start_payment", {"p_expected_revision": 7}),
         ("cancel_registration", {}),
+        ("amend_registration", {"p_selections": [], "p_payment": {}}),
+        ("cancel_tickets", {"p_ticket_ids": [1]}),
         ("update_attendees", {"p_attendees": [{}]}),
         ("assign_tickets", {"p_holders": None}),
     )

@@ -339,7 +339,7 @@ def _amended_ids(size: int) -> Arguments:
 
 
 def _amended_amount(size: int) -> Arguments:
-    return _huge_amount(size) | {"p_registration_id": PAID, "p_selections": "{}"}
+    return {**_huge_amount(size), "p_registration_id": PAID, "p_selections": "{}"}
 
 
 def _unknown_cancelled(size: int) -> Arguments:

@@ -506,13 +506,26 @@ CALLS: dict[str, LiteralString] = {
     "update_attendees": "SELECT ticketing.update_attendees({edited}, {attendees})",
     "assign_tickets": "SELECT ticketing.assign_tickets({edited}, {holders})",
 }
+"""Calls about a registration that is being edited, by its owner."""
+
+CALLS_OF_PAID: dict[str, LiteralString] = {
+    "amend_registration": "SELECT ticketing.amend_registration({edited}, {selections})",
+    "quote_ticket_selections": CALLS["quote_ticket_selections"],
+}
+"""Calls about one that is paid, by staff."""
 
 
-def cost(connection: Connection, call: LiteralString) -> int:
+def cost(
+    connection: Connection,
+    call: LiteralString,
+    registration: str = EDITED,
+    caller: str = EDITOR,
+) -> int:
     """Return how many pages a call looks at, none of them in search of a row."""
     attendee = scalar(
         connection,
         "SELECT attendee_id FROM ticketing.attendees WHERE registration_id = {edited}",
+        registration,
     )
     chosen = {"individualTickets": [{"ticketId": made_id("type", 3), "quantity": 1}]}
     ticket = {
@@ -525,6 +538,7 @@ def cost(connection: Connection, call: LiteralString) -> int:
             scalar(
                 connection,
                 "SELECT ticket_id FROM ticketing.tickets WHERE registration_id = {edited}",
+                registration,
             )
         ),
         "holder": {"firstName": "Olga", "lastName": "Brandt"},
@@ -534,10 +548,10 @@ def cost(connection: Connection, call: LiteralString) -> int:
     plan = explain(
         connection,
         "authenticated",
-        EDITOR,
+        caller,
         call,
         function=FUNCTION,
-        edited=EDITED,
+        edited=registration,
         selections=json.dumps({str(attendee): chosen}),
         tickets=json.dumps([ticket]),
         attendees=json.dumps([changed]),
@@ -548,8 +562,8 @@ def cost(connection: Connection, call: LiteralString) -> int:
     return plan.pages
 
 
-def scalar(connection: Connection, query: LiteralString) -> object:
-    values = {"edited": sql.Literal(EDITED), "large": sql.Literal(sorted(LARGE))}
+def scalar(connection: Connection, query: LiteralString, registration: str = EDITED) -> object:
+    values = {"edited": sql.Literal(registration), "large": sql.Literal(sorted(LARGE))}
     row = connection.execute(sql.SQL(query).format(**values)).fetchone()
     assert row is not None
     return row[0]
@@ -578,6 +592,9 @@ def test_rpc_costs_as_much_among_many_registrations_as_among_few(shop: Shop) -> 
     # an index of a hundred times as many rows is a level deeper
     for name, call in CALLS.items():
         assert cost(shop.many, call) <= 1.5 * cost(shop.few, call), name
+    for name, call in CALLS_OF_PAID.items():
+        many, few = (cost(each, call, PAID, STAFF) for each in (shop.many, shop.few))
+        assert many <= 1.5 * few, name
 
 
 def test_availability_costs_the_same_however_much_is_unpaid(shop: Shop) -> None:

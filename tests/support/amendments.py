@@ -271,7 +271,7 @@ def persist(booth: Booth, registration: str, chosen: Mapping[str, Document]) -> 
 
 
 def complete_free(booth: Booth) -> None:
-    """Complete the registration, in which not everybody has a ticket, without a payment."""
+    """Complete the registration, some of whose attendees have no ticket, without a payment."""
     known = booth.known()
     holding = {each["attendee_id"] for each in known["tickets"]}
     data = known["registration"]
@@ -352,10 +352,10 @@ def check_tickets(booth: Booth, case: Case, held: Sequence[Document], answer: Do
     assert Counter(as_tickets(booth.names, in_words(in_force.values()))) == Counter(case.leaves)
     assert {each["payment_status"] for each in in_force.values()} == {"Paid"}
 
-    kinds: dict[object, list[Document]] = defaultdict(list)
+    kinds: dict[tuple[Any, ...], list[Document]] = defaultdict(list)
     for each in held:
         kinds[each["attendee_id"], each["package_id"], each["ticket_type_id"]].append(each)
-    wanted = Counter(
+    wanted: Counter[tuple[Any, ...]] = Counter(
         (each["attendee_id"], each["package_id"], each["ticket_type_id"])
         for each in in_force.values()
     )

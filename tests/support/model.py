@@ -478,7 +478,7 @@ class Model:
         return None
 
     def transfer(self, booking: Booking, owner: UUID) -> Outcome:
-        """Give it to somebody."""
+        """Give it to another owner."""
         booking.revision += owner != booking.owner
         booking.owner = owner
         return None

@@ -12,9 +12,12 @@ PEOPLE, TICKETS, SUMMARY, PAYMENT, DONE = (
     "Choose tickets",
     "Is everything right?",
     "Payment",
-    "Thank you, you are registered",
+    "My registration",
 )
 """The headings of the steps."""
+
+EXCHANGE = "Exchange tickets"
+"""The heading of the choice of tickets once they are paid."""
 
 
 def expect_step(page: Page, heading: str, *, seconds: float = 20) -> None:
@@ -77,3 +80,37 @@ def pay(page: Page) -> str:
     page.get_by_role("button", name="Pay $").click()
     expect_step(page, DONE)
     return page.locator("#confirmation").inner_text()
+
+
+def register_and_pay(page: Page, url: str, email: str) -> None:
+    """Go to the paid registration of Walter, with the luncheon, and Ines, with a package."""
+    register_walter_and_ines(page, url, email)
+    choose(page, "Walter Ashby", "Farewell Cruise Luncheon")
+    choose(page, "Ines Ashby", "Ladies Brunch, Ceremony & Banquet")
+    go_on(page, SUMMARY)
+    pay(page)
+
+
+def person(page: Page, name: str) -> Locator:
+    """Return the part of "My registration" about a person."""
+    return page.locator(".receipt section").filter(has=page.get_by_role("heading", name=name))
+
+
+def correct_name(page: Page, name: str, first: str) -> None:
+    """Give a person another first name in "My registration"."""
+    page.get_by_role("button", name=f"Correct the name of {name}").click()
+    page.get_by_label("First name").fill(first)
+    page.get_by_role("button", name="Save the name").click()
+
+
+def exchange(page: Page, name: str, wanted: str) -> None:
+    """Choose something else for a person than what is paid, and press the button of the step."""
+    page.get_by_role("button", name=f"Exchange tickets of {name}").click()
+    expect_step(page, EXCHANGE)
+    choose(page, name, wanted)
+    page.get_by_role("button", name="Exchange", exact=True).click()
+
+
+def answer(page: Page, button: str) -> None:
+    """Press a button of the dialog."""
+    page.get_by_role("dialog").get_by_role("button", name=button).click()

@@ -1411,7 +1411,7 @@ export type IssueCode =
   | 'ticket_type_not_found'
   // More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64
   // levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2
-  // MiB; once it is paid, 10,000 tickets, cancelled ones included.
+  // MiB, 10,000 tickets with those that are cancelled.
   | 'too_large'
   // More open registrations than one owner may have for the function: expected, actual.
   | 'too_many_open_registrations'

@@ -217,7 +217,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
               ],
             },
           },
-          p_payment: { reference: 'pi_2', amount: 10, currency: 'EUR' },
+          p_payment: { reference: 'pi_amended', amount: 10, currency: 'EUR' },
         }),
       )
       assert.deepEqual([amended.tickets_created, amended.tickets_cancelled], [2, 2])

@@ -31,9 +31,15 @@ export class HttpTransport {
   persist(id, body) { return this.#request('POST', `/registrations/${id}/tickets`, body) }
   startPayment(id, body) { return this.#request('POST', `/registrations/${id}/payment`, body) }
   cancel(id, body) { return this.#request('POST', `/registrations/${id}/cancel`, body) }
+  updateAttendees(id, body) { return this.#request('POST', `/registrations/${id}/attendees`, body) }
+  amend(id, body) { return this.#request('POST', `/registrations/${id}/amendment`, body) }
+  cancelTickets(id, body) { return this.#request('POST', `/registrations/${id}/tickets/cancel`, body) }
 
   /** Pay. Stands in for the payment provider, which tells the service by its webhook. */
   pay(id) { return this.#request('POST', `/development/pay/${id}`) }
+
+  /** Pay what dearer tickets cost more. The body is that of amend, and the amount that the buyer agrees to. */
+  payDifference(id, body) { return this.#request('POST', `/development/pay/${id}/difference`, body) }
 
   async #request(method, path, body) {
     const token = JSON.parse(this.storage.getItem(TOKEN))?.token

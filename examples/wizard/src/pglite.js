@@ -29,12 +29,31 @@ export class PGliteTransport {
   persist(id, body) { return this.#rpc('persist_attendee_tickets', { p_registration_id: id, ...body }) }
   startPayment(id, body) { return this.#rpc('start_payment', { p_registration_id: id, ...body }) }
   cancel(id, body) { return this.#rpc('cancel_registration', { p_registration_id: id, ...body }) }
+  updateAttendees(id, body) { return this.#rpc('update_attendees', { p_registration_id: id, ...body }) }
+  amend(id, body) { return this.#rpc('amend_registration', { p_registration_id: id, ...body }) }
+  cancelTickets(id, body) { return this.#rpc('cancel_tickets', { p_registration_id: id, ...body }) }
 
   /** Pay. Stands in for the payment provider and for the service that it tells. */
   async pay(id) {
     const { amount_due: amount, currency } = await this.read(id)
-    const payment = { reference: crypto.randomUUID(), amount, currency }
-    await this.call({ name: 'complete_registration_payment', args: { p_registration_id: id, p_payment: payment }, role: 'service_role', claims: {} })
+    return this.#record('complete_registration_payment', { p_registration_id: id }, { amount, currency })
+  }
+
+  /** Pay what dearer tickets cost more. What the buyer may not change is refused before. */
+  async payDifference(id, { amount, ...body }) {
+    try {
+      await this.amend(id, body)
+      return { outcome: 'recorded' } // nothing due, or changed already
+    } catch (error) {
+      if (error.issues?.[0]?.code !== 'payment_required') throw error
+    }
+    const { currency } = await this.read(id)
+    return this.#record('amend_registration', { p_registration_id: id, ...body }, { amount, currency })
+  }
+
+  async #record(name, args, payment) {
+    const given = { reference: crypto.randomUUID(), ...payment }
+    await this.call({ name, args: { ...args, p_payment: given }, role: 'service_role', claims: {} })
     return { outcome: 'recorded' }
   }
 

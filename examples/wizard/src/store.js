@@ -1,5 +1,5 @@
 // The registration of one buyer: what is on the screen, what the database has, and the difference.
-// It knows no screen, and of the server only the transport's eight calls. What is on the screen is
+// It knows no screen, and of the server only the transport's calls. What is on the screen is
 // kept in the browser after every change, so that a reload loses nothing; other tabs follow it.
 
 import { Problem } from './problem.js'
@@ -108,6 +108,9 @@ export class Store extends EventTarget {
   get hasUnsavedTickets() { return canonicalSelections(this.state.ticketSelections) !== this.state.saved.ticketSelections }
   get isStored() { return this.state.saved.revision !== null }
 
+  /** What is paid is exchanged: its selection is on the screen, its tickets are those of the answer. */
+  get isPaid() { return this.answer?.status === 'completed' }
+
   selectionOf(attendeeId) { return this.state.ticketSelections[attendeeId] ?? NOTHING }
   get attendeesWithoutTickets() { return this.attendees.filter(one => isEmpty(this.selectionOf(one.attendeeId))) }
 
@@ -151,8 +154,8 @@ export class Store extends EventTarget {
     const answer = await this.transport.read(registrationId)
     this.answer = answer
     const mine = this.state
-    if (!mine || answer.status === 'completed' || answer.status === 'cancelled'
-      || (mine.saved.revision !== answer.revision && !this.#differsFrom(answer))) {
+    const isOver = answer.status === 'cancelled' || (answer.status === 'completed' && !mine?.saved.isPaid)
+    if (!mine || isOver || (mine.saved.revision !== answer.revision && !this.#differsFrom(answer))) {
       this.takeTheirs(answer)
     } else if (mine.saved.revision !== answer.revision) {
       if (this.hasUnsavedAttendees || this.hasUnsavedTickets) {
@@ -172,20 +175,18 @@ export class Store extends EventTarget {
     this.conflict = null
     this.state = {
       registrationId: answer.registration_id,
-      registration: { additionalAttendees: [], billingDetails: {}, ...answer.registration },
-      ticketSelections: answer.ticket_selections,
+      registration: structuredClone({ additionalAttendees: [], billingDetails: {}, ...answer.registration }),
+      ticketSelections: structuredClone(answer.ticket_selections),
     }
-    this.#saved(answer.revision)
+    this.#saved(answer)
   }
 
   /** Continue with what is on the screen: the next save replaces what another device has saved. */
   keepMine() {
-    const { revision, registration, ticket_selections } = this.conflict
+    const { conflict } = this
     this.conflict = null
-    this.state.saved = {
-      revision, registration: canonical(registration), ticketSelections: canonicalSelections(ticket_selections),
-    }
-    this.#keep()
+    if (this.isPaid) { this.#keepOn(conflict); return }
+    this.#saved(conflict, { registration: conflict.registration, ticketSelections: conflict.ticket_selections })
   }
 
   change(edit) {
@@ -208,8 +209,7 @@ export class Store extends EventTarget {
 
   /** Put an attendee back to what is saved. */
   undoAttendee(attendeeId) {
-    const { primaryAttendee, additionalAttendees } = JSON.parse(this.state.saved.registration)
-    const saved = [primaryAttendee, ...additionalAttendees].find(one => one.attendeeId === attendeeId)
+    const saved = this.#savedAttendees().find(one => one.attendeeId === attendeeId)
     this.change(({ registration }) => {
       if (registration.primaryAttendee.attendeeId === attendeeId) registration.primaryAttendee = saved
       else registration.additionalAttendees = registration.additionalAttendees.map(one => (one.attendeeId === attendeeId ? saved : one))
@@ -324,6 +324,53 @@ export class Store extends EventTarget {
     await this.read()
   }
 
+  // A registration that is paid
+
+  /** Those whose name on the screen is not saved. */
+  get unsavedAttendees() {
+    const saved = new Map(this.#savedAttendees().map(one => [one.attendeeId, canonical(one)]))
+    return this.attendees.filter(one => canonical(one) !== saved.get(one.attendeeId))
+  }
+
+  async saveNames() {
+    await this.transport.updateAttendees(this.state.registrationId, {
+      p_attendees: this.unsavedAttendees.map(({ attendeeId, attendeeType, firstName, lastName }) => (
+        { attendeeId, attendeeType, firstName, lastName })),
+      p_expected_revision: this.state.saved.revision,
+    })
+    await this.read()
+  }
+
+  /** Exchange tickets for those on the screen. What this costs more is paid, and has arrived once it is read. */
+  exchange(amount) {
+    const body = { p_selections: this.#allSelections(), p_expected_revision: this.state.saved.revision }
+    const { registrationId } = this.state
+    return Number(amount) > 0
+      ? this.transport.payDifference(registrationId, { ...body, amount })
+      : this.transport.amend(registrationId, body)
+  }
+
+  /** Put the selections back to what is stored. */
+  undoExchange() { this.change(state => { state.ticketSelections = structuredClone(this.answer.ticket_selections) }) }
+
+  /** Ask what giving up tickets of an attendee would leave to be given back. Nothing is written. */
+  quoteWithout(tickets) {
+    const selections = structuredClone(this.answer.ticket_selections)
+    const [{ client_attendee_id: attendeeId, package_id: packageId, ticket_type_id: ticketId }] = tickets
+    const selection = selections[attendeeId]
+    if (packageId) selection.packages = selection.packages.filter(line => line.packageId !== packageId)
+    else selection.individualTickets.find(line => line.ticketId === ticketId).quantity -= 1
+    return this.transport.quote(this.functionId, { p_selections: selections, p_registration_id: this.state.registrationId })
+  }
+
+  async giveUp(tickets) {
+    await this.transport.cancelTickets(this.state.registrationId, {
+      p_ticket_ids: tickets.map(ticket => ticket.ticket_id), p_reason: 'Given up in the wizard',
+      p_expected_revision: this.state.saved.revision,
+    })
+    await this.read()
+  }
+
   /** Forget the registration in this browser. */
   forget() {
     this.storage.removeItem(PREFIX + this.state.registrationId)
@@ -341,16 +388,33 @@ export class Store extends EventTarget {
     return Object.fromEntries(this.attendees.map(({ attendeeId }) => [attendeeId, this.selectionOf(attendeeId)]))
   }
 
+  /** What is paid stays as another device has saved it, but for the names and selections changed here. */
+  #keepOn(conflict) {
+    const names = new Map(this.unsavedAttendees.map(({ attendeeId, firstName, lastName }) => [attendeeId, { firstName, lastName }]))
+    const selections = this.hasUnsavedTickets ? this.state.ticketSelections : {}
+    this.takeTheirs(conflict)
+    this.change(state => {
+      this.attendees.forEach(one => Object.assign(one, names.get(one.attendeeId)))
+      Object.assign(state.ticketSelections, selections)
+    })
+  }
+
+  #savedAttendees() {
+    const { primaryAttendee, additionalAttendees } = JSON.parse(this.state.saved.registration)
+    return [primaryAttendee, ...additionalAttendees]
+  }
+
   #differsFrom(answer) {
     return canonical(this.state.registration) !== canonical(answer.registration)
       || canonicalSelections(this.state.ticketSelections) !== canonicalSelections(answer.ticket_selections)
   }
 
-  #saved(revision) {
+  #saved({ revision, status }, { registration, ticketSelections } = this.state) {
     this.state.saved = {
       revision,
-      registration: canonical(this.state.registration),
-      ticketSelections: canonicalSelections(this.state.ticketSelections),
+      isPaid: status === 'completed',
+      registration: canonical(registration),
+      ticketSelections: canonicalSelections(ticketSelections),
     }
     this.#keep()
   }

@@ -14,6 +14,10 @@ export const progress = step => html`<ol>
     return html`<li ${place === now ? html`aria-current="step"` : ''} class="${place < now ? 'past' : place === now ? 'now' : ''}"><span>${place + 1}</span> ${title}</li>`
   })}</ol>`
 
+const nameFields = ({ attendee: { attendeeId: id, firstName, lastName }, errors, isBuyer = false }) => html`
+        ${field({ id: `first-${id}`, name: 'firstName', title: 'First name', value: firstName, error: errors.get(`first-${id}`), more: html`autocomplete="${isBuyer ? 'given-name' : 'off'}" required` })}
+        ${field({ id: `last-${id}`, name: 'lastName', title: 'Last name', value: lastName, error: errors.get(`last-${id}`), more: html`autocomplete="${isBuyer ? 'family-name' : 'off'}" required` })}`
+
 const field = ({ id, name, title, value, type = 'text', error, more = '' }) => html`<div class="field">
   <label for="${id}">${title}</label>
   <input id="${id}" name="${name}" type="${type}" value="${value ?? ''}" ${more}
@@ -68,8 +72,7 @@ export const attendees = ({ store, errors }) => {
       <legend>${place === 0 ? 'You' : nameOf(one, place)}</legend>
       ${place > 0 ? html`<button type="button" class="link remove" data-do="remove" data-id="${id}" aria-label="Remove ${nameOf(one, place)}">Remove</button>` : ''}
       <div class="columns">
-        ${field({ id: `first-${id}`, name: 'firstName', title: 'First name', value: one.firstName, error: errors.get(`first-${id}`), more: html`autocomplete="${place ? 'off' : 'given-name'}" required` })}
-        ${field({ id: `last-${id}`, name: 'lastName', title: 'Last name', value: one.lastName, error: errors.get(`last-${id}`), more: html`autocomplete="${place ? 'off' : 'family-name'}" required` })}
+        ${nameFields({ attendee: one, errors, isBuyer: place === 0 })}
         <div class="field"><label for="type-${id}">Comes as</label>
           <select id="type-${id}" name="attendeeType">
             ${types.map(type => html`<option value="${type}" ${type === one.attendeeType ? 'selected' : ''}>${label(type)}</option>`)}
@@ -120,7 +123,7 @@ export const tickets = ({ store, reasons, withoutTickets }) => {
   const { timezone, selection_mode: mode } = availability.function
   const typeOf = new Map(availability.ticket_types.map(type => [type.ticket_type_id, type]))
   return html`
-  <h1 tabindex="-1">Choose tickets</h1>
+  <h1 tabindex="-1">${store.isPaid ? 'Exchange tickets' : 'Choose tickets'}</h1>
   ${mode === 'exclusive' ? html`<p class="lead">A package, or single tickets, for each person.</p>` : ''}
   ${store.attendees.map((one, place) => {
     const attendeeId = one.attendeeId
@@ -150,7 +153,7 @@ export const tickets = ({ store, reasons, withoutTickets }) => {
 }
 
 const linesOf = (store, answer, attendee) => {
-  const mine = answer.tickets.filter(ticket => ticket.client_attendee_id === attendee.attendeeId)
+  const mine = answer.tickets.filter(ticket => ticket.client_attendee_id === attendee.attendeeId && ticket.status === 'Active')
   const packages = Map.groupBy
     ? Map.groupBy(mine, ticket => ticket.package_id ?? ticket.ticket_id)
     : mine.reduce((map, ticket) => map.set(ticket.package_id ?? ticket.ticket_id, [...(map.get(ticket.package_id ?? ticket.ticket_id) ?? []), ticket]), new Map())
@@ -158,6 +161,7 @@ const linesOf = (store, answer, attendee) => {
     const [first] = of
     const contents = of.map(ticket => store.nameOf(ticket.ticket_type_id))
     return {
+      tickets: of,
       title: first.package_id ? store.nameOf(first.package_id) : contents[0],
       detail: first.package_id ? contents.join(' + ') : '',
       price: of.reduce((sum, ticket) => sum + Math.round(Number(ticket.price_paid) * 100), 0) / 100,
@@ -165,19 +169,25 @@ const linesOf = (store, answer, attendee) => {
   })
 }
 
-const receipt = ({ store, total }) => {
+/** The line of a receipt with a ticket in it. */
+export const lineOf = (store, ticketId) => store.attendees.flatMap(one => linesOf(store, store.answer, one))
+  .find(line => line.tickets.some(ticket => ticket.ticket_id === ticketId))
+
+const receipt = ({ store, below, beside = () => '', under = () => '' }) => {
   const { answer } = store
   return html`<div class="card receipt">
-    ${store.attendees.map((one, place) => html`<section><h2>${nameOf(one, place)} <small>${label(one.attendeeType)}</small></h2>
-      <ul>${linesOf(store, answer, one).map(line => html`<li><span>${line.title}${line.detail ? html`<small>${line.detail}</small>` : ''}</span>
-        <span class="price">${money(line.price, answer.currency)}</span></li>`)}</ul></section>`)}
-    <p class="total"><span>${total}</span> <strong>${money(answer.total, answer.currency)}</strong></p>
+    ${store.attendees.map((one, place) => html`<section data-attendee="${one.attendeeId}"><h2>${nameOf(one, place)} <small>${label(one.attendeeType)}</small></h2>
+      <ul>${linesOf(store, answer, one).map(line => html`<li><span>${line.title}${line.detail ? html`<small>${line.detail}</small>` : ''}${beside(line)}</span>
+        <span class="price">${money(line.price, answer.currency)}</span></li>`)}</ul>${store.isPaid && isEmpty(answer.ticket_selections[one.attendeeId]) ? html`<p class="about">No ticket</p>` : ''}
+      ${under(one, place)}</section>`)}
+    <p class="total"><span>Total</span> <strong>${money(answer.total, answer.currency)}</strong></p>
+    ${below}
   </div>`
 }
 
 export const summary = ({ store, link }) => html`
   <h1 tabindex="-1">Is everything right?</h1>
-  ${receipt({ store, total: 'Total' })}
+  ${receipt({ store })}
   <p>The confirmation goes to <strong>${store.state.registration.billingDetails.emailAddress}</strong>.</p>
   <details class="card"><summary>Continue on another device</summary>
     <p>Open this link there, and sign in with ${store.state.registration.billingDetails.emailAddress}:</p>
@@ -194,15 +204,48 @@ export const payment = ({ store, isWaiting }) => html`
   </div>
   <p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>`
 
-export const done = ({ store }) => store.answer.status === 'cancelled' ? html`
+const cancelled = ({ store: { answer } }) => html`
   <h1 tabindex="-1">Cancelled</h1>
-  <p class="lead">This registration is cancelled, and its tickets are free again.</p>
-  <p><button type="button" class="main" data-do="new">Start a new registration</button></p>` : html`
+  <p class="lead">This registration is cancelled, and its tickets are free again.
+    ${Number(answer.refund_due) ? `You get ${money(answer.refund_due, answer.currency)} back.` : ''}</p>
+  <p><button type="button" class="main" data-do="new">Start a new registration</button></p>`
+
+const registration = ({ store, naming, errors, now }) => {
+  const { answer, availability: { function: { timezone, changes_until: changes, refunds_until: refunds } } } = store
+  const isUntil = deadline => Boolean(deadline) && now < Date.parse(deadline)
+  const day = deadline => time(deadline, timezone, { dateStyle: 'long', timeStyle: 'short' })
+  const isOpen = isUntil(changes)
+  const amounts = [
+    [answer.adjustment < 0 ? 'Discount, in the total' : 'Fee, in the total', answer.adjustment],
+    ['Paid', answer.paid], ['Given back', answer.refunded], ['Due back to you', answer.refund_due],
+  ]
+  return html`
   <div class="tick" aria-hidden="true">✓</div>
-  <h1 tabindex="-1">Thank you, you are registered</h1>
-  <p class="lead">Your confirmation number is <strong id="confirmation">${store.answer.confirmation_number}</strong>.</p>
-  ${receipt({ store, total: 'Paid' })}
+  <h1 tabindex="-1">My registration</h1>
+  <p class="lead">Thank you, you are registered. Your confirmation number is <strong id="confirmation">${answer.confirmation_number}</strong>.</p>
+  ${receipt({
+    store,
+    beside: ({ title, tickets }) => isOpen && !naming.size && html` <button type="button" class="link" data-do="give-up" data-id="${tickets[0].ticket_id}"
+      aria-label="Give up ${title}">Give up</button>`,
+    under: (one, place) => naming.has(one.attendeeId) ? html`<form class="naming" novalidate>
+        <div class="columns">${nameFields({ attendee: one, errors })}</div>
+        <div class="buttons"><button type="button" class="quiet" data-do="keep-name" data-id="${one.attendeeId}">Keep it as it was</button>
+        <button class="main">Save the name</button></div></form>`
+      : isOpen && html`<p class="deeds"><button type="button" class="link" data-do="name" data-id="${one.attendeeId}"
+          aria-label="Correct the name of ${nameOf(one, place)}">Correct the name</button>
+        ${naming.size ? '' : html`<button type="button" class="link" data-do="exchange" data-id="${one.attendeeId}"
+          aria-label="Exchange tickets of ${nameOf(one, place)}">Exchange tickets</button>`}</p>`,
+    below: html`<dl>${amounts.filter(([, amount]) => Number(amount)).map(([title, amount]) =>
+      html`<div><dt>${title}</dt> <dd>${money(amount, answer.currency)}</dd></div>`)}</dl>`,
+  })}
+  <p id="deadlines">${!changes ? 'Only the organiser can change it.'
+    : !isOpen ? `It could be changed until ${day(changes)}. Please ask the organiser.`
+      : `You can change it until ${day(changes)}. ${!refunds ? 'Money is not given back.' : `Money ${isUntil(refunds) ? 'is' : 'was'} given back until ${day(refunds)}.`}`}</p>
+  ${isUntil(refunds) ? html`<p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>` : ''}
   <p><button type="button" class="link" data-do="new">Start another registration</button></p>`
+}
+
+export const done = given => (given.store.isPaid ? registration : cancelled)(given)
 
 /** Until when the tickets are kept, counted by the clock of the database and shown by the buyer's. */
 export const hold = ({ answer, offset }) => {

@@ -1,5 +1,6 @@
 // The wizard: which screen is shown, what its buttons do, and the history of the browser.
 // The address is #/<registration>/<step>; the browser's own Back and Forward do what the buttons do.
+// Once it is paid, the last step is "My registration", and exchange chooses tickets once more.
 
 import { ask, html, show } from './markup.js'
 import { NoReply, Problem } from './problem.js'
@@ -24,7 +25,7 @@ export async function runWizard(transport, functionId) {
   const store = new Store(transport, functionId)
   const screen = {
     step: 'start', wanted: null, lines: [], errors: new Map(), reasons: new Map(), withoutTickets: new Set(),
-    quote: null, isBusy: false, isWaiting: false, offset: 0,
+    naming: new Set(), quote: null, isBusy: false, isWaiting: false, offset: 0,
   }
 
   // What is shown
@@ -35,33 +36,40 @@ export async function runWizard(transport, functionId) {
     tickets: () => view.tickets({ store, reasons: screen.reasons, withoutTickets: screen.withoutTickets }),
     summary: () => view.summary({ store, link: `${location.href.split('#')[0]}#/${store.state.registrationId}/summary` }),
     payment: () => view.payment({ store, isWaiting: screen.isWaiting }),
-    done: () => view.done({ store }),
+    done: () => view.done({ store, naming: beingNamed(), errors: screen.errors, now: Date.now() + screen.offset }),
   }
+  screens.exchange = screens.tickets
 
   function draw() {
     const { step } = screen
     const { name } = store.availability.function
     const { answer } = store
-    document.title = `${view.STEPS.find(([one]) => one === step)?.[1] ?? 'Welcome'} – ${name}`
+    document.title = `${view.STEPS.find(([one]) => one === step)?.[1] ?? (step === 'exchange' ? 'Exchange' : 'Welcome')} – ${name}`
     $('function').textContent = name
     show($('account'), transport.email ? html`<span>${transport.email}</span> <button type="button" class="link" data-do="sign-out">Sign out</button>` : '')
-    show($('progress'), step === 'start' ? '' : view.progress(step))
+    show($('progress'), ORDER.includes(step) ? view.progress(step) : '')
     show($('conflict'), store.conflict ? view.conflict() : '')
     show($('messages'), view.messages(screen.lines))
     show($('screen'), screens[step]())
     const total = step === 'tickets' ? screen.quote?.subtotal : step === 'summary' ? answer?.total : null
     show($('hold'), ['tickets', 'summary', 'payment'].includes(step) && answer ? view.hold({ answer, offset: screen.offset }) : '')
-    show($('total'), total === null || total === undefined ? '' : totalInWords(total))
+    show($('total'), step === 'exchange' && screen.quote ? differenceInWords(screen.quote)
+      : total === null || total === undefined ? '' : totalInWords(total))
     $('bar').hidden = ['start', 'done'].includes(step)
     $('back').hidden = step === 'attendees'
     $('continue').hidden = step === 'payment'
-    $('continue').textContent = step === 'summary' ? 'To payment' : 'Continue'
+    $('continue').textContent = { summary: 'To payment', exchange: 'Exchange' }[step] ?? 'Continue'
     $('continue').disabled = $('back').disabled = screen.isBusy
     document.body.toggleAttribute('data-busy', screen.isBusy)
   }
 
   const totalInWords = total => store.attendeesWithoutTickets.length === store.attendees.length
     ? 'Nothing chosen yet' : html`Total <strong>${money(total, store.availability.currency)}</strong>`
+
+  const amount = number => money(number, store.availability.currency)
+
+  const differenceInWords = ({ amount_due: due, refund_due: refund }) => Number(due) ? html`To pay <strong>${amount(due)}</strong>`
+    : Number(refund) ? html`Due back to you <strong>${amount(refund)}</strong>` : 'Nothing to pay'
 
   const announce = text => { $('live').textContent = text }
 
@@ -74,6 +82,13 @@ export async function runWizard(transport, functionId) {
 
   const isOver = () => ['completed', 'cancelled'].includes(store.answer?.status)
 
+  /** Where a step of one that is over leads. */
+  const whereOver = step => (store.isPaid && step === 'exchange' ? step : 'done')
+
+  /** Whose names are being corrected, also in another tab or before a reload. */
+  const beingNamed = () => store.isPaid
+    ? new Set([...screen.naming, ...store.unsavedAttendees.map(one => one.attendeeId)]) : screen.naming
+
   /** The farthest step that the registration allows. */
   function farthest() {
     if (isOver()) return 'done'
@@ -84,11 +99,12 @@ export async function runWizard(transport, functionId) {
 
   async function go(step, { replace = false } = {}) {
     quotes++ // what is under way is about another step
-    if (step === 'tickets') await lookAtTickets()
+    if (['tickets', 'exchange'].includes(step)) await lookAtTickets()
     if (step === 'summary') await read()
     screen.step = step
     screen.errors = new Map()
     screen.withoutTickets = new Set()
+    screen.naming = new Set()
     const address = `#/${store.state.registrationId}/${step}`
     if (location.hash !== address) history[replace ? 'replaceState' : 'pushState'](null, '', address)
     draw()
@@ -124,12 +140,7 @@ export async function runWizard(transport, functionId) {
 
   const leave = {
     async attendees() {
-      screen.errors = faultsOf(store)
-      if (screen.errors.size) {
-        draw()
-        $([...screen.errors.keys()][0])?.focus()
-        return false
-      }
+      if (!isComplete(new Map([...faultsOfNames(store.attendees), ...faultsOfContact()]))) return false
       const { primaryAttendee, billingDetails } = store.state.registration
       const { firstName, lastName } = primaryAttendee
       if (billingDetails.firstName !== firstName || billingDetails.lastName !== lastName) {
@@ -172,6 +183,41 @@ export async function runWizard(transport, functionId) {
       await store.startPayment()
       return true
     },
+
+    async exchange() {
+      if (!store.hasUnsavedTickets) return true
+      await quote()
+      const { valid, amount_due: due, refund_due: refund } = screen.quote
+      if (!valid || !await ask({
+        title: 'Exchange the tickets?',
+        lines: Number(due) ? ['This example has no payment provider: the button stands in for one, and charges nothing.']
+          : Number(refund) ? [`${amount(refund)} is due back to you then.`] : ['It costs nothing.'],
+        yes: Number(due) ? `Pay ${amount(due)}` : 'Exchange', no: 'Not yet',
+      })) return false
+      return hasArrived(await store.exchange(due), () => !store.hasUnsavedTickets)
+    },
+  }
+
+  /** Say what is missing beside its field. */
+  function isComplete(faults) {
+    screen.errors = faults
+    if (faults.size) {
+      draw()
+      $([...faults.keys()][0])?.focus()
+    }
+    return !faults.size
+  }
+
+  /** Wait until what the provider has said of a payment has arrived. */
+  async function hasArrived({ outcome, reason }, isThere) {
+    if (outcome === 'to_refund') {
+      screen.lines = [`The payment could not be used and is given back: ${reason}`]
+      return false
+    }
+    await read()
+    for (const end = Date.now() + PATIENCE; !isThere() && Date.now() < end; await read()) await later(500)
+    if (!isThere()) screen.lines = ['The payment is not confirmed yet. Reload this page in a while to look again.']
+    return isThere()
   }
 
   /** Do something that may be refused or stay without a reply, and say so. */
@@ -201,8 +247,8 @@ export async function runWizard(transport, functionId) {
     } else if (error.status === 409 && store.state) {
       await read() // sold out, saved by another device, or no longer to be changed
       if (store.conflict) screen.lines = []
-      if (isOver()) await go('done', { replace: true })
-      if (screen.step === 'tickets') await store.readAvailability()
+      if (isOver() && screen.step !== whereOver(screen.step)) await go('done', { replace: true })
+      if (['tickets', 'exchange', 'done'].includes(screen.step)) await store.readAvailability()
     }
   }
 
@@ -239,11 +285,7 @@ export async function runWizard(transport, functionId) {
       screen.isWaiting = true
       draw()
       try {
-        const { outcome, reason } = await store.pay()
-        if (outcome === 'to_refund') { screen.lines = [`The payment could not be used and is given back: ${reason}`]; return }
-        for (const end = Date.now() + PATIENCE; !isOver() && Date.now() < end; await later(500)) await read()
-        if (isOver()) await go('done', { replace: true })
-        else screen.lines = ['The payment is not confirmed yet. Reload this page in a while to look again.']
+        if (await hasArrived(await store.pay(), isOver)) await go('done', { replace: true })
       } finally {
         screen.isWaiting = false
       }
@@ -254,9 +296,35 @@ export async function runWizard(transport, functionId) {
       })) return
       await attempt(async () => { await store.cancel(); await go('done', { replace: true }) })
     },
+    name({ id }) {
+      screen.naming.add(id)
+      draw()
+      $(`first-${id}`).focus()
+    },
+    'keep-name'({ id }) {
+      screen.naming.delete(id)
+      screen.errors = new Map()
+      store.undoAttendee(id)
+    },
+    exchange: ({ id }) => attempt(async () => {
+      await go('exchange')
+      $(`person-${id}`).focus()
+      $(`person-${id}`).scrollIntoView()
+    }),
+    'give-up': ({ id }) => attempt(async () => {
+      const { title, tickets } = view.lineOf(store, id)
+      const { issues, refund_due: refund } = await store.quoteWithout(tickets)
+      screen.lines = issues.map(issueInWords)
+      if (issues.length || !await ask({
+        title: `Give up ${title}?`, lines: [Number(refund) ? `${amount(refund)} is due back to you then.` : 'Nothing is given back for it.'],
+        yes: 'Give it up', no: 'Keep it',
+      })) return
+      await store.giveUp(tickets)
+      announce(`${title} is given up.`)
+    }),
     new() { store.forget(); store.begin(transport.email); return go('attendees') },
     async 'sign-out'() {
-      if (store.state && !isOver() && (store.hasUnsavedAttendees || store.hasUnsavedTickets) && !await ask({
+      if (store.state && (store.hasUnsavedAttendees || store.hasUnsavedTickets) && !await ask({
         title: 'Sign out?', lines: ['What you have entered here is not saved yet, and will be lost.'], yes: 'Sign out', no: 'Stay',
       })) return
       transport.signOut()
@@ -273,11 +341,16 @@ export async function runWizard(transport, functionId) {
     if (button) deeds[button.dataset.do](button.dataset)
   })
   $('continue').addEventListener('click', () => attempt(forward))
-  $('back').addEventListener('click', () => attempt(() => go(ORDER[ORDER.indexOf(screen.step) - 1])))
+  $('back').addEventListener('click', () => attempt(() => {
+    if (screen.step !== 'exchange') return go(ORDER[ORDER.indexOf(screen.step) - 1])
+    store.undoExchange()
+    return go('done')
+  }))
 
   document.addEventListener('submit', event => {
     if (event.target.method === 'dialog') return
     event.preventDefault()
+    if (event.target.matches('.naming')) { attempt(saveNames); return }
     if (event.target.id !== 'sign-in') { attempt(forward); return }
     const { email } = event.target.elements
     if (!email.checkValidity()) { screen.lines = ['Please enter an e-mail address, such as name@example.org.']; draw(); $('email').focus(); return }
@@ -288,6 +361,14 @@ export async function runWizard(transport, functionId) {
       await go('attendees')
     })
   })
+
+  async function saveNames() {
+    const named = beingNamed()
+    if (!isComplete(faultsOfNames(store.attendees.filter(one => named.has(one.attendeeId))))) return
+    if (store.unsavedAttendees.length) await store.saveNames()
+    screen.naming = new Set()
+    announce('Saved.')
+  }
 
   const editing = event => {
     const { name, value, dataset } = event.target
@@ -318,7 +399,7 @@ export async function runWizard(transport, functionId) {
 
   store.addEventListener('change', () => {
     if (isTyping || !store.state || screen.step === 'start') return
-    if (isOver() && screen.step !== 'done' && !screen.isBusy) { go('done', { replace: true }); return }
+    if (isOver() && screen.step !== whereOver(screen.step) && !screen.isBusy) { go('done', { replace: true }); return }
     draw()
   })
 
@@ -342,7 +423,7 @@ export async function runWizard(transport, functionId) {
     if (store.answer) screen.offset = Date.parse(store.answer.server_time) - Date.now()
     const limit = ORDER.indexOf(farthest())
     const possible = ORDER.includes(step) ? Math.min(ORDER.indexOf(step), limit) : limit
-    await go(isOver() ? 'done' : ORDER[possible], { replace: true })
+    await go(isOver() ? whereOver(step) : ORDER[possible], { replace: true })
   }
 
   const address = () => /^#\/([0-9a-f-]{36})(?:\/(\w+))?$/.exec(location.hash)?.slice(1) ?? [null, null]
@@ -351,6 +432,11 @@ export async function runWizard(transport, functionId) {
     const [id, step] = address()
     if (!id) { screen.step = 'start'; screen.wanted = null; return }
     if (id !== store.state?.registrationId) { await open(id, step); return }
+    if (isOver()) {
+      if (screen.step === 'exchange') store.undoExchange()
+      await go(whereOver(step), { replace: true })
+      return
+    }
     const from = ORDER.indexOf(screen.step)
     for (let place = from; place < ORDER.indexOf(step); place++) {
       if (!leave[ORDER[place]] || !await leave[ORDER[place]]()) { await stay(ORDER[place]); return }
@@ -367,8 +453,8 @@ export async function runWizard(transport, functionId) {
 
   setInterval(() => {
     if (document.hidden || screen.isBusy || !store.state) return
-    if (screen.step === 'tickets') attemptQuietly(() => store.readAvailability())
-    else if (['summary', 'payment'].includes(screen.step)) attemptQuietly(read)
+    if (['tickets', 'exchange'].includes(screen.step)) attemptQuietly(() => store.readAvailability())
+    else if (['summary', 'payment', 'done'].includes(screen.step)) attemptQuietly(read)
   }, REFRESH)
 
   try {
@@ -383,17 +469,21 @@ export async function runWizard(transport, functionId) {
   document.body.dataset.ready = 'yes'
 }
 
-/** What is missing on the first screen, by the id of the field. */
-function faultsOf(store) {
+/** Which names are missing, by the id of the field. */
+function faultsOfNames(attendees) {
   const faults = new Map()
-  store.attendees.forEach(({ attendeeId, firstName, lastName }) => {
+  attendees.forEach(({ attendeeId, firstName, lastName }) => {
     if (!firstName?.trim()) faults.set(`first-${attendeeId}`, 'Please enter a first name.')
     if (!lastName?.trim()) faults.set(`last-${attendeeId}`, 'Please enter a last name.')
   })
-  if (!document.getElementById('emailAddress')?.value || !document.getElementById('emailAddress').checkValidity()) {
-    faults.set('emailAddress', 'Please enter an e-mail address, such as name@example.org.')
-  }
   return faults
+}
+
+/** Whether the address to write to is missing. */
+function faultsOfContact() {
+  const address = document.getElementById('emailAddress')
+  return new Map(address.value && address.checkValidity() ? []
+    : [['emailAddress', 'Please enter an e-mail address, such as name@example.org.']])
 }
 
 /** Which tickets go with a change of attendees, one line for each attendee. */

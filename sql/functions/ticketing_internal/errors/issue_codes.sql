@@ -24,7 +24,7 @@ AS $$
     ('TK001', 'invalid_value',
         'A value has the right type but is not allowed: no UUID, out of range (any number of 1e30 or more, or with more than 30 decimals), not in the list: expected, actual.'),
     ('TK001', 'too_large',
-        'More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64 levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2 MiB; once it is paid, 10,000 tickets, cancelled ones included.'),
+        'More than one call may carry: 2,000 tickets, 500 attendees; for each argument 1 MiB, 64 levels, 30,000 values other than texts. More than one registration may have: 500 attendees, 2 MiB, 10,000 tickets with those that are cancelled.'),
     ('TK001', 'cursor_ahead',
         'The server does not have the change that the cursor points to: a standby that lags, or a failover or restore that has lost it. The next change after a failover continues the feed.'),
     ('TK001', 'cursor_expired',

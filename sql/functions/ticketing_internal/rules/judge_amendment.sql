@@ -2,7 +2,7 @@
 -- but for three: what was wrong before does not forbid a correction, sale windows do not bind
 -- staff, and owners have deadlines.
 --
--- Errors: TK001, where cancelled tickets would become so many that reading them takes all memory.
+-- Errors: TK001, for more tickets than a registration may have.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.judge_amendment(
     p_function ticketing.functions,
@@ -17,34 +17,17 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c_max_tickets CONSTANT integer := 10000;
     c_sale_windows CONSTANT text [] := '{registration_not_open,registration_closed,not_yet_on_sale,sale_ended}';
+    c_most_tickets CONSTANT integer := 10000;
     v_is_staff CONSTANT boolean := ticketing_internal.caller_is_staff(p_function.function_id);
     v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
     v_attendees ticketing_internal.attendee [];
     v_registration ticketing.registrations := p_registration;
     v_ticket ticketing_internal.planned_ticket;
     v_is_empty boolean := TRUE;
-    v_added bigint;
+    v_tickets bigint;
     v_amendment ticketing_internal.amendment;
 BEGIN
-    SELECT count(*)
-    INTO v_added
-    FROM unnest(p_evaluation.tickets) AS ticket
-    WHERE ticket.change = 'added';
-    IF v_added > 0 AND v_added > c_max_tickets - (
-        SELECT count(*)
-        FROM ticketing.tickets AS ticket
-        WHERE ticket.function_id = p_registration.function_id
-            AND ticket.registration_id = p_registration.registration_id
-    ) THEN
-        PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
-            'too_large', v_path,
-            format('The registration would have more than %s tickets, cancelled ones included.', c_max_tickets),
-            p_expected => to_jsonb(c_max_tickets)
-        )));
-    END IF;
-
     v_amendment.issues := p_evaluation.issues;
     IF v_amendment.issues <> '[]' THEN
         -- as they are stored: a quote may know other facts
@@ -77,10 +60,24 @@ BEGIN
         );
     END IF;
 
+    -- A ticket that is exchanged stays, cancelled: without a limit, a registration would grow with
+    -- every exchange.
+    SELECT count(*)
+    INTO v_tickets
+    FROM ticketing.tickets AS ticket
+    WHERE ticket.function_id = p_registration.function_id
+        AND ticket.registration_id = p_registration.registration_id;
     FOREACH v_ticket IN ARRAY p_evaluation.tickets LOOP
-        v_is_empty := v_ticket.change = 'removed';
-        EXIT WHEN NOT v_is_empty;
+        v_is_empty := v_is_empty AND v_ticket.change = 'removed';
+        v_tickets := v_tickets + (v_ticket.change = 'added')::integer;
     END LOOP;
+    IF v_tickets > c_most_tickets THEN
+        PERFORM ticketing_internal.raise_issues('TK001', jsonb_build_array(ticketing_internal.issue(
+            'too_large', v_path,
+            format('A registration can have at most %s tickets, with those that are cancelled.', c_most_tickets),
+            p_expected => to_jsonb(c_most_tickets), p_actual => to_jsonb(v_tickets)
+        )));
+    END IF;
     -- what is selected but unknown is told as such
     IF v_is_empty AND NOT EXISTS (SELECT FROM unnest(p_evaluation.lines) AS line WHERE line.quantity > 0) THEN
         v_amendment.issues := v_amendment.issues || ticketing_internal.issue(
