@@ -309,6 +309,7 @@ CREATE TYPE ticketing_internal.quote_answer AS (
     tickets ticketing_internal.quoted_ticket [],
     attendees_without_tickets ticketing_internal.attendee_without_tickets [],
     subtotal numeric,
+    total numeric,
     currency text,
     amount_due numeric,
     refund_due numeric,
@@ -329,6 +330,8 @@ COMMENT ON COLUMN ticketing_internal.quote_answer.attendees_without_tickets IS
 'The attendees who would have no ticket.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.subtotal IS
 'Price of all tickets that the registration would have.';
+COMMENT ON COLUMN ticketing_internal.quote_answer.total IS
+'The same with the adjustment of the registration.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.currency IS 'ISO 4217 code of its amounts.';
 COMMENT ON COLUMN ticketing_internal.quote_answer.amount_due IS
 'What would be due after amending a paid registration to the selection; null for what is not paid.';
@@ -772,6 +775,8 @@ CREATE TYPE ticketing_internal.cancel_answer AS (
     payment_status text,
     revision integer,
     tickets_cancelled integer,
+    refund_due numeric,
+    currency text,
     server_time timestamptz
 );
 COMMENT ON TYPE ticketing_internal.cancel_answer IS 'A cancelled registration.';
@@ -787,6 +792,9 @@ COMMENT ON COLUMN ticketing_internal.cancel_answer.revision IS
 'Its revision after the call; every change increments it.';
 COMMENT ON COLUMN ticketing_internal.cancel_answer.tickets_cancelled IS
 'Number of tickets cancelled; 0 if it was cancelled before.';
+COMMENT ON COLUMN ticketing_internal.cancel_answer.refund_due IS
+'What is to be given back.';
+COMMENT ON COLUMN ticketing_internal.cancel_answer.currency IS 'ISO 4217 code of the amount.';
 COMMENT ON COLUMN ticketing_internal.cancel_answer.server_time IS
 'Time of the database during the call.';
 
@@ -825,7 +833,7 @@ COMMENT ON COLUMN ticketing_internal.amend_answer.revision IS
 COMMENT ON COLUMN ticketing_internal.amend_answer.payment_id IS
 'The payment that came with the change; null without one.';
 COMMENT ON COLUMN ticketing_internal.amend_answer.tickets_created IS 'Tickets added, paid at once.';
-COMMENT ON COLUMN ticketing_internal.amend_answer.tickets_cancelled IS 'Tickets that are Cancelled now.';
+COMMENT ON COLUMN ticketing_internal.amend_answer.tickets_cancelled IS 'Tickets that the call has cancelled.';
 COMMENT ON COLUMN ticketing_internal.amend_answer.subtotal IS 'Sum of `price_paid` of its tickets in force.';
 COMMENT ON COLUMN ticketing_internal.amend_answer.adjustment IS
 'What is added to `subtotal`: negative for a discount.';

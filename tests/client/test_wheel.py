@@ -102,7 +102,7 @@ def test_demo_of_the_wheel_runs(full: Environment, folder: Path) -> None:
     assert re.search(r"^6\. Pay", printed, re.MULTILINE)
     count = "SELECT count(*) FROM ticketing.tickets"
     psql = (full.bin / "ticketing", "psql", "--data-dir", folder / "demo")
-    assert run(*psql, "-X", "-At", "-c", count) == "14\n"
+    assert run(*psql, "-X", "-At", "-c", count) == "15\n"
 
 
 def test_server_of_the_wheel_serves(full: Environment, folder: Path, free_port: int) -> None:

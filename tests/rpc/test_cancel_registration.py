@@ -78,6 +78,8 @@ def test_cancel_registration_gives_up_unpaid_tickets(
         "payment_status": "Unpaid",
         "revision": before["revision"] + 1,
         "tickets_cancelled": 3,
+        "refund_due": Decimal("0.00"),
+        "currency": "AUD",
     }
     after = stored(event_db, booking)
     assert after == before | {

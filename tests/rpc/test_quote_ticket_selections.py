@@ -130,21 +130,64 @@ def test_quote_of_what_is_paid_shows_all_tickets_of_those_named(
     assert booth.amended("owner", {"tomas": selected()})["refund_due"] == quote["refund_due"]
 
 
-def test_quote_of_what_is_paid_with_facts_that_are_not_stored(
+def test_quote_of_what_is_paid_knows_stored_attendees_only(
     event_db: Connection, wizard_state: Document
 ) -> None:
-    """Facts of the call say what would be allowed, not what was wrong before."""
+    """What an amendment does not know, such as a person who is to come, is not allowed by it."""
     masons = only(rule("attendee_type", "equals", "mason"))
     booth = sell(
         event_db, wizard_state, Sale({"tomas": selected(one("third"))}, given={"fifty": masons})
     )
-    for attendee_type, codes in (("mason", []), ("guest", ["not_eligible"])):
-        quote = owner(event_db).call(
+
+    def quote(attendee: Document, selections: Document) -> Document:
+        return owner(event_db).call(
             "quote_ticket_selections",
             p_function_id=WORKSHOP_FUNCTION,
-            p_selections=booth.names.ids({"tomas": selected(one("fifty"))}),
-            p_attendees=[{"attendeeId": TOMAS, "attendeeType": attendee_type}],
+            p_selections=selections,
+            p_attendees=[attendee],
             p_registration_id=REGISTRATION,
         )
-        assert [issue["code"] for issue in quote["issues"]] == codes
-        assert str(quote["amount_due"]) == "16.67"
+
+    wanted = booth.names.ids({"tomas": selected(one("fifty"))})
+    tomas = {"attendeeId": TOMAS, "attendeeType": "mason"}
+    answer = quote(tomas, wanted)
+    assert [issue["code"] for issue in answer["issues"]] == ["not_eligible"]
+    assert str(answer["amount_due"]) == "16.67"
+    owner(event_db).call("update_attendees", p_registration_id=REGISTRATION, p_attendees=[tomas])
+    assert quote(tomas, wanted)["issues"] == []
+
+    newcomer = {"attendeeId": OTHER_REGISTRATION, "attendeeType": "guest"}
+    wanted = {OTHER_REGISTRATION: booth.names.ids(selected(one("third")))}
+    answer = quote(newcomer, wanted)
+    assert [issue["code"] for issue in answer["issues"]] == ["attendee_not_found"]
+    owner(event_db).call("update_attendees", p_registration_id=REGISTRATION, p_attendees=[newcomer])
+    answer = quote(newcomer, wanted)
+    assert (answer["valid"], str(answer["amount_due"])) == (True, "33.33")
+
+
+def test_quote_of_a_registration_that_is_cancelled(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    booth = sell(event_db, wizard_state, Sale({"tomas": selected(one("fifty"))}))
+    service(event_db).call("cancel_registration", p_registration_id=REGISTRATION)
+    answer = booth.quote("owner", {"tomas": selected(one("fifty"))})
+    (issue,) = answer["issues"]
+    assert (issue["code"], issue["path"]) == ("not_editable", "p_registration_id")
+    assert (issue["actual"], answer["valid"]) == ("cancelled", False)
+
+
+def test_quote_tells_the_total_with_an_adjustment(
+    event_db: Connection, wizard_state: Document
+) -> None:
+    fifty = selected(one("fifty"))
+    booth = sell(event_db, wizard_state, Sale({"tomas": fifty}, others=fifty))
+    for adjustment, total in (("-20.00", "50.00"), ("-80.00", "0.00"), ("5.00", "75.00")):
+        service(event_db).call(
+            "adjust_registration",
+            p_registration_id=OTHER_REGISTRATION,
+            p_adjustment=adjustment,
+            p_reason="agreed",
+        )
+        unpaid = replace(booth, registration=OTHER_REGISTRATION)
+        answer = unpaid.quote("owner", {"tomas": selected(one("seventy"))})
+        assert (str(answer["subtotal"]), str(answer["total"])) == ("70.00", total)

@@ -77,7 +77,7 @@ class Work(NamedTuple):
 # A failing test prints this table as it should be now.
 BUDGETS: Mapping[str, Work] = {
     "availability": Work(statements=10, pages=91, wal=0),
-    "quote": Work(statements=16, pages=45, wal=0),
+    "quote": Work(statements=17, pages=45, wal=0),
     "persist 1": Work(statements=22, pages=91, wal=2896),
     "persist 10": Work(statements=21, pages=336, wal=14514),
     "persist 50": Work(statements=21, pages=1308, wal=67433),
@@ -91,10 +91,10 @@ BUDGETS: Mapping[str, Work] = {
     "change 1 of 50": Work(statements=24, pages=119, wal=2662),
     "persist selections": Work(statements=21, pages=518, wal=21998),
     "create with tickets": Work(statements=36, pages=804, wal=33175),
-    "get_registration": Work(statements=6, pages=49, wal=68),
+    "get_registration": Work(statements=7, pages=77, wal=68),
     "start_payment": Work(statements=23, pages=85, wal=2378),
     "complete_payment": Work(statements=19, pages=196, wal=9017),
-    "cancel": Work(statements=13, pages=179, wal=8826),
+    "cancel": Work(statements=15, pages=179, wal=8826),
 }
 LEAST, MOST = 0.6, 1.15
 """How much of its budget a call must and may take, of pages and of WAL."""

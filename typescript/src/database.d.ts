@@ -62,7 +62,7 @@ export type AmendAnswer = {
   payment_id: string | null
   /** Tickets added, paid at once. */
   tickets_created: number
-  /** Tickets that are Cancelled now. */
+  /** Tickets that the call has cancelled. */
   tickets_cancelled: number
   /** Sum of `price_paid` of its tickets in force. */
   subtotal: number
@@ -184,6 +184,10 @@ export type CancelAnswer = {
   revision: number
   /** Number of tickets cancelled; 0 if it was cancelled before. */
   tickets_cancelled: number
+  /** What is to be given back. */
+  refund_due: number
+  /** ISO 4217 code of the amount. */
+  currency: string
   /** Time of the database during the call. */
   server_time: string
 }
@@ -730,6 +734,8 @@ export type QuoteAnswer = {
   attendees_without_tickets: AttendeeWithoutTickets[]
   /** Price of all tickets that the registration would have. */
   subtotal: number
+  /** The same with the adjustment of the registration. */
+  total: number
   /** ISO 4217 code of its amounts. */
   currency: string
   /**
@@ -1248,7 +1254,8 @@ export type IssueCode =
   | 'above_maximum'
   // More than `max_per_registration` in the whole registration: expected, actual.
   | 'above_registration_maximum'
-  // The registration has been paid with another reference.
+  // The registration has been paid with another reference; the payment of a change goes to
+  // `amend_registration`.
   | 'already_paid'
   // A reference of the catalogue document names a slug that several inactive entries have.
   | 'ambiguous_slug'
@@ -1327,7 +1334,8 @@ export type IssueCode =
   | 'not_allowed'
   // The call needs a signed-in user, by a role in `authenticated` and a sub claim, or the service.
   | 'not_authenticated'
-  // The registration is completed or cancelled: actual is its status.
+  // The registration is in a status that the call does not change: expected lists those that it
+  // does, actual is its status. Also in a quote of a cancelled one.
   | 'not_editable'
   // The attendee does not meet the rules: expected lists the rules that are not met, actual the
   // facts they were compared with.
@@ -1351,6 +1359,7 @@ export type IssueCode =
   // A selection lists other ticket types in a package than the catalogue: expected, actual.
   | 'package_contents_mismatch'
   // The submitted tickets are not whole packages: expected and actual number of tickets of a type.
+  // Of `cancel_tickets`: expected lists all tickets of the package.
   | 'package_incomplete'
   // The function (or the catalogue document) has no such package.
   | 'package_not_found'
@@ -2706,7 +2715,7 @@ export type Database = {
           p_registration_type?: 'individual' | 'individuals' | 'lodge' | 'lodges' | 'delegation' | 'delegations' | null
           /**
            * A registration. Its attendees and its type are used, its own capacity counts as free, and
-           * `p_attendees` adds facts to its attendees.
+           * unless it is paid `p_attendees` adds attendees, and facts to its own.
            */
           p_registration_id?: string | null
         }

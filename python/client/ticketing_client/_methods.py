@@ -116,7 +116,8 @@ class Methods(ABC):
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is not completed, or its owner may not change it any more.
-            SelectionInvalid: The selection breaks a rule, or would leave no ticket.
+            SelectionInvalid: The selection breaks a rule, would leave no ticket, or a refund after
+                refunds have ended for its owner.
             SoldOut: Not enough capacity is left.
             RevisionConflict: Another revision is stored, and the call would change something.
             PaymentConflict: A payment is missing, is not needed, or disagrees.
@@ -265,7 +266,8 @@ class Methods(ABC):
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is not completed, or its owner may not change it any more.
             SelectionInvalid: A ticket does not exist or is only a part of a package, none would be
-                left, or the attendee would hold too few of a kind.
+                left, the attendee would hold too few of a kind, or refunds have ended for its
+                owner.
             RevisionConflict: Another revision is stored, and the call would change something.
         """
         return self.execute(
@@ -770,7 +772,8 @@ class Methods(ABC):
             registration_type: The type of the registration. One of `individual`, `individuals`,
                 `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
             registration_id: A registration. Its attendees and its type are used, its own capacity
-                counts as free, and `attendees` adds facts to its attendees.
+                counts as free, and unless it is paid `attendees` adds attendees, and facts to its
+                own.
 
         Returns:
             Prices and all problems.
@@ -1102,7 +1105,8 @@ class AsyncMethods(ABC):
             InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is not completed, or its owner may not change it any more.
-            SelectionInvalid: The selection breaks a rule, or would leave no ticket.
+            SelectionInvalid: The selection breaks a rule, would leave no ticket, or a refund after
+                refunds have ended for its owner.
             SoldOut: Not enough capacity is left.
             RevisionConflict: Another revision is stored, and the call would change something.
             PaymentConflict: A payment is missing, is not needed, or disagrees.
@@ -1251,7 +1255,8 @@ class AsyncMethods(ABC):
             RegistrationNotFound: It does not exist, or the caller may not see it.
             RegistrationNotEditable: It is not completed, or its owner may not change it any more.
             SelectionInvalid: A ticket does not exist or is only a part of a package, none would be
-                left, or the attendee would hold too few of a kind.
+                left, the attendee would hold too few of a kind, or refunds have ended for its
+                owner.
             RevisionConflict: Another revision is stored, and the call would change something.
         """
         return await self.execute(
@@ -1756,7 +1761,8 @@ class AsyncMethods(ABC):
             registration_type: The type of the registration. One of `individual`, `individuals`,
                 `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
             registration_id: A registration. Its attendees and its type are used, its own capacity
-                counts as free, and `attendees` adds facts to its attendees.
+                counts as free, and unless it is paid `attendees` adds attendees, and facts to its
+                own.
 
         Returns:
             Prices and all problems.

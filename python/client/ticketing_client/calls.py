@@ -145,7 +145,8 @@ def amend_registration(
         InvalidPayload: An argument does not have the documented shape, or exceeds a limit.
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is not completed, or its owner may not change it any more.
-        SelectionInvalid: The selection breaks a rule, or would leave no ticket.
+        SelectionInvalid: The selection breaks a rule, would leave no ticket, or a refund after
+            refunds have ended for its owner.
         SoldOut: Not enough capacity is left.
         RevisionConflict: Another revision is stored, and the call would change something.
         PaymentConflict: A payment is missing, is not needed, or disagrees.
@@ -317,7 +318,7 @@ def cancel_tickets(
         RegistrationNotFound: It does not exist, or the caller may not see it.
         RegistrationNotEditable: It is not completed, or its owner may not change it any more.
         SelectionInvalid: A ticket does not exist or is only a part of a package, none would be
-            left, or the attendee would hold too few of a kind.
+            left, the attendee would hold too few of a kind, or refunds have ended for its owner.
         RevisionConflict: Another revision is stored, and the call would change something.
     """
     return Call(
@@ -883,7 +884,7 @@ def quote_ticket_selections(
         registration_type: The type of the registration. One of `individual`, `individuals`,
             `lodge`, `lodges`, `delegation`, `delegations`. Default: individuals.
         registration_id: A registration. Its attendees and its type are used, its own capacity
-            counts as free, and `attendees` adds facts to its attendees.
+            counts as free, and unless it is paid `attendees` adds attendees, and facts to its own.
 
     Returns:
         Prices and all problems.

@@ -128,7 +128,7 @@ class AmendAnswer:
         revision: Its revision now; pass it as `expected_revision`.
         payment_id: The payment that came with the change; None without one.
         tickets_created: Tickets added, paid at once.
-        tickets_cancelled: Tickets that are Cancelled now.
+        tickets_cancelled: Tickets that the call has cancelled.
         subtotal: Sum of `price_paid` of its tickets in force.
         adjustment: What is added to `subtotal`: negative for a discount.
         total: Price of the registration, without surcharges.
@@ -382,6 +382,8 @@ class CancelAnswer:
             back. One of `Unpaid`, `Paid`, `Refunded`.
         revision: Its revision after the call; every change increments it.
         tickets_cancelled: Number of tickets cancelled; 0 if it was cancelled before.
+        refund_due: What is to be given back.
+        currency: ISO 4217 code of the amount.
         server_time: Time of the database during the call.
     """
 
@@ -391,6 +393,8 @@ class CancelAnswer:
     payment_status: Literal["Unpaid", "Paid", "Refunded"]
     revision: int
     tickets_cancelled: int
+    refund_due: Decimal
+    currency: str
     server_time: datetime
 
 
@@ -815,6 +819,7 @@ class QuoteAnswer:
         tickets: The tickets of the listed attendees, one by one.
         attendees_without_tickets: The attendees who would have no ticket.
         subtotal: Price of all tickets that the registration would have.
+        total: The same with the adjustment of the registration.
         currency: ISO 4217 code of its amounts.
         amount_due: What would be due after amending a paid registration to the selection; None for
             what is not paid.
@@ -829,6 +834,7 @@ class QuoteAnswer:
     tickets: tuple[QuotedTicket, ...]
     attendees_without_tickets: tuple[AttendeeWithoutTickets, ...]
     subtotal: Decimal
+    total: Decimal
     currency: str
     amount_due: Decimal | None = None
     refund_due: Decimal | None = None

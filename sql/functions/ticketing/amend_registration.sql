@@ -84,7 +84,8 @@ the `refund_due` of the registration. `quote_ticket_selections` tells both befor
 - `TK001` invalid_payload: an argument does not have the documented shape, or exceeds a limit
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is not completed, or its owner may not change it any more
-- `TK004` selection_invalid: the selection breaks a rule, or would leave no ticket
+- `TK004` selection_invalid: the selection breaks a rule, would leave no ticket, or a refund after
+  refunds have ended for its owner
 - `TK005` sold_out: not enough capacity is left
 - `TK006` revision_conflict: another revision is stored, and the call would change something
 - `TK007` payment_conflict: a payment is missing, is not needed, or disagrees

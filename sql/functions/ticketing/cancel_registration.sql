@@ -78,6 +78,10 @@ BEGIN
     v_answer.payment_status := v_registration.payment_status;
     v_answer.revision := v_registration.revision;
     v_answer.tickets_cancelled := coalesce(cardinality(v_tickets), 0);
+    v_answer.refund_due := ticketing_internal.scale_amount(
+        (ticketing_internal.read_ledger(v_registration)).refund_due, v_registration.currency
+    );
+    v_answer.currency := v_registration.currency;
     v_answer.server_time := v_now;
     RETURN to_jsonb(v_answer);
 END

@@ -33,6 +33,7 @@ BEGIN
     v_registration := ticketing_internal.lock_registration(v_access, p_registration_id);
     v_issues := ticketing_internal.find_cancelled_ticket_issues(v_registration, v_ticket_ids);
     IF v_registration.status = 'completed' AND v_issues = '[]' THEN
+        -- undone if the amendment is refused
         PERFORM ticketing_internal.number_packages(v_registration, v_ticket_ids);
     END IF;
 
@@ -73,7 +74,7 @@ tickets of a package are cancelled together. The last tickets of a registration 
 - `TK002` registration_not_found: it does not exist, or the caller may not see it
 - `TK003` registration_not_editable: it is not completed, or its owner may not change it any more
 - `TK004` selection_invalid: a ticket does not exist or is only a part of a package, none would be
-  left, or the attendee would hold too few of a kind
+  left, the attendee would hold too few of a kind, or refunds have ended for its owner
 - `TK006` revision_conflict: another revision is stored, and the call would change something
 
 ### Retry

@@ -47,19 +47,20 @@ BEGIN
         END IF;
         IF v_registration.status = 'completed' THEN
             PERFORM ticketing_internal.raise_issues('TK007', jsonb_build_array(ticketing_internal.issue(
-                'already_paid', 'p_payment.reference', 'The registration has already been paid with another reference.'
+                'already_paid', 'p_payment.reference',
+                'The registration has already been paid with another reference; amend_registration takes payments of changes.'
             )));
         END IF;
-        v_stored.registration_id := p_registration_id;
-        v_stored.kind := 'payment';
-        v_stored.currency := v_registration.currency;
+    ELSIF v_stored.registration_id <> p_registration_id OR v_stored.kind <> 'payment' THEN
+        PERFORM ticketing_internal.raise_reference_used('p_payment', v_payment.reference);
     END IF;
     PERFORM ticketing_internal.require_matching_payment(
-        p_registration_id, v_payment, v_stored,
+        v_payment,
         CASE
             WHEN v_stored.payment_id IS NULL THEN (ticketing_internal.read_ledger(v_registration)).amount_due
             ELSE v_stored.amount - v_stored.surcharge_amount
-        END
+        END,
+        v_registration.currency
     );
 
     IF v_stored.payment_id IS NULL THEN

@@ -77,6 +77,10 @@ BEGIN
             AND registration.registration_id = p_registration_id;
         v_attendees := ticketing_internal.load_attendees(p_function_id, p_registration_id);
     END IF;
+    -- an amendment knows no more than what is stored
+    IF v_registration.status = 'completed' THEN
+        v_submitted := '{}';
+    END IF;
     v_attendees := ticketing_internal.quote_attendees(v_attendees, v_submitted);
 
     v_evaluation := ticketing_internal.evaluate_selections(
@@ -91,6 +95,12 @@ BEGIN
         v_evaluation.issues := v_amendment.issues;
         v_answer.amount_due := ticketing_internal.scale_amount((v_amendment.ledger).amount_due, v_function.currency);
         v_answer.refund_due := ticketing_internal.scale_amount((v_amendment.ledger).refund_due, v_function.currency);
+    END IF;
+    IF v_registration.status = 'cancelled' THEN
+        v_issues := v_issues || ticketing_internal.issue(
+            'not_editable', 'p_registration_id', 'The registration is cancelled.',
+            p_expected => '["draft", "pending", "expired", "completed"]', p_actual => to_jsonb(v_registration.status)
+        );
     END IF;
     v_issues := v_issues || v_evaluation.issues;
     -- no limit of holds concerns a visitor
@@ -131,6 +141,9 @@ BEGIN
         v_attendees, v_evaluation.tickets
     );
     v_answer.subtotal := ticketing_internal.scale_amount(v_evaluation.subtotal, v_function.currency);
+    v_answer.total := ticketing_internal.scale_amount(
+        greatest(0.00, v_evaluation.subtotal + coalesce(v_registration.adjustment, 0)), v_function.currency
+    );
     v_answer.currency := v_function.currency;
     RETURN to_jsonb(v_answer);
 END
@@ -157,7 +170,7 @@ passed to `persist_attendee_tickets` unchanged.
 - `p_registration_type`: the type of the registration. One of `individual`, `individuals`, `lodge`,
   `lodges`, `delegation`, `delegations`.
 - `p_registration_id`: a registration. Its attendees and its type are used, its own capacity counts
-  as free, and `p_attendees` adds facts to its attendees.
+  as free, and unless it is paid `p_attendees` adds attendees, and facts to its own.
 
 ### Returns
 `quote_answer`: prices and all problems.

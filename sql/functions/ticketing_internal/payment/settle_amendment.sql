@@ -22,7 +22,6 @@ DECLARE
     v_payment CONSTANT ticketing.payments := p_request.payment;
     v_amount CONSTANT numeric := ticketing_internal.scale_amount(v_payment.amount - v_payment.surcharge_amount, v_currency);
     v_amount_due CONSTANT numeric := ticketing_internal.scale_amount((p_amendment.ledger).amount_due, v_currency);
-    v_expected ticketing.payments;
     v_registration ticketing.registrations := p_registration;
 BEGIN
     IF v_payment.reference IS NULL AND v_amount_due > 0 THEN
@@ -36,12 +35,7 @@ BEGIN
             p_expected => to_jsonb(v_amount_due), p_actual => to_jsonb(v_amount)
         )));
     ELSIF v_payment.reference IS NOT NULL THEN
-        v_expected.registration_id := p_registration.registration_id;
-        v_expected.kind := 'payment';
-        v_expected.currency := v_currency;
-        PERFORM ticketing_internal.require_matching_payment(
-            p_registration.registration_id, v_payment, v_expected, v_amount_due
-        );
+        PERFORM ticketing_internal.require_matching_payment(v_payment, v_amount_due, v_currency);
         PERFORM ticketing_internal.record_payment(p_registration, v_payment, p_now);
     END IF;
 

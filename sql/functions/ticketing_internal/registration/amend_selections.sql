@@ -51,9 +51,11 @@ BEGIN
         FROM ticketing.registrations AS registration
         WHERE registration.function_id = p_registration.function_id
             AND registration.registration_id = p_registration.registration_id;
-        v_payment := ticketing_internal.find_payment(
-            p_registration.function_id, v_submitted.provider, v_submitted.reference
-        );
+        IF v_submitted.reference IS NOT NULL THEN
+            v_payment := ticketing_internal.find_payment(
+                p_registration.function_id, v_submitted.provider, v_submitted.reference
+            );
+        END IF;
     ELSIF (v_payment.registration_id, v_payment.kind, v_payment.amount, v_payment.surcharge_amount,
         v_payment.currency, v_payment.amendment_hash)
         IS DISTINCT FROM (p_registration.registration_id, 'payment', v_submitted.amount,

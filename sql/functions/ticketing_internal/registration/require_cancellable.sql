@@ -13,7 +13,7 @@ DECLARE
     v_ledger ticketing_internal.ledger;
     v_function ticketing.functions;
 BEGIN
-    IF p_registration.status <> 'completed' OR ticketing_internal.caller_is_staff(p_registration.function_id) THEN
+    IF p_registration.status <> 'completed' OR ticketing_internal.acts_for_organisation(p_registration.function_id) THEN
         RETURN;
     END IF;
     v_ledger := ticketing_internal.read_ledger(p_registration);
@@ -28,7 +28,7 @@ BEGIN
         'refunds_ended', 'p_registration_id',
         CASE
             WHEN v_function.refunds_until IS NULL THEN 'What is paid can only be cancelled by the organiser.'
-            ELSE format('What is paid could be cancelled until %s.',
+            ELSE format('Refunds ended %s.',
                 ticketing_internal.local_time(v_function.refunds_until, v_function.timezone))
         END,
         p_expected => to_jsonb(v_function.refunds_until), p_actual => to_jsonb(p_registration.status)

@@ -16,9 +16,12 @@ DECLARE
     v_issues jsonb;
 BEGIN
     IF p_registration.status = 'cancelled' THEN
-        PERFORM ticketing_internal.require_editable(p_registration);
+        PERFORM ticketing_internal.raise_issues('TK003', jsonb_build_array(ticketing_internal.issue(
+            'not_editable', 'p_registration_id', 'The registration is cancelled.',
+            p_expected => '["draft", "pending", "expired", "completed"]', p_actual => to_jsonb(p_registration.status)
+        )));
     END IF;
-    IF p_registration.status = 'completed' AND NOT ticketing_internal.caller_is_staff(p_function.function_id) THEN
+    IF p_registration.status = 'completed' AND NOT ticketing_internal.acts_for_organisation(p_function.function_id) THEN
         v_issues := ticketing_internal.find_deadline_issues(
             p_function, 'p_registration_id', p_leaves_refund => FALSE, p_now => p_now
         );

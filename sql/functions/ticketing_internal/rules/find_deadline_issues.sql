@@ -1,4 +1,5 @@
--- Until when an owner may change what is paid, and until when so that money is due back.
+-- Until when an owner may change what is paid, and until when so that money is due back. A write
+-- has asked the first before (see require_changeable); a quote asks both.
 
 CREATE OR REPLACE FUNCTION ticketing_internal.find_deadline_issues(
     p_function ticketing.functions,
@@ -19,7 +20,7 @@ BEGIN
             'changes_ended', 'p_registration_id',
             CASE
                 WHEN p_function.changes_until IS NULL THEN 'What is paid can only be changed by the organiser.'
-                ELSE format('What is paid could be changed until %s.',
+                ELSE format('Changes ended %s.',
                     ticketing_internal.local_time(p_function.changes_until, p_function.timezone))
             END,
             p_expected => to_jsonb(p_function.changes_until)
@@ -30,7 +31,7 @@ BEGIN
             'refunds_ended', p_path,
             CASE
                 WHEN p_function.refunds_until IS NULL THEN 'Only the organiser can give money back.'
-                ELSE format('Money was given back until %s.',
+                ELSE format('Refunds ended %s.',
                     ticketing_internal.local_time(p_function.refunds_until, p_function.timezone))
             END,
             p_expected => to_jsonb(p_function.refunds_until)
@@ -42,4 +43,4 @@ $$;
 
 COMMENT ON FUNCTION ticketing_internal.find_deadline_issues IS
 'Issues of a change that an owner makes at p_now to a completed registration, and that leaves a (larger) refund or not; p_path:
-that of the change.';
+that of the change, where the refund comes from.';

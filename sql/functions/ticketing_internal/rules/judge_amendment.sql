@@ -19,7 +19,8 @@ AS $$
 DECLARE
     c_sale_windows CONSTANT text [] := '{registration_not_open,registration_closed,not_yet_on_sale,sale_ended}';
     c_most_tickets CONSTANT integer := 10000;
-    v_is_staff CONSTANT boolean := ticketing_internal.caller_is_staff(p_function.function_id);
+    v_is_staff CONSTANT boolean := ticketing_internal.acts_for_organisation(p_function.function_id);
+    -- also of a request that selects nothing, which has no line
     v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
     v_attendees ticketing_internal.attendee [];
     v_registration ticketing.registrations := p_registration;
@@ -91,8 +92,7 @@ BEGIN
     IF NOT v_is_staff THEN
         v_amendment.issues := ticketing_internal.find_deadline_issues(
             p_function, v_path,
-            (v_amendment.ledger).refund_due
-            > greatest(0, (v_amendment.ledger).paid - (v_amendment.ledger).refunded - p_registration.total),
+            (v_amendment.ledger).refund_due > (ticketing_internal.read_ledger(p_registration)).refund_due,
             p_now
         ) || v_amendment.issues;
     END IF;

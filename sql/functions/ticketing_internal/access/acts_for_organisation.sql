@@ -1,7 +1,7 @@
 -- Whether the caller acts for the organisation: what binds owners (limits, deadlines, sale windows
 -- after payment) does not bind those who answer for it.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.caller_is_staff(p_function_id uuid)
+CREATE OR REPLACE FUNCTION ticketing_internal.acts_for_organisation(p_function_id uuid)
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE
@@ -13,5 +13,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION ticketing_internal.caller_is_staff IS
+COMMENT ON FUNCTION ticketing_internal.acts_for_organisation IS
 'True if the caller is the service, or a member of the organisation of the function.';
