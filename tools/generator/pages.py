@@ -399,7 +399,7 @@ def issue_codes(api: Api) -> Iterator[str]:
         rows = [
             [
                 f"`{issue.code}`",
-                linked(issue.meaning, api),
+                linked(issue.meaning, api, page="rpc.md"),
                 ", ".join(f"`{key}`" for key in issue.keys),
             ]
             for issue in api.issue_codes
@@ -489,13 +489,13 @@ def markdown(comment: str) -> str:
     return "\n\n".join(fill(block) for block in blocks if block and block.strip())
 
 
-def linked(text: str, api: Api, section: str = "") -> str:
-    """Link the names in backticks of RPCs and SQLSTATEs to their sections."""
+def linked(text: str, api: Api, section: str = "", page: str = "") -> str:
+    """Link the names in backticks of RPCs, on that page, and SQLSTATEs to their sections."""
 
     def target(match: re.Match[str]) -> str:
         name = match[1]
         if name != section and any(rpc.name == name for rpc in api.rpcs):
-            return link(name)
+            return link(name, page)
         if re.fullmatch("TK[0-9]{3}|42501", name):
             return f"[{name}](errors.md#{name.lower()})"
         return match[0]
