@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from tests.support.bookings import allow_changes
 from tests.support.caller import Connection
-from tests.support.example import OWNER
+from tests.support.example import LUNCHEON, OWNER
 from tests.support.pages import ROOT, Shell, blocks, psql_of, shell_of
 from tests.support.personas import acting
 from tests.support.postgrest import Person, PostgREST, Reply
@@ -27,6 +28,10 @@ SENDERS = {
     "Bearer <token of Nora>": Person("authenticated", OWNER),
     "Bearer <token of the service>": Person("service_role"),
 }
+
+
+LUNCHEON_TICKET = "<id of the luncheon ticket>"
+"""What the page has in place of an id that the database makes."""
 
 
 @pytest.fixture
@@ -54,6 +59,8 @@ def test_http_page_shows_what_is_answered(
     namespace: dict[str, Any] = {}
     shown = 0
     with psycopg.connect(event_url) as connection:
+        allow_changes(connection)
+        connection.commit()
         for language, text in blocks(PAGE.read_text(encoding="utf-8")):
             match language:
                 case "http" if text.startswith("HTTP/"):
@@ -98,6 +105,8 @@ def send(connection: Connection, request: str) -> Reply:
     if method == "POST":
         assert headers["Content-Type"] == "application/json"
         api = PostgREST(connection, headers["Content-Profile"], is_kept=True)
+        if LUNCHEON_TICKET in body:
+            body = body.replace(LUNCHEON_TICKET, active_ticket(connection, LUNCHEON))
         return api.post(person, url.path.removeprefix("/rpc/"), json.loads(body))
     query = dict(parse_qsl(url.query))
     if url.path.startswith("/rpc/"):
@@ -112,6 +121,16 @@ def send(connection: Connection, request: str) -> Reply:
         row = connection.execute(statement).fetchone()
     assert row is not None
     return Reply(None, json.dumps(row[0]))
+
+
+def active_ticket(connection: Connection, ticket_type_id: str) -> str:
+    """Return the id of the only active ticket of a type."""
+    ((ticket_id,),) = connection.execute(
+        "SELECT ticket_id::text FROM ticketing.tickets"
+        " WHERE ticket_type_id = %s AND status = 'Active'",
+        [ticket_type_id],
+    ).fetchall()
+    return str(ticket_id)
 
 
 def check(reply: Reply, response: str) -> None:
@@ -145,4 +164,6 @@ def test_http_page_names_every_call_of_a_wizard() -> None:
         "get_registration",
         "start_payment",
         "complete_registration_payment",
+        "amend_registration",
+        "cancel_tickets",
     }
