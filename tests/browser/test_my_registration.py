@@ -14,15 +14,18 @@ from tests.support.example import BANQUET, FUNCTION
 from tests.support.wizards import (
     DONE,
     EXCHANGE,
+    SUMMARY,
     answer,
     choose,
     correct_name,
     exchange,
     expect_step,
+    go_on,
     new_email,
     offer,
     person,
     register_and_pay,
+    register_walter_and_ines,
     sign_in,
 )
 
@@ -112,6 +115,11 @@ def test_dearer_exchange_is_paid(paid: Page, superuser: Superuser) -> None:
     confirmation = paid.locator("#confirmation").inner_text()
     exchange(paid, "Walter Ashby", "All Events")
     expect(paid.locator("#total")).to_have_text("To pay $205.00")
+    dialog = paid.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Exchange the tickets?")
+    expect(dialog).to_contain_text(f"Walter Ashby gives up {LUNCHEON}.")
+    expect(dialog).to_contain_text("Walter Ashby gets All Events.")
+    expect(dialog).not_to_contain_text("Ines Ashby")
     answer(paid, "Not yet")
     expect_step(paid, EXCHANGE)
     assert payments(superuser, paid) == [("260.00",)]
@@ -137,6 +145,28 @@ def test_cheaper_exchange_shows_what_is_due_back(paid: Page, superuser: Superuse
     expect(paid.locator(".total")).to_contain_text("$125.00")
     expect(paid.locator(".receipt dl")).to_contain_text("Due back to you $135.00")
     assert payments(superuser, paid) == [("260.00",)]
+
+
+def test_exchange_that_only_adds_or_gives_up_says_so(paid: Page) -> None:
+    banquet = "Proclamation Banquet - Best Available"
+    exchange(paid, "Walter Ashby", banquet)
+    dialog = paid.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Add the tickets?")
+    expect(dialog).to_contain_text(f"Walter Ashby gets {banquet}.")
+    expect(dialog).not_to_contain_text("gives up")
+    answer(paid, "Pay $115.00")
+    expect_step(paid, DONE)
+    expect(person(paid, "Walter Ashby")).to_contain_text(banquet)
+    paid.get_by_role("button", name="Exchange tickets of Walter Ashby").click()
+    for name in (LUNCHEON, banquet):
+        offer(paid, "Walter Ashby", name).get_by_role("checkbox").uncheck()
+    paid.get_by_role("button", name="Exchange", exact=True).click()
+    expect(dialog.get_by_role("heading")).to_have_text("Give up the tickets?")
+    expect(dialog).to_contain_text(f"Walter Ashby gives up {LUNCHEON}, {banquet}.")
+    expect(dialog).to_contain_text("$190.00 is due back to you then.")
+    answer(paid, "Give up")
+    expect_step(paid, DONE)
+    expect(person(paid, "Walter Ashby")).to_contain_text("No ticket")
 
 
 def test_ticket_is_given_up_but_not_the_last(paid: Page, superuser: Superuser) -> None:
@@ -165,7 +195,7 @@ def test_amount_due_back_pays_for_the_next_exchange(paid: Page, superuser: Super
     expect(person(paid, "Ines Ashby")).to_contain_text("No ticket")
     exchange(paid, "Ines Ashby", "Ceremony & Banquet")
     expect(paid.locator("#total")).to_have_text("Due back to you $50.00")
-    answer(paid, "Exchange")
+    answer(paid, "Add")
     expect_step(paid, DONE)
     expect(paid.locator(".receipt dl")).to_contain_text("Due back to you $50.00")
     assert payments(superuser, paid) == [("260.00",)]
@@ -188,7 +218,7 @@ def test_deadline_over_is_said(paid: Page, superuser: Superuser) -> None:
         expect(paid.get_by_role("alert")).to_contain_text(said)
         paid.get_by_role("button", name="Keep it as it was").click()
         expect(person(paid, "Ines Ashby")).to_be_visible()
-        expect(paid.locator("#deadlines")).to_contain_text("could be changed until 12 September")
+        expect(paid.locator("#deadlines")).to_contain_text("Changes ended on 12 September")
         assert paid.get_by_role("button", name=re.compile("Correct|Exchange|Give up")).count() == 0
     assert payments(superuser, paid) == [("260.00",)]
 
@@ -205,7 +235,8 @@ def test_deadline_of_refunds_over_leaves_dearer_exchanges(paid: Page, superuser:
         paid.get_by_role("button", name="Exchange", exact=True).click()
         answer(paid, "Pay $205.00")
         expect_step(paid, DONE)
-        expect(paid.locator("#deadlines")).to_contain_text("Money was given back until 31 August")
+        expect(paid.locator("#deadlines")).to_contain_text("Refunds ended on 31 August")
+        expect(paid.get_by_role("button", name="Cancel this registration")).to_have_count(0)
 
 
 def test_sold_out_while_exchanging(paid: Page, superuser: Superuser) -> None:
@@ -371,8 +402,35 @@ def test_discount_and_what_was_given_back_are_shown(paid: Page, superuser: Super
     )
 
 
-def test_registration_that_is_paid_is_cancelled(paid: Page) -> None:
-    paid.get_by_role("button", name="Cancel this registration").click()
+def test_registration_that_is_paid_is_cancelled(paid: Page, superuser: Superuser) -> None:
+    cancel = paid.get_by_role("button", name="Cancel this registration")
+    cancel.click()
+    expect(paid.get_by_role("dialog")).to_contain_text("$260.00 is due back to you then.")
+    answer(paid, "Keep it")
+    expect(cancel).to_be_focused()
+    paid.get_by_role("button", name=f"Give up {LUNCHEON}").click()
+    answer(paid, "Give it up")
+    expect(person(paid, "Walter Ashby")).to_contain_text("No ticket")
+    stored(superuser, paid, "SELECT ticketing.adjust_registration(%s, 20, 'kept')")
+    cancel.click()
+    expect(paid.get_by_role("dialog")).to_contain_text("$240.00 is due back to you then.")
     answer(paid, "Cancel the registration")
     expect_step(paid, "Cancelled")
-    expect(paid.locator(".lead")).to_contain_text("You get $260.00 back.")
+    expect(paid.locator(".lead")).to_contain_text("You get $240.00 back.")
+
+
+def test_registration_for_which_nothing_was_paid_is_cancelled_without_refunds(
+    page: Page, wizard_url: str, email: str, superuser: Superuser
+) -> None:
+    with ended(superuser, "refunds_until"):
+        register_walter_and_ines(page, wizard_url, email)
+        choose(page, "Walter Ashby", LUNCHEON)
+        choose(page, "Ines Ashby", LADIES)
+        go_on(page, SUMMARY)
+        stored(superuser, page, "SELECT ticketing.adjust_registration(%s, -260, 'guests')")
+        page.reload()
+        go_on(page, DONE, "To payment")
+        page.get_by_role("button", name="Cancel this registration").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Nothing is due back to you then.")
+        answer(page, "Cancel the registration")
+        expect_step(page, "Cancelled")

@@ -132,6 +132,10 @@ def test_single_file_changes_what_is_paid(page: Page, file_url: str) -> None:
     expect(person(page, "Inez Ashby")).to_contain_text("No ticket")
     page.get_by_role("button", name="Give up All Events").click()
     expect(page.get_by_role("alert")).to_contain_text("No ticket would be left")
+    page.get_by_role("button", name="Cancel this registration").click()
+    expect(page.get_by_role("dialog")).to_contain_text("$465.00 is due back to you then.")
+    answer(page, "Cancel the registration")
+    expect(page.locator(".lead")).to_contain_text("You get $465.00 back.")
 
 
 def test_single_file_changes_what_is_paid_in_two_tabs(page: Page, file_url: str) -> None:
@@ -161,5 +165,5 @@ def test_single_file_after_the_deadline(page: Page, file_url: str) -> None:
     expect(page.get_by_role("alert")).to_contain_text("What is paid could be changed until")
     page.get_by_role("button", name="Back", exact=True).click()
     expect_step(page, DONE)
-    expect(page.locator("#deadlines")).to_contain_text("could be changed until 12 September 2031")
+    expect(page.locator("#deadlines")).to_contain_text("Changes ended on 12 September 2031")
     expect(page.get_by_role("button", name="Exchange tickets")).to_have_count(0)

@@ -341,6 +341,20 @@ export class Store extends EventTarget {
     await this.read()
   }
 
+  /** The names of what an attendee gives up, and of what is added, by the selection on the screen. */
+  exchangeOf(attendeeId) {
+    const change = new Map()
+    const count = (selection, sign) => [...selection.packages, ...selection.individualTickets].forEach(line => {
+      const id = line.packageId ?? line.ticketId
+      change.set(id, (change.get(id) ?? 0) + sign * line.quantity)
+    })
+    count(this.answer.ticket_selections[attendeeId] ?? NOTHING, -1)
+    count(this.selectionOf(attendeeId), 1)
+    const names = sign => [...change].filter(([, quantity]) => quantity * sign > 0)
+      .map(([id, quantity]) => (quantity * sign > 1 ? `${quantity * sign} × ` : '') + this.nameOf(id))
+    return { gone: names(-1), added: names(1) }
+  }
+
   /** Exchange tickets for those on the screen. What this costs more is paid, and has arrived once it is read. */
   exchange(amount) {
     const body = { p_selections: this.#allSelections(), p_expected_revision: this.state.saved.revision }
@@ -360,6 +374,12 @@ export class Store extends EventTarget {
     const selection = selections[attendeeId]
     if (packageId) selection.packages = selection.packages.filter(line => line.packageId !== packageId)
     else selection.individualTickets.find(line => line.ticketId === ticketId).quantity -= 1
+    return this.transport.quote(this.functionId, { p_selections: selections, p_registration_id: this.state.registrationId })
+  }
+
+  /** Ask what cancelling would leave to be given back: it is what having no ticket would. Nothing is written. */
+  quoteCancellation() {
+    const selections = Object.fromEntries(this.attendees.map(({ attendeeId }) => [attendeeId, NOTHING]))
     return this.transport.quote(this.functionId, { p_selections: selections, p_registration_id: this.state.registrationId })
   }
 

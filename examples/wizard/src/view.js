@@ -192,7 +192,7 @@ export const summary = ({ store, link }) => html`
   <details class="card"><summary>Continue on another device</summary>
     <p>Open this link there, and sign in with ${store.state.registration.billingDetails.emailAddress}:</p>
     <p><a href="${link}" id="link">${link}</a></p></details>
-  <p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>`
+  <p><button type="button" id="cancel" class="link danger" data-do="cancel">Cancel this registration</button></p>`
 
 export const payment = ({ store, isWaiting }) => html`
   <h1 tabindex="-1">Payment</h1>
@@ -202,7 +202,7 @@ export const payment = ({ store, isWaiting }) => html`
     <button type="button" id="pay" class="main" data-do="pay" ${isWaiting ? 'disabled' : ''}>
       ${isWaiting ? 'Waiting for the payment …' : html`Pay ${money(store.answer.amount_due, store.answer.currency)}`}</button>
   </div>
-  <p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>`
+  <p><button type="button" id="cancel" class="link danger" data-do="cancel">Cancel this registration</button></p>`
 
 const cancelled = ({ store: { answer } }) => html`
   <h1 tabindex="-1">Cancelled</h1>
@@ -239,9 +239,10 @@ const registration = ({ store, naming, errors, now }) => {
       html`<div><dt>${title}</dt> <dd>${money(amount, answer.currency)}</dd></div>`)}</dl>`,
   })}
   <p id="deadlines">${!changes ? 'Only the organiser can change it.'
-    : !isOpen ? `It could be changed until ${day(changes)}. Please ask the organiser.`
-      : `You can change it until ${day(changes)}. ${!refunds ? 'Money is not given back.' : `Money ${isUntil(refunds) ? 'is' : 'was'} given back until ${day(refunds)}.`}`}</p>
-  ${isUntil(refunds) ? html`<p><button type="button" class="link danger" data-do="cancel">Cancel this registration</button></p>` : ''}
+    : !isOpen ? `Changes ended on ${day(changes)}. Please ask the organiser.`
+      : `You can change it until ${day(changes)}. ${!refunds ? 'Money is not given back.'
+        : isUntil(refunds) ? `Money is given back until ${day(refunds)}.` : `Refunds ended on ${day(refunds)}.`}`}</p>
+  ${isUntil(refunds) || Number(answer.paid) === Number(answer.refunded) ? html`<p><button type="button" id="cancel" class="link danger" data-do="cancel">Cancel this registration</button></p>` : ''}
   <p><button type="button" class="link" data-do="new">Start another registration</button></p>`
 }
 

@@ -188,11 +188,13 @@ export async function runWizard(transport, functionId) {
       if (!store.hasUnsavedTickets) return true
       await quote()
       const { valid, amount_due: due, refund_due: refund } = screen.quote
+      const { gone, added } = linesAboutExchange(store)
+      const deed = !gone.length ? 'Add' : !added.length ? 'Give up' : 'Exchange'
       if (!valid || !await ask({
-        title: 'Exchange the tickets?',
-        lines: Number(due) ? ['This example has no payment provider: the button stands in for one, and charges nothing.']
-          : Number(refund) ? [`${amount(refund)} is due back to you then.`] : ['It costs nothing.'],
-        yes: Number(due) ? `Pay ${amount(due)}` : 'Exchange', no: 'Not yet',
+        title: `${deed} the tickets?`,
+        lines: [...gone, ...added, Number(due) ? 'This example has no payment provider: the button stands in for one, and charges nothing.'
+          : Number(refund) ? `${amount(refund)} is due back to you then.` : 'It costs nothing.'],
+        yes: Number(due) ? `Pay ${amount(due)}` : deed, no: 'Not yet',
       })) return false
       return hasArrived(await store.exchange(due), () => !store.hasUnsavedTickets)
     },
@@ -290,12 +292,17 @@ export async function runWizard(transport, functionId) {
         screen.isWaiting = false
       }
     }),
-    async cancel() {
+    cancel: () => attempt(async () => {
+      const refund = store.isPaid && (await store.quoteCancellation()).refund_due
       if (!await ask({
-        title: 'Cancel this registration?', lines: ['Your tickets become free for others.'], yes: 'Cancel the registration', no: 'Keep it',
+        title: 'Cancel this registration?',
+        lines: ['Your tickets become free for others.',
+          ...(store.isPaid ? [Number(refund) ? `${amount(refund)} is due back to you then.` : 'Nothing is due back to you then.'] : [])],
+        yes: 'Cancel the registration', no: 'Keep it',
       })) return
-      await attempt(async () => { await store.cancel(); await go('done', { replace: true }) })
-    },
+      await store.cancel()
+      await go('done', { replace: true })
+    }),
     name({ id }) {
       screen.naming.add(id)
       draw()
@@ -494,4 +501,15 @@ function linesAboutTicketsThatGo(store, issues) {
     const mine = issues.filter(issue => issue.client_attendee_id === id)
     return `${mine[0].attendee_name} gives up ${names.join(', ')}. ${mine.map(issueInWords).join(' ')}`
   })
+}
+
+/** Which tickets go and which come with an exchange, one line for each attendee. */
+function linesAboutExchange(store) {
+  const lines = { gone: [], added: [] }
+  store.attendees.forEach((one, place) => {
+    const { gone, added } = store.exchangeOf(one.attendeeId)
+    if (gone.length) lines.gone.push(`${nameOf(one, place)} gives up ${gone.join(', ')}.`)
+    if (added.length) lines.added.push(`${nameOf(one, place)} gets ${added.join(', ')}.`)
+  })
+  return lines
 }
