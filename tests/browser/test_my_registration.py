@@ -202,7 +202,7 @@ def test_amount_due_back_pays_for_the_next_exchange(paid: Page, superuser: Super
 
 
 def test_deadline_over_is_said(paid: Page, superuser: Superuser) -> None:
-    said = "What is paid could be changed until"
+    said = "Changes ended"
     with ended(superuser, "changes_until", "refunds_until"):  # the page does not know it yet
         paid.get_by_role("button", name=f"Give up {LADIES}").click()
         expect(paid.get_by_role("alert")).to_contain_text(said)
@@ -226,9 +226,9 @@ def test_deadline_over_is_said(paid: Page, superuser: Superuser) -> None:
 def test_deadline_of_refunds_over_leaves_dearer_exchanges(paid: Page, superuser: Superuser) -> None:
     with ended(superuser, "refunds_until"):
         paid.get_by_role("button", name=f"Give up {LADIES}").click()
-        expect(paid.get_by_role("alert")).to_contain_text("Money was given back until")
+        expect(paid.get_by_role("alert")).to_contain_text("Refunds ended")
         exchange(paid, "Ines Ashby", "Ladies Brunch")
-        expect(paid.get_by_role("alert")).to_contain_text("Money was given back until")
+        expect(paid.get_by_role("alert")).to_contain_text("Refunds ended")
         choose(paid, "Ines Ashby", LADIES)
         expect(paid.get_by_role("alert")).to_be_empty()
         choose(paid, "Walter Ashby", "All Events")

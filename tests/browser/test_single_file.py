@@ -162,7 +162,7 @@ def test_single_file_after_the_deadline(page: Page, file_url: str) -> None:
     # PostgreSQL in the page has the clock of the page
     page.clock.set_fixed_time("2031-09-13T12:00:00+10:00")
     page.get_by_role("button", name="Exchange", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("What is paid could be changed until")
+    expect(page.get_by_role("alert")).to_contain_text("Changes ended")
     page.get_by_role("button", name="Back", exact=True).click()
     expect_step(page, DONE)
     expect(page.locator("#deadlines")).to_contain_text("Changes ended on 12 September 2031")

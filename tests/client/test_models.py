@@ -401,6 +401,7 @@ def quote(*issues: object) -> QuoteAnswer:
         "issues": issues,
         "issues_total": len(issues),
         "issues_truncated": False,
+        "total": 0,
         "subtotal": 0,
         "currency": "AUD",
     }
