@@ -88,15 +88,6 @@ def pay(connection: Connection, registration_id: str, **more: object) -> Documen
     )
 
 
-def book_and_pay(
-    connection: Connection, chosen: Mapping[str, Document], user_id: str = OWNER
-) -> str:
-    """Book what attendees of the wizard choose, pay for it, and return the registration's id."""
-    registration_id = book(connection, chosen, user_id)
-    pay(connection, registration_id)
-    return registration_id
-
-
 def allow_changes(
     connection: Connection,
     changes_until: str | None = "2999-01-01T00:00:00Z",

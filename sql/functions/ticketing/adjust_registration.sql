@@ -53,7 +53,7 @@ BEGIN
         END IF;
 
         v_registration.status := CASE v_registration.status WHEN 'pending' THEN 'draft' ELSE v_registration.status END;
-        v_registration.payment_status := ticketing_internal.settled_status(v_registration);
+        v_registration.payment_status := ticketing_internal.settled_status(v_registration, v_ledger);
         v_registration.revision := v_registration.revision + 1;
         UPDATE ticketing.registrations AS registration
         SET

@@ -26,6 +26,7 @@ DECLARE
     v_capacity ticketing_internal.capacity_change[];
     v_answer ticketing_internal.cancel_answer;
     v_last_change ticketing_internal.feed_cursor;
+    v_ledger ticketing_internal.ledger;
 BEGIN
     IF v_registration.status <> 'cancelled' THEN
         PERFORM ticketing_internal.require_cancellable(v_registration, v_now);
@@ -48,7 +49,8 @@ BEGIN
         v_registration.status := 'cancelled';
         v_registration.subtotal := 0;
         v_registration.total := greatest(0.00, v_registration.adjustment);
-        v_registration.payment_status := ticketing_internal.settled_status(v_registration);
+        v_ledger := ticketing_internal.read_ledger(v_registration);
+        v_registration.payment_status := ticketing_internal.settled_status(v_registration, v_ledger);
         UPDATE ticketing.registrations AS registration
         SET
             status = v_registration.status,
@@ -70,6 +72,8 @@ BEGIN
         )) WHERE v_status <> 'expired';
 
         v_registration.revision := v_registration.revision + 1;
+    ELSE
+        v_ledger := ticketing_internal.read_ledger(v_registration);
     END IF;
 
     v_answer.success := TRUE;
@@ -78,9 +82,7 @@ BEGIN
     v_answer.payment_status := v_registration.payment_status;
     v_answer.revision := v_registration.revision;
     v_answer.tickets_cancelled := coalesce(cardinality(v_tickets), 0);
-    v_answer.refund_due := ticketing_internal.scale_amount(
-        (ticketing_internal.read_ledger(v_registration)).refund_due, v_registration.currency
-    );
+    v_answer.refund_due := ticketing_internal.scale_amount(v_ledger.refund_due, v_registration.currency);
     v_answer.currency := v_registration.currency;
     v_answer.server_time := v_now;
     RETURN to_jsonb(v_answer);

@@ -90,7 +90,7 @@ BEGIN
     v_issues := ticketing_internal.find_attendees_named_twice(v_attendees, v_submitted);
     IF v_registration.status = 'completed' THEN
         v_amendment := ticketing_internal.judge_amendment(
-            v_function, v_registration, v_request, v_evaluation, statement_timestamp()
+            v_function, v_registration, v_attendees, v_request, v_evaluation, statement_timestamp()
         );
         v_evaluation.issues := v_amendment.issues;
         v_answer.amount_due := ticketing_internal.scale_amount((v_amendment.ledger).amount_due, v_function.currency);

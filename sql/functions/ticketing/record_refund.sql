@@ -21,7 +21,7 @@ DECLARE
     v_issues jsonb;
     v_ticket_issues jsonb;
     v_is_settled boolean;
-    v_refund_due numeric;
+    v_ledger ticketing_internal.ledger;
     v_now timestamptz;
     v_answer ticketing_internal.refund_answer;
     v_last_change ticketing_internal.feed_cursor;
@@ -43,7 +43,7 @@ BEGIN
             PERFORM ticketing_internal.raise_reference_used('p_refund', v_refund.reference);
         END IF;
         v_refund := v_stored;
-        v_refund_due := (ticketing_internal.read_ledger(v_registration)).refund_due;
+        v_ledger := ticketing_internal.read_ledger(v_registration);
     ELSE
         v_tickets := ticketing_internal.load_tickets(v_function_id, p_registration_id, 'Cancelled', 'Paid');
         v_ticket_issues := ticketing_internal.find_refund_ticket_issues(v_registration, p_refund -> 'ticket_ids');
@@ -64,8 +64,8 @@ BEGIN
 
         -- with the last of what is due back, all that is cancelled is refunded; returning a surcharge
         -- refunds only tickets that are named
-        v_refund_due := (ticketing_internal.read_ledger(v_registration)).refund_due;
-        v_is_settled := v_refund_due = 0 AND v_refund.amount > v_refund.surcharge_amount;
+        v_ledger := ticketing_internal.read_ledger(v_registration);
+        v_is_settled := v_ledger.refund_due = 0 AND v_refund.amount > v_refund.surcharge_amount;
         v_tickets := ARRAY(
             SELECT ticket
             FROM unnest(v_tickets) AS ticket
@@ -78,7 +78,7 @@ BEGIN
             AND ticket.ticket_id = refunded.ticket_id;
 
         v_registration.revision := v_registration.revision + 1;
-        v_registration.payment_status := ticketing_internal.settled_status(v_registration);
+        v_registration.payment_status := ticketing_internal.settled_status(v_registration, v_ledger);
         v_last_change := ticketing_internal.record_changes(
             v_registration, v_registration.revision, ticketing_internal.mark_tickets(v_tickets, 'refunded'), v_now
         );
@@ -101,7 +101,7 @@ BEGIN
     v_answer.revision := v_registration.revision;
     v_answer.amount := ticketing_internal.scale_amount(v_refund.amount, v_refund.currency);
     v_answer.surcharge_amount := ticketing_internal.scale_amount(v_refund.surcharge_amount, v_refund.currency);
-    v_answer.refund_due := ticketing_internal.scale_amount(v_refund_due, v_refund.currency);
+    v_answer.refund_due := ticketing_internal.scale_amount(v_ledger.refund_due, v_refund.currency);
     v_answer.currency := v_refund.currency;
     RETURN to_jsonb(v_answer);
 END

@@ -46,7 +46,7 @@ BEGIN
     WHERE ledger.refunded > ledger.paid
         OR ledger.surcharge_refunded > ledger.surcharge_paid
         OR (registration.status = 'completed' AND ledger.amount_due > 0)
-        OR registration.payment_status <> ticketing_internal.settled_status(registration)
+        OR registration.payment_status <> ticketing_internal.settled_status(registration, ledger)
         OR (registration.payment_status = 'Unpaid' AND ledger.paid + ledger.surcharge_paid > 0)
         -- All tickets were bought at once, at their prices, unless another change is recorded.
         OR (ledger.paid <> bought.price AND registration.adjustment = 0 AND NOT EXISTS (

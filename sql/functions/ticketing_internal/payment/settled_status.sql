@@ -2,28 +2,25 @@
 -- given back and nothing more is due back. A fee that is kept can make that so, and the end of one
 -- undo it.
 
-CREATE OR REPLACE FUNCTION ticketing_internal.settled_status(p_registration ticketing.registrations)
+CREATE OR REPLACE FUNCTION ticketing_internal.settled_status(
+    p_registration ticketing.registrations, p_ledger ticketing_internal.ledger
+)
 RETURNS text
 LANGUAGE plpgsql
-STABLE
+IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    v_ledger ticketing_internal.ledger;
 BEGIN
     -- issued once, on completion
     IF p_registration.confirmation_number IS NULL THEN
         RETURN 'Unpaid';
     END IF;
-    IF p_registration.status = 'cancelled' THEN
-        v_ledger := ticketing_internal.read_ledger(p_registration);
-        IF v_ledger.refunded > 0 AND v_ledger.refund_due = 0 THEN
-            RETURN 'Refunded';
-        END IF;
+    IF p_registration.status = 'cancelled' AND p_ledger.refunded > 0 AND p_ledger.refund_due = 0 THEN
+        RETURN 'Refunded';
     END IF;
     RETURN 'Paid';
 END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.settled_status IS
-'The payment_status that p_registration has by its status, total and ledger: Unpaid, Paid or Refunded.';
+'The payment_status that p_registration has by its status and p_ledger, its ledger: Unpaid, Paid or Refunded.';

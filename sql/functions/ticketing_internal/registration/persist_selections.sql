@@ -65,7 +65,7 @@ BEGIN
     v_issues := p_issues || v_evaluation.issues;
     IF p_request.is_amendment THEN
         v_amendment := ticketing_internal.judge_amendment(
-            p_function, p_registration, p_request, v_evaluation, p_now
+            p_function, p_registration, v_attendees, p_request, v_evaluation, p_now
         );
         v_issues := p_issues || v_amendment.issues;
     END IF;

@@ -7,6 +7,7 @@
 CREATE OR REPLACE FUNCTION ticketing_internal.judge_amendment(
     p_function ticketing.functions,
     p_registration ticketing.registrations,
+    p_attendees ticketing_internal.attendee[],
     p_request ticketing_internal.request,
     p_evaluation ticketing_internal.evaluation,
     p_now timestamptz
@@ -22,7 +23,6 @@ DECLARE
     v_is_staff CONSTANT boolean := ticketing_internal.acts_for_organisation(p_function.function_id);
     -- also of a request that selects nothing, which has no line
     v_path CONSTANT text := coalesce(substring(p_request.selections[1].path FROM '^[a-z_]+'), 'p_registration_id');
-    v_attendees ticketing_internal.attendee [];
     v_registration ticketing.registrations := p_registration;
     v_ticket ticketing_internal.planned_ticket;
     v_is_empty boolean := TRUE;
@@ -31,16 +31,14 @@ DECLARE
 BEGIN
     v_amendment.issues := p_evaluation.issues;
     IF v_amendment.issues <> '[]' THEN
-        -- as they are stored: a quote may know other facts
-        v_attendees := ticketing_internal.load_attendees(p_function.function_id, p_registration.registration_id);
         v_amendment.issues := ticketing_internal.grown_issues(
             p_evaluation.issues,
             (ticketing_internal.evaluate_selections(
-                p_function, p_registration, v_attendees,
+                p_function, p_registration, p_attendees,
                 ticketing_internal.stored_request(ARRAY(
                     -- those whom the request decides about
                     SELECT stored
-                    FROM unnest(ticketing_internal.stored_selections(v_attendees)) AS stored
+                    FROM unnest(ticketing_internal.stored_selections(p_attendees)) AS stored
                     INNER JOIN unnest(p_evaluation.selections) AS named ON named.attendee_ref = stored.attendee_ref
                 )), NULL, p_now
             )).issues,
@@ -101,5 +99,5 @@ END
 $$;
 
 COMMENT ON FUNCTION ticketing_internal.judge_amendment IS
-'What p_evaluation of p_request, for p_registration, which is completed, would amend: see the type. Deadlines and sale windows
+'What p_evaluation of p_request, for p_registration, which is completed, and its p_attendees, would amend: see the type. Deadlines and sale windows
 are those of the caller.';
